@@ -1,0 +1,13 @@
+"""One file a format: bytes to `Presentation` to `Attestation`. `READERS` is the closed table of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .._model import Format
+from . import sd_jwt_vc
+from ._protocol import Reader, Reading
+
+__all__ = ["READERS", "Reader", "Reading"]
+
+READERS: Final[dict[Format, Reader]] = {Format.SD_JWT_VC: sd_jwt_vc.READER}

@@ -1,0 +1,42 @@
+"""What a format is to the verifier: a record of three functions. No class tree, and no step that a format could skip.
+
+`verifier.py` owns the steps and their order; a reader only knows how its format writes things down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from .._limits import Limits
+from .._model import Attestation, Challenge, Format, Presentation, Serialization, SignedObject, UnixTime
+from .._redaction import Placement
+
+
+class Reading(NamedTuple):
+    """What `read` found in verified bytes.
+
+    Attributes:
+        attestation: with the operator's label as its issuer.
+        stated_issuer: who the object says has issued it, or None; V5 compares.
+        audiences: for whom the issuer meant it, or None for everybody; V7 compares.
+        hash_name: hashlib's name of the digest algorithm, which the key binding must use too.
+        placements: where each disclosure went; the holder needs them.
+    """
+
+    attestation: Attestation
+    stated_issuer: str | None
+    audiences: tuple[str, ...] | None
+    hash_name: str
+    placements: tuple[Placement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A format. `open` is framing alone (V1), `read` runs after V3 (V4), `bind` before V8 (V7)."""
+
+    format: Format
+    open: Callable[[object, Limits, Serialization], tuple[Presentation, ...]]
+    read: Callable[[Presentation, str, Limits], Reading]
+    bind: Callable[[Presentation, Reading, Challenge, UnixTime, Limits], tuple[SignedObject, Mapping[str, Any]]]

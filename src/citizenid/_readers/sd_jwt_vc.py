@@ -1,0 +1,304 @@
+"""SD-JWT VC, read: framing in all three serialisations, the processed claims, and what the key binding must say.
+
+Every function returns values and knows no role; the steps belong to `verifier.py`. Digests are computed over the
+disclosures as received, and `sd_hash` over the bytes as received.
+
+Spec: RFC 9901 sections 4, 7.1, 7.3 and 8; SD-JWT VC section 2; specs/profile-sd-jwt-vc.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from .. import _registry as reg
+from .._crypto import PublicKey, load_holder_key
+from .._errors import MalformedError, Reason, VerificationError
+from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
+from .._model import (
+    Assurance,
+    Attestation,
+    Challenge,
+    Format,
+    Presentation,
+    Serialization,
+    SignedObject,
+    StatusReference,
+    UnixTime,
+    Validity,
+)
+from .._redaction import SD_JWT_MARKERS, Disclosure, restore
+from .._wire import base64url, json, jws
+from ._protocol import Reader, Reading
+
+# What the profile itself consumes; the rest of the claims is the person's.
+STRUCTURAL_CLAIMS: Final = frozenset(
+    {reg.ISS, reg.VCT, reg.EXP, reg.NBF, reg.IAT, reg.CNF, reg.STATUS, reg.AUD, "vct#integrity", reg.AKA_VCTS}
+) | {reg.ASSURANCE}
+_PAYLOAD: Final = "issuer-jwt.payload"
+_KB: Final = "kb-jwt"
+
+
+def open_presentation(data: object, limits: Limits, serialization: Serialization) -> tuple[Presentation, ...]:
+    """V1: frame one SD-JWT or SD-JWT+KB.
+
+    Raises:
+        MalformedError: a Reason of form.
+    """
+    if type(data) is not str and type(data) is not bytes:  # exact types: a subclass could compare as it likes
+        raise MalformedError(Reason.MALFORMED_TOKEN, "sd-jwt")
+    if len(data) > limits.presentation_bytes:
+        raise MalformedError(Reason.INPUT_TOO_LARGE, "sd-jwt")
+    raw = data if type(data) is bytes else _utf8(data)  # type: ignore[arg-type]  # mypy does not narrow by type() is
+    if serialization is Serialization.COMPACT:
+        parts = raw.split(b"~", limits.disclosures + 2)
+    else:
+        parts = _rebuild_compact(raw, limits, serialization)
+    if len(parts) < 2:
+        raise MalformedError(Reason.MALFORMED_TOKEN, "sd-jwt")
+    if len(parts) > limits.disclosures + 2:
+        raise MalformedError(Reason.LIMIT_EXCEEDED, "disclosure")
+    issuer_jwt, *disclosures, key_binding = parts
+    if b"" in disclosures:
+        raise MalformedError(Reason.MALFORMED_TOKEN, "disclosure")
+    credential = jws.open_compact(issuer_jwt, "issuer-jwt", limits, _unverified_issuer)
+    binding = jws.open_compact(key_binding, _KB, limits) if key_binding else None
+    issuer_half = b"~".join((issuer_jwt, *disclosures, b""))
+    return (Presentation(Format.SD_JWT_VC, credential, tuple(disclosures), issuer_half, binding),)
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        pass  # raised below without the input
+    raise MalformedError(Reason.MALFORMED_TOKEN, "sd-jwt")
+
+
+def _rebuild_compact(raw: bytes, limits: Limits, serialization: Serialization) -> list[bytes]:
+    # RFC 9901 section 8: disclosures and kb_jwt stand in the unprotected header; everything is then as in compact form.
+    where = "sd-jwt"
+    document = json.parse_object(raw, where, limits.depth)
+    signature: Any = document
+    if serialization is Serialization.GENERAL:
+        signatures = document.get("signatures")
+        if type(signatures) is not list or not signatures or "signature" in document:
+            raise MalformedError(Reason.MALFORMED_TOKEN, where)
+        signature = signatures[0]  # section 8.3: the first alone carries disclosures and kb_jwt, and it alone counts
+    elif "signatures" in document:
+        raise MalformedError(Reason.MALFORMED_TOKEN, where)
+    header = signature.get("header", {}) if type(signature) is dict else None
+    if type(header) is not dict or not {reg.ALG, reg.CRIT, reg.TYP, reg.B64}.isdisjoint(header):
+        raise MalformedError(Reason.MALFORMED_TOKEN, where)
+    disclosures, key_binding = header.get("disclosures", []), header.get("kb_jwt", "")
+    if type(disclosures) is not list or ("kb_jwt" in header and not key_binding):
+        raise MalformedError(Reason.MALFORMED_TOKEN, where)
+    texts = [signature.get("protected"), document.get("payload"), signature.get("signature"), *disclosures, key_binding]
+    if not all(type(text) is str and text.isascii() for text in texts):
+        raise MalformedError(Reason.MALFORMED_TOKEN, where)
+    protected, payload, value, *rest = (text.encode("ascii") for text in texts)
+    if any(b"." in part or b"~" in part for part in (protected, payload, value, *rest[:-1])) or b"~" in rest[-1]:
+        raise MalformedError(Reason.MALFORMED_TOKEN, where)
+    return [b".".join((protected, payload, value)), *rest]
+
+
+def _unverified_issuer(payload: bytes) -> str | None:
+    issuer = json.parse_object(payload, _PAYLOAD, DEFAULT_LIMITS.depth).get(reg.ISS)
+    return issuer if type(issuer) is str else None
+
+
+def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
+    """V4: process the claims of a credential whose signature holds.
+
+    Args:
+        presentation: with a verified credential.
+        issuer: the operator's label of who signed.
+        limits: bounds.
+
+    Raises:
+        MalformedError: a Reason of form, COUNTRY_INVALID, CLAIM_INVALID, KEY_INVALID.
+        VerificationError: TYP_MISMATCH, the Reasons of `restore`, HASH_ALGORITHM_NOT_ALLOWED, CLAIM_MISSING,
+            STATUS_MECHANISM_UNKNOWN.
+    """
+    if presentation.credential.typ != reg.TYP_SD_JWT_VC:
+        raise VerificationError(Reason.TYP_MISMATCH, "issuer-jwt.header.typ")
+    payload = json.parse_object(presentation.credential.payload, _PAYLOAD, limits.depth)
+    hash_name = take_hash_name(payload)
+    restored = restore(payload, decode_disclosures(presentation.disclosures, hash_name, limits), SD_JWT_MARKERS, limits)
+    claims = restored.claims
+    attestation = Attestation(
+        type=_text(claims, reg.VCT),
+        issuer=issuer,
+        claims=MappingProxyType({name: claims[name] for name in claims if name not in STRUCTURAL_CLAIMS}),
+        validity=_validity(claims),
+        holder_key=_holder_key(claims),
+        status=_status(claims, limits),
+        assurance=_assurance(claims),
+        withheld=(reg.NATIONALITIES,) in restored.withheld,
+    )
+    stated_issuer = _text(claims, reg.ISS) if reg.ISS in claims else None
+    return Reading(attestation, stated_issuer, _audiences(claims), hash_name, tuple(restored.placements))
+
+
+def take_hash_name(payload: dict[str, Any]) -> str:
+    """Take `_sd_alg` out of a payload and return hashlib's name (RFC 9901 section 4.1.1).
+
+    Raises:
+        VerificationError: HASH_ALGORITHM_NOT_ALLOWED.
+    """
+    name = payload.pop(reg.SD_ALG, reg.SD_ALG_DEFAULT)
+    hash_name = reg.SD_HASH_ALGORITHMS.get(name) if type(name) is str else None
+    if hash_name is None:
+        raise VerificationError(Reason.HASH_ALGORITHM_NOT_ALLOWED, _PAYLOAD + "._sd_alg")
+    return hash_name
+
+
+def decode_disclosures(encoded: tuple[bytes, ...], hash_name: str, limits: Limits) -> dict[str, Disclosure]:
+    """Decode disclosures and name each by its digest (RFC 9901 section 4.2.3).
+
+    Raises:
+        MalformedError: a Reason of form.
+        VerificationError: DISCLOSURE_MALFORMED, DISCLOSURE_DUPLICATE.
+    """
+    disclosures: dict[str, Disclosure] = {}
+    for position, text in enumerate(encoded):
+        array = json.parse(base64url.decode(text, "disclosure"), "disclosure", limits.depth)
+        if type(array) is not list or not 2 <= len(array) <= 3 or type(array[0]) is not str:
+            raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
+        name = None
+        if len(array) == 3:
+            name = array[1]
+            if type(name) is not str or name in reg.SD_RESERVED or len(name) > limits.claim_name_chars:
+                raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
+        digest = base64url.encode_text(hashlib.new(hash_name, text, usedforsecurity=True).digest())
+        if digest in disclosures:
+            raise VerificationError(Reason.DISCLOSURE_DUPLICATE, "disclosure")
+        disclosures[digest] = Disclosure(position, name, array[-1])
+    return disclosures
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name)
+    if value is None and name not in claims:
+        raise VerificationError(Reason.CLAIM_MISSING, f"{_PAYLOAD}.{name}")
+    if type(value) is not str or not value:
+        raise MalformedError(Reason.CLAIM_INVALID, f"{_PAYLOAD}.{name}")
+    return value
+
+
+def _validity(claims: Mapping[str, Any]) -> Validity:
+    if reg.EXP not in claims:
+        raise VerificationError(Reason.CLAIM_MISSING, _PAYLOAD + ".exp")
+    for name in (reg.IAT, reg.NBF):
+        if claims.get(name, 0) is None:
+            raise MalformedError(Reason.CLAIM_INVALID, f"{_PAYLOAD}.{name}")
+    return Validity(claims.get(reg.IAT), claims.get(reg.NBF), claims[reg.EXP])
+
+
+def _holder_key(claims: Mapping[str, Any]) -> PublicKey | None:
+    confirmation = claims.get(reg.CNF)
+    if confirmation is None and reg.CNF not in claims:
+        return None
+    # RFC 7800 section 3.1: one confirmation method; two could name two keys.
+    if type(confirmation) is not MappingProxyType or set(confirmation) != {reg.JWK}:
+        raise MalformedError(Reason.KEY_INVALID, _PAYLOAD + ".cnf")
+    jwk = confirmation[reg.JWK]
+    if type(jwk) is not MappingProxyType:
+        raise MalformedError(Reason.KEY_INVALID, _PAYLOAD + ".cnf.jwk")
+    return load_holder_key(dict(jwk), _PAYLOAD + ".cnf.jwk")
+
+
+def _status(claims: Mapping[str, Any], limits: Limits) -> tuple[StatusReference, ...]:
+    status = claims.get(reg.STATUS)
+    if status is None and reg.STATUS not in claims:
+        return ()
+    where = _PAYLOAD + ".status"
+    if type(status) is not MappingProxyType or not status:
+        raise MalformedError(Reason.CLAIM_INVALID, where)
+    if set(status) != {reg.STATUS_LIST}:
+        raise VerificationError(Reason.STATUS_MECHANISM_UNKNOWN, where)  # a mechanism we cannot ask might say revoked
+    reference = status[reg.STATUS_LIST]
+    if type(reference) is not MappingProxyType or not {"idx", "uri"} <= set(reference):
+        raise MalformedError(Reason.CLAIM_INVALID, where + ".status_list")
+    return (StatusReference(reference["uri"], reference["idx"]),)
+
+
+def _assurance(claims: Mapping[str, Any]) -> Assurance | None:
+    stated = claims.get(reg.ASSURANCE)
+    if stated is None and reg.ASSURANCE not in claims:
+        return None
+    if type(stated) is not MappingProxyType or set(stated) != {"framework", "level"}:
+        raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".assurance")
+    return Assurance(stated["framework"], stated["level"])
+
+
+def _audiences(claims: Mapping[str, Any]) -> tuple[str, ...] | None:
+    stated = claims.get(reg.AUD)
+    if stated is None and reg.AUD not in claims:
+        return None
+    audiences = stated if type(stated) is tuple else (stated,)
+    if not all(type(each) is str for each in audiences):
+        raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".aud")
+    return audiences
+
+
+def bind(
+    presentation: Presentation, reading: Reading, challenge: Challenge, now: UnixTime, limits: Limits
+) -> tuple[SignedObject, Mapping[str, Any]]:
+    """V7: check what the holder says he signs, and return what V8 must verify (RFC 9901 section 7.3 step 5).
+
+    Returns:
+        The KB-JWT and its claims; they are the holder's word alone and never feed citizenship.
+
+    Raises:
+        VerificationError: KEY_BINDING_MISSING, TYP_MISMATCH, CLAIM_MISSING, NONCE_MISMATCH, AUDIENCE_MISMATCH,
+            SD_HASH_MISMATCH, KEY_BINDING_STALE, KEY_BINDING_IN_FUTURE.
+        MalformedError: a Reason of form.
+    """
+    binding = presentation.binding
+    if binding is None:
+        raise VerificationError(Reason.KEY_BINDING_MISSING, _KB)
+    if binding.typ != reg.TYP_KEY_BINDING:
+        raise VerificationError(Reason.TYP_MISMATCH, _KB + ".header.typ")
+    if reading.audiences is not None and challenge.audience not in reading.audiences:
+        raise VerificationError(Reason.AUDIENCE_MISMATCH, _PAYLOAD + ".aud")
+    claims = json.parse_object(binding.payload, _KB + ".payload", limits.depth)
+    expected = {
+        reg.NONCE: (challenge.nonce, Reason.NONCE_MISMATCH),
+        reg.AUD: (challenge.audience, Reason.AUDIENCE_MISMATCH),
+        reg.SD_HASH: (_sd_hash(presentation.issuer_half, reading.hash_name), Reason.SD_HASH_MISMATCH),
+    }
+    for name, (value, reason) in expected.items():
+        stated = claims.get(name)
+        if stated is None and name not in claims:
+            raise VerificationError(Reason.CLAIM_MISSING, f"{_KB}.payload.{name}")
+        wanted = value.encode() if type(value) is str else value
+        if type(stated) is not str or not hmac.compare_digest(stated.encode(), wanted):  # type: ignore[arg-type]  # value is str or bytes
+            raise VerificationError(reason, f"{_KB}.payload.{name}")
+    _check_binding_time(claims, challenge, now, limits)
+    return binding, claims
+
+
+def _sd_hash(issuer_half: bytes, hash_name: str) -> str:
+    return base64url.encode_text(hashlib.new(hash_name, issuer_half).digest())
+
+
+def _check_binding_time(claims: dict[str, Any], challenge: Challenge, now: UnixTime, limits: Limits) -> None:
+    for name in (reg.IAT, reg.NBF, reg.EXP):
+        time = claims.get(name)
+        if time is None and name not in claims:
+            if name == reg.IAT:
+                raise VerificationError(Reason.CLAIM_MISSING, _KB + ".payload.iat")
+        elif type(time) is not int or not 0 <= time <= MAX_UNIX_TIME:
+            raise MalformedError(Reason.CLAIM_INVALID, f"{_KB}.payload.{name}")
+    issued_at = claims[reg.IAT]
+    if issued_at > now + limits.clock_skew_s or claims.get(reg.NBF, 0) > now:
+        raise VerificationError(Reason.KEY_BINDING_IN_FUTURE, _KB + ".payload.iat")
+    if now - issued_at > challenge.max_age_s or claims.get(reg.EXP, MAX_UNIX_TIME) <= now:
+        raise VerificationError(Reason.KEY_BINDING_STALE, _KB + ".payload.iat")
+
+
+READER: Final = Reader(Format.SD_JWT_VC, open_presentation, read, bind)

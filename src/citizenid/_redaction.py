@@ -1,0 +1,309 @@
+"""The one walker between redacted claims and disclosures, in both directions.
+
+A format says by `Markers` how it marks what is hidden; the walkers know no format and no role. `restore` takes
+a tree in which digests stand for hidden parts, and the disclosures that came with it, and returns the claims that are
+left when every disclosure is in its place and every other marker is gone. Each digest may occur once, each disclosure
+must have exactly one place, and nothing may sit where the format forbids hiding. `redact` is the way back.
+
+Spec: RFC 9901 sections 4.2, 7.1 steps 3 to 5; SD-JWT VC section 2.2.2.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from . import _registry as reg
+from ._errors import CitizenIDError, Reason, VerificationError
+from ._limits import Limits
+from ._model import ClaimPath
+
+
+@dataclass(frozen=True, slots=True)
+class Markers:
+    """How a format marks hidden parts, and what it may not hide.
+
+    Attributes:
+        members: the member whose value lists the digests of an object's hidden members.
+        element: the member of the one-member object that stands for a hidden array element.
+        reserved: member names that may stand nowhere else.
+        digest_type: the exact type of a digest.
+        undisclosable: top-level members that may not be hidden themselves.
+        opaque: those of them in which nothing may be hidden either.
+    """
+
+    members: str
+    element: str
+    reserved: frozenset[str]
+    digest_type: type
+    undisclosable: frozenset[str]
+    opaque: frozenset[str]
+
+
+SD_JWT_MARKERS: Final = Markers(
+    members=reg.SD,
+    element=reg.SD_ELEMENT,
+    reserved=reg.SD_RESERVED,
+    digest_type=str,
+    undisclosable=reg.CONTROL_CLAIMS,
+    opaque=reg.CONTROL_CLAIMS - {reg.AUD},  # RFC 9901 section 9.7: single entries of aud may be hidden
+)
+
+
+class Disclosure(NamedTuple):
+    """A decoded disclosure. `name` is None for an array element."""
+
+    position: int
+    name: str | None
+    value: Any
+
+
+class Placement(NamedTuple):
+    """Where a disclosure belongs: its own position, its path in the claims, and the disclosure it stands inside."""
+
+    position: int
+    path: ClaimPath
+    parent: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Processed claims (frozen), where each disclosure went, and the arrays of which an element stayed hidden."""
+
+    claims: Mapping[str, Any]
+    placements: list[Placement]
+    withheld: set[ClaimPath]
+
+
+def restore(tree: dict[str, Any], disclosures: dict[Any, Disclosure], markers: Markers, limits: Limits) -> Restored:
+    """Put every disclosure into its one place and drop what stayed hidden.
+
+    Args:
+        tree: the signed claims as parsed, bounded in depth.
+        disclosures: digest to disclosure; consumed.
+        markers: the format's marks.
+        limits: bounds for digests and depth.
+
+    Raises:
+        VerificationError: REDACTION_MALFORMED, DIGEST_DUPLICATE, DISCLOSURE_MALFORMED, DISCLOSURE_CLASH,
+            DISCLOSURE_UNREFERENCED, CLAIM_NOT_DISCLOSABLE, LIMIT_EXCEEDED, DEPTH_EXCEEDED.
+    """
+    walk = _Restoring(disclosures, markers, limits)
+    claims = walk.object(tree, (), None)
+    if disclosures:
+        raise VerificationError(Reason.DISCLOSURE_UNREFERENCED, "disclosure")
+    return Restored(claims, walk.placements, walk.withheld)
+
+
+class _Restoring:
+    __slots__ = ("digest_count", "disclosures", "limits", "markers", "placements", "seen", "withheld")
+
+    def __init__(self, disclosures: dict[Any, Disclosure], markers: Markers, limits: Limits) -> None:
+        self.disclosures = disclosures
+        self.markers = markers
+        self.limits = limits
+        self.seen: set[Any] = set()
+        self.placements: list[Placement] = []
+        self.withheld: set[ClaimPath] = set()
+
+    def object(self, tree: dict[str, Any], path: ClaimPath, parent: int | None) -> Mapping[str, Any]:
+        markers = self.markers
+        self.check_depth(path)
+        claims = {}
+        for name, item in tree.items():
+            kind = type(item)
+            if name in markers.reserved:
+                if name != markers.members:
+                    raise VerificationError(Reason.REDACTION_MALFORMED, "issuer-jwt.payload")
+            elif kind is dict:
+                claims[name] = self.object(item, (*path, name), parent)
+            elif kind is list:
+                claims[name] = self.array(item, (*path, name), parent)
+            else:
+                claims[name] = item
+        if markers.members in tree:
+            self.hidden_members(tree[markers.members], claims, path, parent)
+        return MappingProxyType(claims)
+
+    def hidden_members(self, digests: Any, claims: dict[str, Any], path: ClaimPath, parent: int | None) -> None:
+        if type(digests) is not list:
+            raise VerificationError(Reason.REDACTION_MALFORMED, "issuer-jwt.payload._sd")
+        for digest in digests:
+            disclosure = self.take(digest, path)
+            if disclosure is None:
+                continue
+            position, name, value = disclosure
+            if name is None:
+                raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
+            if not path and name in self.markers.undisclosable:
+                raise VerificationError(Reason.CLAIM_NOT_DISCLOSABLE, "disclosure")
+            if name in claims:
+                raise VerificationError(Reason.DISCLOSURE_CLASH, "disclosure")
+            claims[name] = self.place(position, value, (*path, name), parent)
+
+    def array(self, items: list[Any], path: ClaimPath, parent: int | None) -> tuple[Any, ...]:
+        element = self.markers.element
+        self.check_depth(path)
+        restored: list[Any] = []
+        for item in items:
+            kind = type(item)
+            if kind is dict and element in item:
+                if len(item) != 1:
+                    raise VerificationError(Reason.REDACTION_MALFORMED, "issuer-jwt.payload")
+                disclosure = self.take(item[element], path)
+                if disclosure is None:
+                    self.withheld.add(path)
+                    continue
+                position, name, value = disclosure
+                if name is not None:
+                    raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
+                restored.append(self.place(position, value, (*path, len(restored)), parent))
+            elif kind is dict:
+                restored.append(self.object(item, (*path, len(restored)), parent))
+            elif kind is list:
+                restored.append(self.array(item, (*path, len(restored)), parent))
+            else:
+                restored.append(item)
+        return tuple(restored)
+
+    def place(self, position: int, value: Any, path: ClaimPath, parent: int | None) -> Any:
+        self.placements.append(Placement(position, path, parent))
+        if type(value) is dict:
+            return self.object(value, path, position)
+        if type(value) is list:
+            return self.array(value, path, position)
+        return value
+
+    def take(self, digest: Any, path: ClaimPath) -> Disclosure | None:
+        if type(digest) is not self.markers.digest_type:
+            raise VerificationError(Reason.REDACTION_MALFORMED, "issuer-jwt.payload")
+        if path and path[0] in self.markers.opaque:
+            raise VerificationError(Reason.CLAIM_NOT_DISCLOSABLE, "issuer-jwt.payload")
+        if digest in self.seen:
+            raise VerificationError(Reason.DIGEST_DUPLICATE, "issuer-jwt.payload")
+        self.seen.add(digest)
+        if len(self.seen) > self.limits.digests:
+            raise VerificationError(Reason.LIMIT_EXCEEDED, "issuer-jwt.payload")
+        return self.disclosures.pop(digest, None)
+
+    def check_depth(self, path: ClaimPath) -> None:
+        # Each disclosure is bounded on its own; a chain of them could nest deeper than any one.
+        if len(path) >= self.limits.depth:
+            raise VerificationError(Reason.DEPTH_EXCEEDED, "issuer-jwt.payload")
+
+
+class Selection:
+    """Which parts of a tree to hide: a tree of path steps, where None stands for every array element."""
+
+    __slots__ = ("below", "marked")
+
+    def __init__(self) -> None:
+        self.marked = False
+        self.below: dict[str | int | None, Selection] = {}
+
+    @classmethod
+    def of(cls, paths: Iterable[ClaimPath]) -> Selection:
+        """Select exactly these paths."""
+        root = cls()
+        for path in paths:
+            node = root
+            for step in path:
+                node = node.below.setdefault(step, cls())
+            node.marked = True
+        return root
+
+    def child(self, step: str | int) -> Selection:
+        """Return the selection below one step."""
+        exact = self.below.get(step)
+        if type(step) is not int or None not in self.below:
+            return _NOTHING if exact is None else exact
+        return self.below[None] if exact is None else _merge(exact, self.below[None])
+
+
+class _Everything(Selection):
+    __slots__ = ()
+
+    def child(self, step: str | int) -> Selection:
+        return self
+
+
+def _merge(one: Selection, other: Selection) -> Selection:
+    both = Selection()
+    both.marked = one.marked or other.marked
+    both.below = dict(other.below)
+    for step, node in one.below.items():
+        both.below[step] = _merge(node, both.below[step]) if step in both.below else node
+    return both
+
+
+_NOTHING: Final = Selection()
+EVERYTHING: Final = _Everything()
+EVERYTHING.marked = True
+
+Conceal = Callable[[str | None, Any], Any]
+"""Makes a disclosure of (name or None, value), keeps it, and returns its digest."""
+
+
+def redact(
+    claims: Mapping[str, Any], selection: Selection, conceal: Conceal, markers: Markers, limits: Limits
+) -> dict[str, Any]:
+    """Return `claims` as plain dicts and lists in which the selected parts are replaced by digests.
+
+    Inner parts are hidden before outer ones, so that a selected part inside a selected part gives a recursive
+    disclosure (RFC 9901 section 4.2.6). Digests of members are sorted, which hides the original order (4.2.4.1).
+
+    Raises:
+        CitizenIDError: CLAIM_RESERVED for a member name that marks hidden parts, CLAIM_INVALID for a value that the
+            format cannot carry, DEPTH_EXCEEDED.
+    """
+    return _redact_object(claims, selection, conceal, markers, limits.depth)
+
+
+def _redact(value: Any, selection: Selection, conceal: Conceal, markers: Markers, depth: int) -> Any:
+    kind = type(value)
+    if kind is str or kind is int or kind is bool or value is None or kind is float:
+        return value
+    if isinstance(value, Mapping):
+        return _redact_object(value, selection, conceal, markers, depth)
+    if kind is list or kind is tuple:
+        return _redact_array(value, selection, conceal, markers, depth)
+    raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
+
+
+def _redact_object(
+    tree: Mapping[str, Any], selection: Selection, conceal: Conceal, markers: Markers, depth: int
+) -> dict[str, Any]:
+    if depth <= 0:
+        raise CitizenIDError(Reason.DEPTH_EXCEEDED, "claims")
+    shown: dict[str, Any] = {}
+    hidden = []
+    for name, item in tree.items():
+        if type(name) is not str:
+            raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
+        if name in markers.reserved:
+            raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
+        chosen = selection.child(name)
+        value = _redact(item, chosen, conceal, markers, depth - 1)
+        if chosen.marked:
+            hidden.append(conceal(name, value))
+        else:
+            shown[name] = value
+    if hidden:
+        hidden.sort()
+        shown[markers.members] = hidden
+    return shown
+
+
+def _redact_array(
+    items: Iterable[Any], selection: Selection, conceal: Conceal, markers: Markers, depth: int
+) -> list[Any]:
+    if depth <= 0:
+        raise CitizenIDError(Reason.DEPTH_EXCEEDED, "claims")
+    shown = []
+    for index, item in enumerate(items):
+        chosen = selection.child(index)
+        value = _redact(item, chosen, conceal, markers, depth - 1)
+        shown.append({markers.element: conceal(None, value)} if chosen.marked else value)
+    return shown

@@ -1,0 +1,91 @@
+"""JSON, read strictly (RFC 8259, I-JSON RFC 7493) and written compactly.
+
+UTF-8 only, no duplicate members (compared after unescaping), no NaN or Infinity however spelled (1e400 too), nothing
+after the value, bounded depth. Size is the caller's bound: it is checked before anything is decoded. jiter quotes the
+offending name in its error, so errors are raised outside its `except` block.
+"""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Any, Final
+
+import jiter
+
+from .._errors import MalformedError, Reason
+
+_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+def parse(data: bytes, where: str, depth: int) -> Any:
+    """Read one JSON value.
+
+    Args:
+        data: UTF-8 bytes, already bounded in size.
+        where: spec path for the error.
+        depth: how deep arrays and objects may nest; a scalar has depth 0.
+
+    Raises:
+        MalformedError: MALFORMED_JSON, DUPLICATE_MEMBER, DEPTH_EXCEEDED.
+    """
+    value = reason = None
+    try:
+        value = jiter.from_json(data, allow_inf_nan=False, cache_mode="none", catch_duplicate_keys=True)
+    except ValueError as error:
+        text = str(error)
+        if text.startswith("Detected duplicate key"):
+            reason = Reason.DUPLICATE_MEMBER
+        elif text.startswith("recursion limit exceeded"):
+            reason = Reason.DEPTH_EXCEEDED
+        else:
+            reason = Reason.MALFORMED_JSON
+    if reason is not None:
+        raise MalformedError(reason, where)
+    kind = type(value)
+    if kind is dict or kind is list:
+        _check(value, where, depth)
+    elif kind is float and not isfinite(value):
+        raise MalformedError(Reason.MALFORMED_JSON, where)
+    return value
+
+
+def parse_object(data: bytes, where: str, depth: int) -> dict[str, Any]:
+    """Read one JSON object. Raises as `parse`, and MALFORMED_JSON when another value stands at the top."""
+    value = parse(data, where, depth)
+    if type(value) is not dict:
+        raise MalformedError(Reason.MALFORMED_JSON, where)
+    return value
+
+
+def _check(value: Any, where: str, depth: int) -> None:
+    # jiter bounds depth at 200 and turns 1e400 into infinity; both are ours to refuse. Level by level, no recursion.
+    level = [value]
+    while level:
+        if depth <= 0:
+            raise MalformedError(Reason.DEPTH_EXCEEDED, where)
+        depth -= 1
+        below = []
+        for container in level:
+            for item in container.values() if type(container) is dict else container:
+                kind = type(item)
+                if kind is str:
+                    continue
+                if kind is dict or kind is list:
+                    below.append(item)
+                elif kind is float and not isfinite(item):
+                    raise MalformedError(Reason.MALFORMED_JSON, where)
+        level = below
+
+
+def dump(value: Any, where: str) -> bytes:
+    """Write plain dicts, lists, strings, integers, finite floats, booleans and None as compact UTF-8.
+
+    Raises:
+        MalformedError: MALFORMED_JSON for NaN, a lone surrogate, a type JSON does not have, or endless nesting.
+    """
+    try:
+        return _encode(value).encode("utf-8")
+    except (ValueError, TypeError, RecursionError):
+        pass  # raised below, so that no __context__ carries the value
+    raise MalformedError(Reason.MALFORMED_JSON, where)

@@ -1,0 +1,114 @@
+"""JSON Web Keys (RFC 7517, RFC 8037, RFC 9964): form, canonical lengths and the RFC 7638 thumbprint.
+
+What stands here is grammar: kinds, curves and lengths. Whether a point lies on its curve is for `_crypto`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, NamedTuple
+
+from .. import _registry as reg
+from .._errors import CitizenIDError, MalformedError, Reason
+from . import base64url, json
+
+
+class KeyMaterial(NamedTuple):
+    """A public key as bytes: `x || y` for EC, `x` for OKP, `pub` for AKP."""
+
+    algorithm: str
+    public: bytes
+
+
+def read_public_jwk(jwk: object, where: str) -> KeyMaterial:
+    """Read a public JWK.
+
+    Members that do not describe the key are ignored (RFC 7517 section 4); those that restrict it are obeyed.
+
+    Raises:
+        MalformedError: KEY_INVALID on a private or symmetric member, an unknown kty, curve or algorithm, or a length.
+        MalformedError: KEY_USE_FORBIDDEN when `use` or `key_ops` does not let the key verify signatures.
+    """
+    if type(jwk) is not dict or not reg.JWK_PRIVATE_MEMBERS.isdisjoint(jwk):
+        raise MalformedError(Reason.KEY_INVALID, where)
+    if "use" in jwk or "key_ops" in jwk:
+        _check_use(jwk, where)
+    return _material(jwk, where)
+
+
+def read_private_jwk(jwk: object, where: str) -> tuple[KeyMaterial, bytes]:
+    """Read a private JWK: its public half and the secret (`d`, or the ML-DSA seed in `priv`).
+
+    Raises:
+        MalformedError: KEY_INVALID.
+    """
+    if type(jwk) is not dict:
+        raise MalformedError(Reason.KEY_INVALID, where)
+    material = _material(jwk, where)
+    member = "priv" if jwk["kty"] == "AKP" else "d"
+    return material, _decode(jwk.get(member), where)
+
+
+def _material(jwk: dict[str, Any], where: str) -> KeyMaterial:
+    kty, alg = jwk.get("kty"), jwk.get("alg")
+    if kty == "AKP":
+        size = reg.ML_DSA_PUBLIC_BYTES.get(alg) if type(alg) is str else None  # RFC 9964 section 4: alg is REQUIRED
+        public = _decode(jwk.get("pub"), where)
+        if size is None or len(public) != size or type(alg) is not str:
+            raise MalformedError(Reason.KEY_INVALID, where)
+        return KeyMaterial(alg, public)
+    curve = jwk.get("crv")
+    known = reg.JWK_CURVES.get((kty, curve)) if type(kty) is str and type(curve) is str else None
+    if known is None:
+        raise MalformedError(Reason.KEY_INVALID, where)
+    algorithm, size = known
+    if "alg" in jwk and (type(alg) is not str or reg.JOSE_ALGORITHMS.get(alg) != algorithm):
+        raise MalformedError(Reason.KEY_INVALID, where)
+    public = _decode(jwk.get("x"), where)
+    if len(public) != size:
+        raise MalformedError(Reason.KEY_INVALID, where)
+    if kty == "EC":
+        y = _decode(jwk.get("y"), where)
+        if len(y) != size:
+            raise MalformedError(Reason.KEY_INVALID, where)
+        public += y
+    return KeyMaterial(algorithm, public)
+
+
+def public_jwk(material: KeyMaterial) -> dict[str, str]:
+    """Write a public JWK with exactly the members that RFC 7638 hashes, in lexicographic order."""
+    algorithm, public = material
+    if algorithm in reg.ML_DSA_PUBLIC_BYTES:
+        return {"alg": algorithm, "kty": "AKP", "pub": base64url.encode_text(public)}
+    for (kty, curve), (name, size) in reg.JWK_CURVES.items():
+        if name == algorithm:
+            jwk = {"crv": curve, "kty": kty, "x": base64url.encode_text(public[:size])}
+            if kty == "EC":
+                jwk["y"] = base64url.encode_text(public[size:])
+            return jwk
+    raise CitizenIDError(Reason.KEY_INVALID, "jwk")
+
+
+def thumbprint(material: KeyMaterial) -> bytes:
+    """Return the SHA-256 JWK thumbprint (RFC 7638 section 3; RFC 9964 section 6 for AKP), 32 bytes."""
+    return hashlib.sha256(json.dump(public_jwk(material), "jwk")).digest()
+
+
+def _check_use(jwk: dict[str, Any], where: str) -> None:
+    operations = jwk.get("key_ops", ["verify"])
+    if (
+        jwk.get("use", "sig") != "sig"
+        or type(operations) not in (list, tuple)  # frozen claims hold tuples
+        or "verify" not in operations
+        or not all(operation in ("verify", "sign") for operation in operations)
+        or len(operations) != len(set(operations))  # RFC 7517 section 4.3: no duplicates
+    ):
+        raise MalformedError(Reason.KEY_USE_FORBIDDEN, where)
+
+
+def _decode(value: object, where: str) -> bytes:
+    try:
+        return base64url.decode_text(value, where)
+    except MalformedError:
+        pass
+    raise MalformedError(Reason.KEY_INVALID, where)

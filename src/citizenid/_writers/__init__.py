@@ -1,0 +1,13 @@
+"""One file a format: `Attestation` to `Unsigned` to bytes. `WRITERS` is the closed table of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .._model import Format
+from . import sd_jwt_vc
+from ._protocol import IssueOptions, Signer, Writer
+
+__all__ = ["WRITERS", "IssueOptions", "Signer", "Writer"]
+
+WRITERS: Final[dict[Format, Writer]] = {Format.SD_JWT_VC: sd_jwt_vc.WRITER}

@@ -1,0 +1,42 @@
+"""What a format is to the issuer and the holder: the mirror image of a reader, a record of functions.
+
+Writers are pure: salts come in as an iterator and times as numbers, and what leaves is `Unsigned`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .._crypto import PublicKey, Unsigned
+from .._limits import Limits
+from .._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
+
+
+class Signer(NamedTuple):
+    """Who signs a credential, and how the header points at the key: by kid, or by certificates."""
+
+    key: PublicKey
+    kid: str | None
+    certificates: tuple[bytes, ...]
+
+
+class IssueOptions(NamedTuple):
+    """How to issue: what may be withheld later (None: all that may be), decoys, digest algorithm, serialisation."""
+
+    disclosable: Iterable[ClaimPath] | None
+    decoys: int
+    hash_algorithm: str
+    serialization: Serialization
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A format. `issue` makes credentials; `present` makes a presentation with the chosen disclosures."""
+
+    format: Format
+    issue: Callable[[Attestation, Signer, IssueOptions, Iterator[bytes], Limits], Unsigned]
+    present: Callable[
+        [Presentation, str, Collection[int], Challenge, PublicKey, UnixTime, Serialization], Unsigned
+    ]

@@ -1,0 +1,169 @@
+"""A certificate path from an x5c leaf to a pinned root, at a given time. One linear walk, no building, no fetching.
+
+The chain comes ordered, leaf first (RFC 7515 section 4.1.6); each certificate must be signed by the next one, the last
+by a pinned root, which itself is not sent (HAIP 1.0 section 6.1.1). No certificate in the input is ever an anchor.
+This is the plain profile for SD-JWT VC issuers; the named profiles of the mdoc world come with that format.
+
+Spec: RFC 5280 section 6.1 (what applies to a linear path); SD-JWT VC section 2.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, NamedTuple, TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+
+from ._crypto import PublicKey, material_of
+from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
+from ._model import UnixTime
+
+_WHERE: Final = "issuer-jwt.header.x5c"
+_MAX_CHAIN: Final = 3  # a leaf and at most two intermediates
+_UNDERSTOOD: Final = (
+    x509.BasicConstraints.oid,
+    x509.KeyUsage.oid,
+    x509.SubjectKeyIdentifier.oid,
+    x509.AuthorityKeyIdentifier.oid,
+    x509.SubjectAlternativeName.oid,  # names do not decide here: the operator's label of the root does
+    x509.IssuerAlternativeName.oid,
+    x509.CRLDistributionPoints.oid,
+)
+
+
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+
+
+class CertifiedKey(NamedTuple):
+    """The leaf's key, the window in which every certificate of the path is valid, and which root it led to."""
+
+    key: PublicKey
+    not_before: UnixTime
+    not_after: UnixTime  # exclusive
+    root: int
+
+
+class Root(NamedTuple):
+    """A pinned root certificate."""
+
+    certificate: x509.Certificate
+    der: bytes
+
+
+def load_roots(pem: bytes | str) -> tuple[Root, ...]:
+    """Load the roots that an operator pins.
+
+    Raises:
+        CitizenIDError: ANCHOR_INVALID when the PEM holds no certificate, a broken one, or one that is no CA.
+    """
+    certificates: list[x509.Certificate] = []
+    try:
+        certificates = x509.load_pem_x509_certificates(pem.encode("ascii") if isinstance(pem, str) else pem)
+        usable = all(_is_authority(certificate, below=0) for certificate in certificates)
+    except (ValueError, UnsupportedAlgorithm, x509.ExtensionNotFound, x509.DuplicateExtension):
+        usable = False
+    if not certificates or not usable:
+        raise CitizenIDError(Reason.ANCHOR_INVALID, "certificates")
+    return tuple(
+        Root(certificate, certificate.public_bytes(serialization.Encoding.DER)) for certificate in certificates
+    )
+
+
+def verify_path(chain: Sequence[bytes], roots: Sequence[Root], now: UnixTime) -> CertifiedKey:
+    """Verify a chain of DER certificates, leaf first, up to one of the roots.
+
+    Raises:
+        MalformedError: LIMIT_EXCEEDED for more than three certificates, CERTIFICATE_INVALID for broken DER.
+        VerificationError: CERTIFICATE_INVALID for a certificate that may not stand where it stands,
+            CERTIFICATE_UNTRUSTED when no root signed the last one, CERTIFICATE_EXPIRED outside of a window.
+    """
+    if len(chain) > _MAX_CHAIN:
+        raise MalformedError(Reason.LIMIT_EXCEEDED, _WHERE)
+    path = [_load(der) for der in chain]
+    leaf = path[0]
+    if not _may_sign_objects(leaf) or _issued(leaf, leaf):
+        raise VerificationError(Reason.CERTIFICATE_INVALID, _WHERE)
+    for below, (certificate, issuer) in enumerate(zip(path, path[1:], strict=False)):
+        if not _is_authority(issuer, below=below):
+            raise VerificationError(Reason.CERTIFICATE_INVALID, _WHERE)
+        if not _issued(certificate, issuer):
+            raise VerificationError(Reason.CERTIFICATE_UNTRUSTED, _WHERE)
+    for index, root in enumerate(roots):
+        if root.der in chain or not _issued(path[-1], root.certificate):
+            continue
+        if not _is_authority(root.certificate, below=len(path) - 1):
+            raise VerificationError(Reason.CERTIFICATE_INVALID, _WHERE)
+        return _certified(path, root, index, now)
+    raise VerificationError(Reason.CERTIFICATE_UNTRUSTED, _WHERE)
+
+
+def _certified(path: list[x509.Certificate], root: Root, index: int, now: UnixTime) -> CertifiedKey:
+    whole = [*path, root.certificate]
+    not_before = max(_unix(certificate.not_valid_before_utc) for certificate in whole)
+    # X.509 notAfter is inclusive (RFC 5280 section 4.1.2.5); ours is exclusive.
+    not_after = min(_unix(certificate.not_valid_after_utc) for certificate in whole) + 1
+    if not not_before <= now < not_after:
+        raise VerificationError(Reason.CERTIFICATE_EXPIRED, _WHERE)
+    try:
+        handle = path[0].public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        handle = None
+    key = PublicKey(material_of(handle, _WHERE), _WHERE, full=True)
+    return CertifiedKey(key, UnixTime(not_before), UnixTime(not_after), index)
+
+
+def _load(der: bytes) -> x509.Certificate:
+    certificate = None
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        if any(each.critical and each.oid not in _UNDERSTOOD for each in certificate.extensions):
+            certificate = None
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension):
+        certificate = None
+    if certificate is None:
+        raise MalformedError(Reason.CERTIFICATE_INVALID, _WHERE)
+    return certificate
+
+
+def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    algorithm = certificate.signature_hash_algorithm
+    if isinstance(algorithm, (hashes.SHA1, hashes.MD5)):
+        return False
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def _may_sign_objects(certificate: x509.Certificate) -> bool:
+    constraints = _extension(certificate, x509.BasicConstraints)
+    usage = _extension(certificate, x509.KeyUsage)
+    return not (constraints and constraints.ca) and (
+        usage is None or (usage.digital_signature and not usage.key_cert_sign)
+    )
+
+
+def _is_authority(certificate: x509.Certificate, *, below: int) -> bool:
+    constraints = _extension(certificate, x509.BasicConstraints)
+    usage = _extension(certificate, x509.KeyUsage)
+    return (
+        constraints is not None
+        and constraints.ca
+        and (constraints.path_length is None or constraints.path_length >= below)
+        and (usage is None or usage.key_cert_sign)
+    )
+
+
+def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _unix(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp())

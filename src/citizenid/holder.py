@@ -1,0 +1,229 @@
+"""The holder's door: keep a credential, show only what is asked, prove possession of the key.
+
+A wallet receives a credential (and checks it as a verifier would), lists what it may withhold, and presents a choice
+of it to somebody whose identity it knows. `dpop_proof` makes the sender proof that goes with a gateway ticket.
+
+Spec: RFC 9901 sections 4.3, 7.2; RFC 9449 section 4.2; specs/profile-sd-jwt-vc.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, final
+
+from . import _registry as reg
+from ._crypto import PublicKey, SigningKey, Unsigned
+from ._errors import CitizenIDError, MalformedError, Reason
+from ._limits import DEFAULT_LIMITS, Limits
+from ._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
+from ._readers import Reading
+from ._wire import base64url, jws
+from ._writers import WRITERS
+from .trust import TrustAnchors
+from .verifier import open_presentation, verify_credential
+
+__all__ = ["Credential", "dpop_proof"]
+
+
+@final
+class Credential:
+    """A credential in its holder's hands. Made by `receive`, which verifies it first.
+
+    Attributes:
+        attestation: what the issuer stated, all of it.
+        format: the credential's format.
+        disclosable: what may be withheld: path to value. What is not in it is shown every time.
+    """
+
+    __slots__ = ("_data", "_presentation", "_reading", "attestation", "disclosable", "format")
+
+    def __init__(self, data: bytes, presentation: Presentation, reading: Reading) -> None:
+        self.attestation: Final[Attestation] = reading.attestation
+        self.format: Final = presentation.format
+        self._data = data
+        self._presentation = presentation
+        self._reading = reading
+        self.disclosable: Final[Mapping[ClaimPath, Any]] = MappingProxyType(
+            {placement.path: _at(reading.attestation.claims, placement.path) for placement in reading.placements}
+        )
+
+    @classmethod
+    def receive(
+        cls,
+        data: bytes | str,
+        *,
+        format: Format,
+        anchors: TrustAnchors,
+        now: UnixTime | int,
+        limits: Limits = DEFAULT_LIMITS,
+        serialization: Serialization = Serialization.COMPACT,
+    ) -> Credential:
+        """Take a credential from its issuer, after V1 to V6 (RFC 9901 section 7.2).
+
+        Args:
+            data: the credential as received.
+            format: its format.
+            anchors: whom this holder accepts credentials from.
+            now: integer Unix seconds.
+            limits: bounds.
+            serialization: how it is written.
+
+        Raises:
+            MalformedError: a Reason of form, KEY_BINDING_UNEXPECTED when it comes with a key binding.
+            VerificationError: the Reasons of V2 to V6.
+        """
+        (presentation,) = open_presentation(data, format=format, limits=limits, serialization=serialization)
+        if presentation.binding is not None:
+            raise MalformedError(Reason.KEY_BINDING_UNEXPECTED, "kb-jwt")
+        verified = verify_credential(presentation, anchors=anchors, now=now, limits=limits)
+        return cls(data.encode("utf-8") if isinstance(data, str) else data, presentation, verified._reading)
+
+    def to_bytes(self) -> bytes:
+        """Return the credential as it was received."""
+        return self._data
+
+    def present(
+        self,
+        disclose: Iterable[ClaimPath | str],
+        *,
+        challenge: Challenge,
+        key: SigningKey,
+        peer: str,
+        now: UnixTime | int,
+        serialization: Serialization = Serialization.COMPACT,
+    ) -> bytes:
+        """Present the chosen claims and prove possession of the key. Arguments and Raises as `prepare`."""
+        unsigned = self.prepare(
+            disclose, challenge=challenge, key=key.public, peer=peer, now=now, serialization=serialization
+        )
+        return unsigned.sign(key)
+
+    def prepare(
+        self,
+        disclose: Iterable[ClaimPath | str],
+        *,
+        challenge: Challenge,
+        key: PublicKey,
+        peer: str,
+        now: UnixTime | int,
+        serialization: Serialization = Serialization.COMPACT,
+    ) -> Unsigned:
+        """Prepare a presentation for a signer elsewhere (a secure element).
+
+        Args:
+            disclose: claims to show, by path or by the name of a top-level claim. What stands inside a chosen claim
+                is shown with it, and what it stands inside comes along by itself; ("nationalities", 0) shows one
+                nationality and no other. An empty choice shows what cannot be withheld and nothing else.
+            challenge: what the verifier asked.
+            key: the holder's public key; it must be the one in the credential.
+            peer: the authenticated identity of who asks, as the transport knows it (the https origin, say). It must
+                equal the challenge's audience: a challenge passed on by somebody else is not answered.
+            now: integer Unix seconds.
+            serialization: how to write an SD-JWT.
+
+        Raises:
+            CitizenIDError: PEER_MISMATCH, HOLDER_KEY_MISMATCH, CLAIM_UNKNOWN for a path the credential does not have,
+                CLOCK_UNUSABLE, NONCE_MISMATCH when the format cannot carry the challenge's nonce.
+        """
+        if type(now) is not int or now < 0:
+            raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
+        if peer != challenge.audience:
+            raise CitizenIDError(Reason.PEER_MISMATCH, "challenge.audience")
+        if key != self.attestation.holder_key:
+            raise CitizenIDError(Reason.HOLDER_KEY_MISMATCH, "cnf")
+        chosen = self._choose(disclose)
+        return WRITERS[self.format].present(
+            self._presentation, self._reading.hash_name, chosen, challenge, key, UnixTime(now), serialization
+        )
+
+    def _choose(self, disclose: Iterable[ClaimPath | str]) -> set[int]:
+        parents = {placement.position: placement.parent for placement in self._reading.placements}
+        chosen: set[int] = set()
+        if isinstance(disclose, str):
+            raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")  # a string is a list of letters: surely a slip
+        for wanted in disclose:
+            path: ClaimPath = (wanted,) if isinstance(wanted, str) else tuple(wanted)
+            if not path or not _exists(self.attestation.claims, path):
+                raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")
+            for placement in self._reading.placements:
+                if _selects(path, placement.path):
+                    position: int | None = placement.position
+                    while position is not None and position not in chosen:
+                        chosen.add(position)
+                        position = parents[position]
+        return chosen
+
+    def __repr__(self) -> str:
+        return f"<Credential {self.format}>"
+
+
+def _selects(path: ClaimPath, placed: ClaimPath) -> bool:
+    # A chosen path shows what is at it and inside it; and to be seen at all it needs everything it stands inside.
+    return all(step is None and type(there) is int or step == there for step, there in zip(path, placed, strict=False))
+
+
+def _exists(value: Any, path: ClaimPath) -> bool:
+    for position, step in enumerate(path):
+        if step is None:
+            return type(value) is tuple and any(_exists(item, path[position + 1 :]) for item in value)
+        if type(value) is tuple:
+            if type(step) is not int or not 0 <= step < len(value):
+                return False
+        elif not isinstance(value, Mapping) or type(step) is not str or step not in value:
+            return False
+        value = value[step]
+    return True
+
+
+def _at(claims: Mapping[str, Any], path: ClaimPath) -> Any:
+    value: Any = claims
+    for step in path:
+        value = value[step]
+    return value
+
+
+def dpop_proof(
+    key: SigningKey,
+    *,
+    method: str,
+    url: str,
+    ticket: str | None,
+    now: UnixTime | int,
+    nonce: str | None = None,
+    random: Callable[[int], bytes] = os.urandom,
+) -> str:
+    """Make a DPoP proof for one request (RFC 9449 section 4.2). Each request needs a new one.
+
+    Args:
+        key: the sender key, to which the ticket is or will be bound.
+        method: the HTTP method, as sent.
+        url: the URL as sent; query and fragment are left out of the proof.
+        ticket: the ticket that goes with the request, or None when there is none yet.
+        now: integer Unix seconds.
+        nonce: what the server gave in `DPoP-Nonce`.
+        random: a source of random bytes for `jti`.
+
+    Raises:
+        CitizenIDError: CLOCK_UNUSABLE.
+    """
+    if type(now) is not int or now < 0:
+        raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
+    claims: dict[str, Any] = {
+        reg.JTI: base64url.encode_text(random(16)),
+        "htm": method,
+        "htu": url.partition("#")[0].partition("?")[0],
+        reg.IAT: now,
+    }
+    if ticket is not None:
+        claims["ath"] = base64url.encode_text(hashlib.sha256(ticket.encode("ascii")).digest())
+    if nonce is not None:
+        claims[reg.NONCE] = nonce
+    header = {reg.ALG: key.public.algorithm, reg.TYP: reg.TYP_DPOP, reg.JWK: key.public.to_jwk()}
+    to_be_signed = jws.signing_input(header, claims, "dpop")
+    unsigned = Unsigned(to_be_signed, key.public, lambda signed: to_be_signed + b"." + base64url.encode(signed))
+    return unsigned.sign(key).decode("ascii")
+
+

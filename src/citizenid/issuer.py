@@ -1,0 +1,195 @@
+"""The issuer's door: from an attestation to a credential, with a key of one's own or of an HSM.
+
+    attestation = prepare_attestation(Citizenship([Country("US")]), ...)
+    credential = Issuer(identifier=..., key=...).issue(attestation, format=Format.SD_JWT_VC)
+
+`issue` signs in one call; `prepare` returns `Unsigned`, for a signer that is elsewhere. This door draws the salts.
+
+Spec: RFC 9901 sections 4 and 9.3; SD-JWT VC section 2.2; specs/profile-sd-jwt-vc.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, final
+
+from . import _registry as reg
+from ._crypto import PublicKey, SigningKey, Unsigned
+from ._errors import CitizenIDError, Reason
+from ._limits import DEFAULT_LIMITS, Limits
+from ._model import (
+    Assurance,
+    Attestation,
+    Citizenship,
+    ClaimPath,
+    Format,
+    Serialization,
+    StatusReference,
+    UnixTime,
+    Validity,
+)
+from ._wire import base64url
+from ._writers import WRITERS, IssueOptions, Signer
+
+__all__ = ["Issuer", "Unsigned", "prepare_attestation"]
+
+_SALTS_AT_ONCE: Final = 32
+
+
+def prepare_attestation(
+    citizenship: Citizenship,
+    *,
+    issuer: str,
+    holder_key: PublicKey,
+    now: UnixTime | int,
+    lifetime_s: int,
+    status: StatusReference | None,
+    format: Format,
+    claims: Mapping[str, Any] | None = None,
+    assurance: Assurance | None = None,
+) -> Attestation:
+    """Put together the usual attestation of citizenship, of our own type `urn:citizenid:citizenship:1`.
+
+    Args:
+        citizenship: what was established.
+        issuer: the issuer's identifier (`iss`).
+        holder_key: the wallet's public key, over which the wallet has proved possession.
+        now: when it is issued, integer Unix seconds.
+        lifetime_s: how long it is valid, seconds. Without a status reference at most 24 h.
+        status: a reference of its own for this credential (`StatusPublisher.allocate`), or None for a short-lived one.
+        format: the format it will be issued in.
+        claims: further claims of the person.
+        assurance: how well the issuer checked.
+
+    Raises:
+        CitizenIDError: STATUS_MISSING without a status reference and a lifetime over 24 h, CLAIM_INVALID,
+            CLAIM_RESERVED when `claims` states citizenship too.
+    """
+    stated = citizenship.to_claims(format)
+    further = dict(claims or {})
+    if not {reg.NATIONALITIES, reg.CITIZENSHIPS, reg.NATIONALITIES_COMPLETE}.isdisjoint(further):
+        raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
+    if type(now) is not int or type(lifetime_s) is not int or lifetime_s <= 0:
+        raise CitizenIDError(Reason.CLAIM_INVALID, "exp")
+    if status is None and lifetime_s > DEFAULT_LIMITS.unreferenced_validity_s:
+        raise CitizenIDError(Reason.STATUS_MISSING, "status")
+    return Attestation(
+        type=reg.VCT_CITIZENSHIP,
+        issuer=issuer,
+        claims={**further, **stated},
+        validity=Validity(UnixTime(now), None, UnixTime(now + lifetime_s)),
+        holder_key=holder_key,
+        status=() if status is None else (status,),
+        assurance=assurance,
+    )
+
+
+@final
+class Issuer:
+    """An identity provider that issues credentials.
+
+    Args:
+        identifier: the `iss` of its credentials; an attestation must name the same issuer.
+        key: a signing key for `issue`, or a public key when the signer is elsewhere and only `prepare` is used.
+        certificates: DER certificates of the key, leaf first, without the root: then the header carries x5c.
+        kid: key identifier in the header; the key's thumbprint in base64url by default.
+        random: a source of random bytes; the system's by default.
+        limits: bounds that every credential keeps.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID.
+    """
+
+    def __init__(
+        self,
+        *,
+        identifier: str,
+        key: SigningKey | PublicKey,
+        certificates: Iterable[bytes] = (),
+        kid: str | None = None,
+        random: Callable[[int], bytes] = os.urandom,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        if type(identifier) is not str or not identifier:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.identifier")
+        self.identifier: Final = identifier
+        self._key = None if isinstance(key, PublicKey) else key
+        self.public: Final[PublicKey] = key if isinstance(key, PublicKey) else key.public
+        self._signer = Signer(
+            self.public, base64url.encode_text(self.public.thumbprint) if kid is None else kid, tuple(certificates)
+        )
+        self._random = random
+        self._limits = limits
+
+    def jwks(self) -> dict[str, Any]:
+        """Return the JWK Set to publish: this issuer's key with its kid (RFC 7517 section 5)."""
+        return {"keys": [{**self.public.to_jwk(), "kid": self._signer.kid, "use": "sig", "alg": self.public.algorithm}]}
+
+    def issue(
+        self,
+        attestation: Attestation,
+        *,
+        format: Format,
+        disclosable: Iterable[ClaimPath] | None = None,
+        serialization: Serialization = Serialization.COMPACT,
+        decoys: int = 0,
+        hash_algorithm: str = reg.SD_ALG_DEFAULT,
+    ) -> bytes:
+        """Issue a credential and sign it with this issuer's key. Arguments and Raises as `prepare`.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID when the issuer has a public key alone.
+            VerificationError: SIGNATURE_INVALID when a foreign signer returned something else than a signature.
+        """
+        if self._key is None:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.key")
+        unsigned = self.prepare(
+            attestation,
+            format=format,
+            disclosable=disclosable,
+            serialization=serialization,
+            decoys=decoys,
+            hash_algorithm=hash_algorithm,
+        )
+        return unsigned.sign(self._key)
+
+    def prepare(
+        self,
+        attestation: Attestation,
+        *,
+        format: Format,
+        disclosable: Iterable[ClaimPath] | None = None,
+        serialization: Serialization = Serialization.COMPACT,
+        decoys: int = 0,
+        hash_algorithm: str = reg.SD_ALG_DEFAULT,
+    ) -> Unsigned:
+        """Prepare a credential for signing.
+
+        Args:
+            attestation: what to state; its issuer must be this one.
+            format: the credential's format.
+            disclosable: paths that the holder may show or withhold one by one; ("nationalities", None) is each of the
+                list. None means everything that may be: every member and every array element, at every depth.
+            serialization: how to write an SD-JWT.
+            decoys: how many digests without a disclosure to add, so that their number tells less.
+            hash_algorithm: "sha-256", "sha-384" or "sha-512".
+
+        Raises:
+            CitizenIDError: ISSUER_MISMATCH, HOLDER_KEY_MISSING, CLAIM_RESERVED, CLAIM_INVALID, CLAIM_UNKNOWN,
+                CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED, LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED.
+        """
+        if attestation.issuer != self.identifier:
+            raise CitizenIDError(Reason.ISSUER_MISMATCH, "iss")
+        if type(decoys) is not int or decoys < 0:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "decoys")
+        options = IssueOptions(disclosable, decoys, hash_algorithm, serialization)
+        return WRITERS[Format(format)].issue(attestation, self._signer, options, self._salts(), self._limits)
+
+    def _salts(self) -> Iterator[bytes]:
+        # One call of the system's source serves many salts; what is left over is thrown away.
+        size = reg.SALT_BYTES
+        while True:
+            block = self._random(size * _SALTS_AT_ONCE)
+            for start in range(0, len(block), size):
+                yield block[start : start + size]

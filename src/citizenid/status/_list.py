@@ -1,0 +1,90 @@
+"""The bits of a status list: packed least significant bit first, compressed with zlib.
+
+Spec: Token Status List sections 4.1 (packing), 4.2 (lst), 7.1 (status types), 11.5 and 13.7 (bounds).
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final, final
+
+from .. import _registry as reg
+from .._errors import MalformedError, Reason, VerificationError
+from .._model import Status
+
+_WHERE: Final = "status-list.status_list"
+_MEANING: Final = tuple(Status(value) if value <= reg.STATUS_SUSPENDED else Status.OTHER for value in range(256))
+
+
+@final
+class StatusList:
+    """An immutable list of status values of 1, 2, 4 or 8 bits.
+
+    >>> StatusList.decompress(StatusList(1, bytes([0b1001_1101])).compress(), bits=1, limit_bytes=64)[0]
+    <Status.INVALID: 1>
+    """
+
+    __slots__ = ("_mask", "_packed", "_shift", "bits")
+
+    def __init__(self, bits: int, packed: bytes) -> None:
+        if type(bits) is not int or bits not in reg.STATUS_BITS:
+            raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".bits")
+        self.bits: Final = bits
+        self._packed = bytes(packed)
+        self._shift = bits.bit_length() - 1  # index * bits as a shift: 1, 2, 4, 8 are 0, 1, 2, 3
+        self._mask = (1 << bits) - 1
+
+    @classmethod
+    def decompress(cls, data: bytes, *, bits: int, limit_bytes: int) -> StatusList:
+        """Inflate a zlib stream, at most `limit_bytes` of it.
+
+        Raises:
+            MalformedError: INPUT_TOO_LARGE when it holds more, STATUS_LIST_MALFORMED when it is broken, unfinished or
+                followed by anything.
+        """
+        inflate = zlib.decompressobj()
+        packed = None
+        try:
+            packed = inflate.decompress(data, limit_bytes + 1)
+        except zlib.error:
+            pass  # raised below
+        if packed is not None and len(packed) > limit_bytes:
+            raise MalformedError(Reason.INPUT_TOO_LARGE, _WHERE + ".lst")
+        if packed is None or not inflate.eof or inflate.unused_data or inflate.unconsumed_tail:
+            raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".lst")
+        return cls(bits, packed)
+
+    def compress(self, level: int = 9) -> bytes:
+        """Deflate in zlib format; level 9 is recommended, level 0 stores (legal, and small deltas between versions)."""
+        return zlib.compress(self._packed, level)
+
+    def __len__(self) -> int:
+        return (len(self._packed) << 3) >> self._shift
+
+    def __getitem__(self, index: int) -> Status:
+        """Return the status at `index`; every value but 0, 1 and 2 is Status.OTHER.
+
+        Raises:
+            VerificationError: STATUS_INDEX_OUT_OF_RANGE.
+        """
+        position = index << self._shift
+        if index < 0 or position >> 3 >= len(self._packed):
+            raise VerificationError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status.status_list.idx")
+        return _MEANING[self._packed[position >> 3] >> (position & 7) & self._mask]
+
+    def raw(self, index: int) -> int:
+        """Return the stored value at `index` (for application-specific status types). Raises as `[]` does."""
+        self[index]
+        position = index << self._shift
+        return self._packed[position >> 3] >> (position & 7) & self._mask
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not StatusList:
+            return NotImplemented
+        return self.bits == other.bits and self._packed == other._packed
+
+    def __hash__(self) -> int:
+        return hash((self.bits, self._packed))
+
+    def __repr__(self) -> str:
+        return f"<StatusList of {len(self)}, {self.bits} bits each>"

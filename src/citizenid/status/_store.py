@@ -1,0 +1,133 @@
+"""What a verifier keeps of status lists, and what it answers from them without asking anybody.
+
+A list is held for (URI, trust point of its signer): two issuers that name the same URI do not share a list. It is
+usable while `now < min(exp, fetched + min(ttl, cap))`, and there is no grace: after that the answer is the Need, not
+the old bit. A list never goes back: an older `iat`, or other bits under the same `iat`, is refused and the held one
+stays in force.
+
+Spec: Token Status List sections 8.3, 11.5, 13.7; DESIGN section 4 (status).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from typing import Final, NamedTuple, final
+
+from .._errors import Reason, VerificationError
+from .._limits import DEFAULT_LIMITS, Limits
+from .._model import NeedStatusList, Status, StatusReference, UnixTime
+from ..trust import TrustAnchors
+from ._list import StatusList
+from ._token import VerifiedStatusList, verify_status_list
+
+_MAX_WANTED: Final = 4_096  # only references of verified credentials are remembered, so issuers bound this
+
+
+class _Held(NamedTuple):
+    uri: str
+    statuses: StatusList
+    issued_at: UnixTime
+    refresh_at: int
+    usable_until: int
+
+
+@final
+class StatusStore:
+    """The status lists of one verifier, in memory. Safe for threads: readers never wait.
+
+    Args:
+        anchors: keys of purpose STATUS_LIST; others are ignored.
+        limits: bounds, and the cap on the age of a list.
+    """
+
+    def __init__(self, *, anchors: TrustAnchors, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._anchors = anchors
+        self._limits = limits
+        self._held: dict[bytes, _Held] = {}
+        self._wanted: dict[str, None] = {}
+        self._lock = threading.Lock()
+
+    def ingest(self, uri: str, body: bytes | str, *, media_type: str, now: UnixTime | int) -> None:
+        """Take in a status list token fetched from `uri`.
+
+        Args:
+            uri: as credentials refer to it.
+            body: the response body.
+            media_type: the response's Content-Type, without parameters.
+            now: when it was fetched, integer Unix seconds.
+
+        Raises:
+            VerificationError: as `verify_status_list`, and STATUS_LIST_ROLLBACK for an older list than the one held,
+                STATUS_LIST_CONFLICT for other bits under the same `iat`, STATUS_LIST_TOO_OLD for a first list whose
+                `iat` lies further back than the cap. Whatever is refused changes nothing.
+            MalformedError: as `verify_status_list`.
+        """
+        token = verify_status_list(
+            body, uri=uri, media_type=media_type, anchors=self._anchors, now=now, limits=self._limits
+        )
+        self.put(token, now=now)
+
+    def put(self, token: VerifiedStatusList, *, now: UnixTime | int) -> None:
+        """Take in a verified list. Raises STATUS_LIST_ROLLBACK, _CONFLICT or _TOO_OLD as `ingest` does."""
+        cap = self._limits.status_age_s
+        ttl = cap if token.ttl_s is None else min(token.ttl_s, cap)
+        end = int(now) + ttl
+        usable_until = end if token.not_after is None else min(end, token.not_after)
+        refresh_at = int(now) + max(1, (usable_until - int(now)) // 2)
+        key = status_identity(token.uri, token.anchor.issuer)
+        with self._lock:
+            held = self._held.get(key)
+            if held is None:
+                # Without a high-water mark an old list could be played to a verifier that has just started.
+                if now - token.issued_at > cap:
+                    raise VerificationError(Reason.STATUS_LIST_TOO_OLD, "status-list.iat")
+            elif token.issued_at < held.issued_at:
+                raise VerificationError(Reason.STATUS_LIST_ROLLBACK, "status-list.iat")
+            elif token.issued_at == held.issued_at and token.statuses != held.statuses:
+                raise VerificationError(Reason.STATUS_LIST_CONFLICT, "status-list.iat")
+            self._held[key] = _Held(token.uri, token.statuses, token.issued_at, refresh_at, usable_until)
+            self._wanted.pop(token.uri, None)
+
+    def check(self, reference: StatusReference, *, issuer: str, now: UnixTime | int) -> Status | NeedStatusList:
+        """Return the status of a credential.
+
+        Args:
+            reference: from the credential.
+            issuer: the label of the trust point whose list counts.
+            now: integer Unix seconds.
+
+        Raises:
+            VerificationError: STATUS_INDEX_OUT_OF_RANGE.
+        """
+        answer = self.check_identity(status_identity(reference.uri, issuer), reference.index, now)
+        if answer is None or type(answer) is NeedStatusList:
+            with self._lock:
+                if len(self._wanted) < _MAX_WANTED:
+                    self._wanted[reference.uri] = None
+            return NeedStatusList(reference.uri) if answer is None else answer
+        return answer
+
+    def check_identity(self, identity: bytes, index: int, now: UnixTime | int) -> Status | NeedStatusList | None:
+        """As `check`, by `status_identity`; None when no such list is held (its URI is not known here then)."""
+        held = self._held.get(identity)
+        if held is None:
+            return None
+        if now >= held.usable_until:
+            return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)
+        return held.statuses[index]
+
+    def due(self, now: UnixTime | int) -> tuple[str, ...]:
+        """Return the URIs to fetch now: asked for and not held, or past half of the time they are usable."""
+        with self._lock:
+            aged = [held.uri for held in self._held.values() if now >= held.refresh_at]
+            return tuple(dict.fromkeys([*self._wanted, *aged]))
+
+    def __repr__(self) -> str:
+        return f"<StatusStore of {len(self._held)} lists>"
+
+
+def status_identity(uri: str, issuer: str) -> bytes:
+    """Return the 16 bytes by which a list is known inside a ticket: SHA-256 over (URI, trust point), cut."""
+    name = uri.encode()
+    return hashlib.sha256(len(name).to_bytes(4, "big") + name + issuer.encode()).digest()[:16]

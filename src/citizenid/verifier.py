@@ -1,0 +1,399 @@
+"""Verification, as nine numbered steps: the only file that makes verified objects.
+
+    V1 open      bytes to a Presentation; framing alone, nothing is true yet
+    V2 resolve   the one trusted key that must have signed, from the anchors at `now`
+    V3 verify    the issuer's signature
+    V4 read      claims; every disclosure matches exactly one digest
+    V5 allow     issuer, format, type and countries, as the anchor says
+    V6 time      valid at `now`
+    V7 bind      the holder answers this challenge
+    V8 verify    the holder's signature
+    V9 status    every reference says valid, by a usable list
+
+The first step that fails decides, and gives exactly one Reason. `verify_credential` is V2 to V6 and its result may be
+cached (V3 and V4 alone are skipped on a hit); `verify_presentation` is V7 to V9 and never is. Nothing here reads a
+clock, a file, a socket or a random source; all that a verdict depends on is an argument.
+
+Spec: specs/verification.md, where the same numbers stand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import InitVar, dataclass
+from typing import Any, Final, NoReturn, Protocol, final
+
+from ._crypto import verify_signature
+from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
+from ._limits import DEFAULT_LIMITS, Limits
+from ._model import (
+    Attestation,
+    Challenge,
+    Citizenship,
+    Format,
+    KeyPurpose,
+    NeedStatusList,
+    Presentation,
+    Serialization,
+    Status,
+    UnixTime,
+    check_sealed,
+)
+from ._readers import READERS, Reading
+from .status import StatusStore, VerifiedStatusList, verify_status_list
+from .trust import ResolvedKey, TrustAnchor, TrustAnchors
+
+__all__ = [
+    "IssuerHalfCache",
+    "VerifiedCredential",
+    "VerifiedPresentation",
+    "VerifiedStatusList",
+    "open_presentation",
+    "verify",
+    "verify_credential",
+    "verify_each",
+    "verify_presentation",
+    "verify_status_list",
+]
+
+_SEAL: Final = object()
+# Part of every cache key: whoever changes a rule of V3 or V4 changes the version, and old entries are never found.
+_PROFILES: Final = {format: hashlib.sha256(f"citizenid/verification/1/{format}".encode()).digest() for format in Format}
+
+
+def _refuse_copy(self: object, *_: Any) -> NoReturn:
+    raise TypeError(f"{type(self).__name__} is made by verification alone; it is not copied or pickled")
+
+
+def _refuse_subclass(cls: type, **_: Any) -> NoReturn:
+    raise TypeError(f"{cls.__name__} is final")
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class VerifiedCredential:
+    """A credential that passed V1 to V6 at one `now`. Only `verify_credential` makes it.
+
+    Attributes:
+        attestation: what the issuer stated; frozen deeply.
+        anchor: the trust anchor that vouches for the issuer.
+        presentation: what it was verified from; the holder's half of it is unverified.
+    """
+
+    attestation: Attestation
+    anchor: TrustAnchor
+    presentation: Presentation
+    _reading: Reading
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        check_sealed(seal, _SEAL, VerifiedCredential)
+
+    __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
+    __init_subclass__ = classmethod(_refuse_subclass)  # type: ignore[assignment]  # typeshed wants it to return None
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class VerifiedPresentation:
+    """A presentation that passed V1 to V9 at one `now`. Only `verify_presentation` makes it.
+
+    Attributes:
+        attestation: what the issuer stated; frozen deeply.
+        anchor: the trust anchor that vouches for the issuer.
+        format: the credential's format.
+        status: Status.VALID, or None for a short-lived credential without a status reference.
+        citizenship: of what is stated, the part that this anchor may attest. This is what an admitting rule may use;
+            `attestation.citizenship` also holds what counts for nothing but an exclusion.
+    """
+
+    attestation: Attestation
+    anchor: TrustAnchor
+    format: Format
+    status: Status | None
+    citizenship: Citizenship
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        check_sealed(seal, _SEAL, VerifiedPresentation)
+
+    __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
+    __init_subclass__ = classmethod(_refuse_subclass)  # type: ignore[assignment]  # typeshed wants it to return None
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a result has no truth value; test for the result you want")
+
+
+class IssuerHalfCache(Protocol):
+    """Where `verify_credential` may keep what V3 and V4 found. Keys are SHA-256 digests; values are opaque."""
+
+    def get(self, key: bytes, /) -> Reading | None:
+        """Return what was put under `key`, or None."""
+        ...
+
+    def put(self, key: bytes, value: Reading, /) -> None:
+        """Keep a reading; it is immutable."""
+        ...
+
+
+def open_presentation(
+    data: bytes | str,
+    *,
+    format: Format,
+    limits: Limits = DEFAULT_LIMITS,
+    serialization: Serialization = Serialization.COMPACT,
+) -> tuple[Presentation, ...]:
+    """V1: frame what came in. Nothing in the result is known to be true, and it has no claims.
+
+    Args:
+        data: the presentation, exactly as received.
+        format: the format it must have; it is never guessed.
+        limits: bounds.
+        serialization: how an SD-JWT must be written down.
+
+    Returns:
+        One presentation for each document of an mdoc, otherwise exactly one.
+
+    Raises:
+        MalformedError: a Reason of form (step V1).
+
+    Spec: specs/verification.md V1.
+    """
+    try:
+        return READERS[Format(format)].open(data, limits, serialization)
+    except CitizenIDError as error:
+        error.at("V1")
+        raise
+
+
+def verify_credential(
+    presentation: Presentation,
+    *,
+    anchors: TrustAnchors,
+    now: UnixTime | int,
+    limits: Limits = DEFAULT_LIMITS,
+    cache: IssuerHalfCache | None = None,
+) -> VerifiedCredential:
+    """V2 to V6: verify the issuer's half.
+
+    Args:
+        presentation: from `open_presentation`.
+        anchors: whom to trust for what.
+        now: integer Unix seconds; one value for one decision.
+        limits: bounds.
+        cache: where to keep V3 and V4 of credentials seen before. It changes no verdict: V2, V5 and V6 run again.
+
+    Raises:
+        VerificationError: the Reasons of V2 to V6.
+        MalformedError: a Reason of form, with the step that met it.
+
+    Spec: specs/verification.md V2 to V6.
+    """
+    now = check_now(now)
+    reader = READERS[presentation.format]
+    step = "V2"
+    try:
+        resolved = anchors.resolve(presentation.credential, KeyPurpose.CREDENTIAL, now, "issuer-jwt")
+        anchor = resolved.anchor
+        key = b"" if cache is None else _cache_key(presentation, resolved, limits)
+        reading = None if cache is None else cache.get(key)
+        if reading is None:
+            step = "V3"
+            verify_signature(presentation.credential, resolved.key, "issuer-jwt")
+            step = "V4"
+            reading = reader.read(presentation, anchor.issuer, limits)
+            if cache is not None:
+                cache.put(key, reading)
+        step = "V5"
+        _check_allowed(presentation, reading, anchor)
+        step = "V6"
+        _check_validity(reading.attestation, now, limits)
+    except CitizenIDError as error:
+        error.at(step)
+        raise
+    return VerifiedCredential(reading.attestation, anchor, presentation, reading, _SEAL)
+
+
+def verify_presentation(
+    credential: VerifiedCredential,
+    *,
+    challenge: Challenge,
+    statuses: StatusStore,
+    now: UnixTime | int,
+    limits: Limits = DEFAULT_LIMITS,
+) -> VerifiedPresentation | NeedStatusList:
+    """V7 to V9: verify the holder's half of the presentation that the credential came in, and its status.
+
+    Args:
+        credential: from `verify_credential`, at the same `now`.
+        challenge: what the holder had to sign.
+        statuses: the status lists at hand.
+        now: integer Unix seconds.
+        limits: bounds.
+
+    Returns:
+        The verified presentation, or which status list is missing: nothing was decided then.
+
+    Raises:
+        VerificationError: the Reasons of V7 to V9.
+        MalformedError: a Reason of form, with the step that met it.
+
+    Spec: specs/verification.md V7 to V9.
+    """
+    now = check_now(now)
+    presentation, attestation, anchor = credential.presentation, credential.attestation, credential.anchor
+    step = "V7"
+    try:
+        if attestation.holder_key is None:
+            raise VerificationError(Reason.HOLDER_KEY_MISSING, "cnf")
+        binding, _ = READERS[presentation.format].bind(presentation, credential._reading, challenge, now, limits)
+        step = "V8"
+        verify_signature(binding, attestation.holder_key, "kb-jwt")
+        step = "V9"
+        status = _check_status(attestation, anchor, statuses, now, limits)
+    except CitizenIDError as error:
+        error.at(step)
+        raise
+    if isinstance(status, NeedStatusList):
+        return status
+    proven = _proven(attestation.citizenship, anchor)
+    return VerifiedPresentation(attestation, anchor, presentation.format, status, proven, _SEAL)
+
+
+def verify(
+    data: bytes | str,
+    *,
+    format: Format,
+    anchors: TrustAnchors,
+    challenge: Challenge,
+    statuses: StatusStore,
+    now: UnixTime | int,
+    limits: Limits = DEFAULT_LIMITS,
+    serialization: Serialization = Serialization.COMPACT,
+    cache: IssuerHalfCache | None = None,
+) -> VerifiedPresentation | NeedStatusList:
+    """V1 to V9: verify one presentation. Arguments as the three functions above.
+
+    Raises:
+        VerificationError: the first rule that refuses.
+        MalformedError: a Reason of form; LIMIT_EXCEEDED (V1) when there is not exactly one document.
+    """
+    presentations = open_presentation(data, format=format, limits=limits, serialization=serialization)
+    if len(presentations) != 1:
+        error = MalformedError(Reason.LIMIT_EXCEEDED, "documents")
+        error.at("V1")
+        raise error
+    credential = verify_credential(presentations[0], anchors=anchors, now=now, limits=limits, cache=cache)
+    return verify_presentation(credential, challenge=challenge, statuses=statuses, now=now, limits=limits)
+
+
+def verify_each(
+    data: bytes | str,
+    *,
+    format: Format,
+    anchors: TrustAnchors,
+    challenge: Challenge,
+    statuses: StatusStore,
+    now: UnixTime | int,
+    limits: Limits = DEFAULT_LIMITS,
+    serialization: Serialization = Serialization.COMPACT,
+) -> tuple[VerifiedPresentation | NeedStatusList | CitizenIDError, ...]:
+    """V1 to V9 for each document by itself: a verdict each, sharing nothing. A framing fault refuses all.
+
+    Raises:
+        MalformedError: a Reason of form (V1). What V2 to V9 refuse is returned, not raised.
+    """
+    verdicts: list[VerifiedPresentation | NeedStatusList | CitizenIDError] = []
+    for presentation in open_presentation(data, format=format, limits=limits, serialization=serialization):
+        try:
+            credential = verify_credential(presentation, anchors=anchors, now=now, limits=limits)
+            verdicts.append(
+                verify_presentation(credential, challenge=challenge, statuses=statuses, now=now, limits=limits)
+            )
+        except (VerificationError, MalformedError) as error:
+            verdicts.append(error)
+    return tuple(verdicts)
+
+
+def check_now(now: UnixTime | int) -> UnixTime:
+    """Return `now` as UnixTime. Raises CLOCK_UNUSABLE for anything but an integer of Unix seconds."""
+    if type(now) is not int or now < 0:
+        raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
+    return UnixTime(now)
+
+
+def _cache_key(presentation: Presentation, resolved: ResolvedKey, limits: Limits) -> bytes:
+    # Every part is 32 bytes long but the last, so that no two inputs make the same bytes.
+    return hashlib.sha256(
+        _PROFILES[presentation.format]
+        + limits.fingerprint
+        + resolved.anchor.fingerprint
+        + resolved.key.thumbprint
+        + presentation.issuer_half
+    ).digest()
+
+
+def _check_allowed(presentation: Presentation, reading: Reading, anchor: TrustAnchor) -> None:
+    """V5: what the anchor lets this issuer attest."""
+    attestation = reading.attestation
+    if reading.stated_issuer is not None and reading.stated_issuer != anchor.issuer:
+        raise VerificationError(Reason.ISSUER_MISMATCH, "iss")
+    if presentation.format not in anchor.formats:
+        raise VerificationError(Reason.FORMAT_NOT_ALLOWED, "format")
+    if attestation.type not in anchor.types:
+        raise VerificationError(Reason.TYPE_NOT_ALLOWED, "vct")
+    if presentation.declared_type is not None and presentation.declared_type != attestation.type:
+        raise VerificationError(Reason.TYPE_NOT_ALLOWED, "docType")
+    stated = attestation.citizenship.nationalities + attestation.citizenship.citizenships
+    if stated and not any(map(anchor.may_attest, stated)):
+        raise VerificationError(Reason.COUNTRY_NOT_ALLOWED, "nationalities")
+
+
+def _check_validity(attestation: Attestation, now: UnixTime, limits: Limits) -> None:
+    """V6: the window of validity; the skew excuses an iat in the future alone."""
+    validity = attestation.validity
+    if validity.issued_at is not None and validity.issued_at > now + limits.clock_skew_s:
+        raise VerificationError(Reason.ISSUED_IN_FUTURE, "iat")
+    if validity.not_before is not None and now < validity.not_before:
+        raise VerificationError(Reason.NOT_YET_VALID, "nbf")
+    if now >= validity.not_after:
+        raise VerificationError(Reason.EXPIRED, "exp")
+
+
+def _check_status(
+    attestation: Attestation, anchor: TrustAnchor, statuses: StatusStore, now: UnixTime, limits: Limits
+) -> Status | NeedStatusList | None:
+    """V9: every reference says valid; without one the whole validity must be short."""
+    if not attestation.status:
+        validity = attestation.validity
+        starts = [time for time in (validity.issued_at, validity.not_before) if time is not None]
+        if not starts or validity.not_after - min(starts) > limits.unreferenced_validity_s:
+            raise VerificationError(Reason.STATUS_MISSING, "status")
+        return None
+    for reference in attestation.status:
+        status = statuses.check(reference, issuer=anchor.status_issuer, now=now)
+        if isinstance(status, NeedStatusList):
+            return status
+        check_status_valid(status)
+    return Status.VALID
+
+
+def check_status_valid(status: Status) -> None:
+    """Refuse every status but VALID. Raises REVOKED, SUSPENDED or STATUS_NOT_VALID."""
+    if status is Status.VALID:
+        return
+    if status is Status.INVALID:
+        raise VerificationError(Reason.REVOKED, "status")
+    if status is Status.SUSPENDED:
+        raise VerificationError(Reason.SUSPENDED, "status")
+    raise VerificationError(Reason.STATUS_NOT_VALID, "status")
+
+
+def _proven(stated: Citizenship, anchor: TrustAnchor) -> Citizenship:
+    kept = [
+        tuple(filter(anchor.may_attest, countries)) for countries in (stated.nationalities, stated.citizenships)
+    ]
+    if kept[0] == stated.nationalities and kept[1] == stated.citizenships:
+        return stated
+    return Citizenship(*kept)  # what is left of a complete list is none
+
