@@ -25,7 +25,7 @@ from nacl.exceptions import CryptoError
 from . import _registry as reg
 from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from ._model import KeyHint, SignedObject
-from ._wire import keys
+from ._wire import base64url, keys
 from ._wire.keys import KeyMaterial
 
 _ED25519_P: Final = 2**255 - 19
@@ -377,6 +377,7 @@ class LocalKey:
             MalformedError: KEY_INVALID.
         """
         handle: Any = None
+        material = None
         try:
             handle = serialization.load_pem_private_key(pem.encode("ascii") if isinstance(pem, str) else pem, password)
             material = material_of(handle.public_key(), "pem")
@@ -384,7 +385,7 @@ class LocalKey:
                 handle = _ALGORITHMS["Ed25519"].from_secret(handle.private_bytes_raw())
         except (ValueError, TypeError, UnsupportedAlgorithm, CitizenIDError):
             handle = None
-        if handle is None:
+        if handle is None or material is None:
             raise MalformedError(Reason.KEY_INVALID, "pem")
         return cls(material.algorithm, handle)
 
@@ -401,7 +402,7 @@ class LocalKey:
         """Return the private key as a JWK, for a wallet to keep in its own safe store."""
         jwk = self.public.to_jwk()
         member = "priv" if jwk["kty"] == "AKP" else "d"
-        return {**jwk, member: keys.base64url.encode_text(self._row.secret(self._handle))}
+        return {**jwk, member: base64url.encode_text(self._row.secret(self._handle))}
 
     def __repr__(self) -> str:
         return f"<LocalKey {self.algorithm}>"
@@ -423,7 +424,7 @@ def derive_key(secret: bytes, purpose: str, size: int = 32) -> bytes:
 
 @final
 class SealingKey:
-    """AES-256-GCM-SIV (RFC 8452): misuse-resistant, so that a whole fleet may draw nonces at random without counting."""
+    """AES-256-GCM-SIV (RFC 8452), misuse-resistant: a whole fleet may draw nonces at random without counting."""
 
     __slots__ = ("_cipher",)
 

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NewType, NoReturn, final
 
 from . import _registry as reg
+from ._answer import Answer, problem
 from ._errors import CitizenIDError, MalformedError, Reason
 from ._limits import DEFAULT_LIMITS, MAX_UNIX_TIME
 from .countries import SPECIAL_ALPHA2, Country
@@ -42,6 +43,16 @@ class Serialization(Enum):
     COMPACT = "compact"
     FLATTENED = "flattened"
     GENERAL = "general"
+
+
+class Binding(IntEnum):
+    """How a ticket is bound to its sender, from weak to strong. A rule's binding is a floor."""
+
+    BEARER = 0  # whoever has it may use it
+    DPOP = 1  # RFC 9449: a signature over each request
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a Binding has no truth value; compare it")
 
 
 class KeyPurpose(Enum):
@@ -201,9 +212,9 @@ class Citizenship:
 
 
 def _countries(claims: Mapping[str, Any], name: str) -> tuple[tuple[Country, ...], bool]:
-    codes = claims.get(name)
-    if codes is None and name not in claims:
+    if name not in claims:
         return (), False
+    codes: Any = claims[name]
     if type(codes) not in (list, tuple) or len(codes) > DEFAULT_LIMITS.country_entries:
         raise MalformedError(Reason.COUNTRY_INVALID, name)
     countries: list[Country] = []
@@ -393,8 +404,12 @@ class NeedStatusList:
     It is a value, not an exception and not a callback, and it has no truth value: a caller that forgets it refuses.
     """
 
-    uri: str
+    uri: str  # "" when only a ticket refers to the list: a ticket holds its identity and not its URI
     reason: Reason = Reason.STATUS_LIST_UNAVAILABLE
+
+    def http(self) -> Answer:
+        """Return 503 with Retry-After: nothing was decided, and nothing is allowed."""
+        return problem(503, self.reason, headers=((b"retry-after", b"5"),))
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a result has no truth value; test for the result you want")

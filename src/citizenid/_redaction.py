@@ -111,7 +111,7 @@ class _Restoring:
     def object(self, tree: dict[str, Any], path: ClaimPath, parent: int | None) -> Mapping[str, Any]:
         markers = self.markers
         self.check_depth(path)
-        claims = {}
+        claims: dict[str, Any] = {}
         for name, item in tree.items():
             kind = type(item)
             if name in markers.reserved:

@@ -9,6 +9,7 @@ Spec: RFC 5280 section 6.1 (what applies to a linear path); SD-JWT VC section 2.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeVar
@@ -86,7 +87,7 @@ def verify_path(chain: Sequence[bytes], roots: Sequence[Root], now: UnixTime) ->
     leaf = path[0]
     if not _may_sign_objects(leaf) or _issued(leaf, leaf):
         raise VerificationError(Reason.CERTIFICATE_INVALID, _WHERE)
-    for below, (certificate, issuer) in enumerate(zip(path, path[1:], strict=False)):
+    for below, (certificate, issuer) in enumerate(itertools.pairwise(path)):
         if not _is_authority(issuer, below=below):
             raise VerificationError(Reason.CERTIFICATE_INVALID, _WHERE)
         if not _issued(certificate, issuer):

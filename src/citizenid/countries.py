@@ -56,8 +56,8 @@ class Country:
     __slots__ = ("alpha2", "alpha3")
     _by_alpha2: ClassVar[dict[str, Country]] = {}
     _by_alpha3: ClassVar[dict[str, Country]] = {}
-    alpha2: Final[str]
-    alpha3: Final[str]
+    alpha2: str
+    alpha3: str
 
     def __new__(cls, alpha2: str) -> Country:
         """Return the country with this ISO 3166-1 alpha-2 code.

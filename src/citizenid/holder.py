@@ -162,7 +162,8 @@ class Credential:
 
 def _selects(path: ClaimPath, placed: ClaimPath) -> bool:
     # A chosen path shows what is at it and inside it; and to be seen at all it needs everything it stands inside.
-    return all(step is None and type(there) is int or step == there for step, there in zip(path, placed, strict=False))
+    steps = zip(path, placed, strict=False)
+    return all((step is None and type(there) is int) or step == there for step, there in steps)
 
 
 def _exists(value: Any, path: ClaimPath) -> bool:
@@ -225,5 +226,3 @@ def dpop_proof(
     to_be_signed = jws.signing_input(header, claims, "dpop")
     unsigned = Unsigned(to_be_signed, key.public, lambda signed: to_be_signed + b"." + base64url.encode(signed))
     return unsigned.sign(key).decode("ascii")
-
-

@@ -118,7 +118,7 @@ class TrustAnchors:
         self._by_kid: dict[tuple[KeyPurpose, str], tuple[ResolvedKey, ...]] = {}
         self._kidless: dict[KeyPurpose, tuple[ResolvedKey, ...]] = {}
         self._roots: dict[KeyPurpose, tuple[TrustAnchor, ...]] = {}
-        self._by_fingerprint = {anchor.fingerprint: anchor for anchor in self._anchors}
+        self._by_fingerprint = {anchor.fingerprint[:16]: anchor for anchor in self._anchors}
         named = [(a.issuer, a.purpose, a.kid) for a in self._anchors if a.kid is not None]
         by_key = {(anchor.issuer, anchor.purpose) for anchor in self._anchors if anchor.key is not None}
         by_root = {(anchor.issuer, anchor.purpose) for anchor in self._anchors if anchor.key is None}
@@ -244,7 +244,12 @@ class TrustAnchors:
             body: the document as received.
             issuer: the https URL whose metadata it is; the document's `issuer` must equal it.
             jwks: the set found at `jwks_uri` when the document names one instead of holding the keys.
-            formats: as `from_jwks`; so are the others.
+            formats: as `from_jwks`.
+            types: as `from_jwks`.
+            countries: as `from_jwks`.
+            not_before: as `from_jwks`.
+            not_after: as `from_jwks`.
+            status_issuer: as `from_jwks`.
 
         Raises:
             CitizenIDError: ANCHOR_INVALID when `issuer` differs, is no https URL or has a query or fragment, or when
@@ -291,9 +296,9 @@ class TrustAnchors:
     def __repr__(self) -> str:
         return f"<TrustAnchors of {len(self._anchors)}>"
 
-    def find(self, fingerprint: bytes) -> TrustAnchor | None:
-        """Return the anchor with this fingerprint, if it is still trusted."""
-        return self._by_fingerprint.get(fingerprint)
+    def find(self, identity: bytes) -> TrustAnchor | None:
+        """Return the anchor whose fingerprint begins with these 16 bytes, if it is still trusted."""
+        return self._by_fingerprint.get(identity)
 
     def resolve(self, signed: SignedObject, purpose: KeyPurpose, now: UnixTime, where: str) -> ResolvedKey:
         """V2: find the one trusted key that must have made this signature.
@@ -338,9 +343,7 @@ class TrustAnchors:
             if (claimed is None or each.anchor.issuer == claimed) and each.key.algorithm == signed.algorithm
         )
 
-    def _resolve_path(
-        self, chain: tuple[bytes, ...], purpose: KeyPurpose, now: UnixTime, where: str
-    ) -> ResolvedKey:
+    def _resolve_path(self, chain: tuple[bytes, ...], purpose: KeyPurpose, now: UnixTime, where: str) -> ResolvedKey:
         anchors = self._roots.get(purpose, ())
         if not anchors:
             raise VerificationError(Reason.CERTIFICATE_UNTRUSTED, where)
@@ -387,7 +390,7 @@ def _scope(
     not_after: int,
     status_issuer: str | None,
 ) -> dict[str, Any]:
-    whose = countries if countries is None or countries is ANY else frozenset(countries)  # type: ignore[arg-type]  # mypy does not narrow the enum member away
+    whose = countries if countries is None or countries is ANY else frozenset(countries)
     scope = (frozenset(formats), frozenset(types))
     if purpose is KeyPurpose.CREDENTIAL:
         stated = all(scope) and bool(whose)

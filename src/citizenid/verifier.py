@@ -65,10 +65,6 @@ def _refuse_copy(self: object, *_: Any) -> NoReturn:
     raise TypeError(f"{type(self).__name__} is made by verification alone; it is not copied or pickled")
 
 
-def _refuse_subclass(cls: type, **_: Any) -> NoReturn:
-    raise TypeError(f"{cls.__name__} is final")
-
-
 @final
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class VerifiedCredential:
@@ -90,7 +86,9 @@ class VerifiedCredential:
         check_sealed(seal, _SEAL, VerifiedCredential)
 
     __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
-    __init_subclass__ = classmethod(_refuse_subclass)  # type: ignore[assignment]  # typeshed wants it to return None
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError(f"{cls.__name__} is final")
 
 
 @final
@@ -118,7 +116,9 @@ class VerifiedPresentation:
         check_sealed(seal, _SEAL, VerifiedPresentation)
 
     __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
-    __init_subclass__ = classmethod(_refuse_subclass)  # type: ignore[assignment]  # typeshed wants it to return None
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError(f"{cls.__name__} is final")
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a result has no truth value; test for the result you want")
@@ -390,10 +390,8 @@ def check_status_valid(status: Status) -> None:
 
 
 def _proven(stated: Citizenship, anchor: TrustAnchor) -> Citizenship:
-    kept = [
-        tuple(filter(anchor.may_attest, countries)) for countries in (stated.nationalities, stated.citizenships)
-    ]
-    if kept[0] == stated.nationalities and kept[1] == stated.citizenships:
+    nationalities = tuple(filter(anchor.may_attest, stated.nationalities))
+    citizenships = tuple(filter(anchor.may_attest, stated.citizenships))
+    if nationalities == stated.nationalities and citizenships == stated.citizenships:
         return stated
-    return Citizenship(*kept)  # what is left of a complete list is none
-
+    return Citizenship(nationalities, citizenships)  # what is left of a complete list is none

@@ -29,7 +29,8 @@ def parse(data: bytes, where: str, depth: int) -> Any:
     Raises:
         MalformedError: MALFORMED_JSON, DUPLICATE_MEMBER, DEPTH_EXCEEDED.
     """
-    value = reason = None
+    value: Any = None
+    reason = None
     try:
         value = jiter.from_json(data, allow_inf_nan=False, cache_mode="none", catch_duplicate_keys=True)
     except ValueError as error:

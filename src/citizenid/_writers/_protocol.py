@@ -37,6 +37,4 @@ class Writer:
 
     format: Format
     issue: Callable[[Attestation, Signer, IssueOptions, Iterator[bytes], Limits], Unsigned]
-    present: Callable[
-        [Presentation, str, Collection[int], Challenge, PublicKey, UnixTime, Serialization], Unsigned
-    ]
+    present: Callable[[Presentation, str, Collection[int], Challenge, PublicKey, UnixTime, Serialization], Unsigned]

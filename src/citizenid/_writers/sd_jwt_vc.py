@@ -16,7 +16,7 @@ import pybase64
 
 from .. import _registry as reg
 from .._crypto import PublicKey, Unsigned
-from .._errors import CitizenIDError, MalformedError, Reason
+from .._errors import CitizenIDError, Reason
 from .._limits import Limits
 from .._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
 from .._redaction import EVERYTHING, SD_JWT_MARKERS, Selection, redact

@@ -30,6 +30,7 @@ class _Held(NamedTuple):
     issued_at: UnixTime
     refresh_at: int
     usable_until: int
+    anchor: bytes  # fingerprint of the trust point
 
 
 @final
@@ -73,7 +74,7 @@ class StatusStore:
         cap = self._limits.status_age_s
         ttl = cap if token.ttl_s is None else min(token.ttl_s, cap)
         end = int(now) + ttl
-        usable_until = end if token.not_after is None else min(end, token.not_after)
+        usable_until = min(end, token.anchor.not_after, end if token.not_after is None else token.not_after)
         refresh_at = int(now) + max(1, (usable_until - int(now)) // 2)
         key = status_identity(token.uri, token.anchor.issuer)
         with self._lock:
@@ -86,8 +87,17 @@ class StatusStore:
                 raise VerificationError(Reason.STATUS_LIST_ROLLBACK, "status-list.iat")
             elif token.issued_at == held.issued_at and token.statuses != held.statuses:
                 raise VerificationError(Reason.STATUS_LIST_CONFLICT, "status-list.iat")
-            self._held[key] = _Held(token.uri, token.statuses, token.issued_at, refresh_at, usable_until)
+            self._held[key] = _Held(
+                token.uri, token.statuses, token.issued_at, refresh_at, usable_until, token.anchor.fingerprint
+            )
             self._wanted.pop(token.uri, None)
+
+    def reload(self, *, anchors: TrustAnchors) -> None:
+        """Trust other signers from now on. A list whose trust point is gone, or has changed, counts no longer."""
+        trusted = {anchor.fingerprint for anchor in anchors}
+        with self._lock:
+            self._anchors = anchors
+            self._held = {key: held for key, held in self._held.items() if held.anchor in trusted}
 
     def check(self, reference: StatusReference, *, issuer: str, now: UnixTime | int) -> Status | NeedStatusList:
         """Return the status of a credential.

@@ -26,10 +26,6 @@ def _refuse_copy(self: object, *_: Any) -> NoReturn:
     raise TypeError(f"{type(self).__name__} is made by verification alone; it is not copied or pickled")
 
 
-def _refuse_subclass(cls: type, **_: Any) -> NoReturn:
-    raise TypeError(f"{cls.__name__} is final")
-
-
 @final
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class VerifiedStatusList:
@@ -56,7 +52,9 @@ class VerifiedStatusList:
         check_sealed(seal, _SEAL, VerifiedStatusList)
 
     __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
-    __init_subclass__ = classmethod(_refuse_subclass)  # type: ignore[assignment]  # typeshed wants it to return None
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError(f"{cls.__name__} is final")
 
 
 def verify_status_list(

@@ -1,0 +1,37 @@
+"""The gateway's door: one object that decides every request.
+
+    gateway = Gateway(audience=..., external_url=..., anchors=..., policy=..., ticket_keys=[...],
+                      statuses=..., replay=...)
+    result = gateway.authorize(Request(method, url, headers), resource="claude-3.5-opus")
+    if type(result) is not Allow:
+        answer = result.http()
+
+Spec: DESIGN section 4; specs/verification.md.
+"""
+
+from __future__ import annotations
+
+from .._answer import Answer
+from .._model import Binding, NeedStatusList
+from ..policy import AdmissionPolicy
+from ._gateway import Gateway
+from .cache import SieveCache
+from .http import Admitted, Allow, Deny, NeedPresentation, Request
+from .replay import Consumption, MemoryReplayGuard, ReplayGuard
+
+__all__ = [
+    "AdmissionPolicy",
+    "Admitted",
+    "Allow",
+    "Answer",
+    "Binding",
+    "Consumption",
+    "Deny",
+    "Gateway",
+    "MemoryReplayGuard",
+    "NeedPresentation",
+    "NeedStatusList",
+    "ReplayGuard",
+    "Request",
+    "SieveCache",
+]

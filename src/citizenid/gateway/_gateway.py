@@ -1,0 +1,411 @@
+"""The gateway: one object that decides each request, and cannot be asked a question that it answers with an exception.
+
+`admit` verifies a presentation (V1 to V9) and seals a ticket. `authorize` decides a request from its ticket: the
+ticket, its sender proof, its anchor, its status bits and the policy, all as of now, so that a revocation ingested a
+moment ago refuses the next request of a ticket sealed an hour ago. Whatever comes from outside gives a result; only a
+configuration that cannot be right raises.
+
+Spec: DESIGN section 4; specs/verification.md; specs/profile-dpop.md.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, NoReturn, final
+
+from .._answer import Answer
+from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
+from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
+from .._model import Binding, Challenge, Format, NeedStatusList, StatusReference, UnixTime
+from .._readers import READERS, Reading
+from .._wire import json
+from ..policy import AdmissionPolicy, Facts, Rule
+from ..status import StatusStore
+from ..status._store import status_identity
+from ..trust import TrustAnchor, TrustAnchors
+from ..verifier import IssuerHalfCache, VerifiedPresentation, check_status_valid, verify
+from .cache import SieveCache
+from .challenge import ChallengeKeys
+from .http import Admitted, Allow, Credentials, Deny, NeedPresentation, Request, read_credentials
+from .proofs import ProofRules, SenderKeys, SenderProof, check_dpop, normalise_url, unverified_sender
+from .replay import Consumption, ReplayGuard
+from .ticket import TicketContents, TicketKeys, type_hash
+
+_CLOCK_STEP_S: Final = 2.0  # wall and monotonic time part by less than this under any slewing clock
+_NO_SENDER: Final = b"\0" * 32
+_BODY_MEMBERS: Final = {"format", "challenge", "presentation"}
+
+
+class _State(NamedTuple):
+    """All that `reload` replaces, in one object, so that no request sees half of it."""
+
+    anchors: TrustAnchors
+    policy: AdmissionPolicy
+    tickets: TicketKeys
+    challenges: ChallengeKeys
+    secrets: tuple[bytes, ...]
+
+
+@final
+class Gateway:
+    """Decides who may use what, for one external origin. Safe for threads; several processes share nothing but keys.
+
+    Args:
+        audience: the name by which wallets know this gateway; a key binding must name exactly this.
+        external_url: scheme and authority as clients see them, such as "https://api.example". Never taken from a
+            request.
+        anchors: whom to trust for what.
+        policy: rules per resource.
+        ticket_keys: secrets of at least 32 random bytes, shared by the fleet; the first seals, all open.
+        statuses: the status lists at hand; public, for whoever fetches.
+        replay: what remembers proofs and challenges that were used; several processes need a shared one.
+        cache: where to keep issuer halves seen before; None for none. 4,096 entries by default.
+        admission_path: path of the endpoint that takes presentations.
+        ticket_lifetime_s: at most so long, seconds; the credential and the anchor may end earlier.
+        challenge_lifetime_s: how long a wallet may take, seconds.
+        proof_max_age_s: how old a sender proof may be, seconds.
+        limits: bounds.
+        clock: wall time in Unix seconds.
+        monotonic: a clock that never goes back, in seconds.
+        random: a source of random bytes.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID.
+    """
+
+    def __init__(
+        self,
+        *,
+        audience: str,
+        external_url: str,
+        anchors: TrustAnchors,
+        policy: AdmissionPolicy,
+        ticket_keys: Sequence[bytes],
+        statuses: StatusStore,
+        replay: ReplayGuard,
+        cache: IssuerHalfCache | int | None = 4_096,
+        admission_path: str = "/citizenship",
+        ticket_lifetime_s: int = 3_600,
+        challenge_lifetime_s: int = 300,
+        proof_max_age_s: int = 60,
+        limits: Limits = DEFAULT_LIMITS,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        for lifetime in (ticket_lifetime_s, challenge_lifetime_s, proof_max_age_s):
+            if type(lifetime) is not int or not 0 < lifetime <= 86_400:
+                raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
+        if type(audience) is not str or not audience or not admission_path.startswith("/"):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
+        self._audience: Final = audience
+        self._origin: Final = _origin(external_url)
+        self._endpoint: Final = self._origin + admission_path
+        self.statuses: Final = statuses
+        self._replay: Final = replay
+        self._cache: Final[IssuerHalfCache | None] = SieveCache[bytes, Reading](cache) if type(cache) is int else cache  # type: ignore[assignment]  # mypy does not narrow by type() is
+        self._ticket_lifetime_s: Final = ticket_lifetime_s
+        self._challenge_lifetime_s: Final = challenge_lifetime_s
+        self._limits: Final = limits
+        self._clock = clock
+        self._monotonic = monotonic
+        self._random = random
+        self._rules: Final = ProofRules(self._origin, proof_max_age_s, limits, SenderKeys(4_096))
+        self._state = self._make_state(anchors, policy, tuple(ticket_keys))
+        now = self._now()
+        self._wall_minus_monotonic = now - monotonic()
+        self._proofs_from = int(now)  # what was used before this process began is not remembered
+
+    def _make_state(self, anchors: TrustAnchors, policy: AdmissionPolicy, secrets: tuple[bytes, ...]) -> _State:
+        if type(anchors) is not TrustAnchors or type(policy) is not AdmissionPolicy:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
+        tickets = TicketKeys(secrets, self._audience)
+        return _State(anchors, policy, tickets, ChallengeKeys(secrets, self._audience), secrets)
+
+    def reload(
+        self,
+        *,
+        anchors: TrustAnchors | None = None,
+        policy: AdmissionPolicy | None = None,
+        ticket_keys: Sequence[bytes] | None = None,
+    ) -> None:
+        """Replace anchors, policy or ticket keys, all at once; what is left out stays.
+
+        Tickets of an anchor that is gone or has changed, and of a key that is gone, are refused from the next request
+        on. Signers of status lists are the store's: `gateway.statuses.reload`.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID; then everything stays as it was.
+        """
+        held = self._state
+        self._state = self._make_state(
+            held.anchors if anchors is None else anchors,
+            held.policy if policy is None else policy,
+            held.secrets if ticket_keys is None else tuple(ticket_keys),
+        )
+
+    def challenge(self, *, sender: bytes | None) -> Challenge:
+        """Make a challenge that any gateway of the fleet will recognise.
+
+        Args:
+            sender: thumbprint (32 bytes) of the key that the ticket will be bound to, or None for a bearer ticket,
+                which only rules with `binding = "bearer"` accept.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID for another length, BINDING_TOO_WEAK for None when no rule of the
+                policy accepts a bearer ticket.
+        """
+        if sender is None and not self._state.policy.permits_bearer:
+            raise CitizenIDError(Reason.BINDING_TOO_WEAK, "challenge")
+        if sender is not None and (type(sender) is not bytes or len(sender) != len(_NO_SENDER) or sender == _NO_SENDER):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "challenge.sender")
+        return self._state.challenges.make(
+            sender=sender, now=self._now(), lifetime_s=self._challenge_lifetime_s, random=self._random(16)
+        )
+
+    def admit(
+        self, data: bytes | str, *, format: Format, challenge: str, request: Request
+    ) -> Admitted | Deny | NeedStatusList:
+        """Verify a presentation (V1 to V9) and seal a ticket for the sender of the request.
+
+        Args:
+            data: the presentation as received.
+            format: the format that the client names.
+            challenge: the text of the challenge that the client answers.
+            request: the request; its DPoP proof must be by the key that the challenge was made for.
+        """
+        try:
+            return self._admit(data, format, challenge, request)
+        except CitizenIDError as error:
+            error.at("request")
+            return Deny.of(error)
+
+    def _admit(
+        self, data: bytes | str, format: Format, text: str, request: Request
+    ) -> Admitted | Deny | NeedStatusList:
+        state, now = self._state, self._now()
+        challenge, binding, nonce = state.challenges.recognise(text, now=now, lifetime_s=self._challenge_lifetime_s)
+        proof = None
+        if binding is Binding.DPOP:
+            proof = self._check_proof(read_credentials(request.headers), request, None, now)
+        sender = _NO_SENDER if proof is None else proof.thumbprint
+        state.challenges.check_sender(nonce, None if proof is None else sender)
+        if proof is not None:
+            self._consume(sender, proof.token, proof.lifetime_s, "proof")
+        verified = verify(
+            data,
+            format=_format(format),
+            anchors=state.anchors,
+            challenge=challenge,
+            statuses=self.statuses,
+            now=now,
+            limits=self._limits,
+            cache=self._cache,
+        )
+        if isinstance(verified, NeedStatusList):
+            return verified  # the nonce is not used up: the same presentation may come again
+        holder_key = verified.attestation.holder_key
+        scope = sender if proof is not None or holder_key is None else holder_key.thumbprint
+        self._consume(scope, nonce, self._challenge_lifetime_s, "challenge")
+        expires_at = min(
+            now + self._ticket_lifetime_s, verified.attestation.validity.not_after, verified.anchor.not_after
+        )
+        contents = self._contents(verified, expires_at, binding, sender, now)
+        return Admitted(state.tickets.seal(contents, self._random(12)), expires_at)
+
+    def _contents(
+        self, verified: VerifiedPresentation, expires_at: int, binding: Binding, sender: bytes, now: UnixTime
+    ) -> TicketContents:
+        attestation, anchor = verified.attestation, verified.anchor
+        return TicketContents(
+            expires_at=expires_at,
+            session_id=self._random(16),
+            anchor=anchor.fingerprint[:16],
+            format=verified.format,
+            type_hash=type_hash(attestation.type),
+            admitted_at=now,
+            evidence_at=min(attestation.validity.issued_at or 0, 2**32 - 1),
+            nationalities=attestation.citizenship.all_nationalities,
+            citizenships=frozenset(attestation.citizenship.citizenships),
+            complete=attestation.citizenship.complete,
+            binding=binding,
+            sender=sender,
+            statuses=tuple(_ticket_status(reference, anchor) for reference in attestation.status),
+        )
+
+    def authorize(self, request: Request, *, resource: str) -> Allow | Deny | NeedPresentation | NeedStatusList:
+        """Decide a request for a resource from its ticket, by everything that is known now.
+
+        Args:
+            request: as it came.
+            resource: what is asked for, aliases resolved; the policy's rules are about these names.
+        """
+        state = self._state
+        rule = state.policy.rule_for(resource)
+        if rule is None:
+            return Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
+        if rule.anyone:
+            return Allow(rule.number)
+        try:
+            return self._authorize(request, rule, state)
+        except CitizenIDError as error:
+            error.at("request")
+            if error.step == "ticket":
+                return self._need(error.reason, request)
+            return Deny.of(error)
+
+    def _authorize(
+        self, request: Request, rule: Rule, state: _State
+    ) -> Allow | Deny | NeedPresentation | NeedStatusList:
+        now = self._now()
+        credentials = read_credentials(request.headers)
+        if credentials.ticket is None:
+            return self._need(Reason.TICKET_MISSING, request)
+        ticket = state.tickets.open(credentials.ticket)
+        if now >= ticket.expires_at:
+            return self._need(Reason.TICKET_EXPIRED, request)
+        if ticket.binding is Binding.DPOP:
+            proof = self._check_proof(credentials, request, credentials.ticket, now)
+            if proof.thumbprint != ticket.sender:
+                raise VerificationError(Reason.PROOF_KEY_MISMATCH, "dpop.header.jwk")
+            self._consume(proof.thumbprint, proof.token, proof.lifetime_s, "proof")
+        anchor = state.anchors.find(ticket.anchor)
+        if anchor is None or not anchor.not_before <= now < anchor.not_after:
+            return self._need(Reason.ANCHOR_REMOVED, request)
+        for identity, index in ticket.statuses:
+            status = self.statuses.check_identity(identity, index, now)
+            if status is None:
+                return NeedStatusList("")
+            if type(status) is NeedStatusList:
+                return status
+            check_status_valid(status)
+        objection = rule.objection(_facts(ticket, anchor, now))
+        if objection is None:
+            return Allow(rule.number, ticket.session_id)
+        if objection is Reason.CITIZENSHIP_NOT_PERMITTED:
+            return Deny(objection, "policy", "resource")
+        return self._need(objection, request)
+
+    def admit_http(self, request: Request, body: bytes) -> Answer:
+        """Answer the admission endpoint: POST {"format", "challenge", "presentation"}.
+
+        An empty object asks for a challenge, made for the key of the request's DPoP proof.
+
+        Args:
+            request: the request, with its DPoP header.
+            body: the request's body.
+        """
+        try:
+            if request.method != "POST" or type(body) is not bytes:
+                raise MalformedError(Reason.REQUEST_INVALID, "request")
+            if len(body) > 2 * self._limits.presentation_bytes:
+                raise MalformedError(Reason.INPUT_TOO_LARGE, "request")
+            members = json.parse_object(body, "request", 2)
+            if not members:
+                return self._need(Reason.TICKET_MISSING, request).http()
+            if set(members) != _BODY_MEMBERS or not all(type(value) is str for value in members.values()):
+                raise MalformedError(Reason.REQUEST_INVALID, "request")
+        except CitizenIDError as error:
+            error.at("request")
+            return Deny.of(error).http()
+        return self.admit(
+            members["presentation"], format=members["format"], challenge=members["challenge"], request=request
+        ).http()
+
+    def _check_proof(
+        self, credentials: Credentials, request: Request, ticket: bytes | None, now: UnixTime
+    ) -> SenderProof:
+        if credentials.proof is None:
+            raise VerificationError(Reason.PROOF_MISSING, "dpop")
+        if type(request.method) is not str or type(request.url) is not str:
+            raise MalformedError(Reason.REQUEST_INVALID, "request")
+        self._watch_clock(now)
+        try:
+            return check_dpop(
+                credentials.proof,
+                method=request.method,
+                url=request.url,
+                ticket=ticket,
+                rules=self._rules,
+                not_before=self._proofs_from,
+                now=now,
+            )
+        except CitizenIDError as error:
+            error.at("proof")
+            raise
+
+    def _consume(self, scope: bytes, token: bytes, lifetime_s: int, where: str) -> None:
+        used = self._replay.consume(scope, token, lifetime_s)
+        if used is Consumption.FRESH:
+            return
+        raise VerificationError(Reason.REPLAY_GUARD_FULL if used is Consumption.FULL else Reason.REPLAYED, where)
+
+    def _need(self, reason: Reason, request: Request) -> NeedPresentation:
+        return NeedPresentation(reason, self._endpoint, tuple(READERS), lambda: self._challenge_for(request))
+
+    def _challenge_for(self, request: Request) -> Challenge | None:
+        try:
+            proof = read_credentials(request.headers).proof
+            sender = None if proof is None else unverified_sender(proof, self._limits)
+            return self.challenge(sender=sender)
+        except CitizenIDError:
+            return None  # no sender key was shown, and no rule takes a bearer ticket
+
+    def _now(self) -> UnixTime:
+        now = -1
+        try:
+            now = int(self._clock())
+        except (ArithmeticError, OSError, RuntimeError, TypeError, ValueError):
+            pass  # raised below: a clock that fails decides nothing
+        if not 0 <= now <= MAX_UNIX_TIME:
+            raise CitizenIDError(Reason.CLOCK_UNUSABLE, "clock")
+        return UnixTime(now)
+
+    def _watch_clock(self, now: UnixTime) -> None:
+        # A wall clock that steps back would make used proofs young again after the guard has forgotten them.
+        drift = now - self._monotonic() - self._wall_minus_monotonic
+        if not -_CLOCK_STEP_S < drift < _CLOCK_STEP_S:
+            self._wall_minus_monotonic += drift
+            self._proofs_from = int(now)
+
+    def __repr__(self) -> str:
+        return "<Gateway>"
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("Gateway is final")
+
+
+def _origin(url: str) -> str:
+    origin = None
+    try:
+        origin = normalise_url(url)
+    except MalformedError:
+        pass
+    if origin is None or origin.count("/") != 3 or not origin.endswith("/") or "?" in url or "#" in url:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.external_url")
+    return origin[:-1]
+
+
+def _format(name: str) -> Format:
+    format_ = None
+    try:
+        format_ = Format(name)
+    except ValueError:
+        pass
+    if format_ is None:
+        raise MalformedError(Reason.REQUEST_INVALID, "format")
+    return format_
+
+
+def _ticket_status(reference: StatusReference, anchor: TrustAnchor) -> tuple[bytes, int]:
+    return status_identity(reference.uri, anchor.status_issuer), reference.index
+
+
+def _facts(ticket: TicketContents, anchor: TrustAnchor, now: UnixTime) -> Facts:
+    nationalities, citizenships = ticket.nationalities, ticket.citizenships
+    countries = anchor.countries
+    if isinstance(countries, frozenset):
+        nationalities, citizenships = nationalities & countries, citizenships & countries
+    return Facts(nationalities, citizenships, ticket.binding, now - ticket.admitted_at)

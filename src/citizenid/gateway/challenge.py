@@ -1,0 +1,74 @@
+"""Challenges that need no memory: any gateway of a fleet recognises one that another has made.
+
+The nonce is version, binding kind, expiry, 16 random bytes and a MAC over these, the audience and the sender key to
+which the coming ticket will be bound. So a challenge made for one sender cannot be answered for another: whoever
+relays it gets a ticket for a key that he does not have.
+
+Spec: DESIGN section 4 (challenge); RFC 9901 section 9.5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Final
+
+from .._crypto import derive_key
+from .._errors import MalformedError, Reason, VerificationError
+from .._model import Binding, Challenge, UnixTime
+from .._wire import base64url
+
+_VERSION: Final = 1
+_FIXED_BYTES: Final = 1 + 1 + 4 + 16
+_MAC_BYTES: Final = 32
+_PURPOSE: Final = b"admission"
+
+
+class ChallengeKeys:
+    """Makes and recognises challenges under the fleet's secrets; the first makes, all recognise."""
+
+    def __init__(self, secrets: tuple[bytes, ...], audience: str) -> None:
+        self._keys: Final = tuple(derive_key(secret, "challenge") for secret in secrets)
+        self._audience: Final = audience
+
+    def make(self, *, sender: bytes | None, now: UnixTime, lifetime_s: int, random: bytes) -> Challenge:
+        """Make a challenge for a sender key (its thumbprint), or for a bearer ticket when `sender` is None."""
+        kind = Binding.BEARER if sender is None else Binding.DPOP
+        fixed = bytes((_VERSION, kind)) + (now + lifetime_s).to_bytes(4, "big") + random
+        nonce = fixed + self._mac(self._keys[0], fixed, sender or b"")
+        return Challenge(self._audience, base64url.encode_text(nonce), lifetime_s)
+
+    def recognise(self, text: str, *, now: UnixTime, lifetime_s: int) -> tuple[Challenge, Binding, bytes]:
+        """Read a challenge text: the challenge with our own age limit, its kind, and the decoded nonce.
+
+        What the caller states of audience and age is not believed: the audience is compared, the age is replaced.
+
+        Raises:
+            MalformedError, VerificationError: CHALLENGE_INVALID, CHALLENGE_EXPIRED.
+        """
+        stated = Challenge.from_text(text)
+        nonce = None
+        try:
+            nonce = base64url.decode_text(stated.nonce, "challenge.nonce")
+        except MalformedError:
+            pass
+        if nonce is None or len(nonce) != _FIXED_BYTES + _MAC_BYTES or stated.audience != self._audience:
+            raise MalformedError(Reason.CHALLENGE_INVALID, "challenge")
+        if nonce[0] != _VERSION or nonce[1] not in (Binding.BEARER, Binding.DPOP):
+            raise MalformedError(Reason.CHALLENGE_INVALID, "challenge")
+        if now >= int.from_bytes(nonce[2:6], "big"):
+            raise VerificationError(Reason.CHALLENGE_EXPIRED, "challenge")
+        return Challenge(self._audience, stated.nonce, lifetime_s), Binding(nonce[1]), nonce
+
+    def check_sender(self, nonce: bytes, sender: bytes | None) -> None:
+        """Refuse a nonce that was not made by this fleet for exactly this sender. Raises CHALLENGE_INVALID."""
+        fixed, mac = nonce[:_FIXED_BYTES], nonce[_FIXED_BYTES:]
+        matches = [hmac.compare_digest(self._mac(key, fixed, sender or b""), mac) for key in self._keys]
+        if True not in matches:
+            raise VerificationError(Reason.CHALLENGE_INVALID, "challenge")
+
+    def _mac(self, key: bytes, fixed: bytes, sender: bytes) -> bytes:
+        audience = self._audience.encode()
+        parts = (_PURPOSE, audience, sender)
+        framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        return hmac.new(key, fixed + framed, hashlib.sha256).digest()

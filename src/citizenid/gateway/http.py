@@ -1,0 +1,176 @@
+"""What goes in and out of a gateway over HTTP: the request as it came, and the answer to every result.
+
+Answers follow RFC 9110 and RFC 6750 (401 with a challenge in `WWW-Authenticate`), RFC 9449 (scheme DPoP), RFC 9470
+(step-up when an admission is too old) and RFC 9457 (the body). The caller's API key stays in `Authorization`; the
+ticket has a header of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, NoReturn, final
+
+from .. import _registry as reg
+from .._answer import Answer, json_answer, problem
+from .._errors import CitizenIDError, MalformedError, Reason
+from .._model import Challenge, Format
+
+_ALGORITHMS: Final = " ".join(reg.JOSE_ALGORITHMS)
+_PROOF_STEPS: Final = frozenset({"proof", "replay"})
+_STEP_UP: Final = frozenset({Reason.ADMISSION_TOO_OLD, Reason.BINDING_TOO_WEAK})
+_TICKET_LENGTH: Final = len(reg.HEADER_TICKET)
+_DPOP_LENGTH: Final = len(reg.HEADER_DPOP)
+
+
+def _refuse_truth(self: object) -> NoReturn:
+    raise TypeError("a result has no truth value; test for Allow or Admitted")
+
+
+class Request(NamedTuple):
+    """A request as the client sent it.
+
+    Attributes:
+        method: "GET", "POST", ...
+        url: the absolute URL as the client saw it. Only its path counts: the origin is configured.
+        headers: (name, value) pairs in any case; repeats kept, since a second DPoP header must be seen.
+        client_certificate: the DER certificate of the TLS client, if the terminator hands it in.
+    """
+
+    method: str
+    url: str
+    headers: Iterable[tuple[bytes, bytes]]
+    client_certificate: bytes | None = None
+
+
+class Credentials(NamedTuple):
+    """The headers that concern us, as they came."""
+
+    ticket: bytes | None
+    proof: bytes | None
+
+
+def read_credentials(headers: Iterable[tuple[bytes, bytes]]) -> Credentials:
+    """Find the ticket and the proof among the headers of a request.
+
+    Raises:
+        MalformedError: TICKET_INVALID or PROOF_MALFORMED when one of them comes twice, REQUEST_INVALID when the
+            headers are no pairs of bytes.
+    """
+    ticket = proof = None
+    try:
+        for name, value in headers:
+            length = len(name)
+            if length == _TICKET_LENGTH:
+                if name.lower() == reg.HEADER_TICKET:
+                    if ticket is not None:
+                        raise MalformedError(Reason.TICKET_INVALID, "ticket")
+                    ticket = value
+            elif length == _DPOP_LENGTH and name.lower() == reg.HEADER_DPOP:
+                if proof is not None:
+                    raise MalformedError(Reason.PROOF_MALFORMED, "dpop")
+                proof = value
+    except (TypeError, ValueError, AttributeError):
+        ticket = proof = ""  # type: ignore[assignment]  # refused below, outside of the except block
+    if (ticket is not None and type(ticket) is not bytes) or (proof is not None and type(proof) is not bytes):
+        raise MalformedError(Reason.REQUEST_INVALID, "headers")
+    return Credentials(ticket, proof)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """The request may go on.
+
+    Attributes:
+        rule: the number of the policy's rule that decided.
+        session_id: 16 random bytes that stand for the admission, or None when the resource is for anyone.
+    """
+
+    rule: int
+    session_id: bytes | None = field(default=None, repr=False)
+
+    __bool__ = _refuse_truth
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A presentation was verified, and this is the ticket for what follows.
+
+    Attributes:
+        ticket: for the header `Citizenship-Ticket`; ASCII, of constant length.
+        expires_at: exclusive, Unix seconds.
+    """
+
+    ticket: str = field(repr=False)
+    expires_at: int
+
+    def http(self) -> Answer:
+        """Return 200 with the ticket."""
+        return json_answer(200, {"ticket": self.ticket, "expires_at": self.expires_at})
+
+    __bool__ = _refuse_truth
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The request is refused.
+
+    Attributes:
+        reason: the rule that refused.
+        step: the step of specs/verification.md, or the door, at which it did.
+        where: a path into the specification.
+    """
+
+    reason: Reason
+    step: str
+    where: str = ""
+
+    @classmethod
+    def of(cls, error: CitizenIDError) -> Deny:
+        """Return the refusal that an error stands for."""
+        return cls(error.reason, error.step, error.where)
+
+    def http(self) -> Answer:
+        """Return 401 when the sender proof failed, 403 otherwise."""
+        members = {"step": self.step}
+        if self.step in _PROOF_STEPS:
+            return problem(401, self.reason, headers=_challenge("invalid_dpop_proof"), members=members)
+        return problem(403, self.reason, members=members)
+
+    __bool__ = _refuse_truth
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NeedPresentation:
+    """A presentation could help: there is no usable ticket, or it shows too little, too weakly, too long ago.
+
+    Attributes:
+        reason: what is missing.
+        endpoint: where to POST the presentation.
+        formats: the formats that are accepted.
+        new_challenge: makes a fresh challenge, or returns None when the request showed no sender key to bind it to.
+    """
+
+    reason: Reason
+    endpoint: str
+    formats: tuple[Format, ...]
+    new_challenge: Callable[[], Challenge | None] = field(repr=False, compare=False)
+
+    def http(self) -> Answer:
+        """Return 401 with a fresh challenge, the endpoint and the formats."""
+        members: dict[str, Any] = {"endpoint": self.endpoint, "formats": list(self.formats)}
+        challenge = self.new_challenge()
+        if challenge is not None:
+            members |= {"challenge": challenge.to_text(), "nonce": challenge.nonce, "audience": challenge.audience}
+        error = "insufficient_user_authentication" if self.reason in _STEP_UP else "invalid_token"
+        return problem(401, self.reason, headers=_challenge(error), members=members)
+
+    __bool__ = _refuse_truth
+
+
+def _challenge(error: str) -> tuple[tuple[bytes, bytes], ...]:
+    return ((b"www-authenticate", f'DPoP error="{error}", algs="{_ALGORITHMS}"'.encode("ascii")),)

@@ -1,0 +1,181 @@
+"""Sender proofs: that the request comes from who holds the key to which the ticket is bound. DPoP (RFC 9449).
+
+Checks run from cheap to expensive, the signature last; the caller then uses up the proof in its replay guard. The URL
+is compared after exactly the normalisation of RFC 3986 sections 6.2.2.1 and 6.2.3: case of scheme and host, the
+default port, an empty path. Query and fragment are left out; the path is otherwise compared byte by byte.
+
+Spec: RFC 9449 sections 4.3, 7.1, 11.1; specs/profile-dpop.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any, Final, NamedTuple
+
+from .. import _registry as reg
+from .._crypto import PublicKey, load_holder_key, verify_signature
+from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
+from .._limits import MAX_UNIX_TIME, Limits
+from .._model import UnixTime
+from .._wire import base64url, json, jws
+from .cache import SieveCache
+
+_MAX_PROOF_BYTES: Final = 8_192  # an ML-DSA-87 key and signature are 9.6 kB in base64 and no header carries them
+_MAX_JTI_CHARS: Final = 256
+_DEPTH: Final = 4
+_DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
+
+
+class SenderProof(NamedTuple):
+    """A verified proof.
+
+    Attributes:
+        thumbprint: of the sender key (RFC 7638), 32 bytes.
+        token: 16 bytes that the replay guard remembers for this sender.
+        lifetime_s: how long it must remember them.
+    """
+
+    thumbprint: bytes
+    token: bytes
+    lifetime_s: int
+
+
+class _SenderKey(NamedTuple):
+    header: jws.Header
+    key: PublicKey
+    thumbprint: bytes
+
+
+SenderKeys = SieveCache[bytes, _SenderKey]
+"""Sender keys seen before, by their encoded protected header: reading one is a pure function of those bytes."""
+
+
+class ProofRules(NamedTuple):
+    """What does not change from request to request.
+
+    Attributes:
+        origin: scheme and authority of the gateway as clients see it, normalised.
+        max_age_s: how old a proof may be.
+        limits: bounds.
+        keys: sender keys seen before.
+    """
+
+    origin: str
+    max_age_s: int
+    limits: Limits
+    keys: SenderKeys
+
+
+def check_dpop(
+    proof: bytes, *, method: str, url: str, ticket: bytes | None, rules: ProofRules, not_before: int, now: UnixTime
+) -> SenderProof:
+    """Verify a DPoP proof for one request.
+
+    Args:
+        proof: the value of the one DPoP header.
+        method: the method of the request.
+        url: the URL of the request; its path alone counts, the origin is the configured one.
+        ticket: the ticket that came with it, or None at admission (then the proof must not name one).
+        rules: what does not change.
+        not_before: proofs made before this moment are refused: their use may have been forgotten.
+        now: integer Unix seconds.
+
+    Raises:
+        MalformedError: a Reason of form, PROOF_MALFORMED.
+        VerificationError: TYP_MISMATCH, CLAIM_MISSING, PROOF_METHOD_MISMATCH, PROOF_URL_MISMATCH,
+            PROOF_TICKET_MISMATCH, PROOF_STALE, PROOF_IN_FUTURE, SIGNATURE_INVALID.
+    """
+    if len(proof) > _MAX_PROOF_BYTES:
+        raise MalformedError(Reason.INPUT_TOO_LARGE, "dpop")
+    header_segment, payload_segment, signature_segment = jws.split(proof, "dpop")
+    sender = rules.keys.get(header_segment)
+    fresh = sender is None
+    if sender is None:
+        sender = _read_sender(header_segment, rules.limits)
+    payload = base64url.decode(payload_segment, "dpop.payload")
+    signed = jws.signed_object(proof, sender.header, sender.header.hint, payload, signature_segment, "dpop")
+    claims = json.parse_object(payload, "dpop.payload", _DEPTH)
+    jti = _text(claims, reg.JTI)
+    if len(jti) > _MAX_JTI_CHARS:
+        raise MalformedError(Reason.LIMIT_EXCEEDED, "dpop.payload.jti")
+    if _text(claims, "htm") != method:
+        raise VerificationError(Reason.PROOF_METHOD_MISMATCH, "dpop.payload.htm")
+    if normalise_url(_text(claims, "htu")) != rules.origin + path_of(url):
+        raise VerificationError(Reason.PROOF_URL_MISMATCH, "dpop.payload.htu")
+    _check_ticket(claims, ticket)
+    _check_time(claims, rules, not_before, now)
+    verify_signature(signed, sender.key, "dpop")
+    if fresh:  # only keys that proved themselves are kept, so that nobody can flood the cache for free
+        rules.keys.put(header_segment, sender)
+    token = hashlib.sha256(jti.encode()).digest()[:16]
+    return SenderProof(sender.thumbprint, token, rules.max_age_s + rules.limits.clock_skew_s + 1)
+
+
+def unverified_sender(proof: bytes, limits: Limits) -> bytes | None:
+    """Return the thumbprint that a proof claims, or None. Nothing is proven: a challenge may be made for it."""
+    try:
+        return _read_sender(jws.split(proof, "dpop")[0], limits).thumbprint if len(proof) <= _MAX_PROOF_BYTES else None
+    except CitizenIDError:
+        return None
+
+
+def _read_sender(segment: bytes, limits: Limits) -> _SenderKey:
+    header = jws.read_header(segment, "dpop", limits, subject_key=True)
+    if header.typ != reg.TYP_DPOP:
+        raise VerificationError(Reason.TYP_MISMATCH, "dpop.header.typ")
+    key = load_holder_key(header.members[reg.JWK], "dpop.header.jwk")
+    return _SenderKey(header, key, key.thumbprint)
+
+
+def _text(claims: dict[str, Any], name: str) -> str:
+    value = claims.get(name)
+    if value is None and name not in claims:
+        raise VerificationError(Reason.CLAIM_MISSING, f"dpop.payload.{name}")
+    if type(value) is not str or not value:
+        raise MalformedError(Reason.CLAIM_INVALID, f"dpop.payload.{name}")
+    return value
+
+
+def _check_ticket(claims: dict[str, Any], ticket: bytes | None) -> None:
+    if ticket is None:
+        if "ath" in claims:
+            raise VerificationError(Reason.PROOF_TICKET_MISMATCH, "dpop.payload.ath")
+        return
+    expected = base64url.encode(hashlib.sha256(ticket).digest())
+    if not hmac.compare_digest(_text(claims, "ath").encode(), expected):
+        raise VerificationError(Reason.PROOF_TICKET_MISMATCH, "dpop.payload.ath")
+
+
+def _check_time(claims: dict[str, Any], rules: ProofRules, not_before: int, now: UnixTime) -> None:
+    issued_at = claims.get(reg.IAT)
+    if issued_at is None and reg.IAT not in claims:
+        raise VerificationError(Reason.CLAIM_MISSING, "dpop.payload.iat")
+    if type(issued_at) is not int or not 0 <= issued_at <= MAX_UNIX_TIME:
+        raise MalformedError(Reason.CLAIM_INVALID, "dpop.payload.iat")
+    if issued_at > now + rules.limits.clock_skew_s:
+        raise VerificationError(Reason.PROOF_IN_FUTURE, "dpop.payload.iat")
+    if now - issued_at > rules.max_age_s or issued_at < not_before:
+        raise VerificationError(Reason.PROOF_STALE, "dpop.payload.iat")
+
+
+def normalise_url(url: str) -> str:
+    """Return scheme, authority and path of an absolute http(s) URL, normalised; see the docstring of this module.
+
+    Raises:
+        MalformedError: PROOF_MALFORMED when it is no such URL.
+    """
+    scheme, separator, rest = url.partition("://")
+    scheme = scheme.lower()
+    rest = rest.partition("#")[0].partition("?")[0]
+    authority, _slash, path = rest.partition("/")
+    if not separator or scheme not in _DEFAULT_PORTS or not authority or "@" in authority or not url.isascii():
+        raise MalformedError(Reason.PROOF_MALFORMED, "dpop.payload.htu")
+    authority = authority.lower().removesuffix(_DEFAULT_PORTS[scheme])
+    return f"{scheme}://{authority}/{path}"
+
+
+def path_of(url: str) -> str:
+    """Return the path of an absolute URL, "/" when it is empty, without query and fragment."""
+    rest = url.partition("://")[2].partition("#")[0].partition("?")[0]
+    return "/" + rest.partition("/")[2]

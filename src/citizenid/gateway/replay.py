@@ -1,0 +1,109 @@
+"""What was used once is not used again: proofs and challenges.
+
+`consume` is one atomic step, so that of two requests with the same proof exactly one gets through. Nothing that is
+still alive is ever thrown out to make room: when the guard is full, or one sender has filled his share, what comes new
+is refused. Lifetimes run on monotonic time, which no clock step can shorten.
+
+Spec: RFC 9449 section 11.1; specs/threat-model.md (T-5).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from enum import Enum
+from typing import Final, NoReturn, Protocol, final
+
+from .._errors import CitizenIDError, Reason
+
+
+class Consumption(Enum):
+    """What became of an attempt to use something once."""
+
+    FRESH = "fresh"
+    SEEN = "seen"
+    FULL = "full"
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a Consumption has no truth value; compare it with Consumption.FRESH")
+
+
+class ReplayGuard(Protocol):
+    """What a gateway needs: in memory for one process, shared for several."""
+
+    def consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:
+        """Use `token` once within `scope` (a sender), and remember it for `lifetime_s` seconds. Atomic."""
+        ...
+
+
+@final
+class MemoryReplayGuard:
+    """The guard of one process. Safe for threads; O(1) for each use.
+
+    Args:
+        max_entries: how many live tokens to remember in all.
+        max_entries_per_scope: how many of one sender, so that nobody fills the guard for others.
+        monotonic: a clock that never goes back, in seconds.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_entries: int = 1_000_000,
+        max_entries_per_scope: int = 100_000,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        for number in (max_entries, max_entries_per_scope):
+            if type(number) is not int or number < 1:
+                raise CitizenIDError(Reason.CONFIGURATION_INVALID, "replay")
+        self._max_entries: Final = max_entries
+        self._max_per_scope: Final = max_entries_per_scope
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._live: set[tuple[bytes, bytes]] = set()
+        self._per_scope: dict[bytes, int] = {}
+        self._by_second: dict[int, list[tuple[bytes, bytes]]] = {}
+        self._swept = int(monotonic())
+
+    def consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:
+        """Use `token` once within `scope`; see `ReplayGuard`."""
+        entry = (scope, token)
+        with self._lock:
+            now = int(self._monotonic())
+            if now > self._swept:
+                self._sweep(now)
+            if entry in self._live:
+                return Consumption.SEEN
+            used = self._per_scope.get(scope, 0)
+            if len(self._live) >= self._max_entries or used >= self._max_per_scope:
+                return Consumption.FULL
+            self._live.add(entry)
+            self._per_scope[scope] = used + 1
+            self._by_second.setdefault(now + lifetime_s + 1, []).append(entry)
+            return Consumption.FRESH
+
+    def _sweep(self, now: int) -> None:
+        # Seconds that have passed, or the seconds that are kept: whichever is fewer, after a long silence.
+        if now - self._swept > len(self._by_second):
+            ended = [second for second in self._by_second if second <= now]
+        else:
+            ended = [second for second in range(self._swept + 1, now + 1) if second in self._by_second]
+        for second in ended:
+            for entry in self._by_second.pop(second):
+                self._live.discard(entry)
+                left = self._per_scope[entry[0]] - 1
+                if left:
+                    self._per_scope[entry[0]] = left
+                else:
+                    del self._per_scope[entry[0]]
+        self._swept = now
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def __repr__(self) -> str:
+        return f"<MemoryReplayGuard of {len(self._live)}>"

@@ -1,0 +1,63 @@
+"""What all tests share: how hard hypothesis tries, where the official vectors lie, and that no skip goes unseen.
+
+Environment variables, all optional:
+    HYPOTHESIS_PROFILE: "dev" (default), "ci" (the same examples in each run) or "nightly" (many).
+    CITIZENID_VECTORS: the folder of the official vectors; without it, tests that need them are skipped.
+    CITIZENID_NO_SKIPS: "1" turns every skip into a failure, so that a run which claims to be complete is complete.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("dev", deadline=None, max_examples=30)
+settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True)
+settings.register_profile("nightly", deadline=None, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "dev")
+
+# Input of the type checker: some of it must not even be imported.
+collect_ignore = ["typing"]
+
+_NO_SKIPS = os.environ.get("CITIZENID_NO_SKIPS") == "1"
+_Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The folder of the official vectors. A wrong path is a failure; only a missing variable skips."""
+    folder = os.environ.get("CITIZENID_VECTORS")
+    if not folder:
+        pytest.skip("CITIZENID_VECTORS is not set: it names the folder of the official vectors")
+    path = Path(folder)
+    if not path.is_dir():
+        pytest.fail("CITIZENID_VECTORS names no folder", pytrace=False)
+    return path
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Under CITIZENID_NO_SKIPS=1, a test that skips itself fails."""
+    return _without_skip((yield), item.nodeid)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Under CITIZENID_NO_SKIPS=1, a module that skips itself fails."""
+    return _without_skip((yield), collector.nodeid)
+
+
+def _without_skip(report: _Report, name: str) -> _Report:
+    # An expected failure (xfail) is reported as skipped too, but it ran.
+    if _NO_SKIPS and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"{name} was skipped, and CITIZENID_NO_SKIPS=1 permits no skip: {reason}"
+    return report
