@@ -57,12 +57,12 @@ class _Algorithm:
 
 def _ecdsa(curve: ec.EllipticCurve, field_prime: int, size: int, hash_: hashes.HashAlgorithm) -> _Algorithm:
     scheme = ec.ECDSA(hash_)
+    prime = field_prime.to_bytes(size, "big")
 
     def load(material: bytes, full: bool) -> ec.EllipticCurvePublicKey:
         # OpenSSL reduces a coordinate >= p: one key would have several encodings, and so several thumbprints.
-        for coordinate in (material[:size], material[size:]):
-            if int.from_bytes(coordinate, "big") >= field_prime:
-                raise ValueError
+        if material[:size] >= prime or material[size:] >= prime:  # big-endian and of one length: bytes compare alike
+            raise ValueError
         return ec.EllipticCurvePublicKey.from_encoded_point(curve, b"\x04" + material)
 
     def verify(handle: ec.EllipticCurvePublicKey, signature: bytes, data: bytes) -> bool:

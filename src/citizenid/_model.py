@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NewType, NoReturn, final
+from typing import TYPE_CHECKING, Any, NamedTuple, NewType, NoReturn, final
 
 from . import _registry as reg
 from ._answer import Answer, problem
@@ -94,9 +94,13 @@ class Validity:
     not_after: UnixTime
 
     def __post_init__(self) -> None:
-        for time, where in ((self.issued_at, reg.IAT), (self.not_before, reg.NBF), (self.not_after, reg.EXP)):
-            if (type(time) is not int or not 0 <= time <= MAX_UNIX_TIME) and (time is not None or where == reg.EXP):
-                raise MalformedError(Reason.CLAIM_INVALID, where)
+        issued_at, not_before, not_after = self.issued_at, self.not_before, self.not_after
+        if type(not_after) is not int or not 0 <= not_after <= MAX_UNIX_TIME:
+            raise MalformedError(Reason.CLAIM_INVALID, reg.EXP)
+        if issued_at is not None and (type(issued_at) is not int or not 0 <= issued_at <= MAX_UNIX_TIME):
+            raise MalformedError(Reason.CLAIM_INVALID, reg.IAT)
+        if not_before is not None and (type(not_before) is not int or not 0 <= not_before <= MAX_UNIX_TIME):
+            raise MalformedError(Reason.CLAIM_INVALID, reg.NBF)
         start = self.start
         if start is not None and start >= self.not_after:
             raise MalformedError(Reason.CLAIM_INVALID, reg.EXP)
@@ -198,12 +202,18 @@ class Citizenship:
                 codes QU and QS may stand in it and name no country), CLAIM_INVALID when the completeness flag is no
                 boolean.
         """
-        nationalities, special = _countries(claims, reg.NATIONALITIES)
-        citizenships, _ = _countries(claims, reg.CITIZENSHIPS)
-        complete = claims.get(reg.NATIONALITIES_COMPLETE, False)
-        if type(complete) is not bool:
-            raise MalformedError(Reason.CLAIM_INVALID, reg.NATIONALITIES_COMPLETE)
-        complete = complete and reg.NATIONALITIES in claims and not withheld and not special
+        nationalities: tuple[Country, ...] = ()
+        citizenships: tuple[Country, ...] = ()
+        complete = special = False
+        if reg.NATIONALITIES in claims:
+            nationalities, special = _countries(claims, reg.NATIONALITIES)
+        if reg.CITIZENSHIPS in claims:
+            citizenships, _ = _countries(claims, reg.CITIZENSHIPS)
+        if reg.NATIONALITIES_COMPLETE in claims:
+            complete = claims[reg.NATIONALITIES_COMPLETE]
+            if type(complete) is not bool:
+                raise MalformedError(Reason.CLAIM_INVALID, reg.NATIONALITIES_COMPLETE)
+            complete = complete and reg.NATIONALITIES in claims and not withheld and not special
         made: Citizenship = object.__new__(cls)  # the two lists are checked: no need to do it again
         object.__setattr__(made, "nationalities", nationalities)
         object.__setattr__(made, "citizenships", citizenships)
@@ -212,8 +222,6 @@ class Citizenship:
 
 
 def _countries(claims: Mapping[str, Any], name: str) -> tuple[tuple[Country, ...], bool]:
-    if name not in claims:
-        return (), False
     codes: Any = claims[name]
     if type(codes) not in (list, tuple) or len(codes) > DEFAULT_LIMITS.country_entries:
         raise MalformedError(Reason.COUNTRY_INVALID, name)
@@ -283,8 +291,7 @@ def thaw(value: Any) -> Any:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class KeyHint:
+class KeyHint(NamedTuple):
     """What a header says about who signed. It selects among trusted keys and supplies none.
 
     Attributes:
@@ -297,10 +304,12 @@ class KeyHint:
     certificates: tuple[bytes, ...] = ()
     unverified_issuer: Callable[[bytes], str | None] | None = None
 
+    def __repr__(self) -> str:
+        return "<KeyHint>"
+
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
-class SignedObject:
+class SignedObject(NamedTuple):
     """The one form of everything signed: a credential, a key binding, a status list token, a sender proof.
 
     Attributes:
@@ -319,10 +328,12 @@ class SignedObject:
     key_hint: KeyHint
     typ: str | None
 
+    def __repr__(self) -> str:
+        return f"<SignedObject {self.algorithm}>"
+
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
-class Presentation:
+class Presentation(NamedTuple):
     """A presentation as it was framed: nothing in it is known to be true, and it has no claims.
 
     Attributes:
@@ -340,6 +351,9 @@ class Presentation:
     issuer_half: bytes
     binding: SignedObject | None
     declared_type: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Presentation {self.format}, unverified>"
 
 
 @final
@@ -419,7 +433,6 @@ def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
-def check_sealed(seal: object, expected: object, cls: type) -> None:
+def refuse_forgery(cls: type) -> NoReturn:
     """Refuse to make a verified object outside of the function that verifies."""
-    if seal is not expected:
-        raise TypeError(f"{cls.__name__} is made by verification alone")
+    raise TypeError(f"{cls.__name__} is made by verification alone")

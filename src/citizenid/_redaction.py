@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from . import _registry as reg
-from ._errors import CitizenIDError, Reason, VerificationError
+from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from ._limits import Limits
 from ._model import ClaimPath
+
+_WHERE: Final = "issuer-jwt.payload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,14 @@ class Placement(NamedTuple):
     parent: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """Processed claims (frozen), where each disclosure went, and the arrays of which an element stayed hidden."""
+class Restored(NamedTuple):
+    """What `restore` returns.
+
+    Attributes:
+        claims: the processed claims, frozen; the values of opaque members alone are as they were parsed.
+        placements: where each disclosure went.
+        withheld: the arrays of which an element stayed hidden.
+    """
 
     claims: Mapping[str, Any]
     placements: list[Placement]
@@ -81,7 +89,7 @@ def restore(tree: dict[str, Any], disclosures: dict[Any, Disclosure], markers: M
     """Put every disclosure into its one place and drop what stayed hidden.
 
     Args:
-        tree: the signed claims as parsed, bounded in depth.
+        tree: the signed claims as parsed; depth and numbers are judged here (`json.parse_tree`).
         disclosures: digest to disclosure; consumed.
         markers: the format's marks.
         limits: bounds for digests and depth.
@@ -89,6 +97,7 @@ def restore(tree: dict[str, Any], disclosures: dict[Any, Disclosure], markers: M
     Raises:
         VerificationError: REDACTION_MALFORMED, DIGEST_DUPLICATE, DISCLOSURE_MALFORMED, DISCLOSURE_CLASH,
             DISCLOSURE_UNREFERENCED, CLAIM_NOT_DISCLOSABLE, LIMIT_EXCEEDED, DEPTH_EXCEEDED.
+        MalformedError: MALFORMED_JSON for a number that is not finite.
     """
     walk = _Restoring(disclosures, markers, limits)
     claims = walk.object(tree, (), None)
@@ -110,31 +119,36 @@ class _Restoring:
 
     def object(self, tree: dict[str, Any], path: ClaimPath, parent: int | None) -> Mapping[str, Any]:
         markers = self.markers
-        self.check_depth(path)
-        claims: dict[str, Any] = {}
+        if len(path) >= self.limits.depth:
+            raise VerificationError(Reason.DEPTH_EXCEEDED, _WHERE)
+        claims = dict(tree)
+        hidden = None
+        if not markers.reserved.isdisjoint(tree):
+            hidden = claims.pop(markers.members, None)
+            if hidden is None or not markers.reserved.isdisjoint(claims):
+                raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
         for name, item in tree.items():
             kind = type(item)
-            if name in markers.reserved:
-                if name != markers.members:
-                    raise VerificationError(Reason.REDACTION_MALFORMED, "issuer-jwt.payload")
-            elif kind is dict:
-                claims[name] = self.object(item, (*path, name), parent)
+            if kind is dict:
+                if not path and name in markers.opaque:
+                    _check_clear(item, markers.reserved, self.limits.depth)
+                else:
+                    claims[name] = self.object(item, (*path, name), parent)
             elif kind is list:
-                claims[name] = self.array(item, (*path, name), parent)
-            else:
-                claims[name] = item
-        if markers.members in tree:
-            self.hidden_members(tree[markers.members], claims, path, parent)
+                if not path and name in markers.opaque:
+                    _check_clear(item, markers.reserved, self.limits.depth)
+                elif item is not hidden:
+                    claims[name] = self.array(item, (*path, name), parent)
+            elif kind is float and not isfinite(item):
+                raise MalformedError(Reason.MALFORMED_JSON, _WHERE)
+        if hidden is not None:
+            self.hidden_members(hidden, claims, path, parent)
         return MappingProxyType(claims)
 
     def hidden_members(self, digests: Any, claims: dict[str, Any], path: ClaimPath, parent: int | None) -> None:
         if type(digests) is not list:
-            raise VerificationError(Reason.REDACTION_MALFORMED, "issuer-jwt.payload._sd")
-        for digest in digests:
-            disclosure = self.take(digest, path)
-            if disclosure is None:
-                continue
-            position, name, value = disclosure
+            raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
+        for position, name, value in self.take(digests).values():
             if name is None:
                 raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
             if not path and name in self.markers.undisclosable:
@@ -145,16 +159,20 @@ class _Restoring:
 
     def array(self, items: list[Any], path: ClaimPath, parent: int | None) -> tuple[Any, ...]:
         element = self.markers.element
-        self.check_depth(path)
+        if len(path) >= self.limits.depth:
+            raise VerificationError(Reason.DEPTH_EXCEEDED, _WHERE)
+        hidden = [item for item in items if type(item) is dict and element in item]
+        if any(len(item) != 1 for item in hidden):
+            raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
+        shown = self.take([item[element] for item in hidden]) if hidden else {}
+        if len(shown) != len(hidden):
+            self.withheld.add(path)
         restored: list[Any] = []
         for item in items:
             kind = type(item)
             if kind is dict and element in item:
-                if len(item) != 1:
-                    raise VerificationError(Reason.REDACTION_MALFORMED, "issuer-jwt.payload")
-                disclosure = self.take(item[element], path)
+                disclosure = shown.get(item[element])
                 if disclosure is None:
-                    self.withheld.add(path)
                     continue
                 position, name, value = disclosure
                 if name is not None:
@@ -164,6 +182,8 @@ class _Restoring:
                 restored.append(self.object(item, (*path, len(restored)), parent))
             elif kind is list:
                 restored.append(self.array(item, (*path, len(restored)), parent))
+            elif kind is float and not isfinite(item):
+                raise MalformedError(Reason.MALFORMED_JSON, _WHERE)
             else:
                 restored.append(item)
         return tuple(restored)
@@ -174,24 +194,38 @@ class _Restoring:
             return self.object(value, path, position)
         if type(value) is list:
             return self.array(value, path, position)
+        if type(value) is float and not isfinite(value):
+            raise MalformedError(Reason.MALFORMED_JSON, "disclosure")
         return value
 
-    def take(self, digest: Any, path: ClaimPath) -> Disclosure | None:
-        if type(digest) is not self.markers.digest_type:
-            raise VerificationError(Reason.REDACTION_MALFORMED, "issuer-jwt.payload")
-        if path and path[0] in self.markers.opaque:
-            raise VerificationError(Reason.CLAIM_NOT_DISCLOSABLE, "issuer-jwt.payload")
-        if digest in self.seen:
-            raise VerificationError(Reason.DIGEST_DUPLICATE, "issuer-jwt.payload")
-        self.seen.add(digest)
+    def take(self, digests: list[Any]) -> dict[Any, Disclosure]:
+        # Sets, not a loop: decoys included there may be thousands, of which a few are disclosed.
+        if set(map(type, digests)) - {self.markers.digest_type}:
+            raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
+        new = set(digests)
+        if len(new) != len(digests) or not self.seen.isdisjoint(new):
+            raise VerificationError(Reason.DIGEST_DUPLICATE, _WHERE)
+        self.seen |= new
         if len(self.seen) > self.limits.digests:
-            raise VerificationError(Reason.LIMIT_EXCEEDED, "issuer-jwt.payload")
-        return self.disclosures.pop(digest, None)
+            raise VerificationError(Reason.LIMIT_EXCEEDED, _WHERE)
+        disclosures = self.disclosures
+        return {digest: disclosures.pop(digest) for digest in digests if digest in disclosures}
 
-    def check_depth(self, path: ClaimPath) -> None:
-        # Each disclosure is bounded on its own; a chain of them could nest deeper than any one.
-        if len(path) >= self.limits.depth:
-            raise VerificationError(Reason.DEPTH_EXCEEDED, "issuer-jwt.payload")
+
+def _check_clear(value: Any, reserved: frozenset[str], depth: int) -> None:
+    # What decides on validity stands in the clear, whole (RFC 9901 section 9.7).
+    if depth <= 1:
+        raise VerificationError(Reason.DEPTH_EXCEEDED, _WHERE)
+    if type(value) is dict:
+        if not reserved.isdisjoint(value):
+            raise VerificationError(Reason.CLAIM_NOT_DISCLOSABLE, _WHERE)
+        value = value.values()
+    for item in value:
+        kind = type(item)
+        if kind is dict or kind is list:
+            _check_clear(item, reserved, depth - 1)
+        elif kind is float and not isfinite(item):
+            raise MalformedError(Reason.MALFORMED_JSON, _WHERE)
 
 
 class Selection:
@@ -205,7 +239,7 @@ class Selection:
 
     @classmethod
     def of(cls, paths: Iterable[ClaimPath]) -> Selection:
-        """Select exactly these paths."""
+        """Select exactly these paths. What is returned must not be changed."""
         root = cls()
         for path in paths:
             node = root

@@ -37,9 +37,10 @@ from ._model import (
     Serialization,
     Status,
     UnixTime,
-    check_sealed,
+    refuse_forgery,
 )
 from ._readers import READERS, Reading
+from .countries import ANY
 from .status import StatusStore, VerifiedStatusList, verify_status_list
 from .trust import ResolvedKey, TrustAnchor, TrustAnchors
 
@@ -83,7 +84,8 @@ class VerifiedCredential:
     seal: InitVar[object]
 
     def __post_init__(self, seal: object) -> None:
-        check_sealed(seal, _SEAL, VerifiedCredential)
+        if seal is not _SEAL:
+            refuse_forgery(VerifiedCredential)
 
     __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
 
@@ -113,7 +115,8 @@ class VerifiedPresentation:
     seal: InitVar[object]
 
     def __post_init__(self, seal: object) -> None:
-        check_sealed(seal, _SEAL, VerifiedPresentation)
+        if seal is not _SEAL:
+            refuse_forgery(VerifiedPresentation)
 
     __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
 
@@ -159,8 +162,11 @@ def open_presentation(
 
     Spec: specs/verification.md V1.
     """
+    reader = READERS.get(format)
+    if reader is None:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
     try:
-        return READERS[Format(format)].open(data, limits, serialization)
+        return reader.open(data, limits, serialization)
     except CitizenIDError as error:
         error.at("V1")
         raise
@@ -344,9 +350,10 @@ def _check_allowed(presentation: Presentation, reading: Reading, anchor: TrustAn
         raise VerificationError(Reason.TYPE_NOT_ALLOWED, "vct")
     if presentation.declared_type is not None and presentation.declared_type != attestation.type:
         raise VerificationError(Reason.TYPE_NOT_ALLOWED, "docType")
-    stated = attestation.citizenship.nationalities + attestation.citizenship.citizenships
-    if stated and not any(map(anchor.may_attest, stated)):
-        raise VerificationError(Reason.COUNTRY_NOT_ALLOWED, "nationalities")
+    if anchor.countries is not ANY:
+        stated = attestation.citizenship.nationalities + attestation.citizenship.citizenships
+        if stated and not any(map(anchor.may_attest, stated)):
+            raise VerificationError(Reason.COUNTRY_NOT_ALLOWED, "nationalities")
 
 
 def _check_validity(attestation: Attestation, now: UnixTime, limits: Limits) -> None:
@@ -390,6 +397,8 @@ def check_status_valid(status: Status) -> None:
 
 
 def _proven(stated: Citizenship, anchor: TrustAnchor) -> Citizenship:
+    if anchor.countries is ANY:
+        return stated
     nationalities = tuple(filter(anchor.may_attest, stated.nationalities))
     citizenships = tuple(filter(anchor.may_attest, stated.citizenships))
     if nationalities == stated.nationalities and citizenships == stated.citizenships:

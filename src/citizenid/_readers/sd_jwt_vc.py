@@ -38,6 +38,7 @@ from ._protocol import Reader, Reading
 STRUCTURAL_CLAIMS: Final = frozenset(
     {reg.ISS, reg.VCT, reg.EXP, reg.NBF, reg.IAT, reg.CNF, reg.STATUS, reg.AUD, "vct#integrity", reg.AKA_VCTS}
 ) | {reg.ASSURANCE}
+HASHES: Final = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 _PAYLOAD: Final = "issuer-jwt.payload"
 _KB: Final = "kb-jwt"
 
@@ -66,7 +67,10 @@ def open_presentation(data: object, limits: Limits, serialization: Serialization
         raise MalformedError(Reason.MALFORMED_TOKEN, "disclosure")
     credential = jws.open_compact(issuer_jwt, "issuer-jwt", limits, _unverified_issuer)
     binding = jws.open_compact(key_binding, _KB, limits) if key_binding else None
-    issuer_half = b"~".join((issuer_jwt, *disclosures, b""))
+    if serialization is Serialization.COMPACT:
+        issuer_half = raw[: len(raw) - len(key_binding)]
+    else:
+        issuer_half = b"~".join((issuer_jwt, *disclosures, b""))
     return (Presentation(Format.SD_JWT_VC, credential, tuple(disclosures), issuer_half, binding),)
 
 
@@ -125,19 +129,21 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     """
     if presentation.credential.typ != reg.TYP_SD_JWT_VC:
         raise VerificationError(Reason.TYP_MISMATCH, "issuer-jwt.header.typ")
-    payload = json.parse_object(presentation.credential.payload, _PAYLOAD, limits.depth)
+    payload = json.parse_tree(presentation.credential.payload, _PAYLOAD)
+    if type(payload) is not dict:
+        raise MalformedError(Reason.MALFORMED_JSON, _PAYLOAD)
     hash_name = take_hash_name(payload)
     restored = restore(payload, decode_disclosures(presentation.disclosures, hash_name, limits), SD_JWT_MARKERS, limits)
     claims = restored.claims
     attestation = Attestation(
-        type=_text(claims, reg.VCT),
-        issuer=issuer,
-        claims=MappingProxyType({name: claims[name] for name in claims if name not in STRUCTURAL_CLAIMS}),
-        validity=_validity(claims),
-        holder_key=_holder_key(claims),
-        status=_status(claims, limits),
-        assurance=_assurance(claims),
-        withheld=(reg.NATIONALITIES,) in restored.withheld,
+        _text(claims, reg.VCT),
+        issuer,
+        MappingProxyType({name: claims[name] for name in claims if name not in STRUCTURAL_CLAIMS}),
+        _validity(claims),
+        _holder_key(claims),
+        _status(claims),
+        _assurance(claims),
+        (reg.NATIONALITIES,) in restored.withheld,
     )
     stated_issuer = _text(claims, reg.ISS) if reg.ISS in claims else None
     return Reading(attestation, stated_issuer, _audiences(claims), hash_name, tuple(restored.placements))
@@ -164,8 +170,9 @@ def decode_disclosures(encoded: tuple[bytes, ...], hash_name: str, limits: Limit
         VerificationError: DISCLOSURE_MALFORMED, DISCLOSURE_DUPLICATE.
     """
     disclosures: dict[str, Disclosure] = {}
+    hash_ = HASHES[hash_name]
     for position, text in enumerate(encoded):
-        array = json.parse(base64url.decode(text, "disclosure"), "disclosure", limits.depth)
+        array = json.parse_tree(base64url.decode(text, "disclosure"), "disclosure")
         if type(array) is not list or not 2 <= len(array) <= 3 or type(array[0]) is not str:
             raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
         name = None
@@ -173,7 +180,7 @@ def decode_disclosures(encoded: tuple[bytes, ...], hash_name: str, limits: Limit
             name = array[1]
             if type(name) is not str or name in reg.SD_RESERVED or len(name) > limits.claim_name_chars:
                 raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
-        digest = base64url.encode_text(hashlib.new(hash_name, text, usedforsecurity=True).digest())
+        digest = base64url.encode_text(hash_(text).digest())
         if digest in disclosures:
             raise VerificationError(Reason.DISCLOSURE_DUPLICATE, "disclosure")
         disclosures[digest] = Disclosure(position, name, array[-1])
@@ -192,10 +199,10 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
 def _validity(claims: Mapping[str, Any]) -> Validity:
     if reg.EXP not in claims:
         raise VerificationError(Reason.CLAIM_MISSING, _PAYLOAD + ".exp")
-    for name in (reg.IAT, reg.NBF):
-        if claims.get(name, 0) is None:
-            raise MalformedError(Reason.CLAIM_INVALID, f"{_PAYLOAD}.{name}")
-    return Validity(claims.get(reg.IAT), claims.get(reg.NBF), claims[reg.EXP])
+    issued_at, not_before = claims.get(reg.IAT), claims.get(reg.NBF)
+    if (issued_at is None and reg.IAT in claims) or (not_before is None and reg.NBF in claims):
+        raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".iat")
+    return Validity(issued_at, not_before, claims[reg.EXP])
 
 
 def _holder_key(claims: Mapping[str, Any]) -> PublicKey | None:
@@ -203,25 +210,22 @@ def _holder_key(claims: Mapping[str, Any]) -> PublicKey | None:
     if confirmation is None and reg.CNF not in claims:
         return None
     # RFC 7800 section 3.1: one confirmation method; two could name two keys.
-    if type(confirmation) is not MappingProxyType or set(confirmation) != {reg.JWK}:
+    if type(confirmation) is not dict or set(confirmation) != {reg.JWK}:
         raise MalformedError(Reason.KEY_INVALID, _PAYLOAD + ".cnf")
-    jwk = confirmation[reg.JWK]
-    if type(jwk) is not MappingProxyType:
-        raise MalformedError(Reason.KEY_INVALID, _PAYLOAD + ".cnf.jwk")
-    return load_holder_key(dict(jwk), _PAYLOAD + ".cnf.jwk")
+    return load_holder_key(confirmation[reg.JWK], _PAYLOAD + ".cnf.jwk")
 
 
-def _status(claims: Mapping[str, Any], limits: Limits) -> tuple[StatusReference, ...]:
+def _status(claims: Mapping[str, Any]) -> tuple[StatusReference, ...]:
     status = claims.get(reg.STATUS)
     if status is None and reg.STATUS not in claims:
         return ()
     where = _PAYLOAD + ".status"
-    if type(status) is not MappingProxyType or not status:
+    if type(status) is not dict or not status:
         raise MalformedError(Reason.CLAIM_INVALID, where)
     if set(status) != {reg.STATUS_LIST}:
         raise VerificationError(Reason.STATUS_MECHANISM_UNKNOWN, where)  # a mechanism we cannot ask might say revoked
     reference = status[reg.STATUS_LIST]
-    if type(reference) is not MappingProxyType or not {"idx", "uri"} <= set(reference):
+    if type(reference) is not dict or not {"idx", "uri"} <= set(reference):
         raise MalformedError(Reason.CLAIM_INVALID, where + ".status_list")
     return (StatusReference(reference["uri"], reference["idx"]),)
 
@@ -266,24 +270,21 @@ def bind(
     if reading.audiences is not None and challenge.audience not in reading.audiences:
         raise VerificationError(Reason.AUDIENCE_MISMATCH, _PAYLOAD + ".aud")
     claims = json.parse_object(binding.payload, _KB + ".payload", limits.depth)
-    expected = {
-        reg.NONCE: (challenge.nonce, Reason.NONCE_MISMATCH),
-        reg.AUD: (challenge.audience, Reason.AUDIENCE_MISMATCH),
-        reg.SD_HASH: (_sd_hash(presentation.issuer_half, reading.hash_name), Reason.SD_HASH_MISMATCH),
-    }
-    for name, (value, reason) in expected.items():
-        stated = claims.get(name)
-        if stated is None and name not in claims:
-            raise VerificationError(Reason.CLAIM_MISSING, f"{_KB}.payload.{name}")
-        wanted = value.encode() if type(value) is str else value
-        if type(stated) is not str or not hmac.compare_digest(stated.encode(), wanted):  # type: ignore[arg-type]  # value is str or bytes
-            raise VerificationError(reason, f"{_KB}.payload.{name}")
+    nonce = challenge.nonce.encode() if isinstance(challenge.nonce, str) else challenge.nonce
+    _check_equal(claims, reg.NONCE, nonce, Reason.NONCE_MISMATCH)
+    _check_equal(claims, reg.AUD, challenge.audience.encode(), Reason.AUDIENCE_MISMATCH)
+    sd_hash = base64url.encode(HASHES[reading.hash_name](presentation.issuer_half).digest())
+    _check_equal(claims, reg.SD_HASH, sd_hash, Reason.SD_HASH_MISMATCH)
     _check_binding_time(claims, challenge, now, limits)
     return binding, claims
 
 
-def _sd_hash(issuer_half: bytes, hash_name: str) -> str:
-    return base64url.encode_text(hashlib.new(hash_name, issuer_half).digest())
+def _check_equal(claims: dict[str, Any], name: str, expected: bytes, reason: Reason) -> None:
+    stated = claims.get(name)
+    if stated is None and name not in claims:
+        raise VerificationError(Reason.CLAIM_MISSING, f"{_KB}.payload.{name}")
+    if type(stated) is not str or not hmac.compare_digest(stated.encode(), expected):
+        raise VerificationError(reason, f"{_KB}.payload.{name}")
 
 
 def _check_binding_time(claims: dict[str, Any], challenge: Challenge, now: UnixTime, limits: Limits) -> None:

@@ -8,6 +8,7 @@ offending name in its error, so errors are raised outside its `except` block.
 from __future__ import annotations
 
 import json
+from functools import partial
 from math import isfinite
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ import jiter
 
 from .._errors import MalformedError, Reason
 
+_from_json: Final = partial(jiter.from_json, allow_inf_nan=False, cache_mode="none", catch_duplicate_keys=True)
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
@@ -29,25 +31,32 @@ def parse(data: bytes, where: str, depth: int) -> Any:
     Raises:
         MalformedError: MALFORMED_JSON, DUPLICATE_MEMBER, DEPTH_EXCEEDED.
     """
-    value: Any = None
-    reason = None
-    try:
-        value = jiter.from_json(data, allow_inf_nan=False, cache_mode="none", catch_duplicate_keys=True)
-    except ValueError as error:
-        text = str(error)
-        if text.startswith("Detected duplicate key"):
-            reason = Reason.DUPLICATE_MEMBER
-        elif text.startswith("recursion limit exceeded"):
-            reason = Reason.DEPTH_EXCEEDED
-        else:
-            reason = Reason.MALFORMED_JSON
-    if reason is not None:
-        raise MalformedError(reason, where)
+    value = parse_tree(data, where)
     kind = type(value)
     if kind is dict or kind is list:
         _check(value, where, depth)
     elif kind is float and not isfinite(value):
         raise MalformedError(Reason.MALFORMED_JSON, where)
+    return value
+
+
+def parse_tree(data: bytes, where: str) -> Any:
+    """Read one JSON value whose depth and numbers are still to be judged.
+
+    For the caller that walks all of it anyway, which is `_redaction.restore` alone; others use `parse`. jiter bounds
+    the depth at 200, and a number beyond the range of a double has become an infinity.
+
+    Raises:
+        MalformedError: MALFORMED_JSON, DUPLICATE_MEMBER, DEPTH_EXCEEDED.
+    """
+    value: Any = None
+    reason = None
+    try:
+        value = _from_json(data)
+    except ValueError as error:
+        reason = _why(str(error))
+    if reason is not None:
+        raise MalformedError(reason, where)
     return value
 
 
@@ -57,6 +66,14 @@ def parse_object(data: bytes, where: str, depth: int) -> dict[str, Any]:
     if type(value) is not dict:
         raise MalformedError(Reason.MALFORMED_JSON, where)
     return value
+
+
+def _why(text: str) -> Reason:
+    if text.startswith("Detected duplicate key"):
+        return Reason.DUPLICATE_MEMBER
+    if text.startswith("recursion limit exceeded"):
+        return Reason.DEPTH_EXCEEDED
+    return Reason.MALFORMED_JSON
 
 
 def _check(value: Any, where: str, depth: int) -> None:

@@ -7,8 +7,10 @@ slot wants, and which key, is decided above.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import pybase64
 
@@ -18,9 +20,13 @@ from .._limits import Limits
 from .._model import KeyHint, SignedObject
 from . import base64url, json
 
-_HEADER_DEPTH = 4  # a jwk in a DPoP header is depth 2; nothing registered goes deeper than a list in an object
-_MAX_KID_CHARS = 255
-_MAX_CERTIFICATES = 4  # a leaf, at most two intermediates, and one more so that the path check names the fault
+UnverifiedIssuer = Callable[[bytes], str | None]
+"""Reads from an unverified payload who claims to have signed it."""
+
+_HEADER_DEPTH: Final = 4  # a jwk in a DPoP header is depth 2; nothing registered goes deeper than a list in an object
+_MAX_KID_CHARS: Final = 255
+_MAX_CERTIFICATES: Final = 4  # a leaf, at most two intermediates, and one more so that the path check names the fault
+_REMEMBERED_BYTES: Final = 256  # no certificates: 1,024 headers of this size are 0.5 MB
 
 
 class Header(NamedTuple):
@@ -29,7 +35,7 @@ class Header(NamedTuple):
     algorithm: str
     typ: str | None
     hint: KeyHint
-    members: dict[str, Any]
+    members: Mapping[str, Any]
 
 
 def split(data: bytes, where: str) -> list[bytes]:
@@ -43,7 +49,14 @@ def split(data: bytes, where: str) -> list[bytes]:
     return data.split(b".")
 
 
-def read_header(segment: bytes, where: str, limits: Limits, *, subject_key: bool = False) -> Header:
+def read_header(
+    segment: bytes,
+    where: str,
+    limits: Limits,
+    *,
+    subject_key: bool = False,
+    unverified_issuer: UnverifiedIssuer | None = None,
+) -> Header:
     """Read a protected header.
 
     Args:
@@ -51,13 +64,20 @@ def read_header(segment: bytes, where: str, limits: Limits, *, subject_key: bool
         where: spec path of the JWS, for errors.
         limits: bounds.
         subject_key: True in the one profile whose `jwk` names the subject of the proof (DPoP).
+        unverified_issuer: how the profile reads who claims to have signed, if its payload says so.
 
     Raises:
         MalformedError: a Reason of form.
     """
-    where += ".header"
     if len(segment) > limits.header_bytes:
-        raise MalformedError(Reason.INPUT_TOO_LARGE, where)
+        raise MalformedError(Reason.INPUT_TOO_LARGE, where + ".header")
+    if len(segment) <= _REMEMBERED_BYTES:
+        return _read_short_header(segment, where, subject_key, unverified_issuer)
+    return _read_header(segment, where, subject_key, unverified_issuer)
+
+
+def _read_header(segment: bytes, where: str, subject_key: bool, unverified_issuer: UnverifiedIssuer | None) -> Header:
+    where += ".header"
     members = json.parse_object(base64url.decode(segment, where), where, _HEADER_DEPTH)
     name = members.get(reg.ALG)
     algorithm = reg.JOSE_ALGORITHMS.get(name) if type(name) is str else None
@@ -73,11 +93,16 @@ def read_header(segment: bytes, where: str, limits: Limits, *, subject_key: bool
     if (kid is None) is (reg.KID in members) or type(kid) not in (str, type(None)) or len(kid or "") > _MAX_KID_CHARS:
         raise MalformedError(Reason.HEADER_INVALID, where + ".kid")
     certificates = _certificates(members[reg.X5C], where + ".x5c") if reg.X5C in members else ()
-    return Header(algorithm, typ, KeyHint(kid, certificates), members)
+    return Header(algorithm, typ, KeyHint(kid, certificates, unverified_issuer), MappingProxyType(members))
+
+
+# One issuer writes one header over and over, and every KB-JWT has the same one. Reading it is a pure function of these
+# few bytes, so a memo changes nothing but the time; its size is bounded, and refusals are not remembered.
+_read_short_header = lru_cache(maxsize=1_024)(_read_header)
 
 
 def open_compact(
-    data: bytes, where: str, limits: Limits, unverified_issuer: Callable[[bytes], str | None] | None = None
+    data: bytes, where: str, limits: Limits, unverified_issuer: UnverifiedIssuer | None = None
 ) -> SignedObject:
     """Open a compact JWS: bytes to a SignedObject about which nothing is known to be true.
 
@@ -91,29 +116,17 @@ def open_compact(
         MalformedError: a Reason of form.
     """
     header_segment, payload_segment, signature_segment = split(data, where)
-    header = read_header(header_segment, where, limits)
-    hint = header.hint
-    payload = base64url.decode(payload_segment, where + ".payload")
-    if unverified_issuer is not None:
-        hint = KeyHint(hint.kid, hint.certificates, unverified_issuer)
-    return signed_object(data, header, hint, payload, signature_segment, where)
+    header = read_header(header_segment, where, limits, unverified_issuer=unverified_issuer)
+    return signed_object(data, header, base64url.decode(payload_segment, where), signature_segment, where)
 
 
-def signed_object(
-    data: bytes, header: Header, hint: KeyHint, payload: bytes, signature_segment: bytes, where: str
-) -> SignedObject:
+def signed_object(data: bytes, header: Header, payload: bytes, signature_segment: bytes, where: str) -> SignedObject:
     """Put the parts of a compact JWS together. Raises MALFORMED_TOKEN when payload or signature is empty."""
-    signature = base64url.decode(signature_segment, where + ".signature")
+    signature = base64url.decode(signature_segment, where)
     if not payload or not signature:
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
-    return SignedObject(
-        to_be_signed=data[: -len(signature_segment) - 1],
-        payload=payload,
-        algorithm=header.algorithm,
-        signature=signature,
-        key_hint=hint,
-        typ=header.typ,
-    )
+    to_be_signed = data[: -len(signature_segment) - 1]
+    return SignedObject(to_be_signed, payload, header.algorithm, signature, header.hint, header.typ)
 
 
 def signing_input(header: dict[str, Any], payload: dict[str, Any], where: str) -> bytes:

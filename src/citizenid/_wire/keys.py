@@ -98,7 +98,7 @@ def _check_use(jwk: dict[str, Any], where: str) -> None:
     operations = jwk.get("key_ops", ["verify"])
     if (
         jwk.get("use", "sig") != "sig"
-        or type(operations) not in (list, tuple)  # frozen claims hold tuples
+        or type(operations) is not list
         or "verify" not in operations
         or not all(operation in ("verify", "sign") for operation in operations)
         or len(operations) != len(set(operations))  # RFC 7517 section 4.3: no duplicates
@@ -107,8 +107,9 @@ def _check_use(jwk: dict[str, Any], where: str) -> None:
 
 
 def _decode(value: object, where: str) -> bytes:
-    try:
-        return base64url.decode_text(value, where)
-    except MalformedError:
-        pass
+    if type(value) is str and value.isascii():
+        try:
+            return base64url.decode(value.encode("ascii"), where)
+        except MalformedError:
+            pass
     raise MalformedError(Reason.KEY_INVALID, where)

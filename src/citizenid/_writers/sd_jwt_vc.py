@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 import pybase64
@@ -91,14 +92,21 @@ def issue(
 def _selection(attestation: Attestation, options: IssueOptions) -> Selection:
     if options.disclosable is None:
         return EVERYTHING
-    paths = [tuple(path) for path in options.disclosable]
+    paths = tuple(map(tuple, options.disclosable))
+    selection = _select(paths)
+    for path in paths:
+        if not _exists(attestation.claims, path):
+            raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclosable")
+    return selection
+
+
+@lru_cache(maxsize=64)  # an issuer marks the same paths in every credential of a type
+def _select(paths: tuple[ClaimPath, ...]) -> Selection:
     for path in paths:
         if not path or any(type(step) not in (str, int, type(None)) for step in path):
             raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclosable")
         if path[0] in reg.CONTROL_CLAIMS:
             raise CitizenIDError(Reason.CLAIM_NOT_DISCLOSABLE, "disclosable")
-        if not _exists(attestation.claims, path):
-            raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclosable")
     return Selection.of(paths)
 
 

@@ -94,7 +94,7 @@ def check_dpop(
     if sender is None:
         sender = _read_sender(header_segment, rules.limits)
     payload = base64url.decode(payload_segment, "dpop.payload")
-    signed = jws.signed_object(proof, sender.header, sender.header.hint, payload, signature_segment, "dpop")
+    signed = jws.signed_object(proof, sender.header, payload, signature_segment, "dpop")
     claims = json.parse_object(payload, "dpop.payload", _DEPTH)
     jti = _text(claims, reg.JTI)
     if len(jti) > _MAX_JTI_CHARS:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from functools import lru_cache
 from typing import Final, NamedTuple, final
 
 from .._errors import Reason, VerificationError
@@ -137,6 +138,7 @@ class StatusStore:
         return f"<StatusStore of {len(self._held)} lists>"
 
 
+@lru_cache(maxsize=4_096)  # few lists stand behind many credentials
 def status_identity(uri: str, issuer: str) -> bytes:
     """Return the 16 bytes by which a list is known inside a ticket: SHA-256 over (URI, trust point), cut."""
     name = uri.encode()

@@ -12,7 +12,7 @@ from .. import _registry as reg
 from .._crypto import verify_signature
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
-from .._model import KeyPurpose, UnixTime, check_sealed
+from .._model import KeyPurpose, UnixTime, refuse_forgery
 from .._wire import base64url, json, jws
 from ..trust import TrustAnchor, TrustAnchors
 from ._list import StatusList
@@ -49,7 +49,8 @@ class VerifiedStatusList:
     seal: InitVar[object]
 
     def __post_init__(self, seal: object) -> None:
-        check_sealed(seal, _SEAL, VerifiedStatusList)
+        if seal is not _SEAL:
+            refuse_forgery(VerifiedStatusList)
 
     __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
 
