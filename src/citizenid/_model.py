@@ -228,11 +228,14 @@ def _countries(claims: Mapping[str, Any], name: str) -> tuple[tuple[Country, ...
     countries: list[Country] = []
     special = False
     for code in codes:
-        if type(code) is str and code in SPECIAL_ALPHA2:
+        country = Country.get(code)
+        if country is not None:
+            countries.append(country)
+        elif type(code) is str and code in SPECIAL_ALPHA2:
             special = True
-            continue
-        countries.append(Country(code))
-    if len(set(countries)) != len(countries):
+        else:
+            raise MalformedError(Reason.COUNTRY_INVALID, name)
+    if len(countries) > 1 and len(set(countries)) != len(countries):
         raise MalformedError(Reason.COUNTRY_INVALID, name)
     return tuple(countries), special
 

@@ -161,25 +161,23 @@ class _Restoring:
         element = self.markers.element
         if len(path) >= self.limits.depth:
             raise VerificationError(Reason.DEPTH_EXCEEDED, _WHERE)
-        hidden = [item for item in items if type(item) is dict and element in item]
-        if any(len(item) != 1 for item in hidden):
-            raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
-        shown = self.take([item[element] for item in hidden]) if hidden else {}
-        if len(shown) != len(hidden):
-            self.withheld.add(path)
         restored: list[Any] = []
         for item in items:
             kind = type(item)
-            if kind is dict and element in item:
-                disclosure = shown.get(item[element])
-                if disclosure is None:
-                    continue
-                position, name, value = disclosure
-                if name is not None:
-                    raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
-                restored.append(self.place(position, value, (*path, len(restored)), parent))
-            elif kind is dict:
-                restored.append(self.object(item, (*path, len(restored)), parent))
+            if kind is dict:
+                if element in item:
+                    if len(item) != 1:
+                        raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
+                    disclosure = self.take_one(item[element])
+                    if disclosure is None:
+                        self.withheld.add(path)
+                        continue
+                    position, name, value = disclosure
+                    if name is not None:
+                        raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
+                    restored.append(self.place(position, value, (*path, len(restored)), parent))
+                else:
+                    restored.append(self.object(item, (*path, len(restored)), parent))
             elif kind is list:
                 restored.append(self.array(item, (*path, len(restored)), parent))
             elif kind is float and not isfinite(item):
@@ -210,6 +208,16 @@ class _Restoring:
             raise VerificationError(Reason.LIMIT_EXCEEDED, _WHERE)
         disclosures = self.disclosures
         return {digest: disclosures.pop(digest) for digest in digests if digest in disclosures}
+
+    def take_one(self, digest: Any) -> Disclosure | None:
+        if type(digest) is not self.markers.digest_type:
+            raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
+        if digest in self.seen:
+            raise VerificationError(Reason.DIGEST_DUPLICATE, _WHERE)
+        self.seen.add(digest)
+        if len(self.seen) > self.limits.digests:
+            raise VerificationError(Reason.LIMIT_EXCEEDED, _WHERE)
+        return self.disclosures.pop(digest, None)
 
 
 def _check_clear(value: Any, reserved: frozenset[str], depth: int) -> None:

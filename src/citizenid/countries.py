@@ -65,10 +65,15 @@ class Country:
         Raises:
             MalformedError: COUNTRY_INVALID for anything but one of the 249 codes in upper-case ASCII.
         """
-        country = cls._by_alpha2.get(alpha2) if type(alpha2) is str else None
+        country = cls.get(alpha2)
         if country is None:
             raise MalformedError(Reason.COUNTRY_INVALID, "country")
         return country
+
+    @classmethod
+    def get(cls, alpha2: object) -> Country | None:
+        """Return the country with this alpha-2 code, or None for anything else."""
+        return cls._by_alpha2.get(alpha2) if type(alpha2) is str else None
 
     @classmethod
     def parse(cls, code: str) -> Country:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ class Reading(NamedTuple):
     stated_issuer: str | None
     audiences: tuple[str, ...] | None
     hash_name: str
-    placements: tuple[Placement, ...]
+    placements: Sequence[Placement]
 
 
 @dataclass(frozen=True, slots=True)

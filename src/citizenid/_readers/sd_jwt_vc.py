@@ -9,8 +9,8 @@ Spec: RFC 9901 sections 4, 7.1, 7.3 and 8; SD-JWT VC section 2; specs/profile-sd
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Mapping
+from hmac import compare_digest
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -142,11 +142,12 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
         _validity(claims),
         _holder_key(claims),
         _status(claims),
-        _assurance(claims),
+        _assurance(claims[reg.ASSURANCE]) if reg.ASSURANCE in claims else None,
         (reg.NATIONALITIES,) in restored.withheld,
     )
     stated_issuer = _text(claims, reg.ISS) if reg.ISS in claims else None
-    return Reading(attestation, stated_issuer, _audiences(claims), hash_name, tuple(restored.placements))
+    audiences = _audiences(claims[reg.AUD]) if reg.AUD in claims else None
+    return Reading(attestation, stated_issuer, audiences, hash_name, restored.placements)
 
 
 def take_hash_name(payload: dict[str, Any]) -> str:
@@ -210,7 +211,7 @@ def _holder_key(claims: Mapping[str, Any]) -> PublicKey | None:
     if confirmation is None and reg.CNF not in claims:
         return None
     # RFC 7800 section 3.1: one confirmation method; two could name two keys.
-    if type(confirmation) is not dict or set(confirmation) != {reg.JWK}:
+    if type(confirmation) is not dict or len(confirmation) != 1 or reg.JWK not in confirmation:
         raise MalformedError(Reason.KEY_INVALID, _PAYLOAD + ".cnf")
     return load_holder_key(confirmation[reg.JWK], _PAYLOAD + ".cnf.jwk")
 
@@ -222,27 +223,21 @@ def _status(claims: Mapping[str, Any]) -> tuple[StatusReference, ...]:
     where = _PAYLOAD + ".status"
     if type(status) is not dict or not status:
         raise MalformedError(Reason.CLAIM_INVALID, where)
-    if set(status) != {reg.STATUS_LIST}:
+    if len(status) != 1 or reg.STATUS_LIST not in status:
         raise VerificationError(Reason.STATUS_MECHANISM_UNKNOWN, where)  # a mechanism we cannot ask might say revoked
     reference = status[reg.STATUS_LIST]
-    if type(reference) is not dict or not {"idx", "uri"} <= set(reference):
+    if type(reference) is not dict or "idx" not in reference or "uri" not in reference:
         raise MalformedError(Reason.CLAIM_INVALID, where + ".status_list")
     return (StatusReference(reference["uri"], reference["idx"]),)
 
 
-def _assurance(claims: Mapping[str, Any]) -> Assurance | None:
-    stated = claims.get(reg.ASSURANCE)
-    if stated is None and reg.ASSURANCE not in claims:
-        return None
+def _assurance(stated: Any) -> Assurance:
     if type(stated) is not MappingProxyType or set(stated) != {"framework", "level"}:
         raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".assurance")
     return Assurance(stated["framework"], stated["level"])
 
 
-def _audiences(claims: Mapping[str, Any]) -> tuple[str, ...] | None:
-    stated = claims.get(reg.AUD)
-    if stated is None and reg.AUD not in claims:
-        return None
+def _audiences(stated: Any) -> tuple[str, ...]:
     audiences = stated if type(stated) is tuple else (stated,)
     if not all(type(each) is str for each in audiences):
         raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".aud")
@@ -283,23 +278,27 @@ def _check_equal(claims: dict[str, Any], name: str, expected: bytes, reason: Rea
     stated = claims.get(name)
     if stated is None and name not in claims:
         raise VerificationError(Reason.CLAIM_MISSING, f"{_KB}.payload.{name}")
-    if type(stated) is not str or not hmac.compare_digest(stated.encode(), expected):
+    if type(stated) is not str or not compare_digest(stated.encode(), expected):
         raise VerificationError(reason, f"{_KB}.payload.{name}")
 
 
 def _check_binding_time(claims: dict[str, Any], challenge: Challenge, now: UnixTime, limits: Limits) -> None:
-    for name in (reg.IAT, reg.NBF, reg.EXP):
-        time = claims.get(name)
-        if time is None and name not in claims:
-            if name == reg.IAT:
-                raise VerificationError(Reason.CLAIM_MISSING, _KB + ".payload.iat")
-        elif type(time) is not int or not 0 <= time <= MAX_UNIX_TIME:
-            raise MalformedError(Reason.CLAIM_INVALID, f"{_KB}.payload.{name}")
-    issued_at = claims[reg.IAT]
-    if issued_at > now + limits.clock_skew_s or claims.get(reg.NBF, 0) > now:
+    if reg.IAT not in claims:
+        raise VerificationError(Reason.CLAIM_MISSING, _KB + ".payload.iat")
+    issued_at = _time(claims[reg.IAT])
+    # exp and nbf are not asked for, but where they stand they bind (RFC 9901 section 7.3 step 5: a valid JWT).
+    not_before = _time(claims[reg.NBF]) if reg.NBF in claims else 0
+    not_after = _time(claims[reg.EXP]) if reg.EXP in claims else MAX_UNIX_TIME
+    if issued_at > now + limits.clock_skew_s or not_before > now:
         raise VerificationError(Reason.KEY_BINDING_IN_FUTURE, _KB + ".payload.iat")
-    if now - issued_at > challenge.max_age_s or claims.get(reg.EXP, MAX_UNIX_TIME) <= now:
+    if now - issued_at > challenge.max_age_s or not_after <= now:
         raise VerificationError(Reason.KEY_BINDING_STALE, _KB + ".payload.iat")
+
+
+def _time(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= MAX_UNIX_TIME:
+        raise MalformedError(Reason.CLAIM_INVALID, _KB + ".payload.iat")
+    return value
 
 
 READER: Final = Reader(Format.SD_JWT_VC, open_presentation, read, bind)

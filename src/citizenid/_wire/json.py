@@ -8,7 +8,6 @@ offending name in its error, so errors are raised outside its `except` block.
 from __future__ import annotations
 
 import json
-from functools import partial
 from math import isfinite
 from typing import Any, Final
 
@@ -16,7 +15,6 @@ import jiter
 
 from .._errors import MalformedError, Reason
 
-_from_json: Final = partial(jiter.from_json, allow_inf_nan=False, cache_mode="none", catch_duplicate_keys=True)
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
@@ -52,7 +50,7 @@ def parse_tree(data: bytes, where: str) -> Any:
     value: Any = None
     reason = None
     try:
-        value = _from_json(data)
+        value = jiter.from_json(data, allow_inf_nan=False, cache_mode="none", catch_duplicate_keys=True)
     except ValueError as error:
         reason = _why(str(error))
     if reason is not None:
@@ -62,9 +60,10 @@ def parse_tree(data: bytes, where: str) -> Any:
 
 def parse_object(data: bytes, where: str, depth: int) -> dict[str, Any]:
     """Read one JSON object. Raises as `parse`, and MALFORMED_JSON when another value stands at the top."""
-    value = parse(data, where, depth)
+    value = parse_tree(data, where)
     if type(value) is not dict:
         raise MalformedError(Reason.MALFORMED_JSON, where)
+    _check(value, where, depth)
     return value
 
 

@@ -44,9 +44,10 @@ def split(data: bytes, where: str) -> list[bytes]:
     Raises:
         MalformedError: MALFORMED_TOKEN unless there are exactly three segments.
     """
-    if data.count(b".") != 2:
+    segments = data.split(b".", 3)
+    if len(segments) != 3:
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
-    return data.split(b".")
+    return segments
 
 
 def read_header(
@@ -117,7 +118,8 @@ def open_compact(
     """
     header_segment, payload_segment, signature_segment = split(data, where)
     header = read_header(header_segment, where, limits, unverified_issuer=unverified_issuer)
-    return signed_object(data, header, base64url.decode(payload_segment, where), signature_segment, where)
+    payload = base64url.decode(payload_segment, where)
+    return signed_object(data, header, payload, signature_segment, where)
 
 
 def signed_object(data: bytes, header: Header, payload: bytes, signature_segment: bytes, where: str) -> SignedObject:

@@ -65,13 +65,14 @@ def _material(jwk: dict[str, Any], where: str) -> KeyMaterial:
     if "alg" in jwk and (type(alg) is not str or reg.JOSE_ALGORITHMS.get(alg) != algorithm):
         raise MalformedError(Reason.KEY_INVALID, where)
     public = _decode(jwk.get("x"), where)
-    if len(public) != size:
-        raise MalformedError(Reason.KEY_INVALID, where)
     if kty == "EC":
         y = _decode(jwk.get("y"), where)
         if len(y) != size:
             raise MalformedError(Reason.KEY_INVALID, where)
         public += y
+        size += size
+    if len(public) != size:
+        raise MalformedError(Reason.KEY_INVALID, where)
     return KeyMaterial(algorithm, public)
 
 
