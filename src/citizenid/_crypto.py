@@ -485,7 +485,7 @@ class Unsigned:
             CitizenIDError: HOLDER_KEY_MISMATCH when `key` is not the key that this was prepared for.
             VerificationError: SIGNATURE_INVALID when a foreign signer returned something else than a signature.
         """
-        if key.public != self._key:
+        if key.public is not self._key and key.public != self._key:
             raise CitizenIDError(Reason.HOLDER_KEY_MISMATCH, "key")
         signature = key.sign(self.to_be_signed)
         return self._assemble(signature) if type(key) is LocalKey else self.complete(signature)

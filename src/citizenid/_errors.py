@@ -42,6 +42,7 @@ class Reason(StrEnum):
     ALGORITHM_MISMATCH = "algorithm_mismatch", FORM
     TYP_MISMATCH = "typ_mismatch", FORM
     KEY_INVALID = "key_invalid", FORM
+    KEY_USE_FORBIDDEN = "key_use_forbidden", FORM
     SIGNATURE_MALFORMED = "signature_malformed", FORM
     SIGNATURE_INVALID = "signature_invalid", FORM
     CLAIM_MISSING = "claim_missing", FORM
@@ -129,7 +130,6 @@ class Reason(StrEnum):
     # what an operator, an issuer or a holder configures or asks for
     CONFIGURATION_INVALID = "configuration_invalid", "configuration"
     ANCHOR_INVALID = "anchor_invalid", "configuration"
-    KEY_USE_FORBIDDEN = "key_use_forbidden", "configuration"
     POLICY_INVALID = "policy_invalid", "configuration"
     CLAIM_RESERVED = "claim_reserved", "issue"
     CLAIM_UNKNOWN = "claim_unknown", "present"

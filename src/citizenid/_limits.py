@@ -29,8 +29,6 @@ class Limits:
     disclosures: int = 1_000  # the EU PID has below 50
     digests: int = 10_000  # decoys included (RFC 9901 section 4.2.5)
     depth: int = 32  # nesting of claims; the deepest published example has 6
-    country_entries: int = 32  # nationalities one person may state; three is rare
-    status_references: int = 2  # status list and identifier list (EUDI ARF 3.0.0 topic 7)
     claim_name_chars: int = 255  # as SD-CWT bounds its map keys (draft-ietf-spice-sd-cwt section 6)
     status_list_bytes: int = 8_388_608  # compressed; 33 M entries at 5 % revoked are 1.5 MB (GATEWAY measurements)
     status_list_inflated_bytes: int = 67_108_864  # 2^29 one-bit entries; larger populations use several lists

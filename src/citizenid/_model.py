@@ -13,16 +13,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, NewType, NoReturn, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NewType, NoReturn, final
 
 from . import _registry as reg
 from ._answer import Answer, problem
 from ._errors import CitizenIDError, MalformedError, Reason
-from ._limits import DEFAULT_LIMITS, MAX_UNIX_TIME
+from ._limits import MAX_UNIX_TIME
 from .countries import SPECIAL_ALPHA2, Country
 
 if TYPE_CHECKING:
     from ._crypto import PublicKey  # a type alone: specs/decisions/0003 says why the class stands above
+
+_MAX_COUNTRIES: Final = 32  # nationalities one person may state; three is rare
 
 UnixTime = NewType("UnixTime", int)
 """Integer seconds since 1970-01-01T00:00:00Z. `not_after` is exclusive: valid while now < not_after."""
@@ -223,7 +225,7 @@ class Citizenship:
 
 def _countries(claims: Mapping[str, Any], name: str) -> tuple[tuple[Country, ...], bool]:
     codes: Any = claims[name]
-    if type(codes) not in (list, tuple) or len(codes) > DEFAULT_LIMITS.country_entries:
+    if type(codes) not in (list, tuple) or len(codes) > _MAX_COUNTRIES:
         raise MalformedError(Reason.COUNTRY_INVALID, name)
     countries: list[Country] = []
     special = False
@@ -235,7 +237,7 @@ def _countries(claims: Mapping[str, Any], name: str) -> tuple[tuple[Country, ...
             special = True
         else:
             raise MalformedError(Reason.COUNTRY_INVALID, name)
-    if len(countries) > 1 and len(set(countries)) != len(countries):
+    if len(codes) > 1 and len(set(codes)) != len(codes):
         raise MalformedError(Reason.COUNTRY_INVALID, name)
     return tuple(countries), special
 

@@ -284,6 +284,8 @@ _NOTHING: Final = Selection()
 EVERYTHING: Final = _Everything()
 EVERYTHING.marked = True
 
+_SCALARS: Final = frozenset({str, int, bool, float, type(None)})
+
 Conceal = Callable[[str | None, Any], Any]
 """Makes a disclosure of (name or None, value), keeps it, and returns its digest."""
 
@@ -305,12 +307,12 @@ def redact(
 
 def _redact(value: Any, selection: Selection, conceal: Conceal, markers: Markers, depth: int) -> Any:
     kind = type(value)
-    if kind is str or kind is int or kind is bool or value is None or kind is float:
+    if kind in _SCALARS:
         return value
-    if isinstance(value, Mapping):
-        return _redact_object(value, selection, conceal, markers, depth)
     if kind is list or kind is tuple:
         return _redact_array(value, selection, conceal, markers, depth)
+    if kind is MappingProxyType or kind is dict:
+        return _redact_object(value, selection, conceal, markers, depth)
     raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
 
 
@@ -327,7 +329,7 @@ def _redact_object(
         if name in markers.reserved:
             raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
         chosen = selection.child(name)
-        value = _redact(item, chosen, conceal, markers, depth - 1)
+        value = item if type(item) in _SCALARS else _redact(item, chosen, conceal, markers, depth - 1)
         if chosen.marked:
             hidden.append(conceal(name, value))
         else:

@@ -34,7 +34,7 @@ from ._writers import WRITERS, IssueOptions, Signer
 
 __all__ = ["Issuer", "Unsigned", "prepare_attestation"]
 
-_SALTS_AT_ONCE: Final = 32
+_SALTS_AT_ONCE: Final = 16
 
 
 def prepare_attestation(
@@ -176,7 +176,7 @@ class Issuer:
             hash_algorithm: "sha-256", "sha-384" or "sha-512".
 
         Raises:
-            CitizenIDError: ISSUER_MISMATCH, HOLDER_KEY_MISSING, CLAIM_RESERVED, CLAIM_INVALID, CLAIM_UNKNOWN,
+            CitizenIDError: CONFIGURATION_INVALID, ISSUER_MISMATCH, CLAIM_RESERVED, CLAIM_INVALID, CLAIM_UNKNOWN,
                 CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED, LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED.
         """
         if attestation.issuer != self.identifier:
@@ -184,7 +184,10 @@ class Issuer:
         if type(decoys) is not int or decoys < 0:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "decoys")
         options = IssueOptions(disclosable, decoys, hash_algorithm, serialization)
-        return WRITERS[Format(format)].issue(attestation, self._signer, options, self._salts(), self._limits)
+        writer = WRITERS.get(format)
+        if writer is None:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
+        return writer.issue(attestation, self._signer, options, self._salts(), self._limits)
 
     def _salts(self) -> Iterator[bytes]:
         # One call of the system's source serves many salts; what is left over is thrown away.

@@ -27,7 +27,7 @@ def encode(data: bytes) -> bytes:
 
 def encode_text(data: bytes) -> str:
     """Encode bytes as unpadded base64url text."""
-    return encode(data).decode("ascii")
+    return pybase64.b64encode_as_string(data, _ALTCHARS).rstrip("=")
 
 
 def decode(text: bytes, where: str) -> bytes:

@@ -16,6 +16,7 @@ import jiter
 from .._errors import MalformedError, Reason
 
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_quote: Final = json.encoder.encode_basestring
 
 
 def parse(data: bytes, where: str, depth: int) -> Any:
@@ -104,5 +105,24 @@ def dump(value: Any, where: str) -> bytes:
     try:
         return _encode(value).encode("utf-8")
     except (ValueError, TypeError, RecursionError):
+        pass  # raised below, so that no __context__ carries the value
+    raise MalformedError(Reason.MALFORMED_JSON, where)
+
+
+def dump_disclosure(salt: str, name: str | None, value: Any, where: str) -> bytes:
+    """Write `[salt, name, value]`, or `[salt, value]` when `name` is None, as `dump` would.
+
+    The salt is base64url text, which needs no escaping. Most values are short strings, and for those the general
+    encoder costs more than everything else around it.
+
+    Raises:
+        MalformedError: MALFORMED_JSON, as `dump`.
+    """
+    if type(value) is not str:
+        return dump([salt, value] if name is None else [salt, name, value], where)
+    text = f'["{salt}",{_quote(value)}]' if name is None else f'["{salt}",{_quote(name)},{_quote(value)}]'
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
         pass  # raised below, so that no __context__ carries the value
     raise MalformedError(Reason.MALFORMED_JSON, where)

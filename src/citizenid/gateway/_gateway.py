@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, NoReturn, final
 
 from .._answer import Answer
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
-from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
+from .._limits import DEFAULT_LIMITS, Limits
 from .._model import Binding, Challenge, Format, NeedStatusList, StatusReference, UnixTime
 from .._readers import READERS, Reading
 from .._wire import json
@@ -34,6 +34,7 @@ from .replay import Consumption, ReplayGuard
 from .ticket import TicketContents, TicketKeys, type_hash
 
 _CLOCK_STEP_S: Final = 2.0  # wall and monotonic time part by less than this under any slewing clock
+_END_OF_TIME: Final = 2**32 - 86_400  # tickets and challenges hold times, and times to come, in four bytes
 _NO_SENDER: Final = b"\0" * 32
 _BODY_MEMBERS: Final = {"format", "challenge", "presentation"}
 
@@ -359,7 +360,7 @@ class Gateway:
             now = int(self._clock())
         except (ArithmeticError, OSError, RuntimeError, TypeError, ValueError):
             pass  # raised below: a clock that fails decides nothing
-        if not 0 <= now <= MAX_UNIX_TIME:
+        if not 0 <= now < _END_OF_TIME:
             raise CitizenIDError(Reason.CLOCK_UNUSABLE, "clock")
         return UnixTime(now)
 

@@ -4,7 +4,7 @@ A ticket is opaque to everybody but the operator's gateways, any of which opens 
 person: it holds a random session id, what was proven, for whom, and where to look up today's truth (the anchor and the
 status bits). It is of one constant length, since a length would tell who has two citizenships.
 
-    version 1 | key id 4 | nonce 12 | AES-256-GCM-SIV( contents 142 ) 16 more      = 175 bytes, 234 characters
+    version 1 | key id 4 | nonce 12 | AES-256-GCM-SIV( contents 141 ) 16 more      = 174 bytes, 232 characters
 
 Associated data: version, key id, audience. A key id selects exactly one key; nothing is tried in turn.
 
