@@ -23,6 +23,9 @@ class Answer(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
 
+    def __repr__(self) -> str:
+        return f"<Answer {self.status}>"  # the body may hold a ticket
+
 
 def problem(
     status: int,

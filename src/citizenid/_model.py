@@ -57,7 +57,7 @@ class Binding(IntEnum):
         raise TypeError("a Binding has no truth value; compare it")
 
 
-class KeyPurpose(Enum):
+class KeyPurpose(StrEnum):
     """What a trusted key may sign. One key entry has one purpose (RFC 8725 section 3.12)."""
 
     CREDENTIAL = "credential"

@@ -172,7 +172,7 @@ class AdmissionPolicy:
         if type(text) is str and len(text) <= _MAX_POLICY_CHARS:
             try:
                 document = tomllib.loads(text)
-            except (tomllib.TOMLDecodeError, RecursionError):
+            except (ValueError, RecursionError):  # TOMLDecodeError is one; so is an integer of 5,000 digits
                 pass  # raised below without the input
         if document is None:
             raise CitizenIDError(Reason.POLICY_INVALID, "policy")

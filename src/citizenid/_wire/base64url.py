@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import pybase64
+from pybase64 import b64decode, b64encode, b64encode_as_string
 
 from .._errors import MalformedError, Reason
 
@@ -22,12 +22,12 @@ _LAST: Final = (frozenset(_ALPHABET), frozenset[int](), frozenset(_ALPHABET[::16
 
 def encode(data: bytes) -> bytes:
     """Encode bytes as unpadded base64url (ASCII bytes)."""
-    return pybase64.b64encode(data, _ALTCHARS).rstrip(b"=")
+    return b64encode(data, _ALTCHARS).rstrip(b"=")
 
 
 def encode_text(data: bytes) -> str:
     """Encode bytes as unpadded base64url text."""
-    return pybase64.b64encode_as_string(data, _ALTCHARS).rstrip("=")
+    return b64encode_as_string(data, _ALTCHARS).rstrip("=")
 
 
 def decode(text: bytes, where: str) -> bytes:
@@ -45,7 +45,7 @@ def decode(text: bytes, where: str) -> bytes:
     # An empty text is the empty byte string. "=" is no character of the alphabet and in none of the sets.
     if not text or (text[-1] in _LAST[rest] and b"+" not in text and b"/" not in text):
         try:
-            data = pybase64.b64decode(text + _PADDING[rest], _ALTCHARS, validate=True)
+            data = b64decode(text + _PADDING[rest], _ALTCHARS, True)
         except ValueError:
             pass  # raised below, so that no __context__ carries the input
     if data is None:

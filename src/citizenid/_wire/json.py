@@ -11,7 +11,7 @@ import json
 from math import isfinite
 from typing import Any, Final
 
-import jiter
+from jiter import from_json
 
 from .._errors import MalformedError, Reason
 
@@ -51,7 +51,7 @@ def parse_tree(data: bytes, where: str) -> Any:
     value: Any = None
     reason = None
     try:
-        value = jiter.from_json(data, allow_inf_nan=False, cache_mode="none", catch_duplicate_keys=True)
+        value = from_json(data, allow_inf_nan=False, cache_mode="none", catch_duplicate_keys=True)
     except ValueError as error:
         reason = _why(str(error))
     if reason is not None:

@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, NoReturn, final
+from urllib.parse import urlsplit
 
 from .._answer import Answer
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
@@ -31,7 +32,7 @@ from .challenge import ChallengeKeys
 from .http import Admitted, Allow, Credentials, Deny, NeedPresentation, Request, read_credentials
 from .proofs import ProofRules, SenderKeys, SenderProof, check_dpop, normalise_url, unverified_sender
 from .replay import Consumption, ReplayGuard
-from .ticket import TicketContents, TicketKeys, type_hash
+from .ticket import TicketContents, TicketKeys, fit, type_hash
 
 _CLOCK_STEP_S: Final = 2.0  # wall and monotonic time part by less than this under any slewing clock
 _END_OF_TIME: Final = 2**32 - 86_400  # tickets and challenges hold times, and times to come, in four bytes
@@ -47,6 +48,9 @@ class _State(NamedTuple):
     tickets: TicketKeys
     challenges: ChallengeKeys
     secrets: tuple[bytes, ...]
+
+    def __repr__(self) -> str:
+        return "<state of a gateway>"
 
 
 @final
@@ -99,7 +103,10 @@ class Gateway:
         for lifetime in (ticket_lifetime_s, challenge_lifetime_s, proof_max_age_s):
             if type(lifetime) is not int or not 0 < lifetime <= 86_400:
                 raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
-        if type(audience) is not str or not audience or not admission_path.startswith("/"):
+        texts = (audience, external_url, admission_path)
+        if any(type(text) is not str or not text for text in texts) or not admission_path.startswith("/"):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
+        if not isinstance(ticket_keys, (list, tuple)) or type(cache) is bool:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
         self._audience: Final = audience
         self._origin: Final = _origin(external_url)
@@ -117,6 +124,7 @@ class Gateway:
         self._state = self._make_state(anchors, policy, tuple(ticket_keys))
         now = self._now()
         self._wall_minus_monotonic = now - monotonic()
+        self._latest = int(now)
         self._proofs_from = int(now)  # what was used before this process began is not remembered
 
     def _make_state(self, anchors: TrustAnchors, policy: AdmissionPolicy, secrets: tuple[bytes, ...]) -> _State:
@@ -220,6 +228,7 @@ class Gateway:
         self, verified: VerifiedPresentation, expires_at: int, binding: Binding, sender: bytes, now: UnixTime
     ) -> TicketContents:
         attestation, anchor = verified.attestation, verified.anchor
+        stated = fit(attestation.citizenship, verified.citizenship)
         return TicketContents(
             expires_at=expires_at,
             session_id=self._random(16),
@@ -228,9 +237,9 @@ class Gateway:
             type_hash=type_hash(attestation.type),
             admitted_at=now,
             evidence_at=min(attestation.validity.issued_at or 0, 2**32 - 1),
-            nationalities=attestation.citizenship.all_nationalities,
-            citizenships=frozenset(attestation.citizenship.citizenships),
-            complete=attestation.citizenship.complete,
+            nationalities=frozenset(stated.nationalities),
+            citizenships=frozenset(stated.citizenships),
+            complete=stated.complete,
             binding=binding,
             sender=sender,
             statuses=tuple(_ticket_status(reference, anchor) for reference in attestation.status),
@@ -249,24 +258,26 @@ class Gateway:
             return Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
         if rule.anyone:
             return Allow(rule.number)
+        proof = None
         try:
-            return self._authorize(request, rule, state)
+            credentials = read_credentials(request.headers)
+            proof = credentials.proof
+            return self._authorize(credentials, request, rule, state)
         except CitizenIDError as error:
             error.at("request")
             if error.step == "ticket":
-                return self._need(error.reason, request)
+                return self._need(error.reason, proof)
             return Deny.of(error)
 
     def _authorize(
-        self, request: Request, rule: Rule, state: _State
+        self, credentials: Credentials, request: Request, rule: Rule, state: _State
     ) -> Allow | Deny | NeedPresentation | NeedStatusList:
         now = self._now()
-        credentials = read_credentials(request.headers)
         if credentials.ticket is None:
-            return self._need(Reason.TICKET_MISSING, request)
+            return self._need(Reason.TICKET_MISSING, credentials.proof)
         ticket = state.tickets.open(credentials.ticket)
         if now >= ticket.expires_at:
-            return self._need(Reason.TICKET_EXPIRED, request)
+            return self._need(Reason.TICKET_EXPIRED, credentials.proof)
         if ticket.binding is Binding.DPOP:
             proof = self._check_proof(credentials, request, credentials.ticket, now)
             if proof.thumbprint != ticket.sender:
@@ -274,7 +285,7 @@ class Gateway:
             self._consume(proof.thumbprint, proof.token, proof.lifetime_s, "proof")
         anchor = state.anchors.find(ticket.anchor)
         if anchor is None or not anchor.not_before <= now < anchor.not_after:
-            return self._need(Reason.ANCHOR_REMOVED, request)
+            return self._need(Reason.ANCHOR_REMOVED, credentials.proof)
         for identity, index in ticket.statuses:
             status = self.statuses.check_identity(identity, index, now)
             if status is None:
@@ -287,7 +298,7 @@ class Gateway:
             return Allow(rule.number, ticket.session_id)
         if objection is Reason.CITIZENSHIP_NOT_PERMITTED:
             return Deny(objection, "policy", "resource")
-        return self._need(objection, request)
+        return self._need(objection, credentials.proof)
 
     def admit_http(self, request: Request, body: bytes) -> Answer:
         """Answer the admission endpoint: POST {"format", "challenge", "presentation"}.
@@ -305,7 +316,7 @@ class Gateway:
                 raise MalformedError(Reason.INPUT_TOO_LARGE, "request")
             members = json.parse_object(body, "request", 2)
             if not members:
-                return self._need(Reason.TICKET_MISSING, request).http()
+                return self._need(Reason.TICKET_MISSING, read_credentials(request.headers).proof).http()
             if set(members) != _BODY_MEMBERS or not all(type(value) is str for value in members.values()):
                 raise MalformedError(Reason.REQUEST_INVALID, "request")
         except CitizenIDError as error:
@@ -343,13 +354,14 @@ class Gateway:
             return
         raise VerificationError(Reason.REPLAY_GUARD_FULL if used is Consumption.FULL else Reason.REPLAYED, where)
 
-    def _need(self, reason: Reason, request: Request) -> NeedPresentation:
-        return NeedPresentation(reason, self._endpoint, tuple(READERS), lambda: self._challenge_for(request))
+    def _need(self, reason: Reason, proof: bytes | None) -> NeedPresentation:
+        return NeedPresentation(reason, self._endpoint, tuple(READERS), lambda: self._challenge_for(proof))
 
-    def _challenge_for(self, request: Request) -> Challenge | None:
+    def _challenge_for(self, proof: bytes | None) -> Challenge | None:
+        sender = None if proof is None else unverified_sender(proof, self._limits)
+        if proof is not None and sender is None:
+            return None  # who shows a proof, be it a broken one, is not offered the weaker binding
         try:
-            proof = read_credentials(request.headers).proof
-            sender = None if proof is None else unverified_sender(proof, self._limits)
             return self.challenge(sender=sender)
         except CitizenIDError:
             return None  # no sender key was shown, and no rule takes a bearer ticket
@@ -357,19 +369,23 @@ class Gateway:
     def _now(self) -> UnixTime:
         now = -1
         try:
-            now = int(self._clock())
-        except (ArithmeticError, OSError, RuntimeError, TypeError, ValueError):
+            reading = self._clock()
+            if type(reading) is float or type(reading) is int:
+                now = int(reading)
+        except (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError):
             pass  # raised below: a clock that fails decides nothing
         if not 0 <= now < _END_OF_TIME:
             raise CitizenIDError(Reason.CLOCK_UNUSABLE, "clock")
         return UnixTime(now)
 
     def _watch_clock(self, now: UnixTime) -> None:
-        # A wall clock that steps back would make used proofs young again after the guard has forgotten them.
-        drift = now - self._monotonic() - self._wall_minus_monotonic
-        if not -_CLOCK_STEP_S < drift < _CLOCK_STEP_S:
-            self._wall_minus_monotonic += drift
-            self._proofs_from = int(now)
+        # When wall and monotonic time part, proofs made before the step are refused. After a step back that lasts until
+        # the wall clock has passed its old mark: before it, a used proof that the guard has forgotten is young again.
+        difference = now - self._monotonic()
+        if not -_CLOCK_STEP_S < difference - self._wall_minus_monotonic < _CLOCK_STEP_S:
+            self._wall_minus_monotonic = difference
+            self._proofs_from = max(self._proofs_from, int(now), self._latest + self._limits.clock_skew_s + 1)
+        self._latest = max(self._latest, int(now))
 
     def __repr__(self) -> str:
         return "<Gateway>"
@@ -379,12 +395,16 @@ class Gateway:
 
 
 def _origin(url: str) -> str:
-    origin = None
+    origin = host = None
     try:
         origin = normalise_url(url)
-    except MalformedError:
+        parts = urlsplit(origin)
+        host = parts.hostname if parts.port != 0 else None  # reading the port checks it
+    except (ValueError, MalformedError):
         pass
-    if origin is None or origin.count("/") != 3 or not origin.endswith("/") or "?" in url or "#" in url:
+    if origin is None or not host or origin.count("/") != 3 or not origin.endswith("/"):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.external_url")
+    if "?" in url or "#" in url or " " in url or not url.isprintable():
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.external_url")
     return origin[:-1]
 

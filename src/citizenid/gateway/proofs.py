@@ -22,6 +22,7 @@ from .._wire import base64url, json, jws
 from .cache import SieveCache
 
 _MAX_PROOF_BYTES: Final = 8_192  # an ML-DSA-87 key and signature are 9.6 kB in base64 and no header carries them
+_UNSEEN_STEP_S: Final = 5  # a step of the clock that the gateway does not notice, twice, and a second of rounding
 _MAX_JTI_CHARS: Final = 256
 _DEPTH: Final = 4
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
@@ -99,6 +100,8 @@ def check_dpop(
     jti = _text(claims, reg.JTI)
     if len(jti) > _MAX_JTI_CHARS:
         raise MalformedError(Reason.LIMIT_EXCEEDED, "dpop.payload.jti")
+    if not url.startswith(("https://", "http://")):  # a path alone would compare equal to the root
+        raise MalformedError(Reason.REQUEST_INVALID, "request.url")
     if _text(claims, "htm") != method:
         raise VerificationError(Reason.PROOF_METHOD_MISMATCH, "dpop.payload.htm")
     if normalise_url(_text(claims, "htu")) != rules.origin + path_of(url):
@@ -109,7 +112,7 @@ def check_dpop(
     if fresh:  # only keys that proved themselves are kept, so that nobody can flood the cache for free
         rules.keys.put(header_segment, sender)
     token = hashlib.sha256(jti.encode()).digest()[:16]
-    return SenderProof(sender.thumbprint, token, rules.max_age_s + rules.limits.clock_skew_s + 1)
+    return SenderProof(sender.thumbprint, token, rules.max_age_s + rules.limits.clock_skew_s + _UNSEEN_STEP_S)
 
 
 def unverified_sender(proof: bytes, limits: Limits) -> bytes | None:

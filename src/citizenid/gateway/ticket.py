@@ -20,7 +20,7 @@ from typing import Final, NamedTuple, final
 
 from .._crypto import SealingKey, derive_key
 from .._errors import CitizenIDError, MalformedError, Reason
-from .._model import Binding, Format
+from .._model import Binding, Citizenship, Format
 from .._wire import base64url
 from ..countries import Country
 
@@ -30,7 +30,7 @@ _HEADER_BYTES: Final = 1 + 4 + _NONCE_BYTES
 _TAG_BYTES: Final = 16
 _CONTENTS: Final = struct.Struct(">I16s16sB8sII12sBBB32sB16sI16sI")
 _TICKET_CHARS: Final = -(-(_HEADER_BYTES + _CONTENTS.size + _TAG_BYTES) * 4 // 3)
-_COUNTRY_SLOTS: Final = 6  # who has more nationalities keeps the first six, and the list no longer counts as complete
+_COUNTRY_SLOTS: Final = 6
 _STATUS_SLOTS: Final = 2
 _FORMATS: Final = (Format.SD_JWT_VC,)  # the index is on the wire: append, never reorder
 _NO_STATUS: Final = (b"\0" * 16, 0)
@@ -70,6 +70,24 @@ class TicketContents(NamedTuple):
     sender: bytes
     statuses: tuple[tuple[bytes, int], ...]
 
+    def __repr__(self) -> str:
+        return "<TicketContents>"
+
+
+def fit(stated: Citizenship, proven: Citizenship) -> Citizenship:
+    """Return what of a citizenship a ticket has room for: six countries, those that count first.
+
+    Args:
+        stated: all that the credential states.
+        proven: the part of it that the anchor may attest.
+    """
+    ordered = proven.citizenships + proven.nationalities + stated.citizenships + stated.nationalities
+    kept = tuple(dict.fromkeys(ordered))
+    if len(kept) <= _COUNTRY_SLOTS:
+        return Citizenship(kept, stated.citizenships, stated.complete)
+    kept = kept[:_COUNTRY_SLOTS]
+    return Citizenship(kept, tuple(country for country in kept if country in stated.citizenships))
+
 
 def type_hash(type_: str) -> bytes:
     """Return the 8 bytes that stand for a credential type in a ticket."""
@@ -100,15 +118,14 @@ class TicketKeys:
         """Seal a ticket with a fresh random nonce of 12 bytes.
 
         Raises:
-            CitizenIDError: LIMIT_EXCEEDED when there are more status references than a ticket has room for.
+            CitizenIDError: LIMIT_EXCEEDED for more status references or countries than a ticket has room for.
         """
-        if len(contents.statuses) > _STATUS_SLOTS:
+        if len(contents.statuses) > _STATUS_SLOTS or len(contents.nationalities) > _COUNTRY_SLOTS:
             raise CitizenIDError(Reason.LIMIT_EXCEEDED, "status")
         statuses = (*contents.statuses, _NO_STATUS, _NO_STATUS)
         citizens = sorted(country.alpha2 for country in contents.citizenships)
         others = sorted(country.alpha2 for country in contents.nationalities - contents.citizenships)
-        codes = citizens + others  # citizenships first: the mask is then a run of ones, and they are kept first
-        complete = contents.complete and len(codes) <= _COUNTRY_SLOTS
+        codes = citizens + others  # citizenships first: a count tells them apart
         plaintext = _CONTENTS.pack(
             contents.expires_at,
             contents.session_id,
@@ -117,9 +134,9 @@ class TicketKeys:
             contents.type_hash,
             contents.admitted_at,
             contents.evidence_at,
-            "".join(codes[:_COUNTRY_SLOTS]).encode("ascii").ljust(2 * _COUNTRY_SLOTS, b"\0"),
-            min(len(citizens), _COUNTRY_SLOTS),
-            complete,
+            "".join(codes).encode("ascii").ljust(2 * _COUNTRY_SLOTS, b"\0"),
+            len(citizens),
+            contents.complete,
             contents.binding,
             contents.sender,
             len(contents.statuses),
@@ -170,7 +187,9 @@ def _read(plaintext: bytes) -> TicketContents:
         second,
         second_index,
     ) = _CONTENTS.unpack(plaintext)
-    statuses = ((first, first_index), (second, second_index))[:count]
+    statuses: tuple[tuple[bytes, int], ...] = ()
+    if count:
+        statuses = ((first, first_index),) if count == 1 else ((first, first_index), (second, second_index))
     nationalities, citizenships = _countries(countries, citizens)
     return TicketContents(
         expires_at,
