@@ -472,9 +472,10 @@ class Unsigned:
             MalformedError: SIGNATURE_MALFORMED.
             VerificationError: SIGNATURE_INVALID.
         """
-        signed = SignedObject(self.to_be_signed, b"", self.algorithm, bytes(signature), KeyHint(), None)
+        raw = bytes(signature)  # once: what is verified is what is written
+        signed = SignedObject(self.to_be_signed, b"", self.algorithm, raw, KeyHint(), None)
         verify_signature(signed, self._key, "signature")
-        return self._assemble(signature)
+        return self._assemble(raw)
 
     def sign(self, key: SigningKey) -> bytes:
         """Sign with `key` and complete.

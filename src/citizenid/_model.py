@@ -29,6 +29,18 @@ _MAX_COUNTRIES: Final = 32  # nationalities one person may state; three is rare
 UnixTime = NewType("UnixTime", int)
 """Integer seconds since 1970-01-01T00:00:00Z. `not_after` is exclusive: valid while now < not_after."""
 
+
+def check_now(now: object) -> UnixTime:
+    """Return `now` as UnixTime.
+
+    Raises:
+        CitizenIDError: CLOCK_UNUSABLE for anything but an integer of Unix seconds. A NaN is never later than anything.
+    """
+    if type(now) is not int or now < 0:
+        raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
+    return UnixTime(now)
+
+
 ClaimPath = tuple[str | int | None, ...]
 """A path into the claims, as in DCQL (OpenID4VP 1.0 section 7): names, indices, and None for every array element."""
 

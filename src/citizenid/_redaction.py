@@ -62,6 +62,9 @@ class Disclosure(NamedTuple):
     name: str | None
     value: Any
 
+    def __repr__(self) -> str:
+        return "<Disclosure>"
+
 
 class Placement(NamedTuple):
     """Where a disclosure belongs: its own position, its path in the claims, and the disclosure it stands inside."""
@@ -69,6 +72,9 @@ class Placement(NamedTuple):
     position: int
     path: ClaimPath
     parent: int | None
+
+    def __repr__(self) -> str:
+        return "<Placement>"
 
 
 class Restored(NamedTuple):
@@ -84,6 +90,9 @@ class Restored(NamedTuple):
     placements: list[Placement]
     withheld: set[ClaimPath]
 
+    def __repr__(self) -> str:
+        return "<Restored>"
+
 
 def restore(tree: dict[str, Any], disclosures: dict[Any, Disclosure], markers: Markers, limits: Limits) -> Restored:
     """Put every disclosure into its one place and drop what stayed hidden.
@@ -96,8 +105,8 @@ def restore(tree: dict[str, Any], disclosures: dict[Any, Disclosure], markers: M
 
     Raises:
         VerificationError: REDACTION_MALFORMED, DIGEST_DUPLICATE, DISCLOSURE_MALFORMED, DISCLOSURE_CLASH,
-            DISCLOSURE_UNREFERENCED, CLAIM_NOT_DISCLOSABLE, LIMIT_EXCEEDED, DEPTH_EXCEEDED.
-        MalformedError: MALFORMED_JSON for a number that is not finite.
+            DISCLOSURE_UNREFERENCED, CLAIM_NOT_DISCLOSABLE, LIMIT_EXCEEDED.
+        MalformedError: DEPTH_EXCEEDED, MALFORMED_JSON for a number that is not finite.
     """
     walk = _Restoring(disclosures, markers, limits)
     claims = walk.object(tree, (), None)
@@ -120,7 +129,7 @@ class _Restoring:
     def object(self, tree: dict[str, Any], path: ClaimPath, parent: int | None) -> Mapping[str, Any]:
         markers = self.markers
         if len(path) >= self.limits.depth:
-            raise VerificationError(Reason.DEPTH_EXCEEDED, _WHERE)
+            raise MalformedError(Reason.DEPTH_EXCEEDED, _WHERE if parent is None else "disclosure")
         claims = dict(tree)
         hidden = None
         if not markers.reserved.isdisjoint(tree):
@@ -140,7 +149,7 @@ class _Restoring:
                 elif item is not hidden:
                     claims[name] = self.array(item, (*path, name), parent)
             elif kind is float and not isfinite(item):
-                raise MalformedError(Reason.MALFORMED_JSON, _WHERE)
+                raise MalformedError(Reason.MALFORMED_JSON, _WHERE if parent is None else "disclosure")
         if hidden is not None:
             self.hidden_members(hidden, claims, path, parent)
         return MappingProxyType(claims)
@@ -160,7 +169,7 @@ class _Restoring:
     def array(self, items: list[Any], path: ClaimPath, parent: int | None) -> tuple[Any, ...]:
         element = self.markers.element
         if len(path) >= self.limits.depth:
-            raise VerificationError(Reason.DEPTH_EXCEEDED, _WHERE)
+            raise MalformedError(Reason.DEPTH_EXCEEDED, _WHERE if parent is None else "disclosure")
         restored: list[Any] = []
         for item in items:
             kind = type(item)
@@ -181,7 +190,7 @@ class _Restoring:
             elif kind is list:
                 restored.append(self.array(item, (*path, len(restored)), parent))
             elif kind is float and not isfinite(item):
-                raise MalformedError(Reason.MALFORMED_JSON, _WHERE)
+                raise MalformedError(Reason.MALFORMED_JSON, _WHERE if parent is None else "disclosure")
             else:
                 restored.append(item)
         return tuple(restored)
@@ -223,7 +232,7 @@ class _Restoring:
 def _check_clear(value: Any, reserved: frozenset[str], depth: int) -> None:
     # What decides on validity stands in the clear, whole (RFC 9901 section 9.7).
     if depth <= 1:
-        raise VerificationError(Reason.DEPTH_EXCEEDED, _WHERE)
+        raise MalformedError(Reason.DEPTH_EXCEEDED, _WHERE)
     if type(value) is dict:
         if not reserved.isdisjoint(value):
             raise VerificationError(Reason.CLAIM_NOT_DISCLOSABLE, _WHERE)

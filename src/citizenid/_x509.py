@@ -24,6 +24,15 @@ from ._model import UnixTime
 
 _WHERE: Final = "issuer-jwt.header.x5c"
 _MAX_CHAIN: Final = 3  # a leaf and at most two intermediates
+# All that `cryptography` raises for a certificate that it cannot read. The last two are no ValueError.
+_UNREADABLE: Final = (
+    ValueError,
+    IndexError,  # of our own look at the serial number
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 _UNDERSTOOD: Final = (
     x509.BasicConstraints.oid,
     x509.KeyUsage.oid,
@@ -64,7 +73,7 @@ def load_roots(pem: bytes | str) -> tuple[Root, ...]:
     try:
         certificates = x509.load_pem_x509_certificates(pem.encode("ascii") if isinstance(pem, str) else pem)
         usable = all(_is_authority(certificate, below=0) for certificate in certificates)
-    except (ValueError, UnsupportedAlgorithm, x509.ExtensionNotFound, x509.DuplicateExtension):
+    except _UNREADABLE:
         usable = False
     if not certificates or not usable:
         raise CitizenIDError(Reason.ANCHOR_INVALID, "certificates")
@@ -92,48 +101,81 @@ def verify_path(chain: Sequence[bytes], roots: Sequence[Root], now: UnixTime) ->
             raise VerificationError(Reason.CERTIFICATE_INVALID, _WHERE)
         if not _issued(certificate, issuer):
             raise VerificationError(Reason.CERTIFICATE_UNTRUSTED, _WHERE)
+    refusal = Reason.CERTIFICATE_UNTRUSTED
     for index, root in enumerate(roots):
         if root.der in chain or not _issued(path[-1], root.certificate):
             continue
         if not _is_authority(root.certificate, below=len(path) - 1):
-            raise VerificationError(Reason.CERTIFICATE_INVALID, _WHERE)
-        return _certified(path, root, index, now)
-    raise VerificationError(Reason.CERTIFICATE_UNTRUSTED, _WHERE)
+            refusal = Reason.CERTIFICATE_INVALID
+            continue
+        not_before, not_after = _window([*path, root.certificate])
+        if not_before <= now < not_after:
+            return CertifiedKey(_key(leaf), UnixTime(not_before), UnixTime(not_after), index)
+        refusal = Reason.CERTIFICATE_EXPIRED  # a renewed root of the same key may still do
+    raise VerificationError(refusal, _WHERE)
 
 
-def _certified(path: list[x509.Certificate], root: Root, index: int, now: UnixTime) -> CertifiedKey:
-    whole = [*path, root.certificate]
+def check_chain(chain: Sequence[bytes], key: PublicKey) -> None:
+    """Refuse a chain that no verifier would take, before it is written into a header.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID unless there are at most three certificates, each readable, and the leaf
+            is one for `key` that may sign.
+    """
+    usable = False
+    try:
+        path = [_load(der) for der in chain if type(der) is bytes]
+        usable = len(path) == len(chain) <= _MAX_CHAIN and _may_sign_objects(path[0]) and _key(path[0]) == key
+    except CitizenIDError:
+        pass  # raised below in our own words
+    if not usable:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "certificates")
+
+
+def _window(whole: list[x509.Certificate]) -> tuple[int, int]:
     not_before = max(_unix(certificate.not_valid_before_utc) for certificate in whole)
     # X.509 notAfter is inclusive (RFC 5280 section 4.1.2.5); ours is exclusive.
-    not_after = min(_unix(certificate.not_valid_after_utc) for certificate in whole) + 1
-    if not not_before <= now < not_after:
-        raise VerificationError(Reason.CERTIFICATE_EXPIRED, _WHERE)
+    return not_before, min(_unix(certificate.not_valid_after_utc) for certificate in whole) + 1
+
+
+def _key(certificate: x509.Certificate) -> PublicKey:
     try:
-        handle = path[0].public_key()
+        handle = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm):
         handle = None
-    key = PublicKey(material_of(handle, _WHERE), _WHERE, full=True)
-    return CertifiedKey(key, UnixTime(not_before), UnixTime(not_after), index)
+    return PublicKey(material_of(handle, _WHERE), _WHERE, full=True)
 
 
 def _load(der: bytes) -> x509.Certificate:
     certificate = None
     try:
-        certificate = x509.load_der_x509_certificate(der)
-        if any(each.critical and each.oid not in _UNDERSTOOD for each in certificate.extensions):
-            certificate = None
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension):
+        if _has_positive_serial(der):
+            certificate = x509.load_der_x509_certificate(der)
+            if any(each.critical and each.oid not in _UNDERSTOOD for each in certificate.extensions):
+                certificate = None
+    except _UNREADABLE:
         certificate = None
     if certificate is None:
         raise MalformedError(Reason.CERTIFICATE_INVALID, _WHERE)
     return certificate
 
 
+def _has_positive_serial(der: bytes) -> bool:
+    # RFC 5280 section 4.1.2.2. `cryptography` only warns, on stderr and once, so the sign is looked up beforehand:
+    # Certificate and TBSCertificate are sequences, version [0] may stand before the INTEGER.
+    position = 0
+    for _ in range(2):
+        position += 2 + (der[position + 1] & 0x7F if der[position + 1] & 0x80 else 0)
+    if der[position] == 0xA0:
+        position += 2 + der[position + 1]
+    content = der[position + 2 : position + 2 + der[position + 1]]
+    return der[position] == 0x02 and len(content) > 0 and content[0] < 0x80 and any(content)
+
+
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    algorithm = certificate.signature_hash_algorithm
-    if isinstance(algorithm, (hashes.SHA1, hashes.MD5)):
-        return False
     try:
+        if isinstance(certificate.signature_hash_algorithm, (hashes.SHA1, hashes.MD5)):
+            return False
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False

@@ -47,7 +47,7 @@ class Credential:
         self._presentation = presentation
         self._reading = reading
         self.disclosable: Final[Mapping[ClaimPath, Any]] = MappingProxyType(
-            {placement.path: _at(reading.attestation.claims, placement.path) for placement in reading.placements}
+            {placement.path: _at(reading.claims, placement.path) for placement in reading.placements}
         )
 
     @classmethod
@@ -146,7 +146,7 @@ class Credential:
             raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")  # a string is a list of letters: surely a slip
         for wanted in disclose:
             path: ClaimPath = (wanted,) if isinstance(wanted, str) else tuple(wanted)
-            if not path or not _exists(self.attestation.claims, path):
+            if not path or not _exists(self._reading.claims, path):
                 raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")
             for placement in self._reading.placements:
                 if _selects(path, placement.path):

@@ -31,6 +31,7 @@ from ._model import (
 )
 from ._wire import base64url
 from ._writers import WRITERS, IssueOptions, Signer
+from ._x509 import check_chain
 
 __all__ = ["Issuer", "Unsigned", "prepare_attestation"]
 
@@ -116,9 +117,12 @@ class Issuer:
         self.identifier: Final = identifier
         self._key = None if isinstance(key, PublicKey) else key
         self.public: Final[PublicKey] = key if isinstance(key, PublicKey) else key.public
-        self._signer = Signer(
-            self.public, base64url.encode_text(self.public.thumbprint) if kid is None else kid, tuple(certificates)
-        )
+        chain = tuple(certificates)
+        if chain:
+            check_chain(chain, self.public)
+        if kid is not None and (type(kid) is not str or not 0 < len(kid) <= 255):  # what our own reader takes
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.kid")
+        self._signer = Signer(self.public, base64url.encode_text(self.public.thumbprint) if kid is None else kid, chain)
         self._random = random
         self._limits = limits
 
@@ -194,5 +198,7 @@ class Issuer:
         size = reg.SALT_BYTES
         while True:
             block = self._random(size * _SALTS_AT_ONCE)
+            if type(block) is not bytes or len(block) != size * _SALTS_AT_ONCE:
+                raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.random")  # a short salt can be guessed
             for start in range(0, len(block), size):
                 yield block[start : start + size]

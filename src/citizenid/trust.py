@@ -175,7 +175,8 @@ class TrustAnchors:
         for jwk in entries:
             if type(jwk) is not dict:
                 raise MalformedError(Reason.KEY_INVALID, "jwks.keys")
-            if jwk.get("kty") not in _KEY_TYPES:
+            kty = jwk.get("kty")
+            if type(kty) is not str or kty not in _KEY_TYPES:
                 continue
             kid = jwk.get("kid")
             if kid is not None and (type(kid) is not str or not kid):
@@ -263,7 +264,7 @@ class TrustAnchors:
         if (inline is None) is (jwks is None):
             raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer-metadata.jwks")
         keys = jwks if inline is None else inline
-        if not isinstance(keys, (Mapping, str, bytes)):
+        if keys is None or (inline is not None and type(inline) is not dict):
             raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer-metadata.jwks")
         return cls.from_jwks(
             issuer,

@@ -37,6 +37,7 @@ from ._model import (
     Serialization,
     Status,
     UnixTime,
+    check_now,
     refuse_forgery,
 )
 from ._readers import READERS, Reading
@@ -87,10 +88,13 @@ class VerifiedCredential:
         if seal is not _SEAL:
             refuse_forgery(VerifiedCredential)
 
-    __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
+    __reduce__ = __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError(f"{cls.__name__} is final")
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a result has no truth value; test for the result you want")
 
 
 @final
@@ -118,7 +122,7 @@ class VerifiedPresentation:
         if seal is not _SEAL:
             refuse_forgery(VerifiedPresentation)
 
-    __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
+    __reduce__ = __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError(f"{cls.__name__} is final")
@@ -163,7 +167,7 @@ def open_presentation(
     Spec: specs/verification.md V1.
     """
     reader = READERS.get(format)
-    if reader is None:
+    if reader is None or type(serialization) is not Serialization:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
     try:
         return reader.open(data, limits, serialization)
@@ -319,13 +323,6 @@ def verify_each(
         except (VerificationError, MalformedError) as error:
             verdicts.append(error)
     return tuple(verdicts)
-
-
-def check_now(now: UnixTime | int) -> UnixTime:
-    """Return `now` as UnixTime. Raises CLOCK_UNUSABLE for anything but an integer of Unix seconds."""
-    if type(now) is not int or now < 0:
-        raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
-    return UnixTime(now)
 
 
 def _cache_key(presentation: Presentation, resolved: ResolvedKey, limits: Limits) -> bytes:

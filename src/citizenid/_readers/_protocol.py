@@ -22,6 +22,7 @@ class Reading(NamedTuple):
         stated_issuer: who the object says has issued it, or None; V5 compares.
         audiences: for whom the issuer meant it, or None for everybody; V7 compares.
         hash_name: hashlib's name of the digest algorithm, which the key binding must use too.
+        claims: all processed claims, those of the profile itself included; the holder needs them.
         placements: where each disclosure went; the holder needs them.
     """
 
@@ -29,7 +30,11 @@ class Reading(NamedTuple):
     stated_issuer: str | None
     audiences: tuple[str, ...] | None
     hash_name: str
+    claims: Mapping[str, Any]
     placements: Sequence[Placement]
+
+    def __repr__(self) -> str:
+        return "<Reading>"
 
 
 @dataclass(frozen=True, slots=True)

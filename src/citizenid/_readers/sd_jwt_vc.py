@@ -91,7 +91,13 @@ def _rebuild_compact(raw: bytes, limits: Limits, serialization: Serialization) -
         signatures = document.get("signatures")
         if type(signatures) is not list or not signatures or "signature" in document:
             raise MalformedError(Reason.MALFORMED_TOKEN, where)
-        signature = signatures[0]  # section 8.3: the first alone carries disclosures and kb_jwt, and it alone counts
+        signature, *others = (
+            signatures  # section 8.3: the first alone carries disclosures and kb_jwt, and it alone counts
+        )
+        for other in others:
+            header = other.get("header", {}) if type(other) is dict else None
+            if type(header) is not dict or "disclosures" in header or "kb_jwt" in header:
+                raise MalformedError(Reason.MALFORMED_TOKEN, where)
     elif "signatures" in document:
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
     header = signature.get("header", {}) if type(signature) is dict else None
@@ -105,6 +111,9 @@ def _rebuild_compact(raw: bytes, limits: Limits, serialization: Serialization) -
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
     protected, payload, value, *rest = (text.encode("ascii") for text in texts)
     if any(b"." in part or b"~" in part for part in (protected, payload, value, *rest[:-1])) or b"~" in rest[-1]:
+        raise MalformedError(Reason.MALFORMED_TOKEN, where)
+    # RFC 7515 section 7.2.1: a name in both headers would be two headers of one name.
+    if not set(header).isdisjoint(json.parse_object(base64url.decode(protected, where), where, limits.depth)):
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
     return [b".".join((protected, payload, value)), *rest]
 
@@ -147,7 +156,7 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     )
     stated_issuer = _text(claims, reg.ISS) if reg.ISS in claims else None
     audiences = _audiences(claims[reg.AUD]) if reg.AUD in claims else None
-    return Reading(attestation, stated_issuer, audiences, hash_name, restored.placements)
+    return Reading(attestation, stated_issuer, audiences, hash_name, claims, restored.placements)
 
 
 def take_hash_name(payload: dict[str, Any]) -> str:

@@ -97,7 +97,9 @@ def _check(value: Any, where: str, depth: int) -> None:
 
 
 def dump(value: Any, where: str) -> bytes:
-    """Write plain dicts, lists, strings, integers, finite floats, booleans and None as compact UTF-8.
+    """Write plain dicts with text names, lists, strings, integers, finite floats, booleans and None as compact UTF-8.
+
+    Names are the caller's care: `_redaction.redact` refuses those that are no text.
 
     Raises:
         MalformedError: MALFORMED_JSON for NaN, a lone surrogate, a type JSON does not have, or endless nesting.

@@ -118,13 +118,13 @@ def open_compact(
     """
     header_segment, payload_segment, signature_segment = split(data, where)
     header = read_header(header_segment, where, limits, unverified_issuer=unverified_issuer)
-    payload = base64url.decode(payload_segment, where)
+    payload = base64url.decode(payload_segment, where + ".payload")
     return signed_object(data, header, payload, signature_segment, where)
 
 
 def signed_object(data: bytes, header: Header, payload: bytes, signature_segment: bytes, where: str) -> SignedObject:
     """Put the parts of a compact JWS together. Raises MALFORMED_TOKEN when payload or signature is empty."""
-    signature = base64url.decode(signature_segment, where)
+    signature = base64url.decode(signature_segment, where + ".signature")
     if not payload or not signature:
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
     to_be_signed = data[: -len(signature_segment) - 1]

@@ -42,7 +42,7 @@ def issue(
 
     Raises:
         CitizenIDError: CLAIM_RESERVED, CLAIM_INVALID, CLAIM_UNKNOWN, CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED,
-            LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED.
+            DISCLOSURE_DUPLICATE, LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED.
     """
     hash_name = reg.SD_HASH_ALGORITHMS.get(options.hash_algorithm)
     if hash_name is None:
@@ -68,6 +68,8 @@ def issue(
     payload = {**_structural(attestation), **claims}
     if disclosures or options.decoys:
         payload[reg.SD_ALG] = options.hash_algorithm
+    if len(set(disclosures)) != len(disclosures):  # equal claims under equal salts: the random source is stuck
+        raise CitizenIDError(Reason.DISCLOSURE_DUPLICATE, "salts")
     if len(disclosures) > limits.disclosures or len(disclosures) + options.decoys > limits.digests:
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
     to_be_signed = _header(signer) + b"." + encode(json.dump(payload, "claims"))

@@ -5,6 +5,7 @@ Spec: Token Status List sections 4.1 (packing), 4.2 (lst), 7.1 (status types), 1
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from typing import Final, final
 
@@ -53,6 +54,11 @@ class StatusList:
         if packed is None or not inflate.eof or inflate.unused_data or inflate.unconsumed_tail:
             raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".lst")
         return cls(bits, packed)
+
+    @property
+    def digest(self) -> bytes:
+        """32 bytes that two lists share only when they say the same."""
+        return hashlib.sha256(bytes((self.bits,)) + self._packed).digest()
 
     def compress(self, level: int = 9) -> bytes:
         """Deflate in zlib format; level 9 is recommended, level 0 stores (legal, and small deltas between versions)."""

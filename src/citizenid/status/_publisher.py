@@ -9,6 +9,7 @@ Spec: Token Status List sections 4, 5.1, 7.1, 13; specs/profile-status-list.md.
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 from collections.abc import Callable
@@ -17,12 +18,14 @@ from typing import Any, Final, final
 from .. import _registry as reg
 from .._crypto import PublicKey, SigningKey, Unsigned
 from .._errors import CitizenIDError, Reason
-from .._limits import MAX_UNIX_TIME
+from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME
 from .._model import Status, StatusReference, UnixTime
 from .._wire import base64url, jws
 from ._list import StatusList
 
-_MAX_SIZE: Final = 2**28  # entries; a larger population takes several lists
+# RFC 3986 section 3 and appendix A, as far as characters go: verifiers fetch it and compare it character by character.
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
+_MAX_KID_CHARS: Final = 255  # what our own reader takes
 
 
 @final
@@ -49,7 +52,9 @@ class StatusPublisher:
         self, *, uri: str, size: int, bits: int = 1, randbelow: Callable[[int], int] = secrets.randbelow
     ) -> None:
         StatusReference(uri, 0)
-        if type(size) is not int or not 0 < size <= _MAX_SIZE or bits not in reg.STATUS_BITS:
+        if type(size) is not int or not size > 0 or type(bits) is not int or bits not in reg.STATUS_BITS:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
+        if size * bits > 8 * DEFAULT_LIMITS.status_list_inflated_bytes or not _URI.fullmatch(uri):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
         self.uri: Final = uri
         self.size: Final = size
@@ -142,6 +147,8 @@ class StatusPublisher:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
         if now < 0 or not 0 < ttl_s <= expires_s or now + expires_s > MAX_UNIX_TIME or not 0 <= level <= 9:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
+        if kid is not None and (type(kid) is not str or not 0 < len(kid) <= _MAX_KID_CHARS):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
         with self._lock:
             issued_at = self._last_issued_at = max(int(now), self._last_issued_at + 1)
             statuses = StatusList(self.bits, bytes(self._packed))
@@ -158,6 +165,8 @@ class StatusPublisher:
             reg.STATUS_LIST: {"bits": self.bits, "lst": base64url.encode_text(statuses.compress(level))},
         }
         to_be_signed = jws.signing_input(header, payload, "status-list")
+        if len(to_be_signed) + 2 * reg.SIGNATURE_BYTES[key.algorithm] > DEFAULT_LIMITS.status_list_bytes:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
         return Unsigned(to_be_signed, key, lambda signature: to_be_signed + b"." + base64url.encode(signature))
 
     def _write(self, reference: StatusReference, status: Status) -> None:

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, final
 
 from .._errors import Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, Limits
-from .._model import NeedStatusList, Status, StatusReference, UnixTime
+from .._model import NeedStatusList, Status, StatusReference, UnixTime, check_now
 from ..trust import TrustAnchors
 from ._list import StatusList
 from ._token import VerifiedStatusList, verify_status_list
@@ -28,10 +28,16 @@ _MAX_WANTED: Final = 4_096  # only references of verified credentials are rememb
 class _Held(NamedTuple):
     uri: str
     statuses: StatusList
-    issued_at: UnixTime
     refresh_at: int
     usable_until: int
     anchor: bytes  # fingerprint of the trust point
+
+
+class _Mark(NamedTuple):
+    """The newest list seen, which outlives the list itself: nothing older is ever taken in again."""
+
+    issued_at: UnixTime
+    digest: bytes
 
 
 @final
@@ -47,6 +53,7 @@ class StatusStore:
         self._anchors = anchors
         self._limits = limits
         self._held: dict[bytes, _Held] = {}
+        self._marks: dict[bytes, _Mark] = {}
         self._wanted: dict[str, None] = {}
         self._lock = threading.Lock()
 
@@ -71,26 +78,32 @@ class StatusStore:
         self.put(token, now=now)
 
     def put(self, token: VerifiedStatusList, *, now: UnixTime | int) -> None:
-        """Take in a verified list. Raises STATUS_LIST_ROLLBACK, _CONFLICT or _TOO_OLD as `ingest` does."""
+        """Take in a verified list. Raises STATUS_LIST_ROLLBACK, _CONFLICT or _TOO_OLD as `ingest` does.
+
+        Raises:
+            VerificationError: also KEY_UNKNOWN when its trust point is not, or no longer, one of this store's.
+        """
+        now = check_now(now)
         cap = self._limits.status_age_s
-        ttl = cap if token.ttl_s is None else min(token.ttl_s, cap)
-        end = int(now) + ttl
+        end = now + (cap if token.ttl_s is None else min(token.ttl_s, cap))
         usable_until = min(end, token.anchor.not_after, end if token.not_after is None else token.not_after)
-        refresh_at = int(now) + max(1, (usable_until - int(now)) // 2)
+        refresh_at = now + max(1, (usable_until - now) // 2)
         key = status_identity(token.uri, token.anchor.issuer)
+        anchor = token.anchor.fingerprint
         with self._lock:
-            held = self._held.get(key)
-            if held is None:
+            if self._anchors.find(anchor[:16]) is None:
+                raise VerificationError(Reason.KEY_UNKNOWN, "status-list")
+            mark = self._marks.get(key)
+            if mark is None:
                 # Without a high-water mark an old list could be played to a verifier that has just started.
                 if now - token.issued_at > cap:
                     raise VerificationError(Reason.STATUS_LIST_TOO_OLD, "status-list.iat")
-            elif token.issued_at < held.issued_at:
+            elif token.issued_at < mark.issued_at:
                 raise VerificationError(Reason.STATUS_LIST_ROLLBACK, "status-list.iat")
-            elif token.issued_at == held.issued_at and token.statuses != held.statuses:
+            elif token.issued_at == mark.issued_at and token.statuses.digest != mark.digest:
                 raise VerificationError(Reason.STATUS_LIST_CONFLICT, "status-list.iat")
-            self._held[key] = _Held(
-                token.uri, token.statuses, token.issued_at, refresh_at, usable_until, token.anchor.fingerprint
-            )
+            self._marks[key] = _Mark(token.issued_at, token.statuses.digest)
+            self._held[key] = _Held(token.uri, token.statuses, refresh_at, usable_until, anchor)
             self._wanted.pop(token.uri, None)
 
     def reload(self, *, anchors: TrustAnchors) -> None:
@@ -111,7 +124,7 @@ class StatusStore:
         Raises:
             VerificationError: STATUS_INDEX_OUT_OF_RANGE.
         """
-        answer = self.check_identity(status_identity(reference.uri, issuer), reference.index, now)
+        answer = self.check_identity(status_identity(reference.uri, issuer), reference.index, check_now(now))
         if answer is None or type(answer) is NeedStatusList:
             with self._lock:
                 if len(self._wanted) < _MAX_WANTED:
@@ -119,7 +132,7 @@ class StatusStore:
             return NeedStatusList(reference.uri) if answer is None else answer
         return answer
 
-    def check_identity(self, identity: bytes, index: int, now: UnixTime | int) -> Status | NeedStatusList | None:
+    def check_identity(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
         """As `check`, by `status_identity`; None when no such list is held (its URI is not known here then)."""
         held = self._held.get(identity)
         if held is None:
@@ -130,6 +143,7 @@ class StatusStore:
 
     def due(self, now: UnixTime | int) -> tuple[str, ...]:
         """Return the URIs to fetch now: asked for and not held, or past half of the time they are usable."""
+        now = check_now(now)
         with self._lock:
             aged = [held.uri for held in self._held.values() if now >= held.refresh_at]
             return tuple(dict.fromkeys([*self._wanted, *aged]))

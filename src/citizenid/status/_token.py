@@ -12,7 +12,7 @@ from .. import _registry as reg
 from .._crypto import verify_signature
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
-from .._model import KeyPurpose, UnixTime, refuse_forgery
+from .._model import KeyPurpose, UnixTime, check_now, refuse_forgery
 from .._wire import base64url, json, jws
 from ..trust import TrustAnchor, TrustAnchors
 from ._list import StatusList
@@ -52,10 +52,13 @@ class VerifiedStatusList:
         if seal is not _SEAL:
             refuse_forgery(VerifiedStatusList)
 
-    __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
+    __reduce__ = __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError(f"{cls.__name__} is final")
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a result has no truth value; test for the result you want")
 
 
 def verify_status_list(
@@ -83,24 +86,23 @@ def verify_status_list(
             STATUS_SUBJECT_MISMATCH, CLAIM_MISSING, STATUS_LIST_IN_FUTURE, STATUS_LIST_EXPIRED.
     """
     try:
-        return _verify(body, uri, media_type, anchors, UnixTime(now), limits)
+        return _verify(body, uri, media_type, anchors, check_now(now), limits)
     except CitizenIDError as error:
         error.at("status")
         raise
 
 
 def _verify(
-    body: object, uri: str, media_type: str, anchors: TrustAnchors, now: UnixTime, limits: Limits
+    body: bytes | str, uri: str, media_type: str, anchors: TrustAnchors, now: UnixTime, limits: Limits
 ) -> VerifiedStatusList:
     if media_type != reg.MEDIA_STATUS_LIST_JWT:
         raise VerificationError(Reason.STATUS_MEDIA_TYPE, _WHERE)
-    if isinstance(body, str):
-        body = body.encode("utf-8", "replace")
-    if type(body) is not bytes:
+    if type(body) is not bytes and type(body) is not str:
         raise MalformedError(Reason.MALFORMED_TOKEN, _WHERE)
     if len(body) > limits.status_list_bytes:
         raise MalformedError(Reason.INPUT_TOO_LARGE, _WHERE)
-    signed = jws.open_compact(body, _WHERE, limits, _unverified_issuer)
+    raw = body if isinstance(body, bytes) else body.encode("utf-8", "replace")
+    signed = jws.open_compact(raw, _WHERE, limits, _unverified_issuer)
     resolved = anchors.resolve(signed, KeyPurpose.STATUS_LIST, now, _WHERE)
     verify_signature(signed, resolved.key, _WHERE)
     if signed.typ != reg.TYP_STATUS_LIST_JWT:
@@ -112,10 +114,13 @@ def _verify(
         raise VerificationError(Reason.STATUS_SUBJECT_MISMATCH, _WHERE + ".sub")
     issued_at = _number(claims, reg.IAT, required=True)
     not_after, ttl_s = _number(claims, reg.EXP), _number(claims, "ttl")
+    not_before = _number(claims, reg.NBF)
     if issued_at is None or ttl_s == 0:  # ttl is a positive number (section 5.1)
         raise MalformedError(Reason.CLAIM_INVALID, _WHERE + ".ttl")
     if issued_at > now + limits.clock_skew_s:
         raise VerificationError(Reason.STATUS_LIST_IN_FUTURE, _WHERE + ".iat")
+    if not_before is not None and now < not_before:
+        raise VerificationError(Reason.STATUS_LIST_IN_FUTURE, _WHERE + ".nbf")
     if not_after is not None and now >= not_after:
         raise VerificationError(Reason.STATUS_LIST_EXPIRED, _WHERE + ".exp")
     return VerifiedStatusList(

@@ -1,0 +1,469 @@
+"""Challenges: made without memory, recognised by the whole fleet, worth nothing for another sender, and used once.
+
+Spec: DESIGN section 4 (challenge); Reasons CHALLENGE_INVALID, CHALLENGE_EXPIRED, REPLAYED, BINDING_TOO_WEAK.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from citizenid import Challenge, CitizenIDError, Format, MalformedError, Reason
+from citizenid.gateway import Admitted, Deny, Gateway, NeedStatusList
+from citizenid.holder import Credential
+from citizenid.status import StatusStore
+
+from .world import (
+    AUDIENCE,
+    ENDPOINT,
+    NOW,
+    ORIGIN,
+    OTHER_SECRET,
+    SECRET,
+    STATUS_URI,
+    STRICT_POLICY,
+    Wallet,
+    World,
+    allowed,
+    base64url,
+    denied,
+    key,
+    needed,
+    policy,
+    request,
+    status_anchors,
+    unbase64url,
+)
+
+INVALID, EXPIRED = Reason.CHALLENGE_INVALID, Reason.CHALLENGE_EXPIRED
+
+
+def answer(
+    world: World,
+    wallet: Wallet,
+    text: str,
+    *,
+    presentation: bytes | None = None,
+    sender: Any = None,
+    proof: bytes | None = None,
+    gateway: Gateway | None = None,
+) -> Any:
+    """Hand in a presentation for a challenge text; a good proof by the wallet's sender key unless told otherwise."""
+    if proof is None:
+        proof = world.proof(sender or wallet.sender, url=ORIGIN + ENDPOINT)
+    return (gateway or world.gateway).admit(
+        b"nothing was read" if presentation is None else presentation,
+        format=Format.SD_JWT_VC,
+        challenge=text,
+        request=request(path=ENDPOINT, proof=proof),
+    )
+
+
+# --- what is recognised ---
+
+
+def test_a_challenge_is_answered_once_and_gives_a_ticket() -> None:
+    world = World()
+    alice = world.wallet()
+    challenge = world.challenge(alice.sender)
+    assert (challenge.audience, challenge.max_age_s) == (AUDIENCE, 300)
+    admitted = answer(world, alice, challenge.to_text(), presentation=world.present(alice, challenge))
+    assert isinstance(admitted, Admitted)
+    allowed(world.ask(alice, admitted.ticket))
+
+
+def test_no_two_challenges_are_alike() -> None:
+    world = World()
+    thumbprint = key("anybody").public.thumbprint
+    assert len({world.gateway.challenge(sender=thumbprint).nonce for _ in range(100)}) == 100
+
+
+def test_any_gateway_of_the_fleet_recognises_a_challenge() -> None:
+    world = World()
+    alice = world.wallet()
+    challenge = world.another_gateway().challenge(sender=alice.sender.public.thumbprint)
+    assert isinstance(
+        answer(world, alice, challenge.to_text(), presentation=world.present(alice, challenge)), Admitted
+    )
+
+
+def test_challenges_survive_a_rotation_of_keys_with_overlap_only() -> None:
+    world = World()
+    alice = world.wallet()
+    challenge = world.challenge(alice.sender)
+    presentation = world.present(alice, challenge)
+    world.gateway.reload(ticket_keys=[OTHER_SECRET])
+    denied(answer(world, alice, challenge.to_text(), presentation=presentation), INVALID, "challenge")
+    world.gateway.reload(ticket_keys=[OTHER_SECRET, SECRET])
+    assert isinstance(answer(world, alice, challenge.to_text(), presentation=presentation), Admitted)
+
+
+def test_a_challenge_of_another_fleet_or_audience_is_refused() -> None:
+    world = World()
+    alice = world.wallet()
+    thumbprint = alice.sender.public.thumbprint
+    strangers = [
+        world.another_gateway(ticket_keys=[OTHER_SECRET]),
+        world.another_gateway(audience="https://other.example"),
+        world.another_gateway(audience=AUDIENCE + "/"),
+    ]
+    for stranger in strangers:
+        denied(answer(world, alice, stranger.challenge(sender=thumbprint).to_text()), INVALID, "challenge")
+        # The same nonce under our name: the audience is inside the MAC as well.
+        renamed = Challenge(AUDIENCE, stranger.challenge(sender=thumbprint).nonce)
+        denied(answer(world, alice, renamed.to_text()), INVALID, "challenge")
+
+
+def test_a_challenge_ends_at_its_second() -> None:
+    world = World()
+    alice = world.wallet()
+    challenge = world.challenge(alice.sender)
+    world.wait(299)
+    last = answer(world, alice, challenge.to_text(), presentation=world.present(alice, challenge))
+    assert isinstance(last, Admitted)
+    other = World()
+    challenge = other.challenge(alice.sender)
+    other.wait(300)
+    denied(answer(other, alice, challenge.to_text()), EXPIRED, "challenge")
+
+
+def test_the_age_that_the_caller_states_is_ignored() -> None:
+    world = World(challenge_lifetime_s=60)
+    alice = world.wallet()
+    challenge = world.challenge(alice.sender)
+    longer = Challenge(AUDIENCE, challenge.nonce, 86_400)
+    presentation = world.present(alice, longer)
+    world.wait(59)
+    assert isinstance(answer(world, alice, longer.to_text(), presentation=presentation), Admitted)
+    challenge = world.challenge(alice.sender)
+    longer = Challenge(AUDIENCE, challenge.nonce, 86_400)
+    world.wait(60)
+    denied(answer(world, alice, longer.to_text()), EXPIRED, "challenge")
+
+
+def test_a_key_binding_made_long_before_the_challenge_is_stale() -> None:
+    # The gateway's own age counts for the key binding too, whatever the challenge text says.
+    world = World(challenge_lifetime_s=60)
+    alice = world.wallet()
+    challenge = Challenge(AUDIENCE, world.challenge(alice.sender).nonce, 86_400)
+    old = alice.credential.present(
+        ["nationalities"], challenge=challenge, key=alice.key, peer=AUDIENCE, now=NOW - 61
+    )
+    denied(answer(world, alice, challenge.to_text(), presentation=old), Reason.KEY_BINDING_STALE, "V7")
+
+
+# --- what is refused ---
+
+
+@given(st.integers(0, 54 * 8 - 1))
+def test_any_flipped_bit_of_the_nonce_is_noticed(bit: int) -> None:
+    world = World()
+    alice = world.wallet()
+    challenge = world.challenge(alice.sender)
+    assert isinstance(challenge.nonce, str)
+    nonce = bytearray(unbase64url(challenge.nonce))
+    assert len(nonce) == 54
+    nonce[bit // 8] ^= 1 << bit % 8
+    forged = Challenge(AUDIENCE, base64url(bytes(nonce)).decode())
+    refusal = answer(world, alice, forged.to_text())
+    # A later expiry is not believed, an earlier one may have passed: in either case nothing was read.
+    assert isinstance(refusal, Deny)
+    assert refusal.reason in {INVALID, EXPIRED}
+    if not 16 <= bit < 48:
+        assert refusal.reason is INVALID
+
+
+@given(st.text(max_size=80) | st.binary(max_size=80) | st.none() | st.integers() | st.from_regex(r"1\.300\.[sb][\w-]{8,90}\.[\w-]+", fullmatch=True))
+def test_anything_else_is_no_challenge(text: Any) -> None:
+    world = World()
+    denied(answer(world, world.wallet(short_lived=True, lifetime_s=60), text), INVALID, "challenge")
+
+
+@given(st.binary(max_size=80))
+def test_no_other_nonce_is_recognised(nonce: bytes) -> None:
+    world = World()
+    alice = world.wallet(short_lived=True, lifetime_s=60)
+    for spelled in (base64url(nonce).decode(), nonce):
+        if 8 <= len(spelled) <= 512:
+            refusal = answer(world, alice, Challenge(AUDIENCE, spelled).to_text())
+            assert isinstance(refusal, Deny)
+            assert refusal.reason in {INVALID, EXPIRED}
+
+
+def test_a_challenge_has_one_spelling() -> None:
+    world = World()
+    alice = world.wallet()
+    text = world.challenge(alice.sender).to_text()
+    version, age, nonce, audience = text.split(".")
+    for other in (
+        f"2.{age}.{nonce}.{audience}",
+        f"1.0{age}.{nonce}.{audience}",
+        f"1.+{age}.{nonce}.{audience}",
+        f"1.{age}.b{nonce[1:]}.{audience}",
+        f"1.{age}.{nonce}=.{audience}",
+        f"1.{age}.{nonce}.{audience}=",
+        f" {text}",
+        f"{text}\n",
+        f"{text}.",
+        text.upper(),
+    ):
+        denied(answer(world, alice, other), INVALID, "challenge")
+    assert version == "1"
+
+
+def test_what_is_refused_before_the_presentation_is_not_read() -> None:
+    # The presentation would be refused at V1; the challenge is looked at first.
+    world = World()
+    alice = world.wallet()
+    denied(answer(world, alice, "no challenge", presentation=b"garbage"), INVALID, "challenge")
+    good = world.challenge(alice.sender).to_text()
+    denied(answer(world, alice, good, presentation=b"garbage"), Reason.MALFORMED_TOKEN, "V1")
+
+
+# --- relay: for whom a challenge was made ---
+
+
+def test_a_relayed_presentation_becomes_no_ticket_for_the_thief() -> None:
+    # The victim answers her own challenge; the thief is faster and hands it in with a proof by his own key.
+    world = World()
+    victim, thief = world.wallet("victim"), world.wallet("thief", ["FR"])
+    challenge = world.challenge(victim.sender)
+    presentation = world.present(victim, challenge)
+    refusal = answer(world, victim, challenge.to_text(), presentation=presentation, sender=thief.sender)
+    denied(refusal, INVALID, "challenge")
+    # It used nothing up: the victim is admitted.
+    assert isinstance(answer(world, victim, challenge.to_text(), presentation=presentation), Admitted)
+
+
+def test_a_presentation_relayed_with_its_proof_becomes_a_ticket_for_the_victim_alone() -> None:
+    world = World()
+    victim, thief = world.wallet("victim"), world.wallet("thief", ["FR"])
+    challenge = world.challenge(victim.sender)
+    presentation = world.present(victim, challenge)
+    proof = world.proof(victim.sender, url=ORIGIN + ENDPOINT)
+    admitted = answer(world, victim, challenge.to_text(), presentation=presentation, proof=proof)
+    assert isinstance(admitted, Admitted)
+    stolen = request(admitted.ticket, world.proof(thief.sender, admitted.ticket))
+    denied(world.gateway.authorize(stolen, resource="us-nationals"), Reason.PROOF_KEY_MISMATCH, "proof")
+
+
+def test_a_wallet_does_not_answer_a_challenge_that_a_thief_passes_on() -> None:
+    # Made for the thief's key, so a presentation for it would be his ticket. The wallet knows with whom it speaks.
+    world = World()
+    victim, thief = world.wallet("victim"), world.wallet("thief", ["FR"])
+    challenge = world.challenge(thief.sender)
+    credential: Credential = victim.credential
+    with pytest.raises(CitizenIDError) as caught:
+        credential.present(["nationalities"], challenge=challenge, key=victim.key, peer="https://thief.example", now=NOW)
+    assert caught.value.reason is Reason.PEER_MISMATCH
+
+
+def test_a_presentation_for_one_challenge_does_not_answer_another() -> None:
+    world = World()
+    victim, thief = world.wallet("victim"), world.wallet("thief", ["FR"])
+    presentation = world.present(victim, world.challenge(victim.sender))
+    refusal = answer(world, thief, world.challenge(thief.sender).to_text(), presentation=presentation)
+    denied(refusal, Reason.NONCE_MISMATCH, "V7")
+
+
+def test_a_presentation_to_somebody_else_does_not_count_here() -> None:
+    world = World()
+    alice = world.wallet()
+    nonce = world.challenge(alice.sender).nonce
+    elsewhere = Challenge("https://other.example", nonce)
+    presentation = alice.credential.present(
+        ["nationalities"], challenge=elsewhere, key=alice.key, peer="https://other.example", now=NOW
+    )
+    here = Challenge(AUDIENCE, nonce)
+    denied(answer(world, alice, here.to_text(), presentation=presentation), Reason.AUDIENCE_MISMATCH, "V7")
+
+
+def test_a_challenge_for_a_key_needs_its_proof() -> None:
+    world = World()
+    alice = world.wallet()
+    challenge = world.challenge(alice.sender)
+    refusal = world.gateway.admit(
+        world.present(alice, challenge),
+        format=Format.SD_JWT_VC,
+        challenge=challenge.to_text(),
+        request=request(path=ENDPOINT),
+    )
+    denied(refusal, Reason.PROOF_MISSING, "proof")
+
+
+def test_a_challenge_for_a_key_does_not_become_one_for_bearer() -> None:
+    # The kind of binding is a byte of the nonce, in front of the MAC: changing it breaks the MAC.
+    world = World()
+    alice = world.wallet()
+    for made_for, kind in ((alice.sender, 0), (None, 1)):
+        made = world.challenge(made_for)
+        assert isinstance(made.nonce, str)
+        nonce = bytearray(unbase64url(made.nonce))
+        nonce[1] = kind
+        forged = Challenge(AUDIENCE, base64url(bytes(nonce)).decode())
+        denied(answer(world, alice, forged.to_text()), INVALID, "challenge")
+
+
+def test_the_sender_key_may_be_the_holder_key() -> None:
+    world = World()
+    alice = world.wallet()
+    alice.sender = alice.key
+    allowed(world.ask(alice, world.ticket(alice)))
+
+
+def test_one_proof_admits_once() -> None:
+    world = World()
+    alice = world.wallet()
+    proof = world.proof(alice.sender, url=ORIGIN + ENDPOINT)
+    one, two = world.challenge(alice.sender), world.challenge(alice.sender)
+    assert isinstance(
+        answer(world, alice, one.to_text(), presentation=world.present(alice, one), proof=proof), Admitted
+    )
+    denied(answer(world, alice, two.to_text(), presentation=world.present(alice, two), proof=proof), Reason.REPLAYED, "replay")
+
+
+# --- once ---
+
+
+def test_a_challenge_is_used_once() -> None:
+    world = World()
+    alice = world.wallet()
+    challenge = world.challenge(alice.sender)
+    presentation = world.present(alice, challenge)
+    assert isinstance(answer(world, alice, challenge.to_text(), presentation=presentation), Admitted)
+    refusal = answer(world, alice, challenge.to_text(), presentation=presentation)
+    denied(refusal, Reason.REPLAYED, "replay")
+    assert refusal.where == "challenge"
+    # Nor by another presentation for it, nor until it has expired.
+    denied(answer(world, alice, challenge.to_text(), presentation=world.present(alice, challenge)), Reason.REPLAYED, "replay")
+    world.wait(299)
+    denied(answer(world, alice, challenge.to_text(), presentation=world.present(alice, challenge)), Reason.REPLAYED, "replay")
+
+
+def test_of_many_threads_with_one_challenge_exactly_one_is_admitted() -> None:
+    world = World()
+    alice = world.wallet()
+    challenge = world.challenge(alice.sender)
+    presentation = world.present(alice, challenge)
+    start = threading.Barrier(6)
+    results: list[Any] = []
+
+    def run() -> None:
+        proof = world.proof(alice.sender, url=ORIGIN + ENDPOINT)
+        start.wait()
+        results.append(answer(world, alice, challenge.to_text(), presentation=presentation, proof=proof))
+
+    threads = [threading.Thread(target=run) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    refusals = [result for result in results if isinstance(result, Deny)]
+    assert len(results) == 6
+    assert [refusal.reason for refusal in refusals] == [Reason.REPLAYED] * 5
+
+
+def test_a_refused_presentation_does_not_use_the_challenge_up() -> None:
+    world = World()
+    alice = world.wallet()
+    challenge = world.challenge(alice.sender)
+    presentation = world.present(alice, challenge)
+    forged = presentation[:-86] + base64url(bytes(64))
+    denied(answer(world, alice, challenge.to_text(), presentation=forged), Reason.SIGNATURE_INVALID, "V8")
+    assert isinstance(answer(world, alice, challenge.to_text(), presentation=presentation), Admitted)
+
+
+def test_the_same_presentation_may_come_again_after_a_need_for_a_status_list() -> None:
+    world = World()
+    world.statuses = StatusStore(anchors=status_anchors())
+    world.gateway = world.another_gateway(statuses=world.statuses)
+    alice = world.wallet()
+    challenge = world.challenge(alice.sender)
+    presentation = world.present(alice, challenge)
+    assert answer(world, alice, challenge.to_text(), presentation=presentation) == NeedStatusList(STATUS_URI)
+    assert world.statuses.due(NOW) == (STATUS_URI,)
+    world.publish()
+    assert isinstance(answer(world, alice, challenge.to_text(), presentation=presentation), Admitted)
+    denied(answer(world, alice, challenge.to_text(), presentation=presentation), Reason.REPLAYED, "replay")
+
+
+# --- bearer ---
+
+
+def test_a_bearer_challenge_gives_a_ticket_that_serves_bearer_rules_alone() -> None:
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice, bearer=True)
+    allowed(world.gateway.authorize(request(ticket), resource="weak"))
+    needed(world.gateway.authorize(request(ticket), resource="us-nationals"), Reason.BINDING_TOO_WEAK)
+    # A proof beside a bearer ticket makes it no stronger.
+    needed(world.ask(alice, ticket, "us-nationals"), Reason.BINDING_TOO_WEAK)
+
+
+def test_a_bearer_challenge_is_used_once() -> None:
+    world = World()
+    alice = world.wallet()
+    challenge = world.challenge(None)
+    presentation = world.present(alice, challenge)
+    how: dict[str, Any] = {"format": "dc+sd-jwt", "challenge": challenge.to_text(), "request": request(path=ENDPOINT)}
+    assert isinstance(world.gateway.admit(presentation, **how), Admitted)
+    denied(world.gateway.admit(presentation, **how), Reason.REPLAYED, "replay")
+
+
+def test_without_a_bearer_rule_there_is_no_bearer_challenge() -> None:
+    world = World(STRICT_POLICY)
+    with pytest.raises(CitizenIDError) as caught:
+        world.challenge(None)
+    assert (caught.value.reason, caught.value.where) == (Reason.BINDING_TOO_WEAK, "challenge")
+    world.gateway.reload(policy=policy())
+    assert world.challenge(None).audience == AUDIENCE
+
+
+def test_a_rule_for_anyone_permits_no_bearer() -> None:
+    world = World('version = 1\n[[rule]]\nresource = "a"\nanyone = true')
+    with pytest.raises(CitizenIDError) as caught:
+        world.challenge(None)
+    assert caught.value.reason is Reason.BINDING_TOO_WEAK
+
+
+def test_a_bound_ticket_needs_its_proof_even_where_bearer_would_do() -> None:
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    denied(world.gateway.authorize(request(ticket), resource="weak"), Reason.PROOF_MISSING, "proof")
+    allowed(world.ask(alice, ticket, "weak"))
+
+
+# --- what the caller of `challenge` gets wrong ---
+
+
+@pytest.mark.parametrize("sender", [b"", bytes(32), bytes(31), bytes(33), "x" * 32, bytearray(b"x" * 32), 5])
+def test_a_sender_is_a_thumbprint(sender: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        World().gateway.challenge(sender=sender)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "challenge.sender")
+
+
+@pytest.mark.parametrize("format_", ["", "dc+sd-jwt ", "DC+SD-JWT", "mso_mdoc", None, 5, [], b"dc+sd-jwt"])
+def test_a_format_is_named_exactly(format_: Any) -> None:
+    world = World()
+    alice = world.wallet()
+    challenge = world.challenge(alice.sender)
+    refusal = world.gateway.admit(
+        world.present(alice, challenge),
+        format=format_,
+        challenge=challenge.to_text(),
+        request=request(path=ENDPOINT, proof=world.proof(alice.sender, url=ORIGIN + ENDPOINT)),
+    )
+    denied(refusal, Reason.REQUEST_INVALID, "request")
+
+
+def test_the_text_of_a_challenge_reads_back() -> None:
+    for challenge in (World().challenge(key("anybody")), Challenge("a" * 2_048, b"\0" * 8, 1)):
+        assert Challenge.from_text(challenge.to_text()) == challenge
+    with pytest.raises(MalformedError):
+        Challenge.from_text("1.300.s")

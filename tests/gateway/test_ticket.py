@@ -1,0 +1,450 @@
+"""Tickets: what goes in comes out, nothing else opens, and nobody can tell from outside what is in one.
+
+Spec: DESIGN section 4 (ticket); RFC 8452; Reasons TICKET_INVALID, TICKET_EXPIRED, ANCHOR_REMOVED.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from citizenid import ANY, CitizenIDError, Citizenship, Country, Format, MalformedError, Reason
+from citizenid.gateway import Allow, Binding, Gateway
+from citizenid.gateway.ticket import TicketContents, TicketKeys, fit, type_hash
+
+from .world import (
+    AUDIENCE,
+    DAY,
+    NOW,
+    OTHER_SECRET,
+    SECRET,
+    STRICT_POLICY,
+    VCT,
+    World,
+    allowed,
+    anchors,
+    base64url,
+    denied,
+    needed,
+    policy,
+    request,
+    unbase64url,
+)
+
+COUNTRIES = Country.all()
+NONCE = bytes(12)
+TICKET_CHARS = 232
+
+sets_of_countries = st.frozensets(st.sampled_from(COUNTRIES), max_size=3)
+lists_of_countries = st.lists(st.sampled_from(COUNTRIES), max_size=9, unique=True)
+statuses = st.lists(st.tuples(st.binary(min_size=16, max_size=16), st.integers(0, 2**32 - 1)), max_size=2)
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> TicketContents:
+    citizenships = draw(sets_of_countries)
+    return TicketContents(
+        expires_at=draw(st.integers(0, 2**32 - 1)),
+        session_id=draw(st.binary(min_size=16, max_size=16)),
+        anchor=draw(st.binary(min_size=16, max_size=16)),
+        format=Format.SD_JWT_VC,
+        type_hash=type_hash(draw(st.text())),
+        admitted_at=draw(st.integers(0, 2**32 - 1)),
+        evidence_at=draw(st.integers(0, 2**32 - 1)),
+        nationalities=citizenships | draw(sets_of_countries),
+        citizenships=citizenships,
+        complete=draw(st.booleans()),
+        binding=draw(st.sampled_from(Binding)),
+        sender=draw(st.binary(min_size=32, max_size=32)),
+        statuses=tuple(draw(statuses)),
+    )
+
+
+def some(**changes: Any) -> TicketContents:
+    us = frozenset({Country("US")})
+    values: dict[str, Any] = {
+        "expires_at": NOW + 60,
+        "session_id": bytes(16),
+        "anchor": bytes(16),
+        "format": Format.SD_JWT_VC,
+        "type_hash": type_hash(VCT),
+        "admitted_at": NOW,
+        "evidence_at": NOW,
+        "nationalities": us,
+        "citizenships": us,
+        "complete": True,
+        "binding": Binding.DPOP,
+        "sender": bytes(32),
+        "statuses": (),
+    }
+    return TicketContents(**(values | changes))
+
+
+def keys(*secrets: bytes, audience: str = AUDIENCE) -> TicketKeys:
+    return TicketKeys(secrets or (SECRET,), audience)
+
+
+def refused(text: bytes, with_keys: TicketKeys | None = None) -> None:
+    with pytest.raises(MalformedError) as caught:
+        (with_keys or keys()).open(text)
+    assert (caught.value.reason, caught.value.step) == (Reason.TICKET_INVALID, "ticket")
+    assert caught.value.__context__ is None
+
+
+# --- sealing ---
+
+
+@given(contents(), st.binary(min_size=12, max_size=12))
+def test_what_is_sealed_is_what_is_opened(sealed: TicketContents, nonce: bytes) -> None:
+    assert keys().open(keys().seal(sealed, nonce).encode()) == sealed
+
+
+@given(contents(), st.binary(min_size=12, max_size=12))
+def test_a_length_tells_nothing(sealed: TicketContents, nonce: bytes) -> None:
+    assert len(keys().seal(sealed, nonce)) == TICKET_CHARS
+
+
+def test_no_part_of_the_contents_can_be_seen() -> None:
+    one, other = keys().seal(some(), NONCE), keys().seal(some(sender=b"\1" + bytes(31)), NONCE)
+    # Even under one nonce: another last bit inside changes every block (RFC 8452), so equal parts cannot be compared.
+    blocks = [(unbase64url(one)[place : place + 16], unbase64url(other)[place : place + 16]) for place in range(17, 160, 16)]
+    assert all(left != right for left, right in blocks)
+
+
+@given(lists_of_countries, lists_of_countries, st.booleans(), st.sets(st.sampled_from(COUNTRIES)))
+def test_a_ticket_has_room_for_six_countries_and_keeps_those_that_count(
+    nationalities: list[Country], citizenships: list[Country], complete: bool, attestable: set[Country]
+) -> None:
+    stated = Citizenship(nationalities, citizenships, complete)
+    proven = Citizenship(
+        [country for country in nationalities if country in attestable],
+        [country for country in citizenships if country in attestable],
+    )
+    fitted = fit(stated, proven)
+    kept = fitted.all_nationalities
+    # Nothing is made up, and a citizenship does not become a mere nationality.
+    assert kept <= stated.all_nationalities
+    assert set(fitted.citizenships) == kept & set(citizenships)
+    if len(stated.all_nationalities) <= 6:
+        assert kept == stated.all_nationalities
+        assert fitted.complete == complete
+    else:
+        assert len(kept) == 6
+        assert not fitted.complete  # a list that was cut is not complete
+        # What the anchor may attest is kept before the rest, and of it citizenships before nationalities.
+        assert len(kept & proven.all_nationalities) == min(6, len(proven.all_nationalities))
+        assert len(kept & set(proven.citizenships)) == min(6, len(proven.citizenships))
+
+
+def test_seven_countries_have_no_room() -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        keys().seal(some(nationalities=frozenset(COUNTRIES[:7]), citizenships=frozenset()), NONCE)
+    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+
+
+def test_six_are_complete_when_the_issuer_says_so() -> None:
+    six = frozenset(COUNTRIES[:6])
+    opened = keys().open(keys().seal(some(nationalities=six, citizenships=frozenset()), NONCE).encode())
+    assert (opened.nationalities, opened.complete) == (six, True)
+
+
+def test_seven_nationalities_do_not_hide_the_one_that_counts() -> None:
+    # The anchor speaks for the US alone; in the order of the alphabet the US would come last and be cut off.
+    world = World(anchors=anchors(countries=[Country("US")]))
+    nationalities = [country.alpha2 for country in COUNTRIES[:20]] + ["US"]
+    alice = world.wallet(nationalities=nationalities)
+    allowed(world.ask(alice, world.ticket(alice)))
+
+
+def test_three_status_references_have_no_room() -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        keys().seal(some(statuses=((bytes(16), 1),) * 3), NONCE)
+    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+
+
+# --- opening ---
+
+
+@given(st.integers(0, 8 * 174 - 1))
+@example(0)  # version
+@example(8)  # key id
+@example(40)  # nonce
+@example(8 * 174 - 1)  # the last bit of the tag
+def test_any_flipped_bit_is_noticed(bit: int) -> None:
+    sealed = bytearray(unbase64url(keys().seal(some(), NONCE)))
+    sealed[bit // 8] ^= 1 << bit % 8
+    refused(base64url(bytes(sealed)))
+
+
+@given(st.integers(0, TICKET_CHARS - 1), st.integers(0, 255))
+def test_any_other_character_is_noticed(place: int, character: int) -> None:
+    text = bytearray(keys().seal(some(), NONCE).encode())
+    if text[place] != character:
+        text[place] = character
+        refused(bytes(text))
+
+
+@given(st.integers(0, TICKET_CHARS - 1))
+def test_any_truncation_is_noticed(length: int) -> None:
+    text = keys().seal(some(), NONCE).encode()
+    refused(text[:length])
+    refused(text[TICKET_CHARS - length :])
+
+
+@given(st.binary(max_size=300) | st.binary(min_size=TICKET_CHARS, max_size=TICKET_CHARS))
+def test_no_other_bytes_open(data: bytes) -> None:
+    refused(data)
+    refused(base64url(data))
+
+
+@given(st.binary(min_size=169, max_size=169))
+def test_no_bytes_behind_a_good_beginning_open(rest: bytes) -> None:
+    beginning = unbase64url(keys().seal(some(), NONCE))[:5]  # version and key id
+    refused(base64url(beginning + rest))
+
+
+@pytest.mark.parametrize("added", [b"=", b"==", b" ", b"\n", b"A", b","])
+def test_nothing_may_be_added(added: bytes) -> None:
+    text = keys().seal(some(), NONCE).encode()
+    refused(text + added)
+    refused(added + text)
+
+
+def test_one_ticket_has_one_spelling() -> None:
+    # 174 bytes are exactly 232 characters: no stray bits to vary. The other alphabet and padding are refused.
+    text = keys().seal(some(), NONCE).encode()
+    assert len(unbase64url(text)) * 4 == len(text) * 3
+    for seed in range(50):
+        text = keys().seal(some(), os.urandom(12)).encode()
+        if b"-" in text or b"_" in text:
+            refused(text.replace(b"-", b"+").replace(b"_", b"/"))
+            return
+    raise AssertionError(seed)
+
+
+def test_another_audience_opens_nothing() -> None:
+    text = keys().seal(some(), NONCE).encode()
+    refused(text, keys(audience="https://other.example"))
+    refused(text, keys(audience=AUDIENCE + "/"))
+
+
+def test_another_key_opens_nothing() -> None:
+    refused(keys(OTHER_SECRET).seal(some(), NONCE).encode())
+
+
+def test_the_key_id_alone_selects() -> None:
+    # With the id of a key that is held, but not the one that sealed: no other key is tried.
+    text = bytearray(unbase64url(keys().seal(some(), NONCE)))
+    other = unbase64url(keys(OTHER_SECRET).seal(some(), NONCE))
+    text[1:5] = other[1:5]
+    refused(base64url(bytes(text)), keys(SECRET, OTHER_SECRET))
+
+
+def test_keys_rotate_with_overlap() -> None:
+    old, both, new = keys(SECRET), keys(OTHER_SECRET, SECRET), keys(OTHER_SECRET)
+    before, during = old.seal(some(), NONCE).encode(), both.seal(some(), NONCE).encode()
+    assert both.open(before) == both.open(during) == new.open(during) == some()
+    refused(before, new)
+    refused(during, old)
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    [(), (b"",), (bytes(31),), (SECRET, bytes(31)), (SECRET, SECRET), ("x" * 32,), (bytearray(32),), (None,), (5,)],
+)
+def test_secrets_are_long_and_distinct(secrets: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        TicketKeys(secrets, AUDIENCE)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+# --- a ticket at the gateway ---
+
+
+@pytest.mark.parametrize(
+    ("nationalities", "citizenships"),
+    [(["US"], []), (["US"], ["US"]), (["US", "DE", "FR", "IT", "JP", "BR"], ["US", "DE"]), (["US", *(country.alpha2 for country in COUNTRIES[:20])], [])],
+    ids=["one", "citizen", "six", "twenty-one"],
+)
+def test_all_tickets_are_of_one_length(nationalities: list[str], citizenships: list[str]) -> None:
+    world = World()
+    for short_lived in (False, True):
+        options: dict[str, Any] = {"short_lived": True, "lifetime_s": DAY} if short_lived else {}
+        wallet = world.wallet(nationalities=nationalities, citizenships=citizenships, **options)
+        assert len(world.ticket(wallet)) == TICKET_CHARS
+
+
+def test_a_ticket_ends_at_its_second() -> None:
+    world = World()
+    alice = world.wallet()
+    admitted = world.admit(alice)
+    assert admitted.expires_at == NOW + 3_600
+    world.wait(3_599)
+    allowed(world.ask(alice, admitted.ticket))
+    world.wait(1)
+    needed(world.ask(alice, admitted.ticket), Reason.TICKET_EXPIRED)
+
+
+def test_a_ticket_ends_with_the_credential() -> None:
+    world = World()
+    alice = world.wallet(short_lived=True, lifetime_s=100)
+    assert world.admit(alice).expires_at == NOW + 100
+
+
+def test_a_ticket_ends_with_the_anchor() -> None:
+    world = World(anchors=anchors(not_after=NOW + 50))
+    alice = world.wallet()
+    admitted = world.admit(alice)
+    assert admitted.expires_at == NOW + 50
+    world.wait(50)
+    needed(world.ask(alice, admitted.ticket), Reason.TICKET_EXPIRED)
+
+
+def test_a_ticket_lives_as_long_as_configured_at_most() -> None:
+    world = World(ticket_lifetime_s=60)
+    assert world.admit(world.wallet()).expires_at == NOW + 60
+
+
+def test_keys_rotate_at_the_gateway() -> None:
+    world = World()
+    alice = world.wallet()
+    old = world.ticket(alice)
+    world.gateway.reload(ticket_keys=[OTHER_SECRET, SECRET])
+    allowed(world.ask(alice, old))
+    new = world.ticket(alice)
+    world.gateway.reload(ticket_keys=[OTHER_SECRET])
+    allowed(world.ask(alice, new))
+    needed(world.ask(alice, old), Reason.TICKET_INVALID)
+
+
+def test_any_gateway_of_the_fleet_takes_a_ticket_and_no_other_does() -> None:
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    allowed(world.ask(alice, ticket, gateway=world.another_gateway()))
+    needed(world.ask(alice, ticket, gateway=world.another_gateway(audience="https://other.example")), Reason.TICKET_INVALID)
+    needed(world.ask(alice, ticket, gateway=world.another_gateway(ticket_keys=[OTHER_SECRET])), Reason.TICKET_INVALID)
+
+
+def test_a_ticket_does_not_outlive_its_anchor() -> None:
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    world.gateway.reload(anchors=anchors("another issuer"))
+    needed(world.ask(alice, ticket), Reason.ANCHOR_REMOVED)
+    world.gateway.reload(anchors=anchors())
+    allowed(world.ask(alice, ticket))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"countries": [Country("DE"), Country("US")]},
+        {"not_before": 1},
+        {"not_after": NOW + 3_651 * DAY},
+        {"issuer": "https://renamed.example"},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_a_ticket_of_an_anchor_that_has_changed_is_refused(changed: dict[str, Any]) -> None:
+    # Even by a wider one: what the ticket was sealed under does not exist any more, and admission is cheap.
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    world.gateway.reload(anchors=anchors(**changed))
+    needed(world.ask(alice, ticket), Reason.ANCHOR_REMOVED)
+
+
+def test_a_ticket_of_an_anchor_whose_time_has_not_come_or_is_over_is_refused() -> None:
+    # The same fingerprint, seen by a node whose clock stands outside of the anchor's window.
+    world = World(anchors=anchors(not_before=NOW - 100, not_after=NOW + 100))
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    world.step_wall_clock(-101)
+    needed(world.ask(alice, ticket, gateway=world.another_gateway()), Reason.ANCHOR_REMOVED)
+
+
+@pytest.mark.parametrize("shown", [["DE"], ["DE", "US"]])
+def test_what_an_anchor_may_not_attest_proves_nothing(shown: list[str]) -> None:
+    world = World(anchors=anchors(countries=[Country("DE")]))
+    hans = world.wallet("hans", shown, shown)
+    ticket = world.ticket(hans)
+    allowed(world.ask(hans, ticket, "europe"))
+    for resource in ("us-nationals", "us-citizens"):
+        denied(world.ask(hans, ticket, resource), Reason.CITIZENSHIP_NOT_PERMITTED, "policy")
+
+
+def test_the_ticket_of_a_credential_is_no_credential_and_the_reverse() -> None:
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    challenge = world.challenge(alice.sender)
+    presentation = world.present(alice, challenge)
+    asked = request(path="/citizenship", proof=world.proof(alice.sender, url=AUDIENCE + "/citizenship"))
+    denied(
+        world.gateway.admit(ticket, format=Format.SD_JWT_VC, challenge=challenge.to_text(), request=asked),
+        Reason.MALFORMED_TOKEN,
+        "V1",
+    )
+    needed(world.gateway.authorize(request(presentation), resource="us-nationals"), Reason.TICKET_INVALID)
+    needed(world.gateway.authorize(request(alice.credential.to_bytes()), resource="us-nationals"), Reason.TICKET_INVALID)
+    needed(world.gateway.authorize(request(challenge.to_text()), resource="us-nationals"), Reason.TICKET_INVALID)
+
+
+def test_a_ticket_mints_no_ticket() -> None:
+    # Only a presentation does: a ticket beside an admission changes nothing.
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    proof = world.proof(alice.sender, url=AUDIENCE + "/citizenship")
+    answer = world.gateway.admit_http(request(ticket, proof, path="/citizenship"), b"{}")
+    assert answer.status == 401
+    assert b"ticket_missing" in answer.body
+
+
+def test_two_admissions_are_two_sessions() -> None:
+    world = World()
+    alice = world.wallet()
+    sessions = [allowed(world.ask(alice, world.ticket(alice))).session_id for _ in range(3)]
+    assert len({*sessions}) == 3
+    assert all(session is not None and len(session) == 16 for session in sessions)
+
+
+def test_anyone_needs_no_ticket_and_has_no_session() -> None:
+    world = World()
+    assert world.gateway.authorize(request(), resource="open") == Allow(1, None)
+    assert world.gateway.authorize(request(b"garbage", b"garbage"), resource="open") == Allow(1, None)
+
+
+def test_random_bytes_come_from_the_source_that_is_given() -> None:
+    world = World()
+    asked: list[int] = []
+
+    def source(size: int) -> bytes:
+        asked.append(size)
+        return os.urandom(size)
+
+    world.gateway = world.another_gateway(random=source)
+    world.ticket(world.wallet())
+    assert sorted(asked) == [12, 16, 16]  # nonce of the ticket, challenge, session
+
+
+def test_strict_policies_have_no_bearer_tickets() -> None:
+    assert not policy(STRICT_POLICY).permits_bearer
+    world = World(STRICT_POLICY)
+    with pytest.raises(CitizenIDError) as caught:
+        world.challenge(None)
+    assert caught.value.reason is Reason.BINDING_TOO_WEAK
+
+
+def test_the_gateway_is_made_of_the_fleets_secrets_alone() -> None:
+    world = World()
+    with pytest.raises(CitizenIDError) as caught:
+        world.another_gateway(ticket_keys=b"x" * 32)  # bytes are a sequence of integers: surely a slip
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+    assert isinstance(world.another_gateway(ticket_keys=(SECRET, OTHER_SECRET)), Gateway)
+    assert world.another_gateway(anchors=anchors(countries=ANY)) is not None

@@ -1,0 +1,534 @@
+"""The holder's door: what a wallet takes, what it may withhold, and that it shows exactly what was chosen.
+
+The oracle is `projection`: the claims with everything removed that is hidden and was not chosen,
+written out slowly from
+the words "a chosen path shows what is at it and inside it, and what it stands inside comes along".
+
+Spec: RFC 9901 sections 4.2.6, 4.3, 7.2; RFC 9449 section 4.2; specs/profile-sd-jwt-vc.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from builders import (
+    ABSENT,
+    AUDIENCE,
+    ISSUER,
+    NONCE,
+    NOW,
+    STATUS_URI,
+    VALID_INDEX,
+    VCT,
+    accepted,
+    anchors,
+    base64url,
+    bound,
+    challenge,
+    digest,
+    disclosure,
+    issuer_half,
+    key,
+    make,
+    misused,
+    names,
+    paths,
+    raises,
+    same,
+    to_json,
+    unbase64url,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from citizenid import (
+    Attestation,
+    CitizenIDError,
+    Format,
+    PublicKey,
+    Reason,
+    Serialization,
+    StatusReference,
+    UnixTime,
+    Validity,
+)
+from citizenid._model import thaw
+from citizenid.holder import Credential, dpop_proof
+from citizenid.issuer import Issuer
+
+SD_JWT_VC: dict[str, Any] = {"format": Format.SD_JWT_VC}
+
+
+def issued(claims: Mapping[str, Any], disclosable: Any = None, **changes: Any) -> bytes:
+    what = Attestation(
+        VCT,
+        ISSUER,
+        claims,
+        Validity(UnixTime(NOW - 60), None, UnixTime(NOW + 86_400)),
+        key("holder").public,
+        (StatusReference(STATUS_URI, VALID_INDEX),),
+    )
+    return Issuer(identifier=ISSUER, key=key("issuer"), kid="k1").issue(
+        what, disclosable=disclosable, **SD_JWT_VC, **changes
+    )
+
+
+def received(data: bytes, **changes: Any) -> Credential:
+    return Credential.receive(data, **{**SD_JWT_VC, "anchors": anchors(), "now": NOW, **changes})
+
+
+def presented(credential: Credential, disclose: Any, **changes: Any) -> bytes:
+    arguments: dict[str, Any] = {"challenge": challenge(), "key": key("holder"), "peer": AUDIENCE, "now": NOW}
+    return credential.present(disclose, **{**arguments, **changes})
+
+
+def shown(data: bytes, **changes: Any) -> Any:
+    return thaw(accepted(data, **changes).attestation.claims)
+
+
+# --- receive ---
+
+
+def test_a_wallet_keeps_what_it_received() -> None:
+    data = issued({"nationalities": ["US", "DE"], "given_name": "Ada"})
+    for form in (data, data.decode()):
+        credential = received(form)  # type: ignore[arg-type]
+        assert credential.to_bytes() == data and type(credential.to_bytes()) is bytes
+        assert credential.format is Format.SD_JWT_VC
+        assert thaw(credential.attestation.claims) == {"nationalities": ["US", "DE"], "given_name": "Ada"}
+        assert repr(credential) == "<Credential dc+sd-jwt>"
+
+
+def test_what_comes_with_a_key_binding_is_no_credential() -> None:
+    raises(Reason.KEY_BINDING_UNEXPECTED, "V1", lambda: received(make()))
+    raises(
+        Reason.KEY_BINDING_UNEXPECTED, "V1", lambda: received(to_json(make()), serialization=Serialization.FLATTENED)
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "step"),
+    [
+        (b"", Reason.MALFORMED_TOKEN, "V1"),
+        (issuer_half({"kid": "unknown"}), Reason.KEY_UNKNOWN, "V2"),
+        (issuer_half(signer=key("attacker")), Reason.SIGNATURE_INVALID, "V3"),
+        (issuer_half({"typ": "JWT"}), Reason.TYP_MISMATCH, "V4"),
+        (issuer_half(disclosures=[disclosure("s", "a", 1)]), Reason.DISCLOSURE_UNREFERENCED, "V4"),
+        (issuer_half(payload={"vct": "urn:other"}), Reason.TYPE_NOT_ALLOWED, "V5"),
+        (issuer_half(payload={"iss": "https://b.example"}), Reason.ISSUER_MISMATCH, "V5"),
+        (issuer_half(payload={"exp": NOW}), Reason.EXPIRED, "V6"),
+    ],
+)
+def test_a_wallet_checks_a_credential_as_a_verifier_would(data: bytes, reason: Reason, step: str) -> None:
+    raises(reason, step, lambda: received(data))
+
+
+@pytest.mark.parametrize("now", [None, True, 1.5, -1, "now"])
+def test_a_wallet_needs_a_clock(now: Any) -> None:
+    misused(Reason.CLOCK_UNUSABLE, lambda: received(issued({}), now=now))
+    misused(Reason.CLOCK_UNUSABLE, lambda: presented(received(issued({})), (), now=now))
+
+
+@pytest.mark.parametrize("serialization", list(Serialization))
+def test_a_credential_may_come_in_any_serialisation(serialization: Serialization) -> None:
+    data = issued({"nationalities": ["US", "DE"]}, serialization=serialization)
+    credential = received(data, serialization=serialization)
+    assert credential.to_bytes() == data
+    assert shown(presented(credential, [("nationalities", 1)])) == {"nationalities": ["DE"]}
+
+
+def test_what_may_be_withheld_is_listed_with_its_value() -> None:
+    credential = received(
+        issued({"nationalities": ["US", "DE"], "o": {"p": 1}, "open": 5}, [("nationalities", None), ("o",), ("o", "p")])
+    )
+    assert {path: thaw(value) for path, value in credential.disclosable.items()} == {
+        ("nationalities", 0): "US",
+        ("nationalities", 1): "DE",
+        ("o",): {"p": 1},
+        ("o", "p"): 1,
+    }
+    with pytest.raises(TypeError):
+        credential.disclosable["new",] = 1  # type: ignore[index]
+
+
+HIDDEN_STRUCTURE: list[tuple[str, dict[str, Any], list[bytes]]] = [
+    ("iat", {"iat": ABSENT}, [disclosure("s", "iat", NOW - 60)]),
+    ("assurance", {}, [disclosure("s", "assurance", {"framework": "f", "level": "l"})]),
+    ("sub", {}, [disclosure("s", "sub", "person")]),
+]
+
+
+@pytest.mark.parametrize(("name", "payload", "disclosures"), HIDDEN_STRUCTURE, ids=[row[0] for row in HIDDEN_STRUCTURE])
+def test_a_foreign_issuer_may_hide_what_is_no_claim_of_ours(
+    name: str, payload: dict[str, Any], disclosures: list[bytes]
+) -> None:
+    # SD-JWT VC section 2.2.2.3 permits to hide sub and iat. A wallet takes it, and can show or withhold it.
+    data = issuer_half(payload={**payload, "_sd": [digest(text) for text in disclosures]}, disclosures=disclosures)
+    credential = received(data)
+    assert list(credential.disclosable) == [(name,)]
+    assert accepted(presented(credential, ())).attestation.claims.keys() == {"nationalities"}
+    everything = presented(credential, [(name,)])
+    assert everything.split(b"~")[1:-1] == disclosures
+    accepted(everything)
+
+
+def test_a_foreign_issuer_may_hide_single_audiences() -> None:
+    text = disclosure("s", AUDIENCE)
+    credential = received(issuer_half(payload={"aud": [{"...": digest(text)}]}, disclosures=[text]))
+    accepted(presented(credential, [("aud", 0)]))
+
+
+def test_an_object_inside_a_structural_claim_may_be_hidden_by_a_foreign_issuer() -> None:
+    text = disclosure("s", "level", "high")
+    payload = {"assurance": {"framework": "eIDAS", "_sd": [digest(text)]}}
+    credential = received(issuer_half(payload=payload, disclosures=[text]))
+    assert credential.attestation.assurance is not None
+    assert list(credential.disclosable) == [("assurance", "level")]
+
+
+# --- present ---
+
+
+def marks(claims: Mapping[str, Any], disclosable: list[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+    """The paths that the issuer made disclosable, wildcards written out."""
+    return {path for path in paths(claims) for pattern in disclosable if covers(pattern, path)}
+
+
+def covers(pattern: tuple[Any, ...], path: tuple[Any, ...]) -> bool:
+    return len(pattern) == len(path) and fits(pattern, path)
+
+
+def fits(pattern: tuple[Any, ...], path: tuple[Any, ...]) -> bool:
+    return all(
+        (step is None and type(there) is int) or (step is not None and type(step) is type(there) and step == there)
+        for step, there in zip(pattern, path, strict=False)
+    )
+
+
+def projection(
+    value: Any, marked: set[tuple[Any, ...]], chosen: list[tuple[Any, ...]], path: tuple[Any, ...] = ()
+) -> Any:
+    """What a verifier sees: a marked part is there exactly when a chosen path leads to it, through it or into it."""
+
+    def visible(inner: tuple[Any, ...]) -> bool:
+        return inner not in marked or any(fits(pattern, inner) for pattern in chosen)
+
+    if isinstance(value, Mapping):
+        return {
+            name: projection(item, marked, chosen, (*path, name))
+            for name, item in value.items()
+            if visible((*path, name))
+        }
+    if isinstance(value, list | tuple):
+        return [
+            projection(item, marked, chosen, (*path, index))
+            for index, item in enumerate(value)
+            if visible((*path, index))
+        ]
+    return value
+
+
+# Every value is a marker of its own, so that it can be looked for in the bytes.
+shapes = st.recursive(
+    st.just("leaf"),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(names.filter(lambda name: name != ""), inner, max_size=3)
+    ),
+    max_leaves=10,
+)
+claim_shapes = st.dictionaries(st.sampled_from(["a", "b", "c", "address", "\u00e9"]), shapes, min_size=1, max_size=4)
+
+
+def number_leaves(value: Any, counter: list[int]) -> Any:
+    if isinstance(value, dict):
+        return {name: number_leaves(item, counter) for name, item in value.items()}
+    if isinstance(value, list):
+        return [number_leaves(item, counter) for item in value]
+    counter[0] += 1
+    return f"value-number-{counter[0]:06d}-of-this-credential"
+
+
+def leaves(value: Any) -> set[str]:
+    if isinstance(value, Mapping):
+        return set().union(*map(leaves, value.values()))
+    if isinstance(value, list | tuple):
+        return set().union(*map(leaves, value))
+    return {value}
+
+
+def pick(claims: Mapping[str, Any], numbers: list[int]) -> list[tuple[Any, ...]]:
+    everything = paths(claims)
+    picked: list[tuple[Any, ...]] = []
+    for number in numbers:
+        path: tuple[Any, ...] = everything[number % len(everything)]
+        picked.append(tuple(None if type(step) is int and number % 3 == 0 else step for step in path))
+    return picked
+
+
+@given(
+    shape=claim_shapes,
+    disclosable=st.none() | st.lists(st.integers(0, 10_000), max_size=10),
+    chosen=st.lists(st.integers(0, 10_000), max_size=4),
+    hash_algorithm=st.sampled_from(["sha-256", "sha-384", "sha-512"]),
+    serialization=st.sampled_from(list(Serialization)),
+)
+def test_exactly_what_was_chosen_is_shown_and_no_byte_of_the_rest(
+    shape: dict[str, Any],
+    disclosable: list[int] | None,
+    chosen: list[int],
+    hash_algorithm: str,
+    serialization: Serialization,
+) -> None:
+    claims = number_leaves(shape, [0])
+    patterns = None if disclosable is None else pick(claims, disclosable)
+    marked = set(paths(claims)) if patterns is None else marks(claims, patterns)
+    data = issued(claims, patterns, decoys=2, hash_algorithm=hash_algorithm)
+    credential = received(data)
+    assert set(credential.disclosable) == marked
+    wanted = pick(claims, chosen)
+    presentation = presented(credential, wanted, serialization=serialization)
+
+    expected = projection(claims, marked, wanted)
+    assert same(accepted(presentation, serialization=serialization).attestation.claims, expected)
+
+    readable = b"\0".join(segments(presentation, serialization))
+    for value in leaves(claims) - leaves(expected):
+        assert value.encode() not in readable
+    all_texts = set(data.split(b"~")[1:-1])
+    sent = {text for text in all_texts if text in presentation}
+    for text in all_texts - sent:
+        salt = json.loads(unbase64url(text))[0].encode()
+        assert salt not in presentation and salt not in readable and unbase64url(salt) not in readable
+
+
+def segments(data: bytes, serialization: Serialization) -> list[bytes]:
+    """Everything a reader of the presentation can decode."""
+    if serialization is Serialization.COMPACT:
+        texts = [part for piece in data.split(b"~") for part in piece.split(b".")]
+        return [data, *(unbase64url(text) for text in texts)]
+    document = json.loads(data)
+    signed = document["signatures"][0] if serialization is Serialization.GENERAL else document
+    texts = [
+        signed["protected"],
+        document["payload"],
+        *signed["header"]["disclosures"],
+        *signed["header"]["kb_jwt"].split("."),
+    ]
+    return [data, *(unbase64url(text) for text in texts)]
+
+
+def test_a_parent_comes_along_by_itself_and_no_sibling_does() -> None:
+    claims = {"o": {"p": {"q": 1, "r": 2}, "s": 3}, "x": [[1, 2], [3]], "t": 4}
+    credential = received(issued(claims))
+    for wanted, expected in (
+        ([], {}),
+        (["t"], {"t": 4}),
+        ([("o", "p", "q")], {"o": {"p": {"q": 1}}}),
+        ([("o", "s")], {"o": {"s": 3}}),
+        ([("o",)], {"o": claims["o"]}),
+        (["o", ("o", "s")], {"o": claims["o"]}),
+        ([("x", 0, 1)], {"x": [[2]]}),
+        ([("x", None, 0)], {"x": [[1], [3]]}),
+        ([("x", None)], {"x": [[1, 2], [3]]}),
+        ([("x", 1), ("x", 0, 0)], {"x": [[1], [3]]}),
+        (["t", ("o", "p")], {"t": 4, "o": {"p": {"q": 1, "r": 2}}}),
+    ):
+        assert same(shown(presented(credential, wanted)), expected)
+
+
+def test_one_nationality_is_shown_and_no_other() -> None:
+    credential = received(
+        issued({"nationalities": ["US", "DE", "FR"], "citizenships": ["US"], "nationalities_complete": True})
+    )
+    verified = accepted(presented(credential, [("nationalities", 1)]))
+    assert [country.alpha2 for country in verified.citizenship.nationalities] == ["DE"]
+    assert verified.citizenship.citizenships == () and not verified.citizenship.complete
+    both = accepted(presented(credential, ["nationalities", "nationalities_complete"]))
+    assert both.citizenship.complete
+    held_back = accepted(presented(credential, [("nationalities", 0), "nationalities_complete"]))
+    assert not held_back.citizenship.complete
+
+
+def test_what_is_not_disclosable_is_shown_every_time() -> None:
+    credential = received(issued({"open": 1, "hidden": 2}, [("hidden",)]))
+    assert shown(presented(credential, ())) == {"open": 1}
+    assert shown(presented(credential, ["open"])) == {"open": 1}
+
+
+@pytest.mark.parametrize("wanted", [
+    "nationalities", "x", ["x"], [("x",)], [()], [("nationalities", 2)], [("nationalities", -1)], [("nationalities",
+    "0")],
+    [("nationalities", True)], [("nationalities", False)], [("nationalities", 0.0)], [("nationalities", 0, 0)],
+    [(0,)], [(None,)],
+    [("o", None)], [("o", 0)], [("o", "x")], [b"nationalities"], [("o", "p", "q")], [("nationalities", None, None)],
+    ["iss"], ["exp"], ["cnf"], ["vct"], ["_sd"], [("nationalities", 0), ("x",)], [["x"]],
+])  # fmt: skip
+def test_a_choice_that_the_credential_does_not_have_is_refused(wanted: Any) -> None:
+    # A slip must not end in a presentation that shows less, or more, than was meant.
+    credential = received(issued({"nationalities": ["US", "DE"], "o": {"p": 1}}))
+    misused(Reason.CLAIM_UNKNOWN, lambda: presented(credential, wanted))
+
+
+def test_who_asks_must_be_who_the_challenge_names() -> None:
+    credential = received(issued({}))
+    for peer in ("https://attacker.example", AUDIENCE + "/", AUDIENCE.upper(), "", None, AUDIENCE.encode()):
+        misused(Reason.PEER_MISMATCH, lambda peer=peer: presented(credential, (), peer=peer))
+    relayed = challenge(audience="https://attacker.example")
+    misused(Reason.PEER_MISMATCH, lambda: presented(credential, (), challenge=relayed))
+
+
+def test_only_the_key_of_the_credential_answers() -> None:
+    credential = received(issued({}))
+    misused(Reason.HOLDER_KEY_MISMATCH, lambda: presented(credential, (), key=key("attacker")))
+    misused(Reason.HOLDER_KEY_MISMATCH, lambda: presented(credential, (), key=key("holder", "Ed25519")))
+    unbound = received(issuer_half(payload={"cnf": ABSENT}))
+    misused(Reason.HOLDER_KEY_MISMATCH, lambda: presented(unbound, ()))
+
+
+def test_a_nonce_of_bytes_is_refused() -> None:
+    misused(Reason.NONCE_MISMATCH, lambda: presented(received(issued({})), (), challenge=challenge(nonce=b"n" * 16)))
+
+
+def test_peer_challenge_key_and_now_must_be_given() -> None:
+    credential = received(issued({}))
+    good: dict[str, Any] = {"challenge": challenge(), "key": key("holder"), "peer": AUDIENCE, "now": NOW}
+    for name in good:
+        with pytest.raises(TypeError):
+            credential.present((), **{each: value for each, value in good.items() if each != name})
+    for name in ("format", "anchors", "now"):
+        with pytest.raises(TypeError):
+            Credential.receive(
+                issued({}), **{k: v for k, v in {**SD_JWT_VC, "anchors": anchors(), "now": NOW}.items() if k != name}
+            )
+
+
+# --- a secure element ---
+
+
+class Element:
+    """A signer elsewhere, with the two members of the SigningKey protocol."""
+
+    def __init__(self, name: str = "holder", signs_with: str | None = None) -> None:
+        self._public = key(name).public
+        self._signer = key(signs_with or name)
+
+    @property
+    def public(self) -> PublicKey:
+        return self._public
+
+    def sign(self, data: bytes, /) -> bytes:
+        return self._signer.sign(data)
+
+
+def test_a_secure_element_may_sign() -> None:
+    credential = received(issued({"given_name": "Ada"}))
+    assert shown(presented(credential, ["given_name"], key=Element())) == {"given_name": "Ada"}
+    unsigned = credential.prepare(
+        ["given_name"], challenge=challenge(), key=key("holder").public, peer=AUDIENCE, now=NOW
+    )
+    assert shown(unsigned.complete(key("holder").sign(unsigned.to_be_signed))) == {"given_name": "Ada"}
+
+
+def test_a_secure_element_that_signs_with_another_key_is_caught() -> None:
+    credential = received(issued({}))
+    raises(Reason.SIGNATURE_INVALID, None, lambda: presented(credential, (), key=Element(signs_with="attacker")))
+
+
+# --- what only a holder can do, he cannot do too well ---
+
+
+@given(order=st.permutations(range(4)), dropped=st.sets(st.integers(0, 3)), twice=st.integers(-1, 3))
+def test_order_omission_and_repetition_of_disclosures(order: list[int], dropped: set[int], twice: int) -> None:
+    data = issued({"a": 1, "b": 2, "c": 3, "d": 4})
+    token, *texts, _ = data.split(b"~")
+    sent = [texts[index] for index in order if index not in dropped]
+    if twice in order and twice not in dropped and twice >= 0:
+        sent.append(texts[twice])
+    half = b"~".join((token, *sent, b""))
+    if len(set(sent)) != len(sent):
+        raises(Reason.DISCLOSURE_DUPLICATE, "V4", lambda: accepted(bound(half)))
+        return
+    values = {name: value for _, name, value in (json.loads(unbase64url(text)) for text in sent)}
+    assert shown(bound(half)) == values
+
+
+def test_a_disclosure_of_another_credential_is_refused() -> None:
+    one, other = issued({"a": 1}), issued({"a": 1})
+    token, text = one.split(b"~")[0], other.split(b"~")[1]
+    raises(Reason.DISCLOSURE_UNREFERENCED, "V4", lambda: accepted(bound(token + b"~" + text + b"~")))
+
+
+def test_a_child_without_its_parent_is_refused() -> None:
+    token, *texts, _ = issued({"o": {"p": 1}}).split(b"~")
+    child = next(text for text in texts if json.loads(unbase64url(text))[1] == "p")
+    raises(Reason.DISCLOSURE_UNREFERENCED, "V4", lambda: accepted(bound(token + b"~" + child + b"~")))
+
+
+# --- the sender proof (RFC 9449 section 4.2) ---
+
+
+def proof(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    arguments: dict[str, Any] = {
+        "method": "POST", "url": "https://gateway.example/v1/chat?x=1#f", "ticket": "the.ticket", "now": NOW,
+        "random": lambda size: b"\x01" * size,
+    }  # fmt: skip
+    text = dpop_proof(key("sender"), **{**arguments, **changes})
+    header, payload, signature = text.split(".")
+    assert type(text) is str and len(unbase64url(signature)) == 64
+    return json.loads(unbase64url(header)), json.loads(unbase64url(payload))
+
+
+def test_a_proof_says_what_rfc_9449_wants_and_no_more() -> None:
+    header, payload = proof()
+    assert header == {"alg": "ES256", "typ": "dpop+jwt", "jwk": dict(key("sender").public.to_jwk())}
+    assert payload == {
+        "jti": base64url(b"\x01" * 16).decode(),
+        "htm": "POST",
+        "htu": "https://gateway.example/v1/chat",
+        "iat": NOW,
+        "ath": base64url(hashlib.sha256(b"the.ticket").digest()).decode(),
+    }
+
+
+def test_ath_and_nonce_are_there_when_there_is_a_ticket_and_a_nonce() -> None:
+    assert "ath" not in proof(ticket=None)[1]
+    assert proof(nonce=NONCE)[1]["nonce"] == NONCE
+
+
+@pytest.mark.parametrize(
+    "url", ["https://g.example/a?b#c", "https://g.example/a#c?b", "https://g.example/a#", "https://g.example/a?"]
+)
+def test_query_and_fragment_are_left_out(url: str) -> None:
+    assert proof(url=url)[1]["htu"] == "https://g.example/a"
+
+
+def test_each_proof_has_an_identifier_of_its_own() -> None:
+    def identifier() -> str:
+        text = dpop_proof(key("sender"), method="GET", url="https://g.example/", ticket=None, now=NOW)
+        return str(json.loads(unbase64url(text.split(".")[1]))["jti"])
+
+    identifiers = {identifier() for _ in range(50)}
+    assert len(identifiers) == 50 and all(len(unbase64url(each)) >= 12 for each in identifiers)
+
+
+@pytest.mark.parametrize("now", [None, True, 1.5, -1, "now"])
+def test_a_proof_needs_a_clock(now: Any) -> None:
+    misused(Reason.CLOCK_UNUSABLE, lambda: proof(now=now))
+
+
+def test_a_proof_by_a_secure_element_is_verified_before_it_leaves() -> None:
+    lying = Element("sender", signs_with="attacker")
+    raises(
+        Reason.SIGNATURE_INVALID,
+        None,
+        lambda: dpop_proof(lying, method="GET", url="https://g.example/", ticket=None, now=NOW),
+    )
+
+
+def test_a_ticket_is_ascii() -> None:
+    with pytest.raises((CitizenIDError, UnicodeEncodeError)):
+        proof(ticket="\u00e9")

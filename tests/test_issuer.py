@@ -1,0 +1,456 @@
+"""The issuer's door: the usual attestation, signing here and elsewhere, salts, and what it refuses before it signs.
+
+`Hsm` stands for a signer elsewhere: it has the two members of the `SigningKey` protocol and is no class of ours.
+
+Spec: RFC 9901 sections 4, 9.3; SD-JWT VC section 2.2; DESIGN sections 2 (law 3) and 5.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from builders import (
+    AUDIENCE,
+    ISSUER,
+    NONCE,
+    NOW,
+    STATUS_URI,
+    VALID_INDEX,
+    VCT,
+    accepted,
+    anchors_for,
+    certificate,
+    certificate_key,
+    challenge,
+    country_lists,
+    der,
+    key,
+    local_key,
+    misused,
+    pem,
+    person_claims,
+    raises,
+    same,
+    unbase64url,
+    unreachable,
+    us,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from citizenid import (
+    ANY,
+    Assurance,
+    Attestation,
+    CitizenIDError,
+    Citizenship,
+    Format,
+    KeyPurpose,
+    LocalKey,
+    PublicKey,
+    Reason,
+    Serialization,
+    SigningKey,
+    StatusReference,
+    TrustAnchors,
+    UnixTime,
+    Unsigned,
+    Validity,
+)
+from citizenid.holder import Credential
+from citizenid.issuer import Issuer, prepare_attestation
+
+SD_JWT_VC: dict[str, Any] = {"format": Format.SD_JWT_VC}
+REFERENCE = StatusReference(STATUS_URI, VALID_INDEX)
+
+
+class Hsm:
+    """A signer elsewhere. `answer` may make it return what no honest one would."""
+
+    def __init__(self, name: str, algorithm: str = "ES256", answer: Callable[[bytes], Any] | None = None) -> None:
+        self._key = key(name, algorithm)
+        self._answer = answer or self._key.sign
+        self.asked: list[bytes] = []
+
+    @property
+    def public(self) -> PublicKey:
+        return self._key.public
+
+    def sign(self, data: bytes, /) -> bytes:
+        self.asked.append(data)
+        answer: bytes = self._answer(data)
+        return answer
+
+
+def issuer(signer: Any = None, **changes: Any) -> Issuer:
+    return Issuer(**{"identifier": ISSUER, "key": signer or key("issuer"), "kid": "k1", **changes})
+
+
+def usual(**changes: Any) -> Attestation:
+    arguments: dict[str, Any] = {
+        "citizenship": Citizenship(us("US", "DE"), us("US")), "issuer": ISSUER, "holder_key": key("holder").public,
+        "now": NOW, "lifetime_s": 30 * 86_400, "status": REFERENCE, "format": Format.SD_JWT_VC,
+    }  # fmt: skip
+    arguments |= changes
+    return prepare_attestation(arguments.pop("citizenship"), **arguments)
+
+
+def verified(data: bytes, algorithm: str = "ES256") -> Any:
+    holder = Credential.receive(data, anchors=anchors_for(key("issuer", algorithm).public), now=NOW, **SD_JWT_VC)
+    presentation = holder.present(
+        [path for path in holder.disclosable if len(path) == 1],
+        challenge=challenge(),
+        key=key("holder"),
+        peer=AUDIENCE,
+        now=NOW,
+    )
+    return accepted(presentation, anchors=anchors_for(key("issuer", algorithm).public))
+
+
+# --- the usual attestation ---
+
+
+def test_the_usual_attestation_says_what_was_established() -> None:
+    what = usual(claims={"given_name": "Ada"}, assurance=Assurance("eIDAS", "high"))
+    assert (what.type, what.issuer, what.holder_key) == (VCT, ISSUER, key("holder").public)
+    assert what.validity == Validity(UnixTime(NOW), None, UnixTime(NOW + 30 * 86_400))
+    assert what.status == (REFERENCE,) and what.assurance == Assurance("eIDAS", "high")
+    assert same(what.claims, {"given_name": "Ada", "nationalities": ["US", "DE"], "citizenships": ["US"]})
+
+
+@given(
+    nationalities=country_lists, citizenships=st.just([]) | country_lists, complete=st.booleans(), claims=person_claims
+)
+def test_whatever_is_prepared_is_issued_and_verified(
+    nationalities: list[Any], citizenships: list[Any], complete: bool, claims: dict[str, Any]
+) -> None:
+    stated = Citizenship(nationalities, citizenships, complete)
+    what = usual(citizenship=stated, claims=claims)
+    verdict = verified(issuer().issue(what, **SD_JWT_VC))
+    assert verdict.attestation == what
+    assert verdict.citizenship.all_nationalities == frozenset([*nationalities, *citizenships])
+    assert set(verdict.citizenship.citizenships) == set(citizenships)
+    assert verdict.citizenship.complete is complete
+
+
+@pytest.mark.parametrize("name", ["nationalities", "citizenships", "nationalities_complete"])
+def test_citizenship_is_stated_once(name: str) -> None:
+    misused(Reason.CLAIM_RESERVED, lambda: usual(claims={name: ["US"]}))
+
+
+@pytest.mark.parametrize("changes", [
+    {"lifetime_s": 0}, {"lifetime_s": -1}, {"lifetime_s": True}, {"lifetime_s": 1.5}, {"lifetime_s": "60"},
+    {"now": True},
+    {"now": 1.5}, {"now": None}, {"now": "now"}, {"now": -1}, {"now": 2**53}, {"lifetime_s": 2**53},
+])  # fmt: skip
+def test_times_of_the_usual_attestation_are_whole_seconds(changes: dict[str, Any]) -> None:
+    misused(Reason.CLAIM_INVALID, lambda: usual(**changes))
+
+
+def test_without_a_status_it_is_valid_for_a_day_at_most() -> None:
+    verdict = verified(issuer().issue(usual(status=None, lifetime_s=86_400), **SD_JWT_VC))
+    assert verdict.status is None
+    misused(Reason.STATUS_MISSING, lambda: usual(status=None, lifetime_s=86_401))
+
+
+@pytest.mark.parametrize(
+    "citizenship", [lambda: Citizenship(["US"]), lambda: Citizenship(us("US") * 2), lambda: Citizenship([None])]
+)
+def test_a_citizenship_is_a_list_of_different_countries(citizenship: Callable[[], Citizenship]) -> None:
+    misused(Reason.COUNTRY_INVALID, citizenship)
+
+
+@pytest.mark.parametrize("value", [["us"], ["USA"], ["XX"], "US", ["US", "US"], [5], None])
+def test_an_attestation_put_together_by_hand_keeps_the_same_rules(value: Any) -> None:
+    what = lambda: Attestation(VCT, ISSUER, {"nationalities": value}, Validity(None, None, UnixTime(NOW)))  # noqa: E731
+    misused(Reason.COUNTRY_INVALID, what)
+
+
+# --- the door ---
+
+
+def test_a_credential_is_for_the_issuer_that_signs_it() -> None:
+    misused(Reason.ISSUER_MISMATCH, lambda: issuer().issue(usual(issuer="https://b.example"), **SD_JWT_VC))
+    misused(Reason.ISSUER_MISMATCH, lambda: issuer().prepare(usual(issuer=ISSUER + "/"), **SD_JWT_VC))
+
+
+@pytest.mark.parametrize("identifier", ["", None, 5, b"https://id.example"])
+def test_an_issuer_has_an_identifier(identifier: Any) -> None:
+    misused(Reason.CONFIGURATION_INVALID, lambda: issuer(identifier=identifier))
+
+
+@pytest.mark.parametrize("decoys", [-1, True, 1.0, "3", None])
+def test_decoys_are_a_number(decoys: Any) -> None:
+    misused(Reason.CONFIGURATION_INVALID, lambda: issuer().issue(usual(), decoys=decoys, **SD_JWT_VC))
+
+
+@pytest.mark.parametrize("format", ["mso_mdoc", "sd-cwt", "", None, 5])
+def test_a_format_that_is_none_is_refused(format: Any) -> None:
+    misused(Reason.CONFIGURATION_INVALID, lambda: issuer().issue(usual(), format=format))
+
+
+def test_the_published_key_verifies_what_is_issued() -> None:
+    for algorithm in ("ES256", "Ed25519", "ML-DSA-44"):
+        door = Issuer(identifier=ISSUER, key=key("issuer", algorithm))
+        jwks = json.dumps(door.jwks())
+        anchors = TrustAnchors.from_jwks(
+            ISSUER, jwks, purpose=KeyPurpose.CREDENTIAL, formats=[Format.SD_JWT_VC], types=[VCT], countries=ANY
+        )
+        data = door.issue(usual(), **SD_JWT_VC)
+        assert Credential.receive(data, anchors=anchors, now=NOW, **SD_JWT_VC).attestation == usual()
+        assert "d" not in door.jwks()["keys"][0] and "priv" not in door.jwks()["keys"][0]
+        assert json.loads(unbase64url(data.split(b".")[0]))["kid"] == door.jwks()["keys"][0]["kid"]
+
+
+@pytest.mark.parametrize("kid", ["", "k" * 256, 5, b"k1"])
+def test_a_kid_that_no_verifier_would_take_is_refused(kid: Any) -> None:
+    # What is issued must be read: the reader takes texts of 1 to 255 characters.
+    with pytest.raises(CitizenIDError):
+        issuer(kid=kid).issue(usual(), **SD_JWT_VC)
+
+
+# --- certificates ---
+
+
+def test_with_certificates_the_chain_goes_into_the_header() -> None:
+    root, leaf = certificate("root", "root", authority=True), certificate("leaf", "root")
+    door = issuer(local_key(certificate_key("leaf")), certificates=der(leaf))
+    anchors = TrustAnchors.from_certificates(
+        pem(root), issuer=ISSUER, purpose=KeyPurpose.CREDENTIAL, formats=[Format.SD_JWT_VC], types=[VCT], countries=ANY
+    )
+    data = door.issue(usual(), **SD_JWT_VC)
+    assert Credential.receive(data, anchors=anchors, now=NOW, **SD_JWT_VC).attestation == usual()
+
+
+@pytest.mark.parametrize("chain", [
+    (b"no certificate",), (b"",), der(certificate("other", "root")), der(certificate("root", "root", authority=True)),
+    der(*[certificate("leaf", "root")] * 4), ("text",),
+], ids=["no DER", "empty", "of another key", "an authority", "too many", "text"])  # fmt: skip
+def test_certificates_that_no_verifier_would_take_are_refused(chain: Any) -> None:
+    # The leaf must be a certificate of the signing key, and the chain no longer than a verifier walks.
+    with pytest.raises(CitizenIDError) as caught:
+        issuer(local_key(certificate_key("leaf")), certificates=chain)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+# --- salts ---
+
+
+def test_salts_come_from_the_source_and_each_is_used_once() -> None:
+    drawn: list[bytes] = []
+
+    def source(size: int) -> bytes:
+        drawn.append(os.urandom(size))
+        return drawn[-1]
+
+    data = issuer(random=source).issue(usual(claims={f"n{index}": index for index in range(40)}), decoys=5, **SD_JWT_VC)
+    salts = [json.loads(unbase64url(text))[0] for text in data.split(b"~")[1:-1]]
+    assert len(set(salts)) == len(salts) == 45
+    stream = b"".join(drawn)
+    assert all(len(unbase64url(salt)) == 16 and unbase64url(salt) in stream for salt in salts)
+
+
+def test_two_credentials_share_no_salt_and_no_digest() -> None:
+    one, other = (set(issuer().issue(usual(), decoys=5, **SD_JWT_VC).split(b"~")[1:-1]) for _ in range(2))
+    assert not one & other
+
+
+@pytest.mark.parametrize("size", [1, 8, 15])
+def test_a_source_that_gives_too_little_makes_no_short_salt(size: int) -> None:
+    # RFC 9901 section 9.3: 128 bits. A short salt lets a verifier guess what was withheld.
+    door = issuer(random=lambda _: os.urandom(size))
+    with pytest.raises(CitizenIDError):
+        door.issue(usual(), **SD_JWT_VC)
+
+
+def test_a_source_that_is_stuck_makes_no_credential_that_nobody_can_read() -> None:
+    door = issuer(random=bytes)
+    with pytest.raises(CitizenIDError):
+        door.issue(usual(claims={"same": [1, 1]}), **SD_JWT_VC)
+
+
+def test_issuing_reads_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    door, what = issuer(), usual()
+    with monkeypatch.context() as patch:
+        for name in ("time", "time_ns", "monotonic"):
+            patch.setattr(time, name, unreachable)
+        data = door.issue(what, **SD_JWT_VC)
+    assert verified(data).attestation == what
+
+
+# --- signing elsewhere ---
+
+
+def test_a_signer_elsewhere_satisfies_the_protocol() -> None:
+    signer: SigningKey = Hsm("issuer")
+    assert verified(issuer(signer).issue(usual(), **SD_JWT_VC)).attestation == usual()
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "ES384", "ES512", "Ed25519", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"])
+@pytest.mark.parametrize("serialization", list(Serialization))
+def test_prepare_and_complete_make_what_issue_makes(algorithm: str, serialization: Serialization) -> None:
+    hsm = Hsm("issuer", algorithm)
+    unsigned = issuer(hsm.public).prepare(usual(), serialization=serialization, **SD_JWT_VC)
+    assert type(unsigned) is Unsigned and unsigned.algorithm == algorithm and type(unsigned.to_be_signed) is bytes
+    data = unsigned.complete(hsm.sign(unsigned.to_be_signed))
+    anchors = anchors_for(hsm.public)
+    again = Credential.receive(data, anchors=anchors, now=NOW, serialization=serialization, **SD_JWT_VC)
+    assert again.attestation == usual()
+
+
+def test_a_public_key_alone_signs_nothing() -> None:
+    misused(Reason.CONFIGURATION_INVALID, lambda: issuer(key("issuer").public).issue(usual(), **SD_JWT_VC))
+
+
+GARBAGE: list[tuple[str, Callable[[bytes], Any], Reason]] = [
+    ("nothing", lambda _: b"", Reason.SIGNATURE_MALFORMED),
+    ("zeros", lambda _: bytes(64), Reason.SIGNATURE_INVALID),
+    ("too short", lambda data: key("issuer").sign(data)[:-1], Reason.SIGNATURE_MALFORMED),
+    ("too long", lambda data: key("issuer").sign(data) + b"\0", Reason.SIGNATURE_MALFORMED),
+    ("another key", lambda data: key("attacker").sign(data), Reason.SIGNATURE_INVALID),
+    ("other bytes", lambda data: key("issuer").sign(data + b"x"), Reason.SIGNATURE_INVALID),
+    ("a bit", lambda data: bytes([key("issuer").sign(data)[0] ^ 1]) + key("issuer").sign(data)[1:],
+    Reason.SIGNATURE_INVALID),
+    ("reversed", lambda data: key("issuer").sign(data)[::-1], Reason.SIGNATURE_INVALID),
+    ("text", lambda data: key("issuer").sign(data).hex().encode()[:64], Reason.SIGNATURE_INVALID),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "reason"), [row[1:] for row in GARBAGE], ids=[row[0] for row in GARBAGE])
+def test_a_wrong_signature_is_never_put_in_its_place(answer: Callable[[bytes], Any], reason: Reason) -> None:
+    unsigned = issuer(key("issuer").public).prepare(usual(), **SD_JWT_VC)
+    raises(reason, None, lambda: unsigned.complete(answer(unsigned.to_be_signed)))
+    hsm = Hsm("issuer", answer=answer)
+    raises(reason, None, lambda: issuer(hsm).issue(usual(), **SD_JWT_VC))
+    assert len(hsm.asked) == 1
+
+
+class _TwoFaces(bytes):
+    """Bytes that give other bytes when they are asked for theirs."""
+
+    def __new__(cls, shown: bytes, given: bytes) -> _TwoFaces:
+        made = super().__new__(cls, shown)
+        made.given = given
+        return made
+
+    given: bytes
+
+    def __bytes__(self) -> bytes:
+        return self.given
+
+
+def test_the_signature_that_was_verified_is_the_one_that_is_written() -> None:
+    unsigned = issuer(key("issuer").public).prepare(usual(), **SD_JWT_VC)
+    good = key("issuer").sign(unsigned.to_be_signed)
+    try:
+        data = unsigned.complete(_TwoFaces(bytes(64), good))
+    except CitizenIDError:
+        return
+    assert verified(data).attestation == usual()
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_a_signature_may_come_in_any_buffer(kind: Any) -> None:
+    unsigned = issuer(key("issuer").public).prepare(usual(), **SD_JWT_VC)
+    data = unsigned.complete(kind(key("issuer").sign(unsigned.to_be_signed)))
+    assert verified(data).attestation == usual()
+
+
+def test_a_signer_with_another_key_is_refused_before_it_signs() -> None:
+    unsigned = issuer(key("issuer").public).prepare(usual(), **SD_JWT_VC)
+    hsm = Hsm("attacker")
+    misused(Reason.HOLDER_KEY_MISMATCH, lambda: unsigned.sign(hsm))
+    misused(Reason.HOLDER_KEY_MISMATCH, lambda: unsigned.sign(key("attacker")))
+    assert hsm.asked == []
+
+
+def test_a_signer_that_lies_about_its_key_is_caught() -> None:
+    class Liar(Hsm):
+        @property
+        def public(self) -> PublicKey:
+            return key("issuer").public
+
+    raises(Reason.SIGNATURE_INVALID, None, lambda: issuer(Liar("attacker")).issue(usual(), **SD_JWT_VC))
+
+
+def test_an_error_of_the_signer_is_its_own() -> None:
+    class Unplugged(Exception):
+        pass
+
+    def fail(_: bytes) -> bytes:
+        raise Unplugged
+
+    with pytest.raises(Unplugged):
+        issuer(Hsm("issuer", answer=fail)).issue(usual(), **SD_JWT_VC)
+
+
+def test_what_is_unsigned_tells_nothing_and_can_be_completed_again() -> None:
+    unsigned = issuer().prepare(usual(claims={"given_name": "marker-of-a-person"}), **SD_JWT_VC)
+    assert repr(unsigned) == "<Unsigned ES256>"
+    one, other = (unsigned.complete(key("issuer").sign(unsigned.to_be_signed)) for _ in range(2))
+    assert verified(one).attestation == verified(other).attestation
+
+
+# --- issuing cannot create what verification refuses ---
+
+
+@pytest.mark.parametrize(
+    ("changes", "reasons"),
+    [
+        ({"validity": lambda: Validity(UnixTime(NOW), None, UnixTime(NOW))}, {Reason.CLAIM_INVALID}),
+        ({"validity": lambda: Validity(UnixTime(NOW), None, UnixTime(NOW - 1))}, {Reason.CLAIM_INVALID}),
+        ({"validity": lambda: Validity(None, UnixTime(NOW), UnixTime(2**53))}, {Reason.CLAIM_INVALID}),
+        ({"validity": lambda: Validity(True, None, UnixTime(NOW))}, {Reason.CLAIM_INVALID}),
+        ({"claims": lambda: {"x": float("nan")}}, {Reason.MALFORMED_JSON, Reason.CLAIM_INVALID}),
+        ({"claims": lambda: {"_sd": []}}, {Reason.CLAIM_RESERVED}),
+        ({"claims": lambda: {"o": {"...": "d"}}}, {Reason.CLAIM_RESERVED}),
+        ({"claims": lambda: {"iss": ISSUER}}, {Reason.CLAIM_RESERVED}),
+        ({"claims": lambda: {"exp": NOW}}, {Reason.CLAIM_RESERVED}),
+        ({"claims": lambda: {"nationalities": ["XX"]}}, {Reason.COUNTRY_INVALID}),
+        ({"claims": lambda: nested(40)}, {Reason.DEPTH_EXCEEDED}),
+        ({"status": lambda: (StatusReference("", 1),)}, {Reason.CLAIM_INVALID}),
+        ({"status": lambda: (StatusReference(STATUS_URI, -1),)}, {Reason.CLAIM_INVALID}),
+        ({"assurance": lambda: Assurance("", "x")}, {Reason.CLAIM_INVALID}),
+    ],
+)  # fmt: skip
+def test_the_same_rules_refuse_at_issuing(changes: dict[str, Callable[[], Any]], reasons: set[Reason]) -> None:
+    def call() -> bytes:
+        good: dict[str, Any] = {
+            "type": VCT, "issuer": ISSUER, "claims": {}, "holder_key": key("holder").public, "status": (REFERENCE,),
+            "validity": Validity(UnixTime(NOW), None, UnixTime(NOW + 60)),
+        }  # fmt: skip
+        what = Attestation(**{**good, **{name: make() for name, make in changes.items()}})
+        return issuer().issue(what, **SD_JWT_VC)
+
+    with pytest.raises(CitizenIDError) as caught:
+        call()
+    assert caught.value.reason in reasons
+    assert caught.value.__context__ is None and caught.value.__cause__ is None
+
+
+def nested(depth: int) -> dict[str, Any]:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"n": value}
+    return {"x": value}
+
+
+def test_a_claim_that_changes_later_does_not_change_the_attestation() -> None:
+    claims: dict[str, Any] = {"list": [1, {"x": [2]}]}
+    what = usual(claims=claims)
+    claims["list"][1]["x"].append(3)
+    claims["new"] = 1
+    assert same(what.claims["list"], [1, {"x": [2]}]) and "new" not in what.claims
+    assert NONCE not in repr(what) and "US" not in repr(what)
+
+
+def test_a_key_may_be_generated_loaded_and_kept() -> None:
+    private = LocalKey.generate("ES256")
+    again = LocalKey.from_jwk(private.to_private_jwk())
+    assert again.public == private.public
+    assert verified(issuer(key("issuer")).issue(usual(), **SD_JWT_VC)).attestation == usual()

@@ -1,0 +1,613 @@
+"""Anchors: what may be trusted at all, and V2, which finds exactly one key or none.
+
+The oracle of the properties is `slow_resolve`, the selection rules written as one filter over all anchors.
+
+Spec: DESIGN law 8; SD-JWT VC sections 2.5, 4, 7.3; RFC 8725 sections 3.1, 3.10, 3.12; specs/verification.md V2.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import nacl.bindings as sodium
+import pytest
+from builders import (
+    ISSUER,
+    NOW,
+    VCT,
+    anchors_for,
+    base64url,
+    certificate,
+    dump,
+    jws,
+    key,
+    misused,
+    pem,
+    raises,
+    unbase64url,
+    us,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from citizenid import (
+    ANY,
+    CitizenIDError,
+    Country,
+    Format,
+    KeyPurpose,
+    LocalKey,
+    MalformedError,
+    PublicKey,
+    Reason,
+    TrustAnchor,
+    TrustAnchors,
+    VerificationError,
+)
+from citizenid._limits import DEFAULT_LIMITS, MAX_UNIX_TIME
+from citizenid._model import Serialization, SignedObject, UnixTime
+from citizenid._readers.sd_jwt_vc import open_presentation
+from citizenid.trust import ResolvedKey, issuer_metadata_url
+
+SCOPE: dict[str, Any] = {"formats": (Format.SD_JWT_VC,), "types": (VCT,), "countries": ANY}
+CREDENTIAL: dict[str, Any] = {"purpose": KeyPurpose.CREDENTIAL, **SCOPE}
+ISSUER_B = "https://b.example"
+
+
+def jwk(name: str, algorithm: str = "ES256", **members: Any) -> dict[str, Any]:
+    return {**key(name, algorithm).public.to_jwk(), **members}
+
+
+def trust(*keys: dict[str, Any], issuer: str = ISSUER, **changes: Any) -> TrustAnchors:
+    return TrustAnchors.from_jwks(issuer, {"keys": list(keys)}, **{**CREDENTIAL, **changes})
+
+
+def signed(kid: str | None = None, iss: str | None = None, alg: str = "ES256", payload: Any = None) -> SignedObject:
+    header = {"alg": alg, "typ": "dc+sd-jwt"} | ({} if kid is None else {"kid": kid})
+    claims = payload if payload is not None else ({} if iss is None else {"iss": iss}) | {"vct": VCT}
+    token = jws(header, claims, key("a"))
+    (presentation,) = open_presentation(token + b"~", DEFAULT_LIMITS, Serialization.COMPACT)
+    return presentation.credential
+
+
+def resolve(anchors: TrustAnchors, what: SignedObject, now: int = NOW) -> ResolvedKey:
+    return anchors.resolve(what, KeyPurpose.CREDENTIAL, UnixTime(now), "issuer-jwt")
+
+
+# --- V2: which key ---
+
+
+def test_a_unique_kid_selects_whatever_issuer_and_algorithm_are_claimed() -> None:
+    # The header only selects: a lie about iss or alg is for V5 and V3 to refuse, with the selected key.
+    anchors = trust(jwk("a", kid="1"), jwk("b", kid="2"))
+    for what in (signed("2"), signed("2", iss="https://other.example"), signed("2", alg="ES384")):
+        assert resolve(anchors, what).key == key("b").public
+
+
+def test_the_kid_is_exact() -> None:
+    anchors = trust(jwk("a", kid="key-1"))
+    for kid in ("key-1 ", " key-1", "KEY-1", "key-", "key-1\0", "key\u20111", "../key-1", "key%2d1", "' OR 1=1--", ""):
+        raises(Reason.KEY_UNKNOWN, "V2", lambda kid=kid: resolve(anchors, signed(kid, iss=ISSUER)))
+
+
+def test_the_same_kid_of_two_issuers_is_settled_by_the_claimed_issuer() -> None:
+    anchors = trust(jwk("a", kid="1")) | trust(jwk("b", kid="1"), issuer=ISSUER_B)
+    assert resolve(anchors, signed("1", iss=ISSUER)).anchor.issuer == ISSUER
+    assert resolve(anchors, signed("1", iss=ISSUER_B)).anchor.issuer == ISSUER_B
+    raises(Reason.KEY_UNKNOWN, "V2", lambda: resolve(anchors, signed("1", iss="https://c.example")))
+    raises(Reason.KEY_AMBIGUOUS, "V2", lambda: resolve(anchors, signed("1")))
+
+
+@pytest.mark.parametrize("iss", [5, None, True, [ISSUER], {"x": ISSUER}])
+def test_an_issuer_that_is_no_text_settles_nothing(iss: Any) -> None:
+    anchors = trust(jwk("a", kid="1")) | trust(jwk("b", kid="1"), issuer=ISSUER_B)
+    raises(Reason.KEY_AMBIGUOUS, "V2", lambda: resolve(anchors, signed("1", payload={"iss": iss})))
+
+
+def test_without_a_kid_the_claimed_issuer_and_the_algorithm_select() -> None:
+    anchors = trust(jwk("a", kid="1"), jwk("e", "Ed25519", kid="2")) | trust(jwk("b"), issuer=ISSUER_B)
+    assert resolve(anchors, signed(iss=ISSUER)).key == key("a").public
+    assert resolve(anchors, signed(iss=ISSUER, alg="Ed25519")).key == key("e", "Ed25519").public
+    assert resolve(anchors, signed(iss=ISSUER, alg="EdDSA")).key == key("e", "Ed25519").public
+    assert resolve(anchors, signed(iss=ISSUER_B)).key == key("b").public
+    raises(Reason.KEY_UNKNOWN, "V2", lambda: resolve(anchors, signed(iss=ISSUER, alg="ES384")))
+    raises(Reason.KEY_UNKNOWN, "V2", lambda: resolve(anchors, signed(iss="https://c.example")))
+    raises(Reason.KEY_AMBIGUOUS, "V2", lambda: resolve(anchors, signed()))
+
+
+def test_two_keys_of_one_issuer_and_algorithm_without_a_kid_are_ambiguous_and_never_tried_in_turn() -> None:
+    anchors = trust(jwk("a", kid="1"), jwk("b", kid="2"))
+    raises(Reason.KEY_AMBIGUOUS, "V2", lambda: resolve(anchors, signed(iss=ISSUER)))
+
+
+def test_a_pinned_key_answers_a_kid_that_nobody_else_has_and_no_other() -> None:
+    pinned = TrustAnchors.from_keys(ISSUER_B, [key("b").public], **CREDENTIAL)
+    anchors = trust(jwk("a", kid="1")) | pinned
+    assert resolve(anchors, signed("unknown", iss=ISSUER_B)).key == key("b").public
+    assert resolve(anchors, signed("1", iss=ISSUER_B)).key == key("a").public
+    raises(Reason.KEY_UNKNOWN, "V2", lambda: resolve(anchors, signed("unknown", iss=ISSUER)))
+
+
+def test_no_anchor_no_key() -> None:
+    raises(Reason.KEY_UNKNOWN, "V2", lambda: resolve(TrustAnchors(), signed("1", iss=ISSUER)))
+
+
+def test_a_key_of_another_purpose_is_no_candidate() -> None:
+    status = TrustAnchors.from_jwks(ISSUER, {"keys": [jwk("a", kid="1")]}, purpose=KeyPurpose.STATUS_LIST)
+    for what in (signed("1", iss=ISSUER), signed(iss=ISSUER), signed("2", iss=ISSUER)):
+        raises(Reason.KEY_UNKNOWN, "V2", lambda what=what: resolve(status, what))
+        reverse = lambda what=what: trust(jwk("a", kid="1")).resolve(  # noqa: E731
+            what, KeyPurpose.STATUS_LIST, UnixTime(NOW), "status-list"
+        )
+        raises(Reason.KEY_UNKNOWN, "V2", reverse)
+
+
+def test_one_kid_may_serve_two_purposes_with_two_keys() -> None:
+    status = TrustAnchors.from_jwks(ISSUER, {"keys": [jwk("b", kid="1")]}, purpose=KeyPurpose.STATUS_LIST)
+    anchors = trust(jwk("a", kid="1")) | status
+    assert resolve(anchors, signed("1")).key == key("a").public
+
+
+def test_a_payload_that_must_be_asked_and_cannot_be_read_is_refused_by_its_own_reason() -> None:
+    anchors = trust(jwk("a", kid="1"), jwk("b", kid="2"))
+    for payload, reason in (
+        (b"[]", Reason.MALFORMED_JSON),
+        (b"{", Reason.MALFORMED_JSON),
+        (b'{"iss":"a","iss":"b"}', Reason.DUPLICATE_MEMBER),
+        (b'{"a":' * 40 + b"1" + b"}" * 40, Reason.DEPTH_EXCEEDED),
+    ):
+        raises(reason, None, lambda payload=payload: resolve(anchors, signed(payload=payload)))
+        assert resolve(anchors, signed("1", payload=payload)).key == key("a").public  # a kid settles it unread
+
+
+def test_the_window_of_an_anchor_is_half_open() -> None:
+    anchors = trust(jwk("a", kid="1"), not_before=NOW, not_after=NOW + 10)
+    raises(Reason.ANCHOR_NOT_YET_VALID, "V2", lambda: resolve(anchors, signed("1"), NOW - 1))
+    assert resolve(anchors, signed("1"), NOW).not_before == NOW
+    assert resolve(anchors, signed("1"), NOW + 9).not_after == NOW + 10
+    raises(Reason.ANCHOR_EXPIRED, "V2", lambda: resolve(anchors, signed("1"), NOW + 10))
+
+
+def slow_resolve(anchors: TrustAnchors, kid: str | None, iss: str | None, alg: str) -> PublicKey | Reason:
+    named = [each for each in anchors if kid is not None and each.kid == kid]
+    if len(named) == 1:
+        return named[0].key  # type: ignore[return-value]  # anchors of this test have keys
+    pool = named or [each for each in anchors if kid is None or each.kid is None]
+    pool = [each for each in pool if iss in (None, each.issuer) and each.key and each.key.algorithm == alg]
+    if len(pool) == 1:
+        return pool[0].key  # type: ignore[return-value]
+    return Reason.KEY_AMBIGUOUS if pool else Reason.KEY_UNKNOWN
+
+
+anchor_rows = st.lists(
+    st.tuples(
+        st.sampled_from([ISSUER, ISSUER_B]),
+        st.sampled_from([None, "1", "2"]),
+        st.sampled_from([("a", "ES256"), ("b", "ES256"), ("e", "Ed25519"), ("f", "Ed25519")]),
+    ),
+    max_size=5,
+    unique_by=(lambda row: (row[0], row[2]), lambda row: (row[0], row[1] or object())),
+)
+
+
+@given(
+    rows=anchor_rows,
+    kid=st.sampled_from([None, "1", "2", "3"]),
+    iss=st.sampled_from([None, ISSUER, ISSUER_B, "https://c.example"]),
+    alg=st.sampled_from(["ES256", "Ed25519"]),
+)
+def test_resolve_finds_what_the_rules_say(
+    rows: list[tuple[str, str | None, tuple[str, str]]], kid: str | None, iss: str | None, alg: str
+) -> None:
+    anchors = TrustAnchors()
+    for issuer, kid_, (name, algorithm) in rows:
+        anchors |= anchors_for(key(name, algorithm).public, issuer=issuer, kid=kid_)
+    answer = slow_resolve(anchors, kid, iss, alg)
+    if isinstance(answer, Reason):
+        raises(answer, "V2", lambda: resolve(anchors, signed(kid, iss, alg)))
+    else:
+        assert resolve(anchors, signed(kid, iss, alg)).key == answer
+
+
+# --- what is no anchor ---
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        {"formats": ()}, {"types": ()}, {"countries": None}, {"countries": ()}, {"countries": frozenset()},
+        {"types": ("",)}, {"types": (5,)}, {"types": VCT}, {"formats": ("dc+sd-jwt",)}, {"formats": Format.SD_JWT_VC},
+        {"countries": ("US",)}, {"countries": "US"}, {"countries": [None]}, {"countries": [ANY]},
+        {"not_before": -1}, {"not_before": 5, "not_after": 5}, {"not_after": 0}, {"not_after": MAX_UNIX_TIME + 1},
+        {"not_before": True}, {"not_after": 1e10}, {"not_after": None}, {"purpose": "credential"}, {"purpose": None},
+        {"status_issuer": 5},
+    ],
+)  # fmt: skip
+def test_an_anchor_says_all_of_its_scope_in_exact_types(missing: dict[str, Any]) -> None:
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), **missing))
+    misused(
+        Reason.ANCHOR_INVALID, lambda: TrustAnchors.from_keys(ISSUER, [key("a").public], **{**CREDENTIAL, **missing})
+    )
+
+
+@pytest.mark.parametrize("issuer", ["", None, 5, b"https://id.example"])
+def test_an_anchor_has_a_label(issuer: Any) -> None:
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), issuer=issuer))
+
+
+@pytest.mark.parametrize(
+    "scope", [{"formats": (Format.SD_JWT_VC,)}, {"types": (VCT,)}, {"countries": ANY}, {"countries": us()}]
+)
+def test_a_status_signer_attests_nothing(scope: dict[str, Any]) -> None:
+    keys = {"keys": [jwk("a")]}
+    misused(
+        Reason.ANCHOR_INVALID, lambda: TrustAnchors.from_jwks(ISSUER, keys, purpose=KeyPurpose.STATUS_LIST, **scope)
+    )
+    for status_issuer in (ISSUER, ISSUER_B):
+        misused(
+            Reason.ANCHOR_INVALID,
+            lambda status_issuer=status_issuer: TrustAnchors.from_jwks(
+                ISSUER, keys, purpose=KeyPurpose.STATUS_LIST, status_issuer=status_issuer
+            ),
+        )
+
+
+def test_nothing_about_trust_has_a_default() -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: TrustAnchors.from_jwks(ISSUER, {"keys": [jwk("a")]}),  # type: ignore[call-arg]
+        lambda: TrustAnchors.from_keys(ISSUER, [key("a").public]),  # type: ignore[call-arg]
+        lambda: TrustAnchors.from_certificates(b""),  # type: ignore[call-arg]
+        lambda: TrustAnchors.from_issuer_metadata(b"{}"),  # type: ignore[call-arg]
+    ]
+    for call in calls:
+        with pytest.raises(TypeError):
+            call()
+
+
+def test_one_issuer_one_kid_one_key() -> None:
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a", kid="1"), jwk("b", kid="1")))
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a", kid="1")) | trust(jwk("b", kid="1")))
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a", kid="1")) | trust(jwk("b", kid="1"), countries=us("DE")))
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), jwk("a")))
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a")) | trust(jwk("a")))
+
+
+def test_one_issuer_has_one_mechanism() -> None:
+    # SD-JWT VC section 7.3: nobody but the operator chooses how an issuer is verified.
+    root = certificate("root", "root", authority=True)
+    roots = TrustAnchors.from_certificates(pem(root), issuer=ISSUER, **CREDENTIAL)
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a")) | roots)
+    misused(Reason.ANCHOR_INVALID, lambda: roots | trust(jwk("a")))
+    assert len(trust(jwk("a"), issuer=ISSUER_B) | roots) == 2
+    status = TrustAnchors.from_jwks(ISSUER, {"keys": [jwk("a")]}, purpose=KeyPurpose.STATUS_LIST)
+    assert len(roots | status) == 2
+
+
+@pytest.mark.parametrize("kid", [5, ["1"], {"x": 1}, True, ""])
+def test_a_kid_is_a_text(kid: Any) -> None:
+    misused(Reason.KEY_INVALID, lambda: trust(jwk("a", kid=kid)))
+
+
+@pytest.mark.parametrize("use", [
+    {"use": "enc"}, {"use": None}, {"use": ["sig"]}, {"use": 1}, {"key_ops": ["encrypt"]}, {"key_ops": []},
+    {"key_ops": ["sign"]}, {"key_ops": ["verify", "encrypt"]}, {"key_ops": "verify"}, {"key_ops": ["verify", "verify"]},
+    {"key_ops": [["verify"]]}, {"key_ops": None}, {"use": "sig", "key_ops": ["deriveKey"]},
+])  # fmt: skip
+def test_a_key_that_may_not_verify_is_no_anchor(use: dict[str, Any]) -> None:
+    misused(Reason.KEY_USE_FORBIDDEN, lambda: trust(jwk("a", **use)))
+
+
+@pytest.mark.parametrize(
+    "use", [{"use": "sig"}, {"key_ops": ["verify"]}, {"key_ops": ["sign", "verify"], "use": "sig"}]
+)
+def test_a_key_that_may_verify_is(use: dict[str, Any]) -> None:
+    assert len(trust(jwk("a", **use))) == 1
+
+
+EC_PRIME = 2**256 - 2**224 + 2**192 + 2**96 - 1
+ED_PRIME = 2**255 - 19
+
+
+def _b64(number: int, size: int = 32, order: Any = "big") -> str:
+    return base64url(number.to_bytes(size, order)).decode()
+
+
+SMALL_ORDER_Y = [
+    1, ED_PRIME - 1, 0,
+    int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"),
+    int.from_bytes(bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", [
+    # EC: off the curve, the point at infinity, a coordinate not reduced, of 31 or 33 bytes, missing or no text
+    {"x": _b64(1), "y": _b64(1)}, {"x": _b64(0), "y": _b64(0)}, {"x": _b64(EC_PRIME), "y": _b64(0)},
+    {"x": _b64(EC_PRIME + 5)}, {"y": _b64(2**256 - 1)}, {"x": _b64(1, 31)}, {"x": _b64(1, 33)}, {"y": _b64(1, 33)},
+    {"x": None}, {"y": 5}, {"y": ""}, {"x": _b64(7) + "="}, {"x": [_b64(7)]},
+    # another curve, another algorithm, a private or symmetric member
+    {"crv": "P-384"}, {"crv": "secp256k1"}, {"crv": "P-256K"}, {"crv": "p-256"}, {"crv": ["P-256"]}, {"crv": None},
+    {"alg": "ES384"}, {"alg": "none"}, {"alg": "HS256"}, {"alg": None}, {"alg": ["ES256"]}, {"alg": "es256"},
+    {"d": _b64(1)}, {"k": "AA"}, {"p": "AA"}, {"priv": "AA"}, {"d": None},
+])  # fmt: skip
+def test_a_bad_ec_key_is_refused_when_the_anchors_are_built(bad: dict[str, Any]) -> None:
+    misused(Reason.KEY_INVALID, lambda: trust({**jwk("a"), **bad}))
+
+
+@pytest.mark.parametrize("sign", [0, 1])
+@pytest.mark.parametrize("y", [
+    *SMALL_ORDER_Y, ED_PRIME, ED_PRIME + 1, ED_PRIME + 3, 2**255 - 1, 2,
+])  # fmt: skip
+def test_a_bad_ed25519_key_is_refused_when_the_anchors_are_built(y: int, sign: int) -> None:
+    # Small order, not canonical, or no point at all (y = 2).
+    x = _b64(y | sign << 255, order="little")
+    misused(Reason.KEY_INVALID, lambda: trust({"kty": "OKP", "crv": "Ed25519", "x": x}))
+
+
+@pytest.mark.parametrize(
+    "bad", [{"x": _b64(9, 31)}, {"x": _b64(9, 33)}, {"crv": "X25519"}, {"crv": "Ed448"}, {"x": ""}]
+)
+def test_other_octet_key_pairs_are_refused(bad: dict[str, Any]) -> None:
+    misused(Reason.KEY_INVALID, lambda: trust({**jwk("e", "Ed25519"), **bad}))
+
+
+def test_a_point_of_mixed_order_is_no_anchor() -> None:
+    # A good point plus one of order 8: on the curve and canonical, but outside the prime subgroup.
+    torsion = bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")
+    good = key("e", "Ed25519").public.to_jwk()["x"]
+    mixed = edwards_add(unbase64url(good), torsion)
+    assert not sodium.crypto_core_ed25519_is_valid_point(mixed)
+    misused(Reason.KEY_INVALID, lambda: trust({"kty": "OKP", "crv": "Ed25519", "x": base64url(mixed).decode()}))
+
+
+def edwards_add(one: bytes, other: bytes) -> bytes:
+    """Add two points of edwards25519 by the affine formulas of RFC 8032 section 5.1."""
+    p, d = ED_PRIME, -121665 * pow(121666, -1, ED_PRIME) % ED_PRIME
+
+    def load(data: bytes) -> tuple[int, int]:
+        number = int.from_bytes(data, "little")
+        y, sign = number & (2**255 - 1), number >> 255
+        square = (y * y - 1) * pow(d * y * y + 1, -1, p) % p
+        x = pow(square, (p + 3) // 8, p)
+        if x * x % p != square:
+            x = x * pow(2, (p - 1) // 4, p) % p
+        assert x * x % p == square
+        return (x if x & 1 == sign else p - x), y
+
+    (x1, y1), (x2, y2) = load(one), load(other)
+    product = d * x1 * x2 * y1 * y2 % p
+    x3 = (x1 * y2 + x2 * y1) * pow(1 + product, -1, p) % p
+    y3 = (y1 * y2 + x1 * x2) * pow(1 - product, -1, p) % p
+    return (y3 | (x3 & 1) << 255).to_bytes(32, "little")
+
+
+@pytest.mark.parametrize("bad", [
+    {"alg": "ML-DSA-65"}, {"alg": None}, {"alg": "ML-DSA-45"}, {"alg": ["ML-DSA-44"]}, {"pub": "AA"}, {"pub": None},
+    {"priv": "AA"},
+])  # fmt: skip
+def test_a_bad_ml_dsa_key_is_refused(bad: dict[str, Any]) -> None:
+    good = jwk("m", "ML-DSA-44")
+    assert len(trust(good)) == 1
+    misused(Reason.KEY_INVALID, lambda: trust({**good, **bad}))
+    misused(Reason.KEY_INVALID, lambda: trust({name: value for name, value in good.items() if name != "alg"}))
+
+
+# --- JWK Sets as text ---
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", Reason.MALFORMED_JSON), ("[]", Reason.MALFORMED_JSON), ("{", Reason.MALFORMED_JSON),
+        ('{"keys":[]}{}', Reason.MALFORMED_JSON), ('{"keys":[],"keys":[]}', Reason.DUPLICATE_MEMBER),
+        ("{}", Reason.ANCHOR_INVALID), ('{"keys":{}}', Reason.ANCHOR_INVALID), ('{"keys":null}', Reason.ANCHOR_INVALID),
+        ('{"keys":[]}', Reason.ANCHOR_INVALID), ('{"keys":[1]}', Reason.KEY_INVALID),
+        ('{"keys":[[]]}', Reason.KEY_INVALID),
+        ('{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}', Reason.ANCHOR_INVALID),
+        ('{"keys":[{"kty":"oct","k":"AQAB"}]}', Reason.ANCHOR_INVALID),
+        ('{"keys":[{"kty":"EC"}]}', Reason.KEY_INVALID), ('{"keys":[{"kty":"AKP"}]}', Reason.KEY_INVALID),
+        ('{"keys":[{}]}', Reason.ANCHOR_INVALID),
+        ('{"keys":' + "[" * 40 + "]" * 40 + "}", Reason.DEPTH_EXCEEDED),
+        (" " * 1_048_577, Reason.INPUT_TOO_LARGE),
+    ],
+)  # fmt: skip
+def test_a_jwk_set_as_text_is_read_strictly(text: str, reason: Reason) -> None:
+    for form in (text, text.encode()):
+        misused(reason, lambda form=form: TrustAnchors.from_jwks(ISSUER, form, **CREDENTIAL))
+
+
+@pytest.mark.parametrize("kty", [[], {}, ["EC"], {"EC": 1}, 5, None, True, "ec", "EC "])
+def test_a_key_of_an_unknown_kind_is_passed_over_or_refused_whatever_the_kind_looks_like(kty: Any) -> None:
+    # A JWK Set is foreign bytes: a hash of an unhashable kind is no answer.
+    text = dump({"keys": [{**jwk("a"), "kty": kty}]})
+    with pytest.raises(CitizenIDError) as caught:
+        TrustAnchors.from_jwks(ISSUER, text, **CREDENTIAL)
+    assert caught.value.reason in (Reason.ANCHOR_INVALID, Reason.KEY_INVALID)
+
+
+def test_keys_of_unknown_kinds_beside_a_good_one_are_passed_over() -> None:
+    text = json.dumps({"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB"}, jwk("a", kid="1", x5u="https://x.example")]})
+    assert [each.kid for each in TrustAnchors.from_jwks(ISSUER, text, **CREDENTIAL)] == ["1"]
+
+
+def test_a_dict_is_not_kept() -> None:
+    keys = {"keys": [jwk("a", kid="1")]}
+    anchors = TrustAnchors.from_jwks(ISSUER, keys, **CREDENTIAL)
+    keys["keys"][0]["x"] = jwk("b")["x"]
+    keys["keys"].clear()
+    assert resolve(anchors, signed("1")).key == key("a").public
+
+
+# --- issuer metadata (SD-JWT VC section 4) ---
+
+
+def metadata(**changes: Any) -> bytes:
+    document = {"issuer": ISSUER, "jwks": {"keys": [jwk("a", kid="1")]}, **changes}
+    return dump({name: value for name, value in document.items() if value is not ...})
+
+
+def from_metadata(body: bytes, issuer: str = ISSUER, jwks: Any = None) -> TrustAnchors:
+    return TrustAnchors.from_issuer_metadata(body, issuer=issuer, jwks=jwks, **SCOPE)
+
+
+def test_metadata_with_its_keys_inside_or_beside_gives_the_same_anchors() -> None:
+    inside = from_metadata(metadata())
+    beside = from_metadata(metadata(jwks=..., jwks_uri="https://id.example/jwks"), jwks={"keys": [jwk("a", kid="1")]})
+    assert [each.fingerprint for each in inside] == [each.fingerprint for each in beside]
+    assert resolve(inside, signed("1")).key == key("a").public
+
+
+@pytest.mark.parametrize("issuer", [
+    ISSUER_B, ISSUER + "/", ISSUER.upper(), "https://ID.example", "http://id.example", None, 5, [ISSUER], ...,
+])  # fmt: skip
+def test_metadata_of_another_issuer_is_not_used(issuer: Any) -> None:
+    misused(Reason.ANCHOR_INVALID, lambda: from_metadata(metadata(issuer=issuer)))
+
+
+def test_metadata_has_exactly_one_of_jwks_and_jwks_uri() -> None:
+    keys = {"keys": [jwk("a", kid="1")]}
+    misused(Reason.ANCHOR_INVALID, lambda: from_metadata(metadata(jwks_uri="https://id.example/jwks")))
+    misused(Reason.ANCHOR_INVALID, lambda: from_metadata(metadata(jwks=...)))
+    misused(Reason.ANCHOR_INVALID, lambda: from_metadata(metadata(jwks=..., jwks_uri="https://id.example/jwks")))
+    misused(Reason.ANCHOR_INVALID, lambda: from_metadata(metadata(), jwks=keys))
+    misused(Reason.ANCHOR_INVALID, lambda: from_metadata(metadata(jwks_uri="https://x.example"), jwks=keys))
+
+
+@pytest.mark.parametrize("jwks", [5, [], True, json.dumps({"keys": [jwk("a", kid="1")]})])
+def test_the_jwks_of_a_metadata_document_is_an_object(jwks: Any) -> None:
+    # A text that holds JSON is no JWK Set, though our own `jwks=` argument may be one.
+    misused(Reason.ANCHOR_INVALID, lambda: from_metadata(metadata(jwks=jwks)))
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"issuer":"a","issuer":"b"}', b"\xff", b"[" * 100_000])
+def test_a_broken_metadata_document_is_refused_in_form(body: bytes) -> None:
+    with pytest.raises(MalformedError):
+        from_metadata(body)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "url"),
+    [
+        ("https://example.com", "https://example.com/.well-known/jwt-vc-issuer"),
+        ("https://example.com/", "https://example.com/.well-known/jwt-vc-issuer"),
+        ("https://example.com/tenant/1", "https://example.com/.well-known/jwt-vc-issuer/tenant/1"),
+        ("https://example.com/tenant/1/", "https://example.com/.well-known/jwt-vc-issuer/tenant/1"),
+        ("https://example.com:8443/a", "https://example.com:8443/.well-known/jwt-vc-issuer/a"),
+        ("https://[2001:db8::1]/a", "https://[2001:db8::1]/.well-known/jwt-vc-issuer/a"),
+    ],
+)
+def test_where_the_metadata_of_an_issuer_stands(issuer: str, url: str) -> None:
+    assert issuer_metadata_url(issuer) == url
+
+
+@pytest.mark.parametrize("issuer", [
+    "", "example.com", "http://example.com", "ftp://example.com", "https://", "https:///path", "https://a@example.com",
+    "https://a:b@example.com", "https://example.com?x", "https://example.com/#f", "https://example.com/a?",
+    "https://example.com/#", "https://exa mple.com", "https://example.com/a b", "https://example.com\n", "https://[::1",
+    "https://ex\u00e4mple.com", "https://example.com\0", "urn:example", "//example.com", None, 5, b"https://example.com",
+])  # fmt: skip
+def test_what_is_no_issuer_url_has_no_metadata(issuer: Any) -> None:
+    misused(Reason.ANCHOR_INVALID, lambda: issuer_metadata_url(issuer))
+    if isinstance(issuer, str):
+        misused(Reason.ANCHOR_INVALID, lambda: from_metadata(metadata(issuer=issuer), issuer=issuer))
+
+
+# --- certificates as anchors ---
+
+
+@pytest.mark.parametrize("broken", [
+    b"", b"no pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    b"-----BEGIN CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\n\u00e9",
+])  # fmt: skip
+def test_pem_without_a_certificate_is_no_anchor(broken: bytes | str) -> None:
+    misused(Reason.ANCHOR_INVALID, lambda: TrustAnchors.from_certificates(broken, issuer=ISSUER, **CREDENTIAL))
+
+
+def test_a_certificate_that_is_no_authority_is_no_anchor() -> None:
+    root = certificate("root", "root", authority=True)
+    for bad in (
+        certificate("leaf", "root"),
+        certificate("root", "root", authority=True, usage={"key_cert_sign": False}),
+        certificate("root", "root", constraints=False),
+    ):
+        for chain in (pem(bad), pem(root, bad)):
+            call = lambda chain=chain: TrustAnchors.from_certificates(chain, issuer=ISSUER, **CREDENTIAL)  # noqa: E731
+            misused(Reason.ANCHOR_INVALID, call)
+
+
+# --- the set as a value ---
+
+
+def test_what_may_be_attested() -> None:
+    (some,) = trust(jwk("a"), countries=us("US", "DE"))
+    (any_,) = trust(jwk("a"), countries=ANY)
+    assert [country.alpha2 for country in us("US", "DE", "FR") if some.may_attest(country)] == ["US", "DE"]
+    assert all(map(any_.may_attest, Country.all()))
+
+
+def test_anchors_are_an_immutable_value() -> None:
+    one, two = trust(jwk("a", kid="1")), trust(jwk("b", kid="2"))
+    both = one | two
+    assert (len(one), len(two), len(both)) == (1, 1, 2)
+    (anchor,) = one
+    with pytest.raises(AttributeError):
+        anchor.countries = ANY  # type: ignore[misc]
+    with pytest.raises((AttributeError, TypeError)):
+        one.extra = 1  # type: ignore[attr-defined]
+    assert repr(both) == "<TrustAnchors of 2>"
+
+
+def test_find_is_by_identity_and_every_part_of_an_anchor_changes_it() -> None:
+    (base,) = trust(jwk("a", kid="1"))
+    assert trust(jwk("a", kid="1")).find(base.fingerprint[:16]) == base
+    changed = [
+        trust(jwk("b", kid="1")),
+        trust(jwk("a", kid="1"), issuer=ISSUER_B),
+        trust(jwk("a", kid="1"), types=(VCT, "urn:x")),
+        trust(jwk("a", kid="1"), countries=us()),
+        trust(jwk("a", kid="1"), countries=us("DE")),
+        trust(jwk("a", kid="1"), not_before=1),
+        trust(jwk("a", kid="1"), not_after=NOW),
+        trust(jwk("a", kid="1"), status_issuer=ISSUER_B),
+        TrustAnchors.from_jwks(ISSUER, {"keys": [jwk("a", kid="1")]}, purpose=KeyPurpose.STATUS_LIST),
+    ]
+    for others in changed:
+        assert others.find(base.fingerprint[:16]) is None
+    fingerprints = {each.fingerprint for others in changed for each in others}
+    assert len({each[:16] for each in fingerprints}) == len(changed) and all(len(each) == 32 for each in fingerprints)
+
+
+@pytest.mark.parametrize("length", [0, 1, 15, 17, 32])
+def test_an_anchor_is_found_by_its_whole_identity_alone(length: int) -> None:
+    anchors = trust(jwk("a", kid="1"))
+    (anchor,) = anchors
+    assert anchors.find(anchor.fingerprint[:length]) is None
+
+
+def test_labels_with_the_same_letters_in_other_fields_differ() -> None:
+    (one,) = trust(jwk("a"), types=("a", "b"))
+    (other,) = trust(jwk("a"), types=('a","b',))
+    assert one.fingerprint != other.fingerprint
+
+
+def test_anchors_survive_a_copy() -> None:
+    (anchor,) = trust(jwk("a", kid="1"))
+    assert copy.copy(anchor) == anchor and type(copy.copy(anchor)) is TrustAnchor
+
+
+def test_errors_of_resolution_are_verification_errors() -> None:
+    for call in (
+        lambda: resolve(TrustAnchors(), signed("1")),
+        lambda: resolve(trust(jwk("a", kid="1"), not_after=5), signed("1")),
+    ):
+        with pytest.raises(VerificationError):
+            call()
+
+
+def test_an_hsm_key_is_pinned_by_its_public_half() -> None:
+    public = PublicKey.from_jwk(dict(LocalKey.generate("ES384").public.to_jwk()))
+    (anchor,) = TrustAnchors.from_keys(ISSUER, [public], **CREDENTIAL)
+    assert anchor.key == public and anchor.kid is None
+    misused(Reason.ANCHOR_INVALID, lambda: TrustAnchors.from_keys(ISSUER, [], **CREDENTIAL))

@@ -1,0 +1,535 @@
+"""Certificate paths of SD-JWT VC issuers: chains built here with `cryptography`, good and of every bad kind.
+
+A chain is the sender's word until its last certificate is signed by a pinned root, so all of its bytes are hostile.
+
+Spec: RFC 5280 section 6.1; RFC 7515 section 4.1.6; SD-JWT VC section 2.5; HAIP 1.0 section 6.1.1.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from builders import (
+    ABSENT,
+    ISSUER,
+    NOW,
+    VCT,
+    accepted,
+    anchors,
+    certificate,
+    certificate_key,
+    der,
+    jws,
+    local_key,
+    make,
+    misused,
+    pem,
+    raises,
+    refused,
+    statuses,
+    x5c,
+)
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
+from hypothesis import given
+from hypothesis import strategies as st
+
+from citizenid import ANY, CitizenIDError, Format, KeyPurpose, MalformedError, Reason, TrustAnchors, VerificationError
+from citizenid._model import UnixTime
+from citizenid._x509 import CertifiedKey, load_roots, verify_path
+
+ROOT = certificate("root", "root", authority=True)
+CA = certificate("ca", "root", authority=True)
+CA2 = certificate("ca2", "ca", authority=True)
+LEAF = certificate("leaf", "root")
+LEAF_OF_CA = certificate("leaf", "ca")
+LEAF_OF_CA2 = certificate("leaf", "ca2")
+
+
+def walk(chain: Sequence[x509.Certificate | bytes], *roots: x509.Certificate, now: int = NOW) -> CertifiedKey:
+    encoded = [each if isinstance(each, bytes) else der(each)[0] for each in chain]
+    return verify_path(encoded, load_roots(pem(*(roots or (ROOT,)))), UnixTime(now))
+
+
+def refuses(
+    reason: Reason, chain: Sequence[x509.Certificate | bytes], *roots: x509.Certificate, now: int = NOW
+) -> None:
+    raises(reason, None, lambda: walk(chain, *roots, now=now))
+
+
+# --- good chains ---
+
+
+@pytest.mark.parametrize("chain", [[LEAF], [LEAF_OF_CA, CA], [LEAF_OF_CA2, CA2, CA]])
+def test_a_chain_to_a_pinned_root_gives_the_key_of_its_leaf(chain: list[x509.Certificate]) -> None:
+    certified = walk(chain)
+    assert certified.key == local_key(certificate_key("leaf")).public
+    assert certified.root == 0
+    # X.509 notAfter is inclusive, ours is exclusive.
+    assert (certified.not_before, certified.not_after) == (NOW - 86_400, NOW + 86_400 + 1)
+
+
+def test_an_intermediate_may_be_pinned_itself() -> None:
+    assert walk([LEAF_OF_CA], CA).root == 0
+    assert walk([LEAF_OF_CA2, CA2], ROOT, CA).root == 1
+
+
+def test_the_window_is_that_of_every_certificate_of_the_path() -> None:
+    ca = certificate("ca", "root", authority=True, not_before=NOW - 50, not_after=NOW + 500)
+    leaf = certificate("leaf", "ca", not_before=NOW - 500, not_after=NOW + 50)
+    certified = walk([leaf, ca])
+    assert (certified.not_before, certified.not_after) == (NOW - 50, NOW + 51)
+
+
+@pytest.mark.parametrize("position", [0, 1, 2, 3])
+def test_each_position_of_the_path_must_be_valid_at_now(position: int) -> None:
+    window = {"not_before": NOW - 10, "not_after": NOW + 10}
+    times = [window if position == index else {} for index in range(4)]
+    root = certificate("root", "root", authority=True, **times[3])  # type: ignore[arg-type]
+    ca = certificate("ca", "root", authority=True, **times[2])  # type: ignore[arg-type]
+    ca2 = certificate("ca2", "ca", authority=True, **times[1])  # type: ignore[arg-type]
+    leaf = certificate("leaf", "ca2", **times[0])  # type: ignore[arg-type]
+    chain = [leaf, ca2, ca]
+    refuses(Reason.CERTIFICATE_EXPIRED, chain, root, now=NOW - 11)
+    walk(chain, root, now=NOW - 10)
+    walk(chain, root, now=NOW + 10)
+    refuses(Reason.CERTIFICATE_EXPIRED, chain, root, now=NOW + 11)
+
+
+def test_a_renewed_root_of_the_same_key_serves_beside_the_old_one() -> None:
+    # Roots are renewed under their key and both stay pinned for a while; the order of the PEM file decides nothing.
+    old = certificate("root", "root", authority=True, not_before=NOW - 900, not_after=NOW - 100)
+    walk([LEAF], ROOT, old)
+    walk([LEAF], old, ROOT)
+
+
+def test_a_narrow_root_does_not_hide_a_wider_one_of_the_same_key() -> None:
+    narrow = certificate("root", "root", authority=True, path_length=0)
+    walk([LEAF_OF_CA, CA], ROOT, narrow)
+    walk([LEAF_OF_CA, CA], narrow, ROOT)
+
+
+@pytest.mark.parametrize("private", [ec.generate_private_key(ec.SECP384R1()), ec.generate_private_key(ec.SECP521R1()),
+                                     ed25519.Ed25519PrivateKey.generate()])  # fmt: skip
+def test_a_leaf_may_have_a_key_of_any_algorithm_of_the_house(private: Any) -> None:
+    leaf = certificate("leaf", "root", public=private.public_key())
+    assert walk([leaf]).key == local_key(private).public
+
+
+def test_an_authority_may_sign_with_rsa_and_ed25519() -> None:
+    for private, hash_ in (
+        (rsa.generate_private_key(65537, 2048), hashes.SHA256()),
+        (ed25519.Ed25519PrivateKey.generate(), None),
+    ):
+        root = certificate(
+            "other", "other", authority=True, signer=private, public=private.public_key(), hash_algorithm=hash_
+        )
+        walk([certificate("leaf", "other", signer=private, hash_algorithm=hash_)], root)
+
+
+# --- CHN-001, 002, 004: the chain ends in a pinned root, and nothing of the message is one ---
+
+
+def test_a_root_of_the_same_name_and_another_key_signs_nothing_for_us() -> None:
+    impostor = certificate_key("impostor")
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [certificate("leaf", "root", signer=impostor)])
+    fake_ca = certificate("ca", "root", authority=True, signer=impostor)
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [LEAF_OF_CA, fake_ca])
+    fake_root = certificate("root", "root", authority=True, signer=impostor, public=impostor.public_key())
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [certificate("leaf", "root", signer=impostor), fake_root])
+
+
+def test_the_right_key_under_another_name_signs_nothing_for_us() -> None:
+    leaf = certificate("leaf", "stranger", signer=certificate_key("root"))
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [leaf])
+
+
+def test_a_chain_to_nowhere_is_refused() -> None:
+    other_root = certificate("other", "other", authority=True)
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [certificate("leaf", "other")])
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [certificate("leaf", "other"), other_root])
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [LEAF_OF_CA])  # the intermediate is missing
+
+
+def test_the_root_itself_is_not_sent() -> None:
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [LEAF, ROOT])
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [LEAF_OF_CA, CA, ROOT])
+    refuses(Reason.CERTIFICATE_INVALID, [ROOT])
+
+
+def test_the_wrong_order_is_refused() -> None:
+    refuses(Reason.CERTIFICATE_INVALID, [CA, LEAF_OF_CA])
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [LEAF_OF_CA2, CA, CA2])
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [LEAF_OF_CA2, CA])
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [LEAF, CA])  # an intermediate that signed nothing
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [LEAF_OF_CA, CA, CA])
+    refuses(Reason.CERTIFICATE_INVALID, [LEAF_OF_CA, LEAF_OF_CA, CA])
+
+
+def test_a_signer_signs_itself_never() -> None:
+    self_signed = certificate("leaf", "leaf")
+    refuses(Reason.CERTIFICATE_INVALID, [self_signed])
+    refuses(Reason.CERTIFICATE_INVALID, [self_signed, ROOT])
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(self_signed)))
+
+
+def test_an_authority_signs_no_credentials() -> None:
+    refuses(Reason.CERTIFICATE_INVALID, [CA])
+    refuses(Reason.CERTIFICATE_INVALID, [CA2, CA])
+
+
+def test_an_end_entity_issues_no_certificates() -> None:
+    below = certificate("below", "leaf")
+    refuses(Reason.CERTIFICATE_INVALID, [below, LEAF])
+    for bad in (
+        certificate("ca", "root", authority=True, usage={"key_cert_sign": False}),
+        certificate("ca", "root", usage={"key_cert_sign": True}),
+        certificate("ca", "root", constraints=False, usage={"key_cert_sign": True}),
+    ):
+        refuses(Reason.CERTIFICATE_INVALID, [LEAF_OF_CA, bad])
+
+
+def test_four_certificates_are_one_too_many() -> None:
+    ca3 = certificate("ca3", "ca2", authority=True)
+    refuses(Reason.LIMIT_EXCEEDED, [certificate("leaf", "ca3"), ca3, CA2, CA])
+    refuses(Reason.LIMIT_EXCEEDED, [LEAF, LEAF, LEAF, LEAF])
+    refuses(Reason.LIMIT_EXCEEDED, [b"not even DER"] * 1_000)
+
+
+# --- the profile of a certificate ---
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [{"digital_signature": False}, {"key_cert_sign": True}, {"key_cert_sign": True, "digital_signature": False}],
+)
+def test_the_key_usage_of_a_leaf_is_to_sign_objects_and_no_certificates(usage: dict[str, bool]) -> None:
+    bits = usage if usage.get("digital_signature", True) else {**usage, "content_commitment": True}
+    refuses(Reason.CERTIFICATE_INVALID, [certificate("leaf", "root", usage=bits)])
+
+
+def test_a_leaf_without_basic_constraints_is_no_authority_and_passes() -> None:
+    walk([certificate("leaf", "root", constraints=False)])
+
+
+def test_path_length_is_counted_in_intermediates_below() -> None:
+    def chain(root_length: int | None, ca_length: int | None) -> Callable[[], CertifiedKey]:
+        root = certificate("root", "root", authority=True, path_length=root_length)
+        ca = certificate("ca", "root", authority=True, path_length=ca_length)
+        return lambda: walk([LEAF_OF_CA2, CA2, ca], root)
+
+    assert chain(None, None)() and chain(2, 1)()
+    raises(Reason.CERTIFICATE_INVALID, None, chain(2, 0))
+    raises(Reason.CERTIFICATE_INVALID, None, chain(1, None))
+    raises(Reason.CERTIFICATE_INVALID, None, chain(0, None))
+    walk([LEAF], certificate("root", "root", authority=True, path_length=0))
+
+
+UNKNOWN = x509.UnrecognizedExtension(ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")
+SERVER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+NAMES = x509.NameConstraints(permitted_subtrees=[x509.DNSName("example.com")], excluded_subtrees=None)
+POLICY = x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=None)
+
+
+@pytest.mark.parametrize("extension", [UNKNOWN, SERVER, NAMES, POLICY, x509.InhibitAnyPolicy(0)])
+def test_a_critical_extension_that_is_not_understood_refuses_at_every_position(extension: x509.ExtensionType) -> None:
+    critical = [(extension, True)]
+    refuses(Reason.CERTIFICATE_INVALID, [certificate("leaf", "root", extensions=critical)])
+    refuses(Reason.CERTIFICATE_INVALID, [LEAF_OF_CA, certificate("ca", "root", authority=True, extensions=critical)])
+
+
+def test_an_unknown_extension_that_is_not_critical_passes() -> None:
+    walk([certificate("leaf", "root", extensions=[(UNKNOWN, False)])])
+
+
+@pytest.mark.parametrize("hash_algorithm", [hashes.SHA256(), hashes.SHA384(), hashes.SHA512()])
+def test_sha_2_is_accepted(hash_algorithm: Any) -> None:
+    walk([certificate("leaf", "root", hash_algorithm=hash_algorithm)])
+
+
+def test_sha_1_is_refused_at_every_position() -> None:
+    # `cryptography` signs nothing with SHA-1 any more: the digest algorithm is written in by hand and signed again.
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [with_sha1(LEAF, certificate_key("root"))])
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [with_sha1(LEAF_OF_CA, certificate_key("ca")), CA])
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [LEAF_OF_CA, with_sha1(CA, certificate_key("root"))])
+
+
+# --- a little DER, enough to write certificates that no library writes ---
+
+
+def tlv(tag: int, content: bytes) -> bytes:
+    length = len(content)
+    if length < 128:
+        return bytes([tag, length]) + content
+    size = (length.bit_length() + 7) // 8
+    return bytes([tag, 0x80 | size]) + length.to_bytes(size, "big") + content
+
+
+def resigned(tbs: bytes, algorithm: bytes, private: ec.EllipticCurvePrivateKey, hash_: Any) -> bytes:
+    signature = private.sign(tbs, ec.ECDSA(hash_))
+    return tlv(0x30, tbs + algorithm + tlv(0x03, b"\0" + signature))
+
+
+SHA256_OID = bytes.fromhex("06082a8648ce3d040302")  # ecdsa-with-SHA256
+SHA1_OID = bytes.fromhex("06072a8648ce3d0401")  # ecdsa-with-SHA1
+UNKNOWN_OID = bytes.fromhex("06082a8648ce3d04037f")
+
+
+def edited(source: x509.Certificate, old: bytes, new: bytes) -> bytes:
+    """Replace bytes of the same length inside tbsCertificate, which is then no longer signed."""
+    tbs = source.tbs_certificate_bytes
+    assert len(old) == len(new) and old in tbs
+    return der(source)[0].replace(tbs, tbs.replace(old, new, 1))
+
+
+def with_sha1(source: x509.Certificate, private: ec.EllipticCurvePrivateKey) -> bytes:
+    content = source.tbs_certificate_bytes
+    header = 4 if content[1] == 0x82 else 3
+    tbs = tlv(0x30, content[header:].replace(tlv(0x30, SHA256_OID), tlv(0x30, SHA1_OID), 1))
+    return resigned(tbs, tlv(0x30, SHA1_OID), private, hashes.SHA1())  # noqa: S303  # that it is weak is the point
+
+
+def test_the_hand_of_this_file_signs_what_the_library_would() -> None:
+    tbs = LEAF.tbs_certificate_bytes
+    walk([resigned(tbs, tlv(0x30, SHA256_OID), certificate_key("root"), hashes.SHA256())])
+
+
+# --- hostile bytes: every chain arrives unauthenticated, so none may end in another exception ---
+
+
+@pytest.mark.parametrize("data", [
+    b"", b"\0", b"0", b"\x30\x00", b"\x30\x80\x00\x00", b"\xff" * 64, b"\x30\x84\xff\xff\xff\xff", b"\x30" * 4_096,
+    der(LEAF)[0][:-1], der(LEAF)[0] + b"\0", pem(LEAF), ISSUER.encode(),
+])  # fmt: skip
+def test_what_is_no_certificate_is_refused(data: bytes) -> None:
+    refuses(Reason.CERTIFICATE_INVALID, [data])
+    refuses(Reason.CERTIFICATE_INVALID, [LEAF_OF_CA, data])
+
+
+VERSION_3 = bytes.fromhex("a003020102")
+
+
+@pytest.mark.parametrize("version", [0, 1, 3, 6, 0x7F, 0xFF])
+def test_a_certificate_of_another_version_is_refused(version: int) -> None:
+    refuses(Reason.CERTIFICATE_INVALID, [edited(LEAF, VERSION_3, VERSION_3[:-1] + bytes([version]))])
+
+
+@pytest.mark.parametrize("position", [0, 1])
+def test_an_unknown_signature_algorithm_is_refused(position: int) -> None:
+    chain = [*der(LEAF_OF_CA, CA)]
+    chain[position] = chain[position].replace(SHA256_OID, UNKNOWN_OID)
+    with pytest.raises(VerificationError) as caught:
+        walk(chain)
+    assert caught.value.reason in (Reason.CERTIFICATE_INVALID, Reason.CERTIFICATE_UNTRUSTED)
+
+
+@pytest.mark.parametrize("serial", [b"\x02\x01\x00", b"\x02\x01\xff", b"\x02\x01\x80"])
+def test_a_serial_number_that_is_not_positive_is_refused_without_a_warning(serial: bytes) -> None:
+    # The library under us warns of it, and under -W error a warning is another exception.
+    source = certificate("leaf", "root", serial=0x55)
+    with pytest.raises(CitizenIDError):
+        walk([edited(source, b"\x02\x01\x55", serial)])
+
+
+def test_an_extension_that_cannot_be_read_is_refused() -> None:
+    marker = b"dns-name-marker"
+    source = certificate(
+        "leaf", "root", extensions=[(x509.SubjectAlternativeName([x509.DNSName(marker.decode())]), False)]
+    )
+    good = b"\x82" + bytes([len(marker)]) + marker
+    for tag in (0xA3, 0xA5, 0x85, 0x9F, 0x02, 0x00):  # x400Address, ediPartyName and what is no GeneralName
+        refuses(Reason.CERTIFICATE_INVALID, [edited(source, good, bytes([tag]) + good[1:])])
+
+
+def test_an_extension_that_stands_twice_is_refused() -> None:
+    extra = [
+        (x509.UnrecognizedExtension(ObjectIdentifier(f"1.3.6.1.4.1.99999.{number}"), b"\x05\x00"), False)
+        for number in (1, 2)
+    ]
+    source = certificate("leaf", "root", extensions=extra)
+    one, two = (bytes.fromhex("060a2b06010401868d1f") for _ in range(2))
+    assert one == two and source.tbs_certificate_bytes.count(one[2:]) == 2
+    tbs = source.tbs_certificate_bytes
+    last = tbs.rindex(one[2:]) + len(one) - 2
+    refuses(Reason.CERTIFICATE_INVALID, [der(source)[0].replace(tbs, tbs[:last] + b"\x01" + tbs[last + 1 :])])
+
+
+@given(position=st.integers(0, 10_000), value=st.integers(0, 255), index=st.integers(0, 1), cut=st.booleans())
+def test_a_certificate_with_any_byte_changed_is_refused_in_our_own_words(
+    position: int, value: int, index: int, cut: bool
+) -> None:
+    chain = [bytearray(each) for each in der(LEAF_OF_CA, CA)]
+    data = chain[index]
+    position %= len(data)
+    if cut:
+        del data[position:]
+    elif data[position] == value:
+        return
+    else:
+        data[position] = value
+    with pytest.raises((MalformedError, VerificationError)) as caught:
+        walk([bytes(each) for each in chain])
+    assert caught.value.__context__ is None and caught.value.__cause__ is None
+
+
+def test_every_byte_of_a_leaf_changed_in_several_ways_is_refused_in_our_own_words() -> None:
+    # Exhaustive over the positions: an exception of the library below hides in a few of a thousand bytes.
+    data = der(LEAF)[0]
+    roots = load_roots(pem(ROOT))
+    strays: set[str] = set()
+    for position, byte in enumerate(data):
+        for value in {byte ^ 1, byte ^ 4, byte ^ 0x80, 0, 0xFF} - {byte}:
+            mutated = data[:position] + bytes([value]) + data[position + 1 :]
+            try:
+                verify_path([mutated], roots, UnixTime(NOW))
+                strays.add("accepted")
+            except (MalformedError, VerificationError):
+                pass
+            except Exception as error:  # what else comes out is what this test is about
+                strays.add(type(error).__name__)
+    assert strays == set()
+
+
+# --- keys of another kind ---
+
+
+def test_a_leaf_with_a_key_outside_of_the_table_is_refused() -> None:
+    publics: list[Any] = [
+        rsa.generate_private_key(65537, 2048).public_key(),
+        ec.generate_private_key(ec.SECP256K1()).public_key(),
+        ec.generate_private_key(ec.BrainpoolP256R1()).public_key(),
+        ed448.Ed448PrivateKey.generate().public_key(),
+        dsa.generate_private_key(1024).public_key(),  # noqa: S505  # that it is weak is the point
+    ]
+    for public in publics:
+        refuses(Reason.KEY_INVALID, [certificate("leaf", "root", public=public)])
+
+
+def test_a_leaf_whose_point_is_off_the_curve_or_of_small_order_is_refused() -> None:
+    point = der(LEAF)[0][der(LEAF)[0].index(b"\x03\x42\x00\x04") + 4 :][:64]
+    tbs = LEAF.tbs_certificate_bytes.replace(point, bytes(63) + b"\x01")
+    broken = resigned(tbs, tlv(0x30, SHA256_OID), certificate_key("root"), hashes.SHA256())
+    with pytest.raises(CitizenIDError) as caught:
+        walk([broken])
+    assert caught.value.reason in (Reason.KEY_INVALID, Reason.CERTIFICATE_INVALID)
+
+    private = ed25519.Ed25519PrivateKey.generate()
+    source = certificate("leaf", "root", public=private.public_key())
+    for y in (0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18):
+        tbs = source.tbs_certificate_bytes.replace(private.public_key().public_bytes_raw(), y.to_bytes(32, "little"))
+        refuses(Reason.KEY_INVALID, [resigned(tbs, tlv(0x30, SHA256_OID), certificate_key("root"), hashes.SHA256())])
+
+
+def test_a_key_with_explicit_curve_parameters_is_refused() -> None:
+    # Explicit parameters let the sender choose the generator (CVE-2020-0601).
+    named = bytes.fromhex("06082a8648ce3d030107")
+    tbs = LEAF.tbs_certificate_bytes
+    explicit = tlv(0x30, b"\x02\x01\x01")
+    content = tbs[4:] if tbs[1] == 0x82 else tbs[3:]
+    algorithm = tlv(0x30, bytes.fromhex("06072a8648ce3d0201") + named)
+    at = content.index(algorithm)
+    spki_start = at - 2
+    assert content[spki_start] == 0x30
+    spki = content[spki_start : spki_start + 2 + content[spki_start + 1]]
+    changed = tlv(0x30, tlv(0x30, bytes.fromhex("06072a8648ce3d0201") + explicit) + spki[2 + len(algorithm) :])
+    tbs = tlv(0x30, content.replace(spki, changed))
+    broken = resigned(tbs, tlv(0x30, SHA256_OID), certificate_key("root"), hashes.SHA256())
+    with pytest.raises(CitizenIDError) as caught:
+        walk([broken])
+    assert caught.value.reason in (Reason.KEY_INVALID, Reason.CERTIFICATE_INVALID)
+
+
+# --- in the whole pipeline: V2 ---
+
+
+def root_anchors(*roots: x509.Certificate, **changes: Any) -> TrustAnchors:
+    scope: dict[str, Any] = {
+        "issuer": ISSUER,
+        "purpose": KeyPurpose.CREDENTIAL,
+        "formats": (Format.SD_JWT_VC,),
+        "types": (VCT,),
+        "countries": ANY,
+    }
+    return TrustAnchors.from_certificates(pem(*(roots or (ROOT,))), **{**scope, **changes})
+
+
+def presented(*chain: x509.Certificate, header: dict[str, Any] | None = None, **changes: Any) -> bytes:
+    return make(
+        {"kid": ABSENT, "x5c": x5c(*chain), **(header or {})}, signer=local_key(certificate_key("leaf")), **changes
+    )
+
+
+def test_a_presentation_with_a_chain_verifies() -> None:
+    for chain in ([LEAF], [LEAF_OF_CA, CA], [LEAF_OF_CA2, CA2, CA]):
+        assert accepted(presented(*chain), anchors=root_anchors()).attestation.issuer == ISSUER
+
+
+def test_without_a_pinned_root_a_chain_is_untrusted() -> None:
+    refused(presented(LEAF), Reason.CERTIFICATE_UNTRUSTED, "V2")
+
+
+def test_an_issuer_anchored_by_keys_never_accepts_x5c() -> None:
+    # KEY-004, KEY-005: the kid of a trusted key beside a chain, even one that leads to a pinned root.
+    self_signed = certificate("leaf", "leaf")
+    refused(presented(self_signed, header={"kid": "k1"}), Reason.CERTIFICATE_UNTRUSTED, "V2")
+    both = anchors() | root_anchors(issuer="https://other.example")
+    refused(presented(LEAF, header={"kid": "k1"}), Reason.ISSUER_MISMATCH, "V5", anchors=both)
+    refused(presented(self_signed), Reason.CERTIFICATE_INVALID, "V2", anchors=both)
+
+
+def test_the_leaf_must_be_the_signer() -> None:
+    other = certificate("other-leaf", "root")
+    refused(presented(other), Reason.SIGNATURE_INVALID, "V3", anchors=root_anchors())
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "step"),
+    [
+        ([], Reason.HEADER_INVALID, "V1"), ("AAAA", Reason.HEADER_INVALID, "V1"), (None, Reason.HEADER_INVALID, "V1"),
+        ({}, Reason.HEADER_INVALID, "V1"), (x5c(LEAF)[0], Reason.HEADER_INVALID, "V1"),
+        ([""], Reason.MALFORMED_BASE64, "V1"), ([5], Reason.MALFORMED_BASE64, "V1"),
+        ([None], Reason.MALFORMED_BASE64, "V1"),
+        (["A\u00e9=="], Reason.MALFORMED_BASE64, "V1"), ([x5c(LEAF)[0] + "\n"], Reason.MALFORMED_BASE64, "V1"),
+        ([x5c(LEAF)[0].rstrip("=") + "==="], Reason.MALFORMED_BASE64, "V1"), (["AAA"], Reason.MALFORMED_BASE64, "V1"),
+        (["_-A="], Reason.MALFORMED_BASE64, "V1"), (["AAB="], Reason.MALFORMED_BASE64, "V1"),
+        (["AAAA"], Reason.CERTIFICATE_INVALID, "V2"),
+        (["AAAA"] * 4, Reason.LIMIT_EXCEEDED, "V2"), (["AAAA"] * 5, Reason.LIMIT_EXCEEDED, "V1"),
+        (["AAAA"] * 1_000, Reason.LIMIT_EXCEEDED, "V1"),
+        ([base64.b64encode(bytes(20_000)).decode()], Reason.INPUT_TOO_LARGE, "V1"),
+    ],
+)  # fmt: skip
+def test_the_header_holds_one_to_three_certificates_in_standard_base64(value: Any, reason: Reason, step: str) -> None:
+    token = make({"x5c": value}, signer=local_key(certificate_key("leaf")))
+    refused(token, reason, step, anchors=root_anchors())
+
+
+def test_a_path_that_expires_takes_its_credentials_with_it() -> None:
+    chain = [certificate("leaf", "root", not_after=NOW + 10)]
+    accepted(presented(*chain), anchors=root_anchors(), now=NOW + 10)
+    refused(presented(*chain), Reason.CERTIFICATE_EXPIRED, "V2", anchors=root_anchors(), now=NOW + 11)
+
+
+def test_the_window_of_the_anchor_counts_as_well() -> None:
+    window = root_anchors(not_before=NOW - 5, not_after=NOW + 5)
+    refused(presented(LEAF), Reason.ANCHOR_NOT_YET_VALID, "V2", anchors=window, now=NOW - 6)
+    accepted(presented(LEAF), anchors=window)
+    refused(presented(LEAF), Reason.ANCHOR_EXPIRED, "V2", anchors=window, now=NOW + 5)
+
+
+def test_a_status_list_may_come_with_a_chain_of_its_own_purpose() -> None:
+    store = statuses()
+    accepted(presented(LEAF), anchors=root_anchors(), statuses=store)
+    status_roots = TrustAnchors.from_certificates(pem(ROOT), issuer=ISSUER, purpose=KeyPurpose.STATUS_LIST)
+    refused(presented(LEAF), Reason.CERTIFICATE_UNTRUSTED, "V2", anchors=status_roots)
+
+
+def test_a_chain_in_a_key_binding_vouches_for_nothing() -> None:
+    attacker = local_key(certificate_key("leaf"))
+    token = presented(LEAF, kb_signer=attacker, kb_header={"x5c": x5c(LEAF)})
+    refused(token, Reason.SIGNATURE_INVALID, "V8", anchors=root_anchors())
+    assert jws({"alg": "ES256"}, {}, attacker)  # the attacker can sign; that is all he can
