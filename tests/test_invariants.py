@@ -56,7 +56,7 @@ from citizenid.gateway import (
     NeedPresentation,
     Request,
 )
-from citizenid.gateway.ticket import TicketContents, TicketKeys, type_hash
+from citizenid.gateway.ticket import TicketContents, TicketKeys, fit, type_hash
 from citizenid.holder import Credential, dpop_proof
 from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.policy import Facts, Verdict
@@ -624,7 +624,7 @@ def test_i13_a_ticket_serves_its_sender_alone(theft: str) -> None:
         assert decided.http().status == 401
 
 
-def _contents(countries: list[Country], citizens: int, sender: bytes, statuses: int) -> TicketContents:
+def _contents(citizenship: Citizenship, sender: bytes, statuses: int) -> TicketContents:
     return TicketContents(
         expires_at=b.NOW + 60,
         session_id=b"s" * 16,
@@ -633,9 +633,9 @@ def _contents(countries: list[Country], citizens: int, sender: bytes, statuses: 
         type_hash=type_hash(b.VCT),
         admitted_at=b.NOW,
         evidence_at=b.NOW - 60,
-        nationalities=frozenset(countries),
-        citizenships=frozenset(countries[:citizens]),
-        complete=True,
+        nationalities=citizenship.all_nationalities,
+        citizenships=frozenset(citizenship.citizenships),
+        complete=citizenship.complete,
         binding=Binding.DPOP,
         sender=sender,
         statuses=((b"l" * 16, 7),) * statuses,
@@ -643,22 +643,26 @@ def _contents(countries: list[Country], citizens: int, sender: bytes, statuses: 
 
 
 @given(
-    st.lists(COUNTRIES, max_size=9, unique=True),
+    st.lists(COUNTRIES, max_size=6, unique=True),
+    st.integers(0, 6),
     st.integers(0, 9),
     st.binary(min_size=32, max_size=32),
     st.integers(0, 2),
 )
-def test_i14_a_ticket_has_one_length(countries: list[Country], citizens: int, sender: bytes, statuses: int) -> None:
+def test_i14_a_ticket_has_one_length(
+    countries: list[Country], citizens: int, proven: int, sender: bytes, statuses: int
+) -> None:
     keys = TicketKeys((b"k" * 32,), b.AUDIENCE)
-    contents = _contents(countries, citizens, sender, statuses)
+    stated = Citizenship(countries, countries[:citizens], True)
+    kept = fit(stated, Citizenship(countries[:proven], countries[: min(citizens, proven)]))
+    contents = _contents(kept, sender, statuses)
     sealed = keys.seal(contents, b"n" * 12)
-    assert len(sealed) == len(keys.seal(_contents([], 0, bytes(32), 0), bytes(12)))
-    opened = keys.open(sealed.encode())
-    assert opened.nationalities <= contents.nationalities
-    assert opened.citizenships <= contents.citizenships
-    assert opened.complete is (len(countries) <= 6)
-    if len(countries) <= 6:
-        assert opened == contents
+    assert len(sealed) == len(keys.seal(_contents(Citizenship(), bytes(32), 0), bytes(12)))
+    assert keys.open(sealed.encode()) == contents
+    assert contents.nationalities <= stated.all_nationalities
+    assert contents.citizenships <= set(stated.citizenships)
+    assert contents.complete is (len(countries) <= 6)
+    assert contents.nationalities >= set(countries[:proven][:6])  # what is proven is what has room first
 
 
 @given(st.booleans(), st.integers(2, 4))
@@ -683,7 +687,7 @@ def test_i15_a_presentation_is_admitted_once(bearer: bool, times: int) -> None:
 @given(st.data())
 def test_i28_a_ticket_opens_as_it_was_sealed_or_not_at_all(data: st.DataObject) -> None:
     keys = TicketKeys((b"k" * 32,), b.AUDIENCE)
-    sealed = keys.seal(_contents([Country("US")], 1, b"p" * 32, 1), b"n" * 12).encode()
+    sealed = keys.seal(_contents(Citizenship([Country("US")]), b"p" * 32, 1), b"n" * 12).encode()
     others = (TicketKeys((b"o" * 32,), b.AUDIENCE), TicketKeys((b"k" * 32,), b.AUDIENCE + "2"))
     for other in others:
         b.raises(Reason.TICKET_INVALID, "ticket", functools.partial(other.open, sealed))

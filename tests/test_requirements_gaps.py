@@ -407,7 +407,9 @@ def test_a_refused_proof_is_answered_with_401_and_the_algorithms_that_serve() ->
     wallet = world.wallet()
     ticket = world.ticket(wallet)
     for proof in (None, b"x", world.proof(wallet.sender), world.proof(wallet.sender, ticket, now=world.now - 1_000)):
-        answer = world.gateway.authorize(request(ticket, proof), resource="us-nationals").http()
+        denied = world.gateway.authorize(request(ticket, proof), resource="us-nationals")
+        assert type(denied) is Deny
+        answer = denied.http()
         assert answer.status == 401
         (challenge,) = [value for name, value in answer.headers if name == b"www-authenticate"]
         assert challenge.startswith(b'DPoP error="invalid_dpop_proof", algs="')

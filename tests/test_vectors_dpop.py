@@ -196,7 +196,7 @@ def test_shortened_tokens_are_no_proofs(vectors: Path, file: str) -> None:
     assert token in figure(vectors, file)
     with pytest.raises(MalformedError) as caught:
         check(vectors, "01.txt", proof=token.encode())
-    assert caught.value.reason in (Reason.MALFORMED_BASE64, Reason.MALFORMED_JSON)
+    assert caught.value.reason is Reason.MALFORMED_JSON
     assert unverified_sender(token.encode(), DEFAULT_LIMITS) is None
 
 

@@ -177,7 +177,7 @@ def processed(presentation: Presentation) -> dict[str, Any]:
 def reading() -> Reading:
     """What `bind` needs to know of a credential that our profile does not read."""
     attestation = Attestation("t", "i", {}, Validity(None, None, EXPIRES))
-    return Reading(attestation, None, None, "sha256", [])
+    return Reading(attestation, None, None, "sha256", {}, [])
 
 
 def pinned(vectors: Path, issuer: str = "https://issuer.example.com", types: tuple[str, ...] = ("t",)) -> TrustAnchors:

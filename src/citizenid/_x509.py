@@ -151,7 +151,9 @@ def _load(der: bytes) -> x509.Certificate:
     try:
         if _has_positive_serial(der):
             certificate = x509.load_der_x509_certificate(der)
-            if any(each.critical and each.oid not in _UNDERSTOOD for each in certificate.extensions):
+            unknown = any(each.critical and each.oid not in _UNDERSTOOD for each in certificate.extensions)
+            # The signature ends the certificate, after a count of unused bits that is not signed and must be none.
+            if unknown or not der.endswith(b"\0" + certificate.signature):
                 certificate = None
     except _UNREADABLE:
         certificate = None

@@ -146,14 +146,17 @@ class Credential:
             raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")  # a string is a list of letters: surely a slip
         for wanted in disclose:
             path: ClaimPath = (wanted,) if isinstance(wanted, str) else tuple(wanted)
-            if not path or not _exists(self._reading.claims, path):
+            selected = [each.position for each in self._reading.placements if _selects(path, each.path)]
+            # A claim of the person may be named though it is always shown; one of the profile's own (an iat that the
+            # issuer has hidden) only where there is something to choose.
+            within = self._reading.claims if selected else self.attestation.claims
+            if not path or not _exists(within, path):
                 raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")
-            for placement in self._reading.placements:
-                if _selects(path, placement.path):
-                    position: int | None = placement.position
-                    while position is not None and position not in chosen:
-                        chosen.add(position)
-                        position = parents[position]
+            for leaf in selected:
+                position: int | None = leaf
+                while position is not None and position not in chosen:
+                    chosen.add(position)
+                    position = parents[position]
         return chosen
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import LocalKey, MalformedError, Reason
+from citizenid import LocalKey, Reason
 from citizenid.gateway import Allow, Deny, MemoryReplayGuard
 from citizenid.gateway.proofs import normalise_url, path_of
 from citizenid.holder import dpop_proof
@@ -121,7 +121,7 @@ def test_1_the_proof_in_another_header_does_not_count(session: Session) -> None:
         (lambda proof: b"DPoP " + proof, Reason.MALFORMED_BASE64),
         (lambda proof: b"\xff" + proof, Reason.MALFORMED_BASE64),
         (lambda proof: proof + b"A" * 9_000, Reason.INPUT_TOO_LARGE),
-        (lambda proof: b"A" * 10_000_000, Reason.INPUT_TOO_LARGE),
+        (lambda proof: b"A" * 1_0000_000, Reason.INPUT_TOO_LARGE),
         (lambda proof: b"." * 100, Reason.MALFORMED_TOKEN),
     ],
 )
@@ -372,7 +372,6 @@ OTHER_URL = [
     "https://thief.example" + PATH,
     "https://api.gateway.example" + PATH,
     "https://[::1]" + PATH,
-    "https:///" + PATH[1:],
     "https://:443" + PATH,
     "https://thief.example\\gateway.example" + PATH,
     "https://gateway.example\t" + PATH,
@@ -384,6 +383,7 @@ NO_URL = [
     "https:gateway.example" + PATH,
     "https:/gateway.example" + PATH,
     "https://" + PATH,
+    "https:////gateway.example" + PATH,
     "https://",
     "ftp://gateway.example" + PATH,
     " https://gateway.example" + PATH,
@@ -442,7 +442,7 @@ def test_9_the_origin_is_configured(session: Session) -> None:
     allowed(session.send(session.proof(), url="http://10.0.0.7:8080" + PATH))  # behind a proxy: only the path counts
 
 
-@pytest.mark.parametrize("url", ["", "/", PATH, PATH[1:], "//gateway.example" + PATH, "x", "ftp://gateway.example/", "https:/" + PATH, "?u=https://gateway.example/"])
+@pytest.mark.parametrize("url", ["", "/", PATH, PATH[1:], "//gateway.example" + PATH, "x", "ftp://gateway.example/", "https:" + PATH, "?u=https://gateway.example/"])
 def test_9_a_request_url_must_be_absolute(session: Session, url: str) -> None:
     # Read as a URL without a path it would equal the root, and one proof would serve every path.
     for htu in (ORIGIN + "/", ORIGIN + PATH):
@@ -477,15 +477,15 @@ def test_9_other_origins(external_url: str, htu: str) -> None:
     )
 
 
-@given(st.from_regex(r"(?i:https?)://[A-Za-z0-9.\[\]:-]{1,12}(/[!-~]{0,12})?", fullmatch=True))
-def test_9_normalising_twice_is_normalising_once(url: str) -> None:
-    try:
-        once = normalise_url(url)
-    except MalformedError as error:
-        assert error.reason is Reason.PROOF_MALFORMED
-        return
-    assert normalise_url(once) in (once, once.removesuffix("/"))or ":443" in url or ":80" in url
-    assert path_of(url) == "/" + once.split("/", 3)[3]
+@given(st.from_regex(r"https?://[A-Za-z0-9.:-]{1,12}(/[!-~]{0,12})?", fullmatch=True))
+def test_9_case_counts_in_the_path_alone(url: str) -> None:
+    scheme, _, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    normal = normalise_url(url)
+    for each in (str.upper, str.lower, str.swapcase):
+        assert normalise_url(f"{each(scheme)}://{each(authority)}{slash}{path}") == normal
+    assert normal.split("/", 3)[3] == path.partition("#")[0].partition("?")[0]
+    assert path_of(url) == "/" + normal.split("/", 3)[3]
 
 
 # 4.3 (10): nonce. This gateway gives none out: replay is remembered instead, and a claim `nonce` says nothing.
@@ -539,7 +539,7 @@ def test_12_a_proof_for_another_ticket_is_refused(session: Session) -> None:
     session.refused(session.proof(ticket=other), Reason.PROOF_TICKET_MISMATCH, "dpop.payload.ath")
 
 
-@pytest.mark.parametrize("wrong", ["x", "é", "A" * 43, "A" * 10_00])
+@pytest.mark.parametrize("wrong", ["x", "é", "A" * 43, "A" * 1_000])
 def test_12_ath_is_the_digest(session: Session, wrong: str) -> None:
     session.refused(session.proof({"ath": wrong}), Reason.PROOF_TICKET_MISMATCH, "dpop.payload.ath")
 
