@@ -443,7 +443,7 @@ def inspection(data: bytes, serialization: Serialization) -> list[str]:
     disclosures = sd_jwt_vc.decode_disclosures(presentation.disclosures, hash_name, LIMITS)
     in_payload = Counter(_digests(payload))
     lines = [
-        "Nothing below is verified: no signature, no digest, no time, no status. Lines after | are as received.",
+        "UNVERIFIED, all of it: no signature, digest, time or status was checked. Lines with | are foreign.",
         *_section("issuer-jwt header", header),
         *_section("issuer-jwt payload", payload),
     ]
@@ -463,7 +463,7 @@ def inspection(data: bytes, serialization: Serialization) -> list[str]:
     if binding is None:
         return [*lines, "", "UNVERIFIED key binding: none, so this is a credential and no presentation"]
     lines += _section("kb-jwt header", _header(binding.to_be_signed, "kb-jwt"))
-    return lines + _section("kb-jwt payload", strict_json.parse(binding.payload, "kb-jwt.payload", LIMITS.depth))
+    return lines + _section("kb-jwt payload", strict_json.parse_object(binding.payload, "kb-jwt.payload", LIMITS.depth))
 
 
 def _header(to_be_signed: bytes, where: str) -> Any:

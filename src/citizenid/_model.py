@@ -428,8 +428,7 @@ class Challenge:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class NeedStatusList:
+class NeedStatusList(NamedTuple):
     """The answer when a status list is missing or stale: fetch it, hand it to the store, ask again.
 
     It is a value, not an exception and not a callback, and it has no truth value: a caller that forgets it refuses.

@@ -11,7 +11,6 @@ Spec: RFC 9901 sections 4.2, 7.1 steps 3 to 5; SD-JWT VC section 2.2.2.3.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from math import isfinite
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -24,8 +23,7 @@ from ._model import ClaimPath
 _WHERE: Final = "issuer-jwt.payload"
 
 
-@dataclass(frozen=True, slots=True)
-class Markers:
+class Markers(NamedTuple):
     """How a format marks hidden parts, and what it may not hide.
 
     Attributes:

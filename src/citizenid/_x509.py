@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 
-from ._crypto import PublicKey, material_of
+from ._crypto import PublicKey, material_of, pem_bytes
 from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from ._model import UnixTime
 
@@ -71,7 +71,7 @@ def load_roots(pem: bytes | str) -> tuple[Root, ...]:
     """
     certificates: list[x509.Certificate] = []
     try:
-        certificates = x509.load_pem_x509_certificates(pem.encode("ascii") if isinstance(pem, str) else pem)
+        certificates = x509.load_pem_x509_certificates(pem_bytes(pem))
         usable = all(_is_authority(certificate, below=0) for certificate in certificates)
     except _UNREADABLE:
         usable = False

@@ -22,9 +22,7 @@ Spec: specs/policy.md; DESIGN section 7.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, NoReturn, final
 
 from ._errors import CitizenIDError, Reason
@@ -56,8 +54,7 @@ class Facts(NamedTuple):
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a rule says. `reason` is None when it permits, and only then; there is no truth value.
 
     Attributes:
@@ -81,8 +78,7 @@ NOT_LISTED: Final = Verdict(Reason.RESOURCE_NOT_LISTED, 0)
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule of a policy.
 
     Attributes:
@@ -168,6 +164,8 @@ class AdmissionPolicy:
                 "policy.rule[2].citizenship". An unknown key, an empty list, an unknown country, a missing or second
                 condition, a rule that can never be reached: each is an error.
         """
+        import tomllib  # here, because only who reads a policy needs it: it costs 2 ms of every start
+
         document = None
         if type(text) is str and len(text) <= _MAX_POLICY_CHARS:
             try:

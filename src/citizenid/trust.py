@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 from urllib.parse import urlsplit
 
 from . import _registry as reg
@@ -30,7 +30,7 @@ _KEY_TYPES: Final = frozenset({"EC", "OKP", "AKP"})
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TrustAnchor:
     """One trusted key or root certificate, and what it may attest.
 
@@ -92,8 +92,7 @@ class TrustAnchor:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class ResolvedKey:
+class ResolvedKey(NamedTuple):
     """The key that must have signed, with the window in which it may, and the anchor it comes from."""
 
     key: PublicKey
@@ -426,7 +425,7 @@ def _scope(
 def _json_object(value: Mapping[str, Any] | str | bytes, where: str) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return dict(value)
-    data = value.encode("utf-8", "replace") if isinstance(value, str) else value
-    if type(data) is not bytes or len(data) > _MAX_CONFIGURATION_BYTES:
+    if (type(value) is not bytes and type(value) is not str) or len(value) > _MAX_CONFIGURATION_BYTES:
         raise MalformedError(Reason.INPUT_TOO_LARGE, where)
+    data = value if isinstance(value, bytes) else value.encode("utf-8", "replace")
     return json.parse_object(data, where, DEFAULT_LIMITS.depth)

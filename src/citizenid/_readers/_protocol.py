@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .._limits import Limits
@@ -37,8 +36,7 @@ class Reading(NamedTuple):
         return "<Reading>"
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """A format. `open` is framing alone (V1), `read` runs after V3 (V4), `bind` before V8 (V7)."""
 
     format: Format

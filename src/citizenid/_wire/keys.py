@@ -6,11 +6,13 @@ What stands here is grammar: kinds, curves and lengths. Whether a point lies on 
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .. import _registry as reg
 from .._errors import CitizenIDError, MalformedError, Reason
 from . import base64url, json
+
+_MAX_MEMBER_CHARS: Final = 3_456  # the public key of ML-DSA-87
 
 
 class KeyMaterial(NamedTuple):
@@ -108,7 +110,7 @@ def _check_use(jwk: dict[str, Any], where: str) -> None:
 
 
 def _decode(value: object, where: str) -> bytes:
-    if type(value) is str and value.isascii():
+    if type(value) is str and len(value) <= _MAX_MEMBER_CHARS and value.isascii():
         try:
             return base64url.decode(value.encode("ascii"), where)
         except MalformedError:

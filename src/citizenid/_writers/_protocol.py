@@ -6,7 +6,6 @@ Writers are pure: salts come in as an iterator and times as numbers, and what le
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from .._crypto import PublicKey, Unsigned
@@ -31,8 +30,7 @@ class IssueOptions(NamedTuple):
     serialization: Serialization
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(NamedTuple):
     """A format. `issue` makes credentials; `present` makes a presentation with the chosen disclosures."""
 
     format: Format

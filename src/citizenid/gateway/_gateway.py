@@ -37,6 +37,7 @@ from .ticket import TicketContents, TicketKeys, fit, type_hash
 _CLOCK_STEP_S: Final = 2.0  # wall and monotonic time part by less than this under any slewing clock
 _END_OF_TIME: Final = 2**32 - 86_400  # tickets and challenges hold times, and times to come, in four bytes
 _NO_SENDER: Final = b"\0" * 32
+_FORMATS: Final = {str(format_): format_ for format_ in Format}
 _BODY_MEMBERS: Final = {"format", "challenge", "presentation"}
 
 
@@ -410,11 +411,7 @@ def _origin(url: str) -> str:
 
 
 def _format(name: str) -> Format:
-    format_ = None
-    try:
-        format_ = Format(name)
-    except ValueError:
-        pass
+    format_ = _FORMATS.get(name) if isinstance(name, str) else None
     if format_ is None:
         raise MalformedError(Reason.REQUEST_INVALID, "format")
     return format_

@@ -8,7 +8,7 @@ ticket has a header of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, NamedTuple, NoReturn, final
 
 from .. import _registry as reg
@@ -18,11 +18,11 @@ from .._model import Challenge, Format
 
 _ALGORITHMS: Final = " ".join(reg.JOSE_ALGORITHMS)
 _PROOF_STEPS: Final = frozenset({"proof", "replay"})
+_MAX_HEADERS: Final = 1_000  # servers stop at 100
 _STEP_UP: Final = frozenset({Reason.ADMISSION_TOO_OLD, Reason.BINDING_TOO_WEAK})
 
 
-def _refuse_truth(self: object) -> NoReturn:
-    raise TypeError("a result has no truth value; test for Allow or Admitted")
+_NO_TRUTH: Final = "a result has no truth value; test for Allow or Admitted"
 
 
 class Request(NamedTuple):
@@ -64,6 +64,10 @@ def read_credentials(headers: Iterable[tuple[bytes, bytes]]) -> Credentials:
     ticket: Any = None
     proof: Any = None
     try:
+        if not hasattr(headers, "__len__"):
+            headers = tuple(islice(headers, _MAX_HEADERS + 1))
+        if len(headers) > _MAX_HEADERS:  # type: ignore[arg-type]  # mypy does not narrow by hasattr
+            raise TypeError
         for name, value in headers:
             length = len(name)
             if length == 18:  # len(HEADER_TICKET): lengths sort out all but a few names for the price of one comparison
@@ -83,8 +87,7 @@ def read_credentials(headers: Iterable[tuple[bytes, bytes]]) -> Credentials:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Allow:
+class Allow(NamedTuple):
     """The request may go on.
 
     Attributes:
@@ -93,14 +96,17 @@ class Allow:
     """
 
     rule: int
-    session_id: bytes | None = field(default=None, repr=False)
+    session_id: bytes | None = None
 
-    __bool__ = _refuse_truth
+    def __repr__(self) -> str:
+        return f"Allow(rule={self.rule})"
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(_NO_TRUTH)
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """A presentation was verified, and this is the ticket for what follows.
 
     Attributes:
@@ -108,19 +114,22 @@ class Admitted:
         expires_at: exclusive, Unix seconds.
     """
 
-    ticket: str = field(repr=False)
+    ticket: str
     expires_at: int
+
+    def __repr__(self) -> str:
+        return f"Admitted(expires_at={self.expires_at})"
 
     def http(self) -> Answer:
         """Return 200 with the ticket."""
         return json_answer(200, {"ticket": self.ticket, "expires_at": self.expires_at})
 
-    __bool__ = _refuse_truth
+    def __bool__(self) -> NoReturn:
+        raise TypeError(_NO_TRUTH)
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Deny:
+class Deny(NamedTuple):
     """The request is refused.
 
     Attributes:
@@ -145,12 +154,12 @@ class Deny:
             return problem(401, self.reason, headers=_challenge("invalid_dpop_proof"), members=members)
         return problem(403, self.reason, members=members)
 
-    __bool__ = _refuse_truth
+    def __bool__(self) -> NoReturn:
+        raise TypeError(_NO_TRUTH)
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class NeedPresentation:
+class NeedPresentation(NamedTuple):
     """A presentation could help: there is no usable ticket, or it shows too little, too weakly, too long ago.
 
     Attributes:
@@ -163,7 +172,10 @@ class NeedPresentation:
     reason: Reason
     endpoint: str
     formats: tuple[Format, ...]
-    new_challenge: Callable[[], Challenge | None] = field(repr=False, compare=False)
+    new_challenge: Callable[[], Challenge | None]
+
+    def __repr__(self) -> str:
+        return f"NeedPresentation(reason={self.reason!r})"
 
     def http(self) -> Answer:
         """Return 401 with a fresh challenge, the endpoint and the formats."""
@@ -174,7 +186,8 @@ class NeedPresentation:
         error = "insufficient_user_authentication" if self.reason in _STEP_UP else "invalid_token"
         return problem(401, self.reason, headers=_challenge(error), members=members)
 
-    __bool__ = _refuse_truth
+    def __bool__(self) -> NoReturn:
+        raise TypeError(_NO_TRUTH)
 
 
 def _challenge(error: str) -> tuple[tuple[bytes, bytes], ...]:

@@ -23,6 +23,7 @@ from .cache import SieveCache
 
 _MAX_PROOF_BYTES: Final = 8_192  # an ML-DSA-87 key and signature are 9.6 kB in base64 and no header carries them
 _UNSEEN_STEP_S: Final = 5  # a step of the clock that the gateway does not notice, twice, and a second of rounding
+_MAX_URL_CHARS: Final = 8_192  # RFC 9110 section 4.1 asks for 8,000 at least
 _MAX_JTI_CHARS: Final = 256
 _DEPTH: Final = 4
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
@@ -100,7 +101,8 @@ def check_dpop(
     jti = _text(claims, reg.JTI)
     if len(jti) > _MAX_JTI_CHARS:
         raise MalformedError(Reason.LIMIT_EXCEEDED, "dpop.payload.jti")
-    if not url.startswith(("https://", "http://")):  # a path alone would compare equal to the root
+    # A path alone would compare equal to the root, and so would a URL without a host.
+    if len(url) > _MAX_URL_CHARS or not url.startswith(("https://", "http://")) or url.partition("://")[2][:1] in "/?#":
         raise MalformedError(Reason.REQUEST_INVALID, "request.url")
     if _text(claims, "htm") != method:
         raise VerificationError(Reason.PROOF_METHOD_MISMATCH, "dpop.payload.htm")

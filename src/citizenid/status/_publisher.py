@@ -10,7 +10,6 @@ Spec: Token Status List sections 4, 5.1, 7.1, 13; specs/profile-status-list.md.
 from __future__ import annotations
 
 import re
-import secrets
 import threading
 from collections.abc import Callable
 from typing import Any, Final, final
@@ -24,7 +23,7 @@ from .._wire import base64url, jws
 from ._list import StatusList
 
 # RFC 3986 section 3 and appendix A, as far as characters go: verifiers fetch it and compare it character by character.
-_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
+_URI: Final = r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
 _MAX_KID_CHARS: Final = 255  # what our own reader takes
 
 
@@ -48,19 +47,21 @@ class StatusPublisher:
     >>> token = publisher.publish(LocalKey.generate("ES256"), now=1_800_000_000, ttl_s=3_600, expires_s=86_400)
     """
 
-    def __init__(
-        self, *, uri: str, size: int, bits: int = 1, randbelow: Callable[[int], int] = secrets.randbelow
-    ) -> None:
+    def __init__(self, *, uri: str, size: int, bits: int = 1, randbelow: Callable[[int], int] | None = None) -> None:
         StatusReference(uri, 0)
         if type(size) is not int or not size > 0 or type(bits) is not int or bits not in reg.STATUS_BITS:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
-        if size * bits > 8 * DEFAULT_LIMITS.status_list_inflated_bytes or not _URI.fullmatch(uri):
+        if size * bits > 8 * DEFAULT_LIMITS.status_list_inflated_bytes or not re.fullmatch(_URI, uri):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
         self.uri: Final = uri
         self.size: Final = size
         self.bits: Final = bits
         self._packed = bytearray((size * bits + 7) // 8)
-        self._randbelow = randbelow
+        if randbelow is None:
+            import secrets  # here, because a gateway never allocates: it costs 2 ms of every start
+
+            randbelow = secrets.randbelow
+        self._randbelow: Final = randbelow
         self._lock = threading.Lock()
         self._free = size
         self._moved: dict[int, int] = {}  # a Fisher-Yates shuffle that is only written down where it has been
