@@ -1,9 +1,8 @@
 """The command line: `citizenid demo`, `citizenid inspect FILE`, `citizenid verify FILE ...`.
 
-This door reads files, standard input and the clock; all that it decides is decided by the public functions below it.
-Text from outside reaches the terminal with every character escaped that does not print, and in lines that this file
-broke and marked itself, so that no input can move the cursor or look like a line of ours. `inspect` verifies nothing
-and says so in every section. typer and rich are an extra (`cli`) and imported only here and in `_demo`.
+This program reads files, standard input and the clock; what it says of a presentation is decided by the public
+functions below it. Text from outside is printed by way of `_cli.inspection`, which makes it harmless. typer and rich
+are an extra (`cli`): only this program imports them, and only after it has asked whether they are there.
 
 Exit codes: 0 for what is good, 1 for what is refused, 2 for a wrong call, 3 when a status list is needed.
 
@@ -16,10 +15,8 @@ import io
 import json
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn, TypeVar
 
 from . import (
     ANY,
@@ -30,18 +27,15 @@ from . import (
     KeyPurpose,
     Limits,
     MalformedError,
-    NeedStatusList,
     Serialization,
     TrustAnchors,
     VerificationError,
 )
+from ._cli.inspection import COLUMNS, inspection, printable
+from ._cli.steps import verify_steps
 from ._limits import MAX_UNIX_TIME
-from ._readers import sd_jwt_vc
-from ._wire import base64url
-from ._wire import json as strict_json
 from .countries import Countries
 from .status import StatusStore
-from .verifier import VerifiedPresentation, open_presentation, verify_credential, verify_presentation
 
 if TYPE_CHECKING:
     import typer
@@ -50,20 +44,8 @@ T = TypeVar("T")
 
 HINT: Final = "citizenid: the command line needs its extra: pip install 'citizenid[cli]'"
 LIMITS: Final = Limits()
-STEPS: Final = {
-    "V1": "open the presentation",
-    "V2": "find the issuer's key",
-    "V3": "verify the issuer's signature",
-    "V4": "read claims and disclosures",
-    "V5": "type, issuer and countries",
-    "V6": "valid now",
-    "V7": "bound to the challenge",
-    "V8": "verify the holder's signature",
-    "V9": "status",
-}
 _MEDIA_TYPE: Final = "application/statuslist+jwt"
 _JWKS_BYTES: Final = 1_048_576
-_COLUMNS: Final = 100
 _PROGRESS_EVERY: Final = 250  # trials; drawing takes two milliseconds, and a thread that draws would be measured too
 
 
@@ -122,7 +104,7 @@ def _add_inspect(app: "typer.Typer") -> None:
     ) -> None:
         """Show what a credential or presentation contains. Nothing is verified."""
         try:
-            for line in inspection(read_token(file), serialization):
+            for line in inspection(read_token(file), serialization, LIMITS):
                 print(line)
         except UsageError as error:
             _fail(error, 2)
@@ -166,7 +148,13 @@ def _add_verify(app: "typer.Typer") -> None:
         except UsageError as error:
             _fail(error, 2)
         steps = verify_steps(
-            data, anchors=anchors, challenge=challenge, statuses=statuses, now=moment, serialization=serialization
+            data,
+            anchors=anchors,
+            challenge=challenge,
+            statuses=statuses,
+            now=moment,
+            limits=LIMITS,
+            serialization=serialization,
         )
         steps.refused_lists += refused_lists
         print(json.dumps(steps.to_json(), indent=2) if as_json else "\n".join(steps.to_lines()))
@@ -205,7 +193,7 @@ def run_demo(*, quick: bool, as_json: bool) -> int:
         return 1
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=_COLUMNS)
+        console = Console(highlight=False, width=COLUMNS)
     console.print(_demo.to_table(report))
     return 0 if report.ok else 1
 
@@ -223,9 +211,6 @@ def _configured(option: str, make: Callable[[], T]) -> T:
     except CitizenIDError as error:
         refused = str(error)
     raise UsageError(f"{option}: {refused}")
-
-
-# --- files ---
 
 
 def read_file(name: str, bound: int) -> bytes:
@@ -304,209 +289,6 @@ def read_status_lists(lists: list[str], jwks: str, issuer: str, now: int) -> tup
         except (MalformedError, VerificationError) as error:
             refused.append(error)
     return store, refused
-
-
-# --- verify ---
-
-
-@dataclass(slots=True)
-class Steps:
-    """How far a verification came.
-
-    Attributes:
-        result: what came out at the end of V9, or the error of the step that refused.
-        stage: the first step of the function that was called last.
-        refused_lists: why status lists were not taken in.
-    """
-
-    result: VerifiedPresentation | NeedStatusList | CitizenIDError
-    stage: str
-    refused_lists: list[CitizenIDError] = field(default_factory=list)
-
-    @property
-    def stopped_at(self) -> str | None:
-        """The step that did not pass, or None."""
-        if isinstance(self.result, VerifiedPresentation):
-            return None
-        if isinstance(self.result, NeedStatusList):
-            return "V9"
-        return self.result.step if self.result.step in STEPS else self.stage  # nothing is called passed that may not be
-
-    @property
-    def outcome(self) -> str:
-        """In one word, as the JSON document has it."""
-        if isinstance(self.result, VerifiedPresentation):
-            return "valid"
-        return "status_list_needed" if isinstance(self.result, NeedStatusList) else "refused"
-
-    @property
-    def exit_code(self) -> int:
-        """0 valid, 1 refused, 3 status list needed."""
-        return {"valid": 0, "refused": 1, "status_list_needed": 3}[self.outcome]
-
-    def outcomes(self) -> Iterator[tuple[str, str]]:
-        """Yield each step with "passed", how it stopped, or "not reached"."""
-        stopped_at, reached = self.stopped_at, True
-        for step in STEPS:
-            if step == stopped_at:
-                yield step, self.outcome
-                reached = False
-            else:
-                yield step, "passed" if reached else "not reached"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the facts for machines."""
-        document: dict[str, Any] = {
-            "outcome": self.outcome,
-            "steps": [{"step": step, "outcome": outcome.replace(" ", "_")} for step, outcome in self.outcomes()],
-            "refused_status_lists": [_error_members(error) for error in self.refused_lists],
-        }
-        result = self.result
-        if isinstance(result, CitizenIDError):
-            return document | _error_members(result)
-        if isinstance(result, NeedStatusList):
-            return document | {"reason": result.reason.value, "step": "V9", "uri": result.uri}
-        attestation, proven = result.attestation, result.citizenship
-        return document | {
-            "issuer": attestation.issuer,
-            "type": attestation.type,
-            "nationalities": [country.alpha2 for country in proven.nationalities],
-            "citizenships": [country.alpha2 for country in proven.citizenships],
-            "complete": proven.complete,
-            "not_after": attestation.validity.not_after,
-            "status": None if result.status is None else result.status.name.lower(),
-        }
-
-    def to_lines(self) -> Iterator[str]:
-        """Yield the facts for people."""
-        for error in self.refused_lists:
-            yield f"status list refused, so it says nothing: {error}"
-        for step, outcome in self.outcomes():
-            yield f"{step}  {STEPS[step]:<30}  {outcome.replace('_', ' ')}"
-        result = self.result
-        if isinstance(result, CitizenIDError):
-            yield f"refused: {result}"
-        elif isinstance(result, NeedStatusList):
-            yield from _wrapped("", f"status list needed: {result.reason} (V9): {result.uri}")
-        else:
-            proven = result.citizenship
-            yield f"valid: citizenships shown: {_codes(proven.citizenships)}"
-            yield f"       nationalities shown: {_codes(proven.nationalities)}"
-
-
-def verify_steps(
-    data: bytes,
-    *,
-    anchors: TrustAnchors,
-    challenge: Challenge,
-    statuses: StatusStore,
-    now: int,
-    serialization: Serialization = Serialization.COMPACT,
-) -> Steps:
-    """Verify one presentation by the three public functions. Arguments as `citizenid.verifier.verify`."""
-    result: VerifiedPresentation | NeedStatusList | CitizenIDError
-    stage = "V1"
-    try:
-        (presentation,) = open_presentation(data, format=Format.SD_JWT_VC, limits=LIMITS, serialization=serialization)
-        stage = "V2"
-        credential = verify_credential(presentation, anchors=anchors, now=now, limits=LIMITS)
-        stage = "V7"
-        result = verify_presentation(credential, challenge=challenge, statuses=statuses, now=now, limits=LIMITS)
-    except (MalformedError, VerificationError) as error:
-        result = error
-    return Steps(result, stage)
-
-
-def _error_members(error: CitizenIDError) -> dict[str, str]:
-    return {"reason": error.reason.value, "step": error.step, "where": error.where}
-
-
-def _codes(countries: Iterable[Country]) -> str:
-    return " ".join(country.alpha2 for country in countries) or "none"
-
-
-# --- inspect ---
-
-
-def inspection(data: bytes, serialization: Serialization) -> list[str]:
-    """Return what a credential or presentation contains, in lines that are safe to print. Nothing is verified.
-
-    Raises:
-        MalformedError: a Reason of form.
-        VerificationError: HASH_ALGORITHM_NOT_ALLOWED, DISCLOSURE_MALFORMED, DISCLOSURE_DUPLICATE.
-    """
-    (presentation,) = open_presentation(data, format=Format.SD_JWT_VC, limits=LIMITS, serialization=serialization)
-    credential, binding = presentation.credential, presentation.binding
-    header = _header(credential.to_be_signed, "issuer-jwt")
-    payload = strict_json.parse_object(credential.payload, "issuer-jwt.payload", LIMITS.depth)
-    hash_name = sd_jwt_vc.take_hash_name(dict(payload))
-    disclosures = sd_jwt_vc.decode_disclosures(presentation.disclosures, hash_name, LIMITS)
-    in_payload = Counter(_digests(payload))
-    lines = [
-        "UNVERIFIED, all of it: no signature, digest, time or status was checked. Lines with | are foreign.",
-        *_section("issuer-jwt header", header),
-        *_section("issuer-jwt payload", payload),
-    ]
-    inner: dict[str, list[str]] = {}
-    for disclosure in disclosures.values():
-        for digest in _digests(disclosure.value):
-            inner.setdefault(digest, []).append(f"disclosure {disclosure.position + 1}")
-    for digest, disclosure in disclosures.items():
-        encoded = presentation.disclosures[disclosure.position]
-        array = strict_json.parse(base64url.decode(encoded, "disclosure"), "disclosure", LIMITS.depth)
-        places = ["issuer-jwt payload"] * in_payload[digest] + inner.get(digest, [])
-        kind = "array element" if disclosure.name is None else "object member"
-        lines += _section(f"disclosure {disclosure.position + 1} of {len(disclosures)}: {kind}", array)
-        lines += _wrapped("  ", f"digest ({hash_name}) {digest}, referenced by: {', '.join(places) or 'NOTHING'}")
-    hidden = len({*in_payload, *inner} - set(disclosures))
-    lines += ["", f"UNVERIFIED digests without a disclosure here (withheld claims or decoys): {hidden}"]
-    if binding is None:
-        return [*lines, "", "UNVERIFIED key binding: none, so this is a credential and no presentation"]
-    lines += _section("kb-jwt header", _header(binding.to_be_signed, "kb-jwt"))
-    return lines + _section("kb-jwt payload", strict_json.parse_object(binding.payload, "kb-jwt.payload", LIMITS.depth))
-
-
-def _header(to_be_signed: bytes, where: str) -> Any:
-    encoded = to_be_signed.partition(b".")[0]
-    return strict_json.parse(base64url.decode(encoded, where + ".header"), where + ".header", LIMITS.depth)
-
-
-def _digests(value: Any) -> list[str]:
-    """Collect what stands where digests stand: in `_sd` arrays and in objects with the one member `...`."""
-    digests: list[str] = []
-    pending = [value]
-    while pending:
-        each = pending.pop()
-        if type(each) is dict:
-            listed = each.get("_sd")
-            digests += [text for text in listed if type(text) is str] if type(listed) is list else []
-            if len(each) == 1 and type(each.get("...")) is str:
-                digests.append(each["..."])
-            pending += each.values()
-        elif type(each) is list:
-            pending += each
-    return digests
-
-
-def _section(title: str, value: Any) -> list[str]:
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    return ["", f"UNVERIFIED {title}", *(part for line in text.split("\n") for part in _wrapped("| ", line))]
-
-
-def _wrapped(mark: str, line: str) -> list[str]:
-    """Break a line where the terminal would, so that every line on the screen begins with our mark."""
-    from rich.cells import chop_cells
-
-    return [mark + part for part in chop_cells(printable(line), _COLUMNS - len(mark))]
-
-
-def printable(text: str) -> str:
-    r"""Return `text` with every character escaped, as in JSON, that does not print: controls, formats, surrogates.
-
-    >>> print(printable("a\x1b[2Jb"))
-    a\u001b[2Jb
-    """
-    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
 if __name__ == "__main__":

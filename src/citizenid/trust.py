@@ -13,24 +13,24 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, final
-from urllib.parse import urlsplit
 
-from . import _registry as reg
 from ._crypto import PublicKey
 from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
-from ._limits import DEFAULT_LIMITS, MAX_UNIX_TIME
+from ._issuer_metadata import issuer_metadata_url, keys_of_metadata, read_configuration
+from ._limits import MAX_UNIX_TIME
 from ._model import Format, KeyPurpose, SignedObject, UnixTime
 from ._wire import json
 from ._x509 import Root, load_roots, verify_path
 from .countries import ANY, Countries, Country
 
-_MAX_CONFIGURATION_BYTES: Final = 1_048_576
+__all__ = ["ResolvedKey", "TrustAnchor", "TrustAnchors", "issuer_metadata_url"]
+
 _FOREVER: Final = UnixTime(MAX_UNIX_TIME)
 _KEY_TYPES: Final = frozenset({"EC", "OKP", "AKP"})
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class TrustAnchor:
     """One trusted key or root certificate, and what it may attest.
 
@@ -166,7 +166,7 @@ class TrustAnchors:
             MalformedError: KEY_INVALID, KEY_USE_FORBIDDEN, or a Reason of form for JSON text.
             CitizenIDError: ANCHOR_INVALID when something required is missing or no key is left.
         """
-        members = _json_object(jwks, "jwks")
+        members = read_configuration(jwks, "jwks")
         entries = members.get("keys")
         if type(entries) is not list:
             raise CitizenIDError(Reason.ANCHOR_INVALID, "jwks.keys")
@@ -255,16 +255,7 @@ class TrustAnchors:
             CitizenIDError: ANCHOR_INVALID when `issuer` differs, is no https URL or has a query or fragment, or when
                 there is not exactly one of `jwks` and `jwks_uri`.
         """
-        issuer_metadata_url(issuer)
-        document = _json_object(body, "issuer-metadata")
-        inline, uri = document.get("jwks"), document.get("jwks_uri")
-        if document.get("issuer") != issuer or (inline is None) is (uri is None):
-            raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer-metadata")
-        if (inline is None) is (jwks is None):
-            raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer-metadata.jwks")
-        keys = jwks if inline is None else inline
-        if keys is None or (inline is not None and type(inline) is not dict):
-            raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer-metadata.jwks")
+        keys = keys_of_metadata(body, issuer, jwks)
         return cls.from_jwks(
             issuer,
             keys,
@@ -358,28 +349,6 @@ class TrustAnchors:
         )
 
 
-def issuer_metadata_url(issuer: str) -> str:
-    """Return where the metadata of an issuer stands (SD-JWT VC section 4.1): inserted between host and path.
-
-    >>> issuer_metadata_url("https://example.com/tenant/1")
-    'https://example.com/.well-known/jwt-vc-issuer/tenant/1'
-
-    Raises:
-        CitizenIDError: ANCHOR_INVALID unless it is an https URL without query, fragment and user.
-    """
-    parts = None
-    try:
-        parts = urlsplit(issuer) if type(issuer) is str and issuer.isascii() and issuer.isprintable() else None
-    except ValueError:
-        pass
-    if parts is None or parts.scheme != "https" or not parts.hostname or "?" in issuer or "#" in issuer:
-        raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer")
-    if "@" in parts.netloc or " " in issuer:
-        raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer")
-    path = parts.path.removesuffix("/")
-    return f"https://{parts.netloc}{reg.WELL_KNOWN_ISSUER}{path}"
-
-
 def _scope(
     issuer: str,
     purpose: KeyPurpose,
@@ -420,12 +389,3 @@ def _scope(
         "not_after": UnixTime(not_after),
         "status_issuer": status_issuer or issuer,
     }
-
-
-def _json_object(value: Mapping[str, Any] | str | bytes, where: str) -> dict[str, Any]:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if (type(value) is not bytes and type(value) is not str) or len(value) > _MAX_CONFIGURATION_BYTES:
-        raise MalformedError(Reason.INPUT_TOO_LARGE, where)
-    data = value if isinstance(value, bytes) else value.encode("utf-8", "replace")
-    return json.parse_object(data, where, DEFAULT_LIMITS.depth)

@@ -17,7 +17,7 @@ from citizenid.gateway import SieveCache
 
 
 class SlowSieve:
-    """SIEVE as the paper writes it down: a queue with the newest in front, a flag each, and a hand that moves forward."""
+    """SIEVE as the paper has it: a queue with the newest in front, a flag each, and a hand that moves forward."""
 
     def __init__(self, size: int) -> None:
         self.size = size

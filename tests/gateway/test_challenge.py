@@ -86,9 +86,7 @@ def test_any_gateway_of_the_fleet_recognises_a_challenge() -> None:
     world = World()
     alice = world.wallet()
     challenge = world.another_gateway().challenge(sender=alice.sender.public.thumbprint)
-    assert isinstance(
-        answer(world, alice, challenge.to_text(), presentation=world.present(alice, challenge)), Admitted
-    )
+    assert isinstance(answer(world, alice, challenge.to_text(), presentation=world.present(alice, challenge)), Admitted)
 
 
 def test_challenges_survive_a_rotation_of_keys_with_overlap_only() -> None:
@@ -150,9 +148,7 @@ def test_a_key_binding_made_long_before_the_challenge_is_stale() -> None:
     world = World(challenge_lifetime_s=60)
     alice = world.wallet()
     challenge = Challenge(AUDIENCE, world.challenge(alice.sender).nonce, 86_400)
-    old = alice.credential.present(
-        ["nationalities"], challenge=challenge, key=alice.key, peer=AUDIENCE, now=NOW - 61
-    )
+    old = alice.credential.present(["nationalities"], challenge=challenge, key=alice.key, peer=AUDIENCE, now=NOW - 61)
     denied(answer(world, alice, challenge.to_text(), presentation=old), Reason.KEY_BINDING_STALE, "V7")
 
 
@@ -177,7 +173,13 @@ def test_any_flipped_bit_of_the_nonce_is_noticed(bit: int) -> None:
         assert refusal.reason is INVALID
 
 
-@given(st.text(max_size=80) | st.binary(max_size=80) | st.none() | st.integers() | st.from_regex(r"1\.300\.[sb][\w-]{8,90}\.[\w-]+", fullmatch=True))
+@given(
+    st.text(max_size=80)
+    | st.binary(max_size=80)
+    | st.none()
+    | st.integers()
+    | st.from_regex(r"1\.300\.[sb][\w-]{8,90}\.[\w-]+", fullmatch=True)
+)
 def test_anything_else_is_no_challenge(text: Any) -> None:
     world = World()
     denied(answer(world, world.wallet(short_lived=True, lifetime_s=60), text), INVALID, "challenge")
@@ -258,7 +260,9 @@ def test_a_wallet_does_not_answer_a_challenge_that_a_thief_passes_on() -> None:
     challenge = world.challenge(thief.sender)
     credential: Credential = victim.credential
     with pytest.raises(CitizenIDError) as caught:
-        credential.present(["nationalities"], challenge=challenge, key=victim.key, peer="https://thief.example", now=NOW)
+        credential.present(
+            ["nationalities"], challenge=challenge, key=victim.key, peer="https://thief.example", now=NOW
+        )
     assert caught.value.reason is Reason.PEER_MISMATCH
 
 
@@ -323,7 +327,11 @@ def test_one_proof_admits_once() -> None:
     assert isinstance(
         answer(world, alice, one.to_text(), presentation=world.present(alice, one), proof=proof), Admitted
     )
-    denied(answer(world, alice, two.to_text(), presentation=world.present(alice, two), proof=proof), Reason.REPLAYED, "replay")
+    denied(
+        answer(world, alice, two.to_text(), presentation=world.present(alice, two), proof=proof),
+        Reason.REPLAYED,
+        "replay",
+    )
 
 
 # --- once ---
@@ -339,9 +347,17 @@ def test_a_challenge_is_used_once() -> None:
     denied(refusal, Reason.REPLAYED, "replay")
     assert refusal.where == "challenge"
     # Nor by another presentation for it, nor until it has expired.
-    denied(answer(world, alice, challenge.to_text(), presentation=world.present(alice, challenge)), Reason.REPLAYED, "replay")
+    denied(
+        answer(world, alice, challenge.to_text(), presentation=world.present(alice, challenge)),
+        Reason.REPLAYED,
+        "replay",
+    )
     world.wait(299)
-    denied(answer(world, alice, challenge.to_text(), presentation=world.present(alice, challenge)), Reason.REPLAYED, "replay")
+    denied(
+        answer(world, alice, challenge.to_text(), presentation=world.present(alice, challenge)),
+        Reason.REPLAYED,
+        "replay",
+    )
 
 
 def test_of_many_threads_with_one_challenge_exactly_one_is_admitted() -> None:

@@ -53,7 +53,12 @@ def check_problem(answer: Answer, status: int, reason: Reason) -> dict[str, Any]
     assert document["reason"] == reason.value
     assert document["type"] == f"urn:citizenid:reason:{reason.value}"
     assert document["title"]
-    assert document["error"] == {"message": document["title"], "type": "citizenship", "code": reason.value, "param": None}
+    assert document["error"] == {
+        "message": document["title"],
+        "type": "citizenship",
+        "code": reason.value,
+        "param": None,
+    }
     return document
 
 
@@ -85,7 +90,16 @@ def test_joined_and_empty_tickets_are_refused() -> None:
     world = World()
     alice = world.wallet()
     ticket = world.ticket(alice)
-    for value in (b"", b" ", f"{ticket},{ticket}", f"{ticket}, {ticket}", f" {ticket}", f"{ticket} ", f'"{ticket}"', f"Bearer {ticket}"):
+    for value in (
+        b"",
+        b" ",
+        f"{ticket},{ticket}",
+        f"{ticket}, {ticket}",
+        f" {ticket}",
+        f"{ticket} ",
+        f'"{ticket}"',
+        f"Bearer {ticket}",
+    ):
         needed(world.gateway.authorize(request(value), resource="us-nationals"), Reason.TICKET_INVALID)
 
 
@@ -94,7 +108,13 @@ def test_a_ticket_in_another_place_does_not_count() -> None:
     world = World()
     alice = world.wallet()
     ticket = world.ticket(alice, bearer=True).encode()
-    for name, value in [(b"authorization", b"DPoP " + ticket), (b"authorization", b"Bearer " + ticket), (b"cookie", TICKET + b"=" + ticket), (b"x-citizenship-ticket", ticket), (b"citizenship_ticket", ticket)]:
+    for name, value in [
+        (b"authorization", b"DPoP " + ticket),
+        (b"authorization", b"Bearer " + ticket),
+        (b"cookie", TICKET + b"=" + ticket),
+        (b"x-citizenship-ticket", ticket),
+        (b"citizenship_ticket", ticket),
+    ]:
         asked = request(further=[(name, value)], path=PATH + "?citizenship-ticket=" + ticket.decode())
         needed(world.gateway.authorize(asked, resource="weak"), Reason.TICKET_MISSING)
 
@@ -105,7 +125,11 @@ def test_a_ticket_in_another_place_does_not_count() -> None:
 )
 def test_headers_that_are_no_pairs_are_refused(headers: Any) -> None:
     world = World()
-    denied(world.gateway.authorize(Request("POST", ORIGIN + PATH, headers), resource="weak"), Reason.REQUEST_INVALID, "request")
+    denied(
+        world.gateway.authorize(Request("POST", ORIGIN + PATH, headers), resource="weak"),
+        Reason.REQUEST_INVALID,
+        "request",
+    )
 
 
 @pytest.mark.parametrize("name", [TICKET, DPOP])
@@ -124,7 +148,11 @@ def test_values_of_other_headers_are_not_looked_at() -> None:
     alice = world.wallet()
     ticket = world.ticket(alice)
     further: Any = [(b"x", None), (b"y" * 10_000, 5), (b"four", "x"), (b"eighteen-is-a-len.", object())]
-    allowed(world.gateway.authorize(request(ticket, world.proof(alice.sender, ticket), further=further), resource="us-nationals"))
+    allowed(
+        world.gateway.authorize(
+            request(ticket, world.proof(alice.sender, ticket), further=further), resource="us-nationals"
+        )
+    )
 
 
 def test_headers_may_be_a_generator() -> None:
@@ -138,7 +166,9 @@ def test_headers_may_be_a_generator() -> None:
         assert "challenge" in document_of(need.http())
 
 
-@pytest.mark.parametrize(("method", "url"), [(None, ORIGIN), (b"POST", ORIGIN), (5, ORIGIN), ("POST", None), ("POST", b"x"), ("POST", 5)])
+@pytest.mark.parametrize(
+    ("method", "url"), [(None, ORIGIN), (b"POST", ORIGIN), (5, ORIGIN), ("POST", None), ("POST", b"x"), ("POST", 5)]
+)
 def test_method_and_url_are_text(method: Any, url: Any) -> None:
     world = World()
     alice = world.wallet()
@@ -204,7 +234,10 @@ def test_a_need_for_a_presentation_is_401_with_all_that_is_needed_for_one() -> N
 def test_the_challenge_is_for_the_key_that_was_shown_and_new_each_time() -> None:
     world = World(STRICT_POLICY)
     alice = world.wallet()
-    need = needed(world.gateway.authorize(request(None, world.proof(alice.sender)), resource="us-nationals"), Reason.TICKET_MISSING)
+    need = needed(
+        world.gateway.authorize(request(None, world.proof(alice.sender)), resource="us-nationals"),
+        Reason.TICKET_MISSING,
+    )
     assert len({document_of(need.http())["nonce"] for _ in range(5)}) == 5
     # Without a key there is nothing to make it for, where no rule takes bearer tickets.
     for proof in (None, b"", b"garbage", b"a.b.c", b"A" * 100_000):
@@ -245,7 +278,10 @@ def test_a_need_for_a_status_list_is_503_with_a_time_to_come_again() -> None:
 
 
 def test_a_value_of_www_authenticate_is_well_formed() -> None:
-    for answer in (Deny(Reason.PROOF_STALE, "proof").http(), World().gateway.authorize(request(), resource="weak").http()):  # type: ignore[union-attr]  # a NeedPresentation
+    for answer in (
+        Deny(Reason.PROOF_STALE, "proof").http(),
+        World().gateway.authorize(request(), resource="weak").http(),
+    ):  # type: ignore[union-attr]  # a NeedPresentation
         assert re.fullmatch(rb'DPoP error="[a-z_]+", algs="[A-Za-z0-9 -]+"', header_of(answer, b"www-authenticate"))
 
 
@@ -272,7 +308,9 @@ def test_no_value_of_a_request_is_in_an_answer() -> None:
         request(None, None, further=[(mark, mark), (b"host", mark), (b"x-forwarded-host", mark)]),
         Request(MARK, MARK, [(mark, mark)]),
     ]
-    results: list[Any] = [world.gateway.authorize(each, resource=name) for each in asked for name in ("us-citizens", "us/" + MARK, MARK)]
+    results: list[Any] = [
+        world.gateway.authorize(each, resource=name) for each in asked for name in ("us-citizens", "us/" + MARK, MARK)
+    ]
     for text in (MARK, "1.300.s" + MARK + "AAAA." + MARK):
         results.append(world.gateway.admit(MARK, format=MARK, challenge=text, request=asked[0]))  # type: ignore[arg-type]  # as a client may name it
     challenge = world.challenge(alice.sender)
@@ -301,7 +339,9 @@ def test_nothing_secret_is_in_a_repr() -> None:
     admitted = world.admit(alice)
     asked = request(admitted.ticket, world.proof(alice.sender, admitted.ticket))
     allow = allowed(world.gateway.authorize(asked, resource="us-nationals"))
-    shown = " ".join(map(repr, (admitted, admitted.http(), asked, allow, world.gateway, vars(world.gateway), str(asked))))
+    shown = " ".join(
+        map(repr, (admitted, admitted.http(), asked, allow, world.gateway, vars(world.gateway), str(asked)))
+    )
     for secret in (admitted.ticket, "sk-42", asked.headers[-1][1].decode(), str(allow.session_id)):  # type: ignore[index]  # a list here
         assert secret not in shown
 
@@ -318,7 +358,11 @@ def test_the_whole_way_over_http() -> None:
     alice = world.wallet()
     asked = document_of(post(world, b"{}", world.proof(alice.sender, url=ORIGIN + ENDPOINT)))
     challenge = Challenge.from_text(asked["challenge"])
-    body = {"format": "dc+sd-jwt", "challenge": asked["challenge"], "presentation": world.present(alice, challenge).decode()}
+    body = {
+        "format": "dc+sd-jwt",
+        "challenge": asked["challenge"],
+        "presentation": world.present(alice, challenge).decode(),
+    }
     answer = post(world, json.dumps(body).encode(), world.proof(alice.sender, url=ORIGIN + ENDPOINT))
     assert answer.status == 200
     allowed(world.ask(alice, document_of(answer)["ticket"]))
@@ -327,7 +371,9 @@ def test_the_whole_way_over_http() -> None:
 def test_an_empty_object_asks_for_a_challenge() -> None:
     world = World(STRICT_POLICY)
     alice = world.wallet()
-    document = check_problem(post(world, b" {} ", world.proof(alice.sender, url=ORIGIN + ENDPOINT)), 401, Reason.TICKET_MISSING)
+    document = check_problem(
+        post(world, b" {} ", world.proof(alice.sender, url=ORIGIN + ENDPOINT)), 401, Reason.TICKET_MISSING
+    )
     assert Challenge.from_text(document["challenge"]).audience == AUDIENCE
     assert "challenge" not in check_problem(post(world, b"{}"), 401, Reason.TICKET_MISSING)
 
@@ -378,7 +424,14 @@ def test_a_format_that_we_do_not_know_is_refused() -> None:
     check_problem(post(world, body, world.proof(alice.sender, url=ORIGIN + ENDPOINT)), 403, Reason.REQUEST_INVALID)
 
 
-@given(st.binary(max_size=200) | st.dictionaries(st.sampled_from(["format", "challenge", "presentation", "x"]), st.text(max_size=20) | st.none() | st.integers(), max_size=4).map(lambda members: json.dumps(members).encode()))
+@given(
+    st.binary(max_size=200)
+    | st.dictionaries(
+        st.sampled_from(["format", "challenge", "presentation", "x"]),
+        st.text(max_size=20) | st.none() | st.integers(),
+        max_size=4,
+    ).map(lambda members: json.dumps(members).encode())
+)
 def test_any_body_gets_an_answer(body: bytes) -> None:
     answer = post(World(), body)
     assert answer.status in (401, 403)

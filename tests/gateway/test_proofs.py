@@ -1,4 +1,4 @@
-"""The DPoP sender proof: the twelve checks of RFC 9449 section 4.3 and what it leaves to the server, each at the gateway.
+"""The DPoP sender proof: the twelve checks of RFC 9449 section 4.3 and what it leaves to the server, at the gateway.
 
 A ticket that was stolen is worth nothing here: every refusal is shown on a request that would be allowed with a good
 proof. Proofs are put together by hand, since no honest client would write them.
@@ -99,7 +99,9 @@ def test_1_no_proof_is_refused(session: Session) -> None:
 
 def test_1_the_proof_in_another_header_does_not_count(session: Session) -> None:
     proof = session.proof()
-    session.refused(None, Reason.PROOF_MISSING, further=[(b"x-dpop", proof), (b"dpo", proof), (b"authorization", proof)])
+    session.refused(
+        None, Reason.PROOF_MISSING, further=[(b"x-dpop", proof), (b"dpo", proof), (b"authorization", proof)]
+    )
 
 
 # 4.3 (2): a single well-formed JWT
@@ -151,7 +153,11 @@ def test_2_a_payload_is_strict_json(session: Session, payload: bytes, reason: Re
 
 @pytest.mark.parametrize(
     ("header", "reason"),
-    [(b"[]", Reason.MALFORMED_JSON), (b"{", Reason.MALFORMED_JSON), (b'{"alg":"ES256","alg":"ES256"}', Reason.DUPLICATE_MEMBER)],
+    [
+        (b"[]", Reason.MALFORMED_JSON),
+        (b"{", Reason.MALFORMED_JSON),
+        (b'{"alg":"ES256","alg":"ES256"}', Reason.DUPLICATE_MEMBER),
+    ],
 )
 def test_2_a_header_is_strict_json(session: Session, header: bytes, reason: Reason) -> None:
     session.refused(session.proof(None, header), reason)
@@ -189,7 +195,9 @@ def test_3_further_claims_are_ignored(session: Session) -> None:
 # 4.3 (4): typ
 
 
-@pytest.mark.parametrize("typ", ["JWT", "DPOP+JWT", "dpop", "application/dpop+jwt", "kb+jwt", "dc+sd-jwt", "dpop+jwt ", ABSENT])
+@pytest.mark.parametrize(
+    "typ", ["JWT", "DPOP+JWT", "dpop", "application/dpop+jwt", "kb+jwt", "dc+sd-jwt", "dpop+jwt ", ABSENT]
+)
 def test_4_typ_is_one_spelling(session: Session, typ: Any) -> None:
     session.refused(session.proof(None, {"typ": typ}), Reason.TYP_MISMATCH, "dpop.header.typ")
 
@@ -209,7 +217,9 @@ def test_4_no_other_signed_object_is_a_proof(session: Session) -> None:
 # 4.3 (5): an asymmetric algorithm that is allowed
 
 
-@pytest.mark.parametrize("algorithm", ["none", "None", "HS256", "RS256", "PS256", "ES256K", "es256", "Ed448", "", None, 5, ABSENT, ["ES256"]])
+@pytest.mark.parametrize(
+    "algorithm", ["none", "None", "HS256", "RS256", "PS256", "ES256K", "es256", "Ed448", "", None, 5, ABSENT, ["ES256"]]
+)
 def test_5_the_algorithm_is_one_of_the_list(session: Session, algorithm: Any) -> None:
     session.refused(session.proof(None, {"alg": algorithm}), Reason.ALGORITHM_NOT_ALLOWED, "dpop.header")
 
@@ -300,7 +310,9 @@ def test_7_a_private_member_is_refused(session: Session, member: str) -> None:
     session.refused(session.proof(None, {"jwk": jwk}), Reason.KEY_INVALID, "dpop.header.jwk")
 
 
-@pytest.mark.parametrize("jwk", [None, [], "key", 5, {}, {"kty": "oct", "k": "AA"}, {"kty": "RSA", "n": "AA", "e": "AQAB"}])
+@pytest.mark.parametrize(
+    "jwk", [None, [], "key", 5, {}, {"kty": "oct", "k": "AA"}, {"kty": "RSA", "n": "AA", "e": "AQAB"}]
+)
 def test_7_what_is_no_public_key_is_refused(session: Session, jwk: Any) -> None:
     session.refused(session.proof(None, {"jwk": jwk}), Reason.KEY_INVALID, "dpop.header.jwk")
 
@@ -416,9 +428,29 @@ def test_9_what_is_no_url(session: Session, url: str) -> None:
     session.refused(session.proof({"htu": url}), Reason.PROOF_MALFORMED, "dpop.payload.htu")
 
 
-@pytest.mark.parametrize("path", ["/a/../b", "/a/./b", "/%7Eme", "/~me", "/%7eme", "/a//b", "/a;b=c", "/a%2Fb", "/A", "/", "", "/a@b", "/a:443"])
+@pytest.mark.parametrize(
+    "path",
+    ["/a/../b", "/a/./b", "/%7Eme", "/~me", "/%7eme", "/a//b", "/a;b=c", "/a%2Fb", "/A", "/", "", "/a@b", "/a:443"],
+)
 def test_9_a_path_is_compared_as_it_is(session: Session, path: str) -> None:
-    paths = ["/a/../b", "/b", "/a/./b", "/a/b", "/%7Eme", "/~me", "/%7eme", "/a//b", "/a;b=c", "/a%2Fb", "/A", "/a", "/", "", "/a@b", "/a:443"]
+    paths = [
+        "/a/../b",
+        "/b",
+        "/a/./b",
+        "/a/b",
+        "/%7Eme",
+        "/~me",
+        "/%7eme",
+        "/a//b",
+        "/a;b=c",
+        "/a%2Fb",
+        "/A",
+        "/a",
+        "/",
+        "",
+        "/a@b",
+        "/a:443",
+    ]
     for other in paths:
         same = (other or "/") == (path or "/")
         result = session.send(session.proof({"htu": ORIGIN + other}), path=path)
@@ -437,12 +469,27 @@ def test_9_the_origin_is_configured(session: Session) -> None:
     ]
     for_thief = {"htu": "https://thief.example" + PATH}
     session.refused(session.proof(for_thief), Reason.PROOF_URL_MISMATCH, further=elsewhere)
-    session.refused(session.proof(for_thief), Reason.PROOF_URL_MISMATCH, url="https://thief.example" + PATH, further=elsewhere)
+    session.refused(
+        session.proof(for_thief), Reason.PROOF_URL_MISMATCH, url="https://thief.example" + PATH, further=elsewhere
+    )
     allowed(session.send(session.proof(), further=elsewhere))
     allowed(session.send(session.proof(), url="http://10.0.0.7:8080" + PATH))  # behind a proxy: only the path counts
 
 
-@pytest.mark.parametrize("url", ["", "/", PATH, PATH[1:], "//gateway.example" + PATH, "x", "ftp://gateway.example/", "https:" + PATH, "?u=https://gateway.example/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "/",
+        PATH,
+        PATH[1:],
+        "//gateway.example" + PATH,
+        "x",
+        "ftp://gateway.example/",
+        "https:" + PATH,
+        "?u=https://gateway.example/",
+    ],
+)
 def test_9_a_request_url_must_be_absolute(session: Session, url: str) -> None:
     # Read as a URL without a path it would equal the root, and one proof would serve every path.
     for htu in (ORIGIN + "/", ORIGIN + PATH):
@@ -465,13 +512,18 @@ def test_9_other_origins(external_url: str, htu: str) -> None:
     proof = hand_made_proof(alice.sender, {"htu": htu + ENDPOINT})
     challenge = world.challenge(alice.sender)
     admitted = world.gateway.admit(
-        world.present(alice, challenge), format="dc+sd-jwt", challenge=challenge.to_text(), request=request(path=ENDPOINT, proof=proof)  # type: ignore[arg-type]  # as HTTP clients name it
+        world.present(alice, challenge),
+        format="dc+sd-jwt",
+        challenge=challenge.to_text(),
+        request=request(path=ENDPOINT, proof=proof),  # type: ignore[arg-type]  # as HTTP clients name it
     )
     assert type(admitted).__name__ == "Admitted", admitted
     wrong = hand_made_proof(alice.sender, {"htu": ORIGIN + ENDPOINT + "x"})
     other = world.challenge(alice.sender)
     denied(
-        world.gateway.admit(b"", format="dc+sd-jwt", challenge=other.to_text(), request=request(path=ENDPOINT, proof=wrong)),  # type: ignore[arg-type]  # as HTTP clients name it
+        world.gateway.admit(
+            b"", format="dc+sd-jwt", challenge=other.to_text(), request=request(path=ENDPOINT, proof=wrong)
+        ),  # type: ignore[arg-type]  # as HTTP clients name it
         Reason.PROOF_URL_MISMATCH,
         "proof",
     )
@@ -574,7 +626,9 @@ def test_12_at_admission_a_proof_names_no_ticket() -> None:
     ticket = world.ticket(alice)
     challenge = world.challenge(alice.sender)
     proof = world.proof(alice.sender, ticket, url=ORIGIN + ENDPOINT)
-    refusal = world.gateway.admit(b"", format="dc+sd-jwt", challenge=challenge.to_text(), request=request(path=ENDPOINT, proof=proof))  # type: ignore[arg-type]  # as HTTP clients name it
+    refusal = world.gateway.admit(
+        b"", format="dc+sd-jwt", challenge=challenge.to_text(), request=request(path=ENDPOINT, proof=proof)
+    )  # type: ignore[arg-type]  # as HTTP clients name it
     denied(refusal, Reason.PROOF_TICKET_MISMATCH, "proof")
 
 
@@ -592,7 +646,11 @@ def test_a_proof_is_used_once(session: Session) -> None:
         refusal = denied(session.send(proof), Reason.REPLAYED, "replay")
         assert refusal.where == "proof"
     for resource in ("us-nationals", "weak"):
-        denied(session.world.gateway.authorize(request(session.ticket, proof), resource=resource), Reason.REPLAYED, "replay")
+        denied(
+            session.world.gateway.authorize(request(session.ticket, proof), resource=resource),
+            Reason.REPLAYED,
+            "replay",
+        )
 
 
 def test_a_proof_is_used_once_however_it_is_signed(session: Session) -> None:
@@ -601,7 +659,11 @@ def test_a_proof_is_used_once_however_it_is_signed(session: Session) -> None:
     denied(session.send(session.proof({"jti": "one"})), Reason.REPLAYED, "replay")
     denied(session.send(session.proof({"jti": "one", "htu": ORIGIN + "/x"}), path="/x"), Reason.REPLAYED, "replay")
     denied(session.send(session.proof({"jti": "one", "iat": NOW - 5})), Reason.REPLAYED, "replay")
-    denied(session.send(session.proof({"jti": "one"}, {"jwk": {**session.wallet.sender.public.to_jwk(), "kid": "2"}})), Reason.REPLAYED, "replay")
+    denied(
+        session.send(session.proof({"jti": "one"}, {"jwk": {**session.wallet.sender.public.to_jwk(), "kid": "2"}})),
+        Reason.REPLAYED,
+        "replay",
+    )
     allowed(session.send(session.proof({"jti": "One"})))
 
 
@@ -704,7 +766,14 @@ def test_the_signature_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
     session = open_session()
     verified: list[object] = []
     monkeypatch.setattr(proofs, "verify_signature", lambda *arguments: verified.append(arguments))
-    for claims in ({"htm": "GET"}, {"htu": ORIGIN}, {"ath": "x"}, {"iat": NOW - 61}, {"iat": NOW + 31}, {"jti": ABSENT}):
+    for claims in (
+        {"htm": "GET"},
+        {"htu": ORIGIN},
+        {"ath": "x"},
+        {"iat": NOW - 61},
+        {"iat": NOW + 31},
+        {"jti": ABSENT},
+    ):
         assert type(session.send(session.proof(claims))) is Deny
     assert not verified
 
@@ -717,7 +786,20 @@ def test_any_bytes_as_a_proof_are_refused(data: bytes) -> None:
     assert result.step == "proof"
 
 
-@given(st.dictionaries(st.sampled_from(["typ", "alg", "jwk", "kid", "crit", "x5c", "b64"]), st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.lists(st.text(max_size=3), max_size=3) | st.dictionaries(st.sampled_from(["kty", "crv", "x", "y", "alg", "use"]), st.text(max_size=9) | st.integers(), max_size=4), max_size=3))
+@given(
+    st.dictionaries(
+        st.sampled_from(["typ", "alg", "jwk", "kid", "crit", "x5c", "b64"]),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.text(max_size=9)
+        | st.lists(st.text(max_size=3), max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["kty", "crv", "x", "y", "alg", "use"]), st.text(max_size=9) | st.integers(), max_size=4
+        ),
+        max_size=3,
+    )
+)
 def test_any_header_gives_a_result(header: dict[str, Any]) -> None:
     session = open_session()
     result = session.send(session.proof(None, header))
@@ -726,7 +808,19 @@ def test_any_header_gives_a_result(header: dict[str, Any]) -> None:
         assert set(header) <= {"kid", "x5c", "typ", "alg"}
 
 
-@given(st.dictionaries(st.sampled_from(["jti", "htm", "htu", "iat", "ath", "nonce"]), st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9) | st.lists(st.integers(), max_size=3), min_size=1, max_size=3))
+@given(
+    st.dictionaries(
+        st.sampled_from(["jti", "htm", "htu", "iat", "ath", "nonce"]),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(max_size=9)
+        | st.lists(st.integers(), max_size=3),
+        min_size=1,
+        max_size=3,
+    )
+)
 def test_any_claims_give_a_result(claims: dict[str, Any]) -> None:
     session = open_session()
     result = session.send(session.proof(json.dumps({**json.loads(_payload(session)), **claims}).encode()))
@@ -752,7 +846,9 @@ def test_our_client_and_our_gateway_agree(path: str, method: str) -> None:
 
 
 def test_our_client_makes_a_new_jti_each_time() -> None:
-    proofs = {dpop_proof(key("anybody"), method="GET", url=ORIGIN, ticket=None, now=NOW).split(".")[1] for _ in range(50)}
+    proofs = {
+        dpop_proof(key("anybody"), method="GET", url=ORIGIN, ticket=None, now=NOW).split(".")[1] for _ in range(50)
+    }
     assert len(proofs) == 50
 
 

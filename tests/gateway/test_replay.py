@@ -38,7 +38,11 @@ class GuardMachine(RuleBasedStateMachine):
         ends = [end for (of, _), end in self.ends.items() if scope in (None, of)]
         return sum(self.clock.now < end + slack for end in ends)
 
-    @rule(scope=st.sampled_from([b"a", b"b", b"c"]), token=st.sampled_from([b"1", b"2", b"3", b"4"]), life=st.integers(1, 9))
+    @rule(
+        scope=st.sampled_from([b"a", b"b", b"c"]),
+        token=st.sampled_from([b"1", b"2", b"3", b"4"]),
+        life=st.integers(1, 9),
+    )
     def consume(self, scope: bytes, token: bytes, life: int) -> None:
         entry, now = (scope, token), self.clock.now
         surely_live = now < self.ends.get(entry, -1.0)
@@ -167,7 +171,9 @@ def test_of_many_threads_with_one_token_exactly_one_wins() -> None:
         start = threading.Barrier(8)
         results: list[Consumption] = []
 
-        def use(memory: MemoryReplayGuard = memory, start: threading.Barrier = start, results: list[Consumption] = results) -> None:
+        def use(
+            memory: MemoryReplayGuard = memory, start: threading.Barrier = start, results: list[Consumption] = results
+        ) -> None:
             start.wait()
             results.append(memory.consume(b"scope", b"token", 60))
 

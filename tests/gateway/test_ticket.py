@@ -111,7 +111,9 @@ def test_a_length_tells_nothing(sealed: TicketContents, nonce: bytes) -> None:
 def test_no_part_of_the_contents_can_be_seen() -> None:
     one, other = keys().seal(some(), NONCE), keys().seal(some(sender=b"\1" + bytes(31)), NONCE)
     # Even under one nonce: another last bit inside changes every block (RFC 8452), so equal parts cannot be compared.
-    blocks = [(unbase64url(one)[place : place + 16], unbase64url(other)[place : place + 16]) for place in range(17, 160, 16)]
+    blocks = [
+        (unbase64url(one)[place : place + 16], unbase64url(other)[place : place + 16]) for place in range(17, 160, 16)
+    ]
     assert all(left != right for left, right in blocks)
 
 
@@ -218,12 +220,9 @@ def test_one_ticket_has_one_spelling() -> None:
     # 174 bytes are exactly 232 characters: no stray bits to vary. The other alphabet and padding are refused.
     text = keys().seal(some(), NONCE).encode()
     assert len(unbase64url(text)) * 4 == len(text) * 3
-    for seed in range(50):
-        text = keys().seal(some(), os.urandom(12)).encode()
-        if b"-" in text or b"_" in text:
-            refused(text.replace(b"-", b"+").replace(b"_", b"/"))
-            return
-    raise AssertionError(seed)
+    texts = (keys().seal(some(), bytes(11) + bytes([number])).encode() for number in range(50))
+    text = next(text for text in texts if b"-" in text or b"_" in text)
+    refused(text.replace(b"-", b"+").replace(b"_", b"/"))
 
 
 def test_another_audience_opens_nothing() -> None:
@@ -267,7 +266,12 @@ def test_secrets_are_long_and_distinct(secrets: Any) -> None:
 
 @pytest.mark.parametrize(
     ("nationalities", "citizenships"),
-    [(["US"], []), (["US"], ["US"]), (["US", "DE", "FR", "IT", "JP", "BR"], ["US", "DE"]), (["US", *(country.alpha2 for country in COUNTRIES[:20])], [])],
+    [
+        (["US"], []),
+        (["US"], ["US"]),
+        (["US", "DE", "FR", "IT", "JP", "BR"], ["US", "DE"]),
+        (["US", *(country.alpha2 for country in COUNTRIES[:20])], []),
+    ],
     ids=["one", "citizen", "six", "twenty-one"],
 )
 def test_all_tickets_are_of_one_length(nationalities: list[str], citizenships: list[str]) -> None:
@@ -326,7 +330,9 @@ def test_any_gateway_of_the_fleet_takes_a_ticket_and_no_other_does() -> None:
     alice = world.wallet()
     ticket = world.ticket(alice)
     allowed(world.ask(alice, ticket, gateway=world.another_gateway()))
-    needed(world.ask(alice, ticket, gateway=world.another_gateway(audience="https://other.example")), Reason.TICKET_INVALID)
+    needed(
+        world.ask(alice, ticket, gateway=world.another_gateway(audience="https://other.example")), Reason.TICKET_INVALID
+    )
     needed(world.ask(alice, ticket, gateway=world.another_gateway(ticket_keys=[OTHER_SECRET])), Reason.TICKET_INVALID)
 
 
@@ -391,7 +397,9 @@ def test_the_ticket_of_a_credential_is_no_credential_and_the_reverse() -> None:
         "V1",
     )
     needed(world.gateway.authorize(request(presentation), resource="us-nationals"), Reason.TICKET_INVALID)
-    needed(world.gateway.authorize(request(alice.credential.to_bytes()), resource="us-nationals"), Reason.TICKET_INVALID)
+    needed(
+        world.gateway.authorize(request(alice.credential.to_bytes()), resource="us-nationals"), Reason.TICKET_INVALID
+    )
     needed(world.gateway.authorize(request(challenge.to_text()), resource="us-nationals"), Reason.TICKET_INVALID)
 
 

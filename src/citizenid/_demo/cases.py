@@ -22,6 +22,17 @@ _REVOKED_TOGETHER: Final = 10  # callers in one new list: each list is dated a s
 
 
 class Case(NamedTuple):
+    """One way of being let in or kept out.
+
+    Attributes:
+        row: the index of its row.
+        title: its name in the table.
+        admits: whether its trials call `admit`, of which there are fewer, and not `authorize`.
+        decision: the class of the right decision.
+        reason: the right Reason, or None.
+        trials: makes trials without end.
+    """
+
     row: int
     title: str
     admits: bool
@@ -45,7 +56,7 @@ def _first_time(world: World) -> Iterator[Trial]:
         citizen, sender = world.citizen(), LocalKey.generate("ES256")
         challenge = world.gateway.challenge(sender=sender.public.thumbprint)
         data, proof = world.present(citizen, challenge), make_proof(sender, ENDPOINT)
-        floor = partial(admission_floor, world.issuer.public, data, proof, citizen, sender)
+        floor = partial(admission_floor, data, proof, world.issuer.public, citizen.key.public, sender.public)
         yield world.post(data, challenge, proof)._replace(floor=floor)
 
 
@@ -108,7 +119,7 @@ def _captured_presentation(world: World) -> Iterator[Trial]:
 
 def _posted_by(world: World, thief: LocalKey, data: bytes, challenge: Challenge) -> Trial:
     proof = make_proof(thief, ENDPOINT)
-    return world.post(data, challenge, proof)._replace(floor=partial(proof_floor, proof, thief, load=True))
+    return world.post(data, challenge, proof)._replace(floor=partial(proof_floor, proof, thief.public, load=True))
 
 
 CASES: Final = (

@@ -64,8 +64,6 @@ _HEADERS: Final = (
     *((b"x-header-%d" % number, b"value of a header that is of no concern") for number in range(15)),
 )
 SESSIONS_EACH: Final = 100  # authorizations of one admitted caller
-_REVOKED_TOGETHER: Final = 10  # callers in one new list: each list is dated a second later at least
-
 
 Result = Allow | Admitted | Deny | NeedPresentation | NeedStatusList
 
@@ -93,17 +91,28 @@ class WrongDecision(Exception):
 
 
 class Trial(NamedTuple):
+    """One decision to be timed.
+
+    Attributes:
+        decide: the call.
+        floor: makes what the call cannot avoid, for the trials beside which it is measured; None for nothing.
+    """
+
     decide: Callable[[], Result]
-    floor: Callable[[], Floor] | None = None  # made only for the trials beside which it is measured
+    floor: Callable[[], Floor] | None = None
 
 
 class Citizen(NamedTuple):
+    """Somebody with a credential, its key, and its place in the status list."""
+
     credential: Credential
     key: LocalKey
     status: StatusReference
 
 
 class Session(NamedTuple):
+    """A ticket, and the key to which it is bound unless it is a bearer ticket."""
+
     ticket: str
     sender: LocalKey
 
@@ -198,7 +207,7 @@ class World:
     def ask_with(self, ticket: str, sender: LocalKey) -> Trial:
         """Make a trial of `authorize` with a fresh proof: one verification is its floor."""
         proof = make_proof(sender, CHAT, ticket)
-        return self.ask(ticket, proof)._replace(floor=partial(proof_floor, proof, sender))
+        return self.ask(ticket, proof)._replace(floor=partial(proof_floor, proof, sender.public))
 
     def admitted(self, trial: Trial) -> str:
         """Decide, untimed, what must be admitted, and return the ticket."""
@@ -215,11 +224,13 @@ class World:
 
 
 def describe(result: Result) -> tuple[str, str]:
+    """Return the name of a decision and its Reason, or ""."""
     reason: Reason | None = getattr(result, "reason", None)
     return type(result).__name__, reason.value if reason else ""
 
 
 def make_request(url: str, ticket: str | None = None, proof: str | None = None) -> Request:
+    """Make a request with eighteen headers of other concerns."""
     headers = list(_HEADERS)
     if ticket is not None:
         headers.append((b"citizenship-ticket", ticket.encode()))
@@ -229,8 +240,10 @@ def make_request(url: str, ticket: str | None = None, proof: str | None = None) 
 
 
 def make_proof(key: LocalKey, url: str, ticket: str | None = None) -> str:
+    """Make a fresh sender proof."""
     return dpop_proof(key, method="POST", url=url, ticket=ticket, now=wall_clock())
 
 
 def wall_clock() -> int:
+    """Return the time in Unix seconds: the gateway of the demo reads the same clock."""
     return int(time.time())

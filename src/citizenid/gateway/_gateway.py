@@ -27,6 +27,7 @@ from ..status import StatusStore
 from ..status._store import status_identity
 from ..trust import TrustAnchor, TrustAnchors
 from ..verifier import IssuerHalfCache, VerifiedPresentation, check_status_valid, verify
+from ._clock import GatewayClock
 from .cache import SieveCache
 from .challenge import ChallengeKeys
 from .http import Admitted, Allow, Credentials, Deny, NeedPresentation, Request, read_credentials
@@ -34,8 +35,6 @@ from .proofs import ProofRules, SenderKeys, SenderProof, check_dpop, normalise_u
 from .replay import Consumption, ReplayGuard
 from .ticket import TicketContents, TicketKeys, fit, type_hash
 
-_CLOCK_STEP_S: Final = 2.0  # wall and monotonic time part by less than this under any slewing clock
-_END_OF_TIME: Final = 2**32 - 86_400  # tickets and challenges hold times, and times to come, in four bytes
 _NO_SENDER: Final = b"\0" * 32
 _FORMATS: Final = {str(format_): format_ for format_ in Format}
 _BODY_MEMBERS: Final = {"format", "challenge", "presentation"}
@@ -118,15 +117,10 @@ class Gateway:
         self._ticket_lifetime_s: Final = ticket_lifetime_s
         self._challenge_lifetime_s: Final = challenge_lifetime_s
         self._limits: Final = limits
-        self._clock = clock
-        self._monotonic = monotonic
+        self._clock: Final = GatewayClock(clock, monotonic, limits.clock_skew_s)
         self._random = random
         self._rules: Final = ProofRules(self._origin, proof_max_age_s, limits, SenderKeys(4_096))
         self._state = self._make_state(anchors, policy, tuple(ticket_keys))
-        now = self._now()
-        self._wall_minus_monotonic = now - monotonic()
-        self._latest = int(now)
-        self._proofs_from = int(now)  # what was used before this process began is not remembered
 
     def _make_state(self, anchors: TrustAnchors, policy: AdmissionPolicy, secrets: tuple[bytes, ...]) -> _State:
         if type(anchors) is not TrustAnchors or type(policy) is not AdmissionPolicy:
@@ -172,7 +166,7 @@ class Gateway:
         if sender is not None and (type(sender) is not bytes or len(sender) != len(_NO_SENDER) or sender == _NO_SENDER):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "challenge.sender")
         return self._state.challenges.make(
-            sender=sender, now=self._now(), lifetime_s=self._challenge_lifetime_s, random=self._random(16)
+            sender=sender, now=self._clock.now(), lifetime_s=self._challenge_lifetime_s, random=self._random(16)
         )
 
     def admit(
@@ -195,7 +189,7 @@ class Gateway:
     def _admit(
         self, data: bytes | str, format: Format, text: str, request: Request
     ) -> Admitted | Deny | NeedStatusList:
-        state, now = self._state, self._now()
+        state, now = self._state, self._clock.now()
         challenge, binding, nonce = state.challenges.recognise(text, now=now, lifetime_s=self._challenge_lifetime_s)
         proof = None
         if binding is Binding.DPOP:
@@ -273,7 +267,7 @@ class Gateway:
     def _authorize(
         self, credentials: Credentials, request: Request, rule: Rule, state: _State
     ) -> Allow | Deny | NeedPresentation | NeedStatusList:
-        now = self._now()
+        now = self._clock.now()
         if credentials.ticket is None:
             return self._need(Reason.TICKET_MISSING, credentials.proof)
         ticket = state.tickets.open(credentials.ticket)
@@ -334,7 +328,7 @@ class Gateway:
             raise VerificationError(Reason.PROOF_MISSING, "dpop")
         if type(request.method) is not str or type(request.url) is not str:
             raise MalformedError(Reason.REQUEST_INVALID, "request")
-        self._watch_clock(now)
+        self._clock.watch(now)
         try:
             return check_dpop(
                 credentials.proof,
@@ -342,7 +336,7 @@ class Gateway:
                 url=request.url,
                 ticket=ticket,
                 rules=self._rules,
-                not_before=self._proofs_from,
+                not_before=self._clock.proofs_from,
                 now=now,
             )
         except CitizenIDError as error:
@@ -366,27 +360,6 @@ class Gateway:
             return self.challenge(sender=sender)
         except CitizenIDError:
             return None  # no sender key was shown, and no rule takes a bearer ticket
-
-    def _now(self) -> UnixTime:
-        now = -1
-        try:
-            reading = self._clock()
-            if type(reading) is float or type(reading) is int:
-                now = int(reading)
-        except (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError):
-            pass  # raised below: a clock that fails decides nothing
-        if not 0 <= now < _END_OF_TIME:
-            raise CitizenIDError(Reason.CLOCK_UNUSABLE, "clock")
-        return UnixTime(now)
-
-    def _watch_clock(self, now: UnixTime) -> None:
-        # When wall and monotonic time part, proofs made before the step are refused. After a step back that lasts until
-        # the wall clock has passed its old mark: before it, a used proof that the guard has forgotten is young again.
-        difference = now - self._monotonic()
-        if not -_CLOCK_STEP_S < difference - self._wall_minus_monotonic < _CLOCK_STEP_S:
-            self._wall_minus_monotonic = difference
-            self._proofs_from = max(self._proofs_from, int(now), self._latest + self._limits.clock_skew_s + 1)
-        self._latest = max(self._latest, int(now))
 
     def __repr__(self) -> str:
         return "<Gateway>"

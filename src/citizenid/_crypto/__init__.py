@@ -1,0 +1,25 @@
+"""Keys, signatures, digests and sealing: the closed table of algorithms, and nothing that chooses by a header.
+
+The key decides (RFC 8725 section 3.1): `verify_signature` compares the algorithm that a header names with the key's
+own and never looks one up by the header. This package and `_x509` alone import `cryptography`; this package alone
+imports PyNaCl.
+"""
+
+from __future__ import annotations
+
+from .keys import LocalKey, PublicKey, SigningKey, load_holder_key, material_of, pem_bytes, verify_signature
+from .sealing import SealingKey, derive_key
+from .unsigned import Unsigned
+
+__all__ = [
+    "LocalKey",
+    "PublicKey",
+    "SealingKey",
+    "SigningKey",
+    "Unsigned",
+    "derive_key",
+    "load_holder_key",
+    "material_of",
+    "pem_bytes",
+    "verify_signature",
+]

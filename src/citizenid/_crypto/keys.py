@@ -1,0 +1,278 @@
+"""Public keys that have been checked, private keys in this process, and the one function that verifies a signature.
+
+Spec: RFC 7517, RFC 7638, RFC 8725 section 3.1; specs/decisions/0003 and 0005.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NoReturn, Protocol, final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa
+
+from .. import _registry as reg
+from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
+from .._model import SignedObject
+from .._wire import base64url, keys
+from .._wire.keys import KeyMaterial
+from .algorithms import ALGORITHMS
+
+_MAX_PEM_BYTES: Final = 1_048_576
+
+
+@final
+class PublicKey:
+    """A public key that has been checked: on its curve, canonical, of no small order, for one algorithm.
+
+    Equal keys have equal `algorithm` and bytes. The constructor is private; use `from_jwk` or `from_pem`.
+
+    >>> key = LocalKey.generate("ES256").public
+    >>> PublicKey.from_jwk(key.to_jwk()) == key
+    True
+    """
+
+    __slots__ = ("_handle", "_material", "_thumbprint", "_verify", "algorithm")
+    algorithm: Final[str]
+
+    def __init__(self, material: KeyMaterial, where: str, *, full: bool) -> None:
+        row = ALGORITHMS[material.algorithm]
+        handle = None
+        try:
+            handle = row.load(material.public, full)
+        except ValueError:
+            pass  # raised below, without what the backend says of the bytes
+        if handle is None:
+            raise MalformedError(Reason.KEY_INVALID, where)
+        self.algorithm = material.algorithm
+        self._material = material
+        self._handle = handle
+        self._verify = row.verify
+        self._thumbprint: bytes | None = None
+
+    @classmethod
+    def from_jwk(cls, jwk: dict[str, Any]) -> PublicKey:
+        """Load a public JWK with the full gate (RFC 7517; EC, OKP and AKP).
+
+        Raises:
+            MalformedError: KEY_INVALID.
+            MalformedError: KEY_USE_FORBIDDEN when `use` or `key_ops` forbids verifying.
+        """
+        return cls(keys.read_public_jwk(jwk, "jwk"), "jwk", full=True)
+
+    @classmethod
+    def from_pem(cls, pem: bytes | str) -> PublicKey:
+        """Load a SubjectPublicKeyInfo in PEM with the full gate.
+
+        Raises:
+            MalformedError: KEY_INVALID for another kind of key, another curve, explicit parameters or broken PEM.
+        """
+        handle = None
+        try:
+            handle = serialization.load_pem_public_key(pem_bytes(pem))
+        except (ValueError, UnsupportedAlgorithm):
+            pass
+        return cls(material_of(handle, "pem"), "pem", full=True)
+
+    @property
+    def thumbprint(self) -> bytes:
+        """The RFC 7638 SHA-256 thumbprint, 32 bytes."""
+        if self._thumbprint is None:
+            self._thumbprint = keys.thumbprint(self._material)
+        return self._thumbprint
+
+    def to_jwk(self) -> dict[str, str]:
+        """Return the key as a JWK with its required members alone."""
+        return keys.public_jwk(self._material)
+
+    def __eq__(self, other: object) -> bool:
+        return self._material == other._material if type(other) is PublicKey else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._material)
+
+    def __repr__(self) -> str:
+        return f"<PublicKey {self.algorithm}>"
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("PublicKey is final")
+
+
+def pem_bytes(pem: bytes | str) -> bytes:
+    """Return PEM as bytes. Raises ValueError for more than 1 MiB, which no set of roots needs, or another character."""
+    if len(pem) > _MAX_PEM_BYTES:
+        raise ValueError
+    return pem.encode("ascii") if isinstance(pem, str) else pem
+
+
+def load_holder_key(jwk: object, where: str) -> PublicKey:
+    """Load a cnf or DPoP key met in verification: canonical, on the curve, of no small order.
+
+    The subgroup test of Ed25519 (43 us) runs where keys enter for long: anchors and issuing. A mixed-order key that
+    slips in here lets its owner produce signatures, which he can do anyhow.
+
+    Raises:
+        MalformedError: KEY_INVALID.
+        MalformedError: KEY_USE_FORBIDDEN.
+    """
+    return PublicKey(keys.read_public_jwk(jwk, where), where, full=False)
+
+
+def material_of(handle: object, where: str) -> KeyMaterial:
+    """Return the bytes of a public key that `cryptography` loaded. Raises KEY_INVALID for kinds outside the table."""
+    if isinstance(handle, ec.EllipticCurvePublicKey):
+        known = _CURVES.get(type(handle.curve))
+        if known is not None:
+            numbers = handle.public_numbers()
+            name, size = known
+            return KeyMaterial(name, numbers.x.to_bytes(size, "big") + numbers.y.to_bytes(size, "big"))
+    elif isinstance(handle, ed25519.Ed25519PublicKey):
+        return KeyMaterial("Ed25519", handle.public_bytes_raw())
+    else:
+        for name, class_ in _ML_DSA_CLASSES.items():
+            if isinstance(handle, class_):
+                return KeyMaterial(name, handle.public_bytes_raw())
+    raise MalformedError(Reason.KEY_INVALID, where)
+
+
+_CURVES: Final[dict[type, tuple[str, int]]] = {
+    ec.SECP256R1: ("ES256", 32),
+    ec.SECP384R1: ("ES384", 48),
+    ec.SECP521R1: ("ES512", 66),
+}
+_ML_DSA_CLASSES: Final[dict[str, Any]] = {
+    "ML-DSA-44": mldsa.MLDSA44PublicKey,
+    "ML-DSA-65": mldsa.MLDSA65PublicKey,
+    "ML-DSA-87": mldsa.MLDSA87PublicKey,
+}
+
+
+def verify_signature(signed: SignedObject, key: PublicKey, where: str) -> None:
+    """Verify one signature with one trusted key: the only such function of the house.
+
+    Args:
+        signed: what came in.
+        key: the trusted key; its algorithm decides.
+        where: spec path of the signed object, for errors.
+
+    Raises:
+        VerificationError: ALGORITHM_MISMATCH when the header names another algorithm than the key's,
+            SIGNATURE_INVALID when the signature is not one of this key over these bytes.
+        MalformedError: SIGNATURE_MALFORMED when the signature does not have the algorithm's length.
+    """
+    if signed.algorithm != key.algorithm:
+        raise VerificationError(Reason.ALGORITHM_MISMATCH, where)
+    if len(signed.signature) != reg.SIGNATURE_BYTES[key.algorithm]:
+        raise MalformedError(Reason.SIGNATURE_MALFORMED, where)
+    if not key._verify(key._handle, signed.signature, signed.to_be_signed):
+        raise VerificationError(Reason.SIGNATURE_INVALID, where)
+
+
+class SigningKey(Protocol):
+    """Whatever can sign: a `LocalKey`, or an adapter to an HSM or a KMS.
+
+    `sign` returns the raw signature of `public.algorithm` over `data`: r || s for ECDSA, as RFC 7518 section 3.4.
+    """
+
+    @property
+    def public(self) -> PublicKey:
+        """The public half."""
+        ...
+
+    def sign(self, data: bytes, /) -> bytes:
+        """Sign `data` and return the raw signature."""
+        ...
+
+
+@final
+class LocalKey:
+    """A private key in this process. Its repr, errors and pickles hold nothing of it.
+
+    >>> key = LocalKey.generate("Ed25519")
+    >>> len(key.sign(b"data"))
+    64
+    """
+
+    __slots__ = ("_handle", "_row", "public")
+    public: Final[PublicKey]
+
+    def __init__(self, algorithm: str, handle: Any) -> None:
+        self._row = ALGORITHMS[algorithm]
+        self._handle = handle
+        self.public = PublicKey(KeyMaterial(algorithm, self._row.public(handle)), "key", full=True)
+
+    @classmethod
+    def generate(cls, algorithm: str) -> LocalKey:
+        """Make a new key for "ES256", "ES384", "ES512", "Ed25519", "ML-DSA-44", "ML-DSA-65" or "ML-DSA-87".
+
+        Raises:
+            CitizenIDError: ALGORITHM_NOT_ALLOWED.
+        """
+        row = ALGORITHMS.get(algorithm)
+        if row is None:
+            raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
+        return cls(algorithm, row.generate())
+
+    @classmethod
+    def from_jwk(cls, jwk: dict[str, Any]) -> LocalKey:
+        """Load a private JWK; its public members must belong to its secret.
+
+        Raises:
+            MalformedError: KEY_INVALID.
+        """
+        material, secret = keys.read_private_jwk(jwk, "jwk")
+        handle = None
+        try:
+            handle = ALGORITHMS[material.algorithm].from_secret(secret)
+        except ValueError:
+            pass
+        if handle is None or ALGORITHMS[material.algorithm].public(handle) != material.public:
+            raise MalformedError(Reason.KEY_INVALID, "jwk")
+        return cls(material.algorithm, handle)
+
+    @classmethod
+    def from_pem(cls, pem: bytes | str, *, password: bytes | None = None) -> LocalKey:
+        """Load a private key in PEM (PKCS #8, or SEC 1 for EC).
+
+        Raises:
+            MalformedError: KEY_INVALID.
+        """
+        handle: Any = None
+        material = None
+        try:
+            handle = serialization.load_pem_private_key(pem_bytes(pem), password)
+            material = material_of(handle.public_key(), "pem")
+            if material.algorithm == "Ed25519":
+                handle = ALGORITHMS["Ed25519"].from_secret(handle.private_bytes_raw())
+        except (ValueError, TypeError, UnsupportedAlgorithm, CitizenIDError):
+            handle = None
+        if handle is None or material is None:
+            raise MalformedError(Reason.KEY_INVALID, "pem")
+        return cls(material.algorithm, handle)
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm of this key."""
+        return self.public.algorithm
+
+    def sign(self, data: bytes, /) -> bytes:
+        """Sign `data`; returns the raw signature."""
+        return self._row.sign(self._handle, data)
+
+    def to_private_jwk(self) -> dict[str, str]:
+        """Return the private key as a JWK, for a wallet to keep in its own safe store."""
+        jwk = self.public.to_jwk()
+        member = "priv" if jwk["kty"] == "AKP" else "d"
+        return {**jwk, member: base64url.encode_text(self._row.secret(self._handle))}
+
+    def __repr__(self) -> str:
+        return f"<LocalKey {self.algorithm}>"
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("LocalKey is final")
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("a LocalKey is not copied or pickled")
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a LocalKey is not copied or pickled")

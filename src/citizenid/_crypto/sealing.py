@@ -1,0 +1,42 @@
+"""Symmetric keys of an operator: one secret, a key for each purpose, and sealing.
+
+Spec: RFC 5869 (HKDF), RFC 8452 (AES-GCM-SIV); specs/decisions/0007.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+
+def derive_key(secret: bytes, purpose: str, size: int = 32) -> bytes:
+    """Derive a key for one purpose from an operator's secret (HKDF-SHA256, RFC 5869; `purpose` is the info)."""
+    return HKDF(hashes.SHA256(), size, salt=None, info=b"citizenid/1/" + purpose.encode("ascii")).derive(secret)
+
+
+@final
+class SealingKey:
+    """AES-256-GCM-SIV (RFC 8452), misuse-resistant: a whole fleet may draw nonces at random without counting."""
+
+    __slots__ = ("_cipher",)
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCMSIV(key)
+
+    def seal(self, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
+        """Encrypt and authenticate; 16 bytes longer than the plaintext."""
+        return self._cipher.encrypt(nonce, plaintext, associated_data)
+
+    def open(self, nonce: bytes, ciphertext: bytes, associated_data: bytes) -> bytes | None:
+        """Return the plaintext, or None when it was not sealed with this key and these associated data."""
+        try:
+            return self._cipher.decrypt(nonce, ciphertext, associated_data)
+        except (InvalidTag, ValueError):
+            return None
+
+    def __repr__(self) -> str:
+        return "<SealingKey>"

@@ -1,0 +1,70 @@
+"""Issuer metadata of SD-JWT VC (`jwt-vc-issuer`), as bytes that somebody else has fetched.
+
+Spec: SD-JWT VC section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from . import _registry as reg
+from ._errors import CitizenIDError, MalformedError, Reason
+from ._limits import DEFAULT_LIMITS
+from ._wire import json
+
+_MAX_CONFIGURATION_BYTES: Final = 1_048_576
+
+
+def issuer_metadata_url(issuer: str) -> str:
+    """Return where the metadata of an issuer stands (SD-JWT VC section 4.1): inserted between host and path.
+
+    >>> issuer_metadata_url("https://example.com/tenant/1")
+    'https://example.com/.well-known/jwt-vc-issuer/tenant/1'
+
+    Raises:
+        CitizenIDError: ANCHOR_INVALID unless it is an https URL without query, fragment and user.
+    """
+    parts = None
+    try:
+        parts = urlsplit(issuer) if type(issuer) is str and issuer.isascii() and issuer.isprintable() else None
+    except ValueError:
+        pass
+    if parts is None or parts.scheme != "https" or not parts.hostname or "?" in issuer or "#" in issuer:
+        raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer")
+    if "@" in parts.netloc or " " in issuer:
+        raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer")
+    path = parts.path.removesuffix("/")
+    return f"https://{parts.netloc}{reg.WELL_KNOWN_ISSUER}{path}"
+
+
+def keys_of_metadata(
+    body: bytes | str, issuer: str, jwks: Mapping[str, Any] | str | bytes | None
+) -> Mapping[str, Any] | str | bytes:
+    """Return the JWK Set that the metadata of `issuer` holds, or `jwks` when the document names a URI instead.
+
+    Raises:
+        MalformedError: a Reason of form.
+        CitizenIDError: ANCHOR_INVALID when `issuer` differs, is no https URL or has a query or fragment, or when there
+            is not exactly one of `jwks` and `jwks_uri`, or not exactly one JWK Set at hand.
+    """
+    issuer_metadata_url(issuer)
+    document = read_configuration(body, "issuer-metadata")
+    inline, uri = document.get("jwks"), document.get("jwks_uri")
+    if document.get("issuer") != issuer or (inline is None) is (uri is None):
+        raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer-metadata")
+    keys = jwks if inline is None else inline
+    if keys is None or (inline is not None and (type(inline) is not dict or jwks is not None)):
+        raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer-metadata.jwks")
+    return keys
+
+
+def read_configuration(value: Mapping[str, Any] | str | bytes, where: str) -> dict[str, Any]:
+    """Read a JSON object of configuration, or copy a mapping. Raises INPUT_TOO_LARGE or a Reason of form."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if (type(value) is not bytes and type(value) is not str) or len(value) > _MAX_CONFIGURATION_BYTES:
+        raise MalformedError(Reason.INPUT_TOO_LARGE, where)
+    data = value if isinstance(value, bytes) else value.encode("utf-8", "replace")
+    return json.parse_object(data, where, DEFAULT_LIMITS.depth)

@@ -1,0 +1,39 @@
+"""The vocabulary: what an issuer says, what a holder shows and what a verifier asks, as values without behaviour.
+
+Nothing here verifies anything. `Presentation` and `SignedObject` are what came in, about which nothing is known;
+`Attestation` is what an issuer states, whoever holds it; the verified types that say more live in `verifier.py`.
+
+Spec: specs/terms.md.
+"""
+
+from __future__ import annotations
+
+from .attestation import Assurance, Attestation, StatusReference, Validity, freeze, thaw
+from .citizenship import Citizenship
+from .exchange import Challenge, KeyHint, NeedStatusList, Presentation, SignedObject, refuse_forgery
+from .vocabulary import Binding, ClaimPath, Format, KeyPurpose, Serialization, Status, StatusKind, UnixTime, check_now
+
+__all__ = [
+    "Assurance",
+    "Attestation",
+    "Binding",
+    "Challenge",
+    "Citizenship",
+    "ClaimPath",
+    "Format",
+    "KeyHint",
+    "KeyPurpose",
+    "NeedStatusList",
+    "Presentation",
+    "Serialization",
+    "SignedObject",
+    "Status",
+    "StatusKind",
+    "StatusReference",
+    "UnixTime",
+    "Validity",
+    "check_now",
+    "freeze",
+    "refuse_forgery",
+    "thaw",
+]

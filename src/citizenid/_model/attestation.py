@@ -1,0 +1,135 @@
+"""What an issuer states of one holder, whoever says so: values without behaviour, checked in form, frozen deeply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, final
+
+from .. import _registry as reg
+from .._errors import MalformedError, Reason
+from .._limits import MAX_UNIX_TIME
+from .citizenship import Citizenship
+from .vocabulary import StatusKind, UnixTime
+
+if TYPE_CHECKING:
+    from .._crypto import PublicKey  # a type alone: specs/decisions/0003 says why the class stands above
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """When a credential is valid, in Unix seconds: `not_before <= now < not_after`.
+
+    Raises:
+        MalformedError: CLAIM_INVALID unless each time is an integer in [0, 2**53), and the times are in order.
+    """
+
+    issued_at: UnixTime | None
+    not_before: UnixTime | None
+    not_after: UnixTime
+
+    def __post_init__(self) -> None:
+        issued_at, not_before, not_after = self.issued_at, self.not_before, self.not_after
+        if type(not_after) is not int or not 0 <= not_after <= MAX_UNIX_TIME:
+            raise MalformedError(Reason.CLAIM_INVALID, reg.EXP)
+        if issued_at is not None and (type(issued_at) is not int or not 0 <= issued_at <= MAX_UNIX_TIME):
+            raise MalformedError(Reason.CLAIM_INVALID, reg.IAT)
+        if not_before is not None and (type(not_before) is not int or not 0 <= not_before <= MAX_UNIX_TIME):
+            raise MalformedError(Reason.CLAIM_INVALID, reg.NBF)
+        start = self.start
+        if start is not None and start >= self.not_after:
+            raise MalformedError(Reason.CLAIM_INVALID, reg.EXP)
+
+    @property
+    def start(self) -> UnixTime | None:
+        """The earliest moment of validity that the issuer states: nbf, or iat without it, or None."""
+        return self.issued_at if self.not_before is None else self.not_before
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StatusReference:
+    """Where the status of a credential stands: an index in the list at `uri`.
+
+    Raises:
+        MalformedError: CLAIM_INVALID for an empty uri, or an index that is no integer in [0, 2**32).
+    """
+
+    uri: str
+    index: int
+    kind: StatusKind = StatusKind.STATUS_LIST
+
+    def __post_init__(self) -> None:
+        if type(self.uri) is not str or not 0 < len(self.uri) <= 2_048:
+            raise MalformedError(Reason.CLAIM_INVALID, "status.status_list.uri")
+        if type(self.index) is not int or not 0 <= self.index < 2**32:  # a ticket keeps it in four bytes
+            raise MalformedError(Reason.CLAIM_INVALID, "status.status_list.idx")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Assurance:
+    """How well the issuer checked: a framework and a level of it, both in the issuer's words. Unrated is None."""
+
+    framework: str
+    level: str
+
+    def __post_init__(self) -> None:
+        for text in (self.framework, self.level):
+            if type(text) is not str or not 0 < len(text) <= 64:
+                raise MalformedError(Reason.CLAIM_INVALID, reg.ASSURANCE)
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False)
+class Attestation:
+    """What an issuer states of one holder.
+
+    Attributes:
+        type: the vct of the credential.
+        issuer: the operator's label of the issuer (verification) or the issuer's identifier (issuing).
+        claims: the claims of the person, in the shape of the format; frozen, without iss, vct, times, cnf and status.
+        validity: from when to when.
+        holder_key: the key that the holder proves possession of, or None.
+        status: where its status stands; all of them must say valid.
+        assurance: how well the issuer checked, or None when it does not say.
+        citizenship: what `claims` state of citizenship; derived, never given.
+
+    Raises:
+        MalformedError: COUNTRY_INVALID or CLAIM_INVALID when the citizenship claims are not well formed.
+    """
+
+    type: str
+    issuer: str
+    claims: Mapping[str, Any]
+    validity: Validity
+    holder_key: PublicKey | None = None
+    status: tuple[StatusReference, ...] = ()
+    assurance: Assurance | None = None
+    withheld: bool = field(default=False, compare=False)
+    citizenship: Citizenship = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if type(self.claims) is not MappingProxyType:  # the readers hand over what they froze themselves
+            object.__setattr__(self, "claims", freeze(self.claims))
+        object.__setattr__(self, "citizenship", Citizenship.from_claims(self.claims, withheld=self.withheld))
+
+
+def freeze(value: Any) -> Any:
+    """Return a deep copy that nobody can change: mappings become read-only, lists become tuples."""
+    if isinstance(value, Mapping):
+        return MappingProxyType({name: freeze(item) for name, item in value.items()})
+    if isinstance(value, (list, tuple)):
+        return tuple(freeze(item) for item in value)
+    return value
+
+
+def thaw(value: Any) -> Any:
+    """Return a deep copy of frozen claims in plain dicts and lists."""
+    if isinstance(value, Mapping):
+        return {name: thaw(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [thaw(item) for item in value]
+    return value

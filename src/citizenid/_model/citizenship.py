@@ -1,0 +1,109 @@
+"""Citizenship and nationality, as claims state them. Spec: specs/profile-sd-jwt-vc.md section 3; DESIGN section 7."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from .. import _registry as reg
+from .._errors import MalformedError, Reason
+from ..countries import SPECIAL_ALPHA2, Country
+from .vocabulary import Format
+
+_MAX_COUNTRIES: Final = 32  # nationalities one person may state; three is rare
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Citizenship:
+    """What is stated of a person's nationalities and citizenships. Nothing here says that somebody is *not* a citizen.
+
+    Attributes:
+        nationalities: states whose national the person is.
+        citizenships: states whose citizen the person is; each implies the nationality, never the other way round.
+        complete: the issuer states that `nationalities` lists them all, and none of the list is withheld.
+
+    >>> Citizenship(nationalities=[Country("US")], citizenships=[Country("US")]).nationalities
+    (Country('US'),)
+    """
+
+    nationalities: tuple[Country, ...] = ()
+    citizenships: tuple[Country, ...] = ()
+    complete: bool = False
+
+    def __init__(self, nationalities: Any = (), citizenships: Any = (), complete: bool = False) -> None:
+        given, stronger = tuple(nationalities), tuple(citizenships)
+        if any(type(country) is not Country for country in given + stronger) or type(complete) is not bool:
+            raise MalformedError(Reason.COUNTRY_INVALID, "citizenship")
+        if len(set(given)) != len(given) or len(set(stronger)) != len(stronger):
+            raise MalformedError(Reason.COUNTRY_INVALID, "citizenship")
+        object.__setattr__(self, "nationalities", given)
+        object.__setattr__(self, "citizenships", stronger)
+        object.__setattr__(self, "complete", complete)
+
+    @property
+    def all_nationalities(self) -> frozenset[Country]:
+        """The nationalities stated or implied by a citizenship."""
+        return frozenset(self.nationalities + self.citizenships)
+
+    def to_claims(self, format: Format) -> dict[str, Any]:
+        """Return the claims that state this in `format` (specs/profile-sd-jwt-vc.md section 3)."""
+        Format(format)
+        ordered = dict.fromkeys(self.nationalities + self.citizenships)  # a citizen is a national: say both
+        claims: dict[str, Any] = {reg.NATIONALITIES: [country.alpha2 for country in ordered]}
+        if self.citizenships:
+            claims[reg.CITIZENSHIPS] = [country.alpha2 for country in self.citizenships]
+        if self.complete:
+            claims[reg.NATIONALITIES_COMPLETE] = True
+        return claims
+
+    @classmethod
+    def from_claims(cls, claims: Mapping[str, Any], *, withheld: bool = False) -> Citizenship:
+        """Read the citizenship claims at the top level of `claims`; anything elsewhere counts for nothing.
+
+        Args:
+            claims: processed claims.
+            withheld: True when an element of `nationalities` is hidden, or may be: then the list is not complete.
+
+        Raises:
+            MalformedError: COUNTRY_INVALID when a list is no array of distinct ISO 3166-1 alpha-2 codes (the special
+                codes QU and QS may stand in it and name no country), CLAIM_INVALID when the completeness flag is no
+                boolean.
+        """
+        nationalities: tuple[Country, ...] = ()
+        citizenships: tuple[Country, ...] = ()
+        complete = special = False
+        if reg.NATIONALITIES in claims:
+            nationalities, special = _countries(claims, reg.NATIONALITIES)
+        if reg.CITIZENSHIPS in claims:
+            citizenships, _ = _countries(claims, reg.CITIZENSHIPS)
+        if reg.NATIONALITIES_COMPLETE in claims:
+            complete = claims[reg.NATIONALITIES_COMPLETE]
+            if type(complete) is not bool:
+                raise MalformedError(Reason.CLAIM_INVALID, reg.NATIONALITIES_COMPLETE)
+            complete = complete and reg.NATIONALITIES in claims and not withheld and not special
+        made: Citizenship = object.__new__(cls)  # the two lists are checked: no need to do it again
+        object.__setattr__(made, "nationalities", nationalities)
+        object.__setattr__(made, "citizenships", citizenships)
+        object.__setattr__(made, "complete", complete)
+        return made
+
+
+def _countries(claims: Mapping[str, Any], name: str) -> tuple[tuple[Country, ...], bool]:
+    codes: Any = claims[name]
+    if type(codes) not in (list, tuple) or len(codes) > _MAX_COUNTRIES:
+        raise MalformedError(Reason.COUNTRY_INVALID, name)
+    countries: list[Country] = []
+    special = False
+    for code in codes:
+        country = Country.get(code)
+        if country is not None:
+            countries.append(country)
+        elif type(code) is str and code in SPECIAL_ALPHA2:
+            special = True
+        else:
+            raise MalformedError(Reason.COUNTRY_INVALID, name)
+    if len(codes) > 1 and len(set(codes)) != len(codes):
+        raise MalformedError(Reason.COUNTRY_INVALID, name)
+    return tuple(countries), special

@@ -1,0 +1,76 @@
+"""Names that everything else is said with: time, claim paths, formats, purposes, status values, bindings."""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum, StrEnum
+from typing import NewType, NoReturn
+
+from .. import _registry as reg
+from .._errors import CitizenIDError, Reason
+
+UnixTime = NewType("UnixTime", int)
+"""Integer seconds since 1970-01-01T00:00:00Z. `not_after` is exclusive: valid while now < not_after."""
+
+
+def check_now(now: object) -> UnixTime:
+    """Return `now` as UnixTime.
+
+    Raises:
+        CitizenIDError: CLOCK_UNUSABLE for anything but an integer of Unix seconds. A NaN is never later than anything.
+    """
+    if type(now) is not int or now < 0:
+        raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
+    return UnixTime(now)
+
+
+ClaimPath = tuple[str | int | None, ...]
+"""A path into the claims, as in DCQL (OpenID4VP 1.0 section 7): names, indices, and None for every array element."""
+
+
+class Format(StrEnum):
+    """A credential format. It is always named by the caller, never guessed from the bytes."""
+
+    SD_JWT_VC = "dc+sd-jwt"
+
+
+class Serialization(Enum):
+    """How an SD-JWT is written down (RFC 9901 sections 4 and 8). In the general form the first signature counts."""
+
+    COMPACT = "compact"
+    FLATTENED = "flattened"
+    GENERAL = "general"
+
+
+class Binding(IntEnum):
+    """How a ticket is bound to its sender, from weak to strong. A rule's binding is a floor."""
+
+    BEARER = 0  # whoever has it may use it
+    DPOP = 1  # RFC 9449: a signature over each request
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a Binding has no truth value; compare it")
+
+
+class KeyPurpose(StrEnum):
+    """What a trusted key may sign. One key entry has one purpose (RFC 8725 section 3.12)."""
+
+    CREDENTIAL = "credential"
+    STATUS_LIST = "status_list"
+
+
+class StatusKind(Enum):
+    """The mechanism that a status reference points into."""
+
+    STATUS_LIST = "status_list"
+
+
+class Status(IntEnum):
+    """A status type of the Token Status List (section 7.1). Other values are application specific or reserved."""
+
+    VALID = reg.STATUS_VALID
+    INVALID = reg.STATUS_INVALID
+    SUSPENDED = reg.STATUS_SUSPENDED
+    OTHER = 0x100  # any value but the three above: never valid
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a Status has no truth value; compare it with Status.VALID")
