@@ -220,7 +220,10 @@ def test_a_resource_has_a_bound_and_matching_is_linear() -> None:
 
 
 def test_the_first_rule_decides_also_over_an_exact_name_further_down() -> None:
-    rules = [{"resource": ["ab", "b*"], "nationality": ["US"]}, {"resource": "a*", "anyone": True}]
+    rules: list[dict[str, Any]] = [
+        {"resource": ["ab", "b*"], "nationality": ["US"]},
+        {"resource": "a*", "anyone": True},
+    ]
     policy = AdmissionPolicy.from_toml(toml(rules))
     assert [policy.rule_for(name).number for name in ("ab", "b", "bcd", "a", "abc")] == [1, 1, 1, 2, 2]  # type: ignore[union-attr]  # all are listed
 

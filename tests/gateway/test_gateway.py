@@ -340,10 +340,12 @@ def _by_hand(**changes: Any) -> Callable[[World, Wallet, str], Any]:
     return make
 
 
+NO_PAIRS: Any = [(b"one",)]
+
 REFUSALS: dict[Reason, Refusal] = {
     Reason.REQUEST_INVALID: Refusal(
-        lambda w, a, t: w.gateway.authorize(Request("POST", ORIGIN, None), resource="weak"), 403, None
-    ),  # type: ignore[arg-type]  # a wrong type is the point
+        lambda w, a, t: w.gateway.authorize(request(further=NO_PAIRS), resource="weak"), 403, None
+    ),
     Reason.CLOCK_UNUSABLE: Refusal(_broken_clock, 403, None),
     Reason.CHALLENGE_INVALID: Refusal(
         lambda w, a, t: w.gateway.admit(b"", format=Format.SD_JWT_VC, challenge="", request=request()), 403, None
@@ -449,7 +451,7 @@ def _raise(error: Exception) -> Callable[[], float]:
     return clock
 
 
-BROKEN_CLOCKS = [
+BROKEN_CLOCKS: list[Any] = [
     _raise(OSError()),
     _raise(RuntimeError()),
     _raise(ZeroDivisionError()),

@@ -278,10 +278,8 @@ def test_a_need_for_a_status_list_is_503_with_a_time_to_come_again() -> None:
 
 
 def test_a_value_of_www_authenticate_is_well_formed() -> None:
-    for answer in (
-        Deny(Reason.PROOF_STALE, "proof").http(),
-        World().gateway.authorize(request(), resource="weak").http(),
-    ):  # type: ignore[union-attr]  # a NeedPresentation
+    need = needed(World().gateway.authorize(request(), resource="weak"), Reason.TICKET_MISSING)
+    for answer in (Deny(Reason.PROOF_STALE, "proof").http(), need.http()):
         assert re.fullmatch(rb'DPoP error="[a-z_]+", algs="[A-Za-z0-9 -]+"', header_of(answer, b"www-authenticate"))
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import LocalKey, Reason
+from citizenid import Format, LocalKey, Reason
 from citizenid.gateway import Allow, Deny, MemoryReplayGuard
 from citizenid.gateway.proofs import normalise_url, path_of
 from citizenid.holder import dpop_proof
@@ -334,7 +334,8 @@ def test_7_a_key_that_must_not_verify_is_refused(session: Session, restriction: 
 
 def test_7_members_that_do_not_describe_the_key_change_nothing(session: Session) -> None:
     jwk = session.wallet.sender.public.to_jwk()
-    for further in ({"kid": "1"}, {"alg": "ES256"}, {"x5c": []}, {"use": "sig"}, {"unknown": {"a": 1}}):
+    members: list[dict[str, Any]] = [{"kid": "1"}, {"alg": "ES256"}, {"x5c": []}, {"use": "sig"}, {"unknown": {"a": 1}}]
+    for further in members:
         allowed(session.send(session.proof(None, {"jwk": {**further, **dict(reversed(jwk.items()))}})))
 
 
@@ -513,17 +514,17 @@ def test_9_other_origins(external_url: str, htu: str) -> None:
     challenge = world.challenge(alice.sender)
     admitted = world.gateway.admit(
         world.present(alice, challenge),
-        format="dc+sd-jwt",
+        format=Format.SD_JWT_VC,
         challenge=challenge.to_text(),
-        request=request(path=ENDPOINT, proof=proof),  # type: ignore[arg-type]  # as HTTP clients name it
+        request=request(path=ENDPOINT, proof=proof),
     )
     assert type(admitted).__name__ == "Admitted", admitted
     wrong = hand_made_proof(alice.sender, {"htu": ORIGIN + ENDPOINT + "x"})
     other = world.challenge(alice.sender)
     denied(
         world.gateway.admit(
-            b"", format="dc+sd-jwt", challenge=other.to_text(), request=request(path=ENDPOINT, proof=wrong)
-        ),  # type: ignore[arg-type]  # as HTTP clients name it
+            b"", format=Format.SD_JWT_VC, challenge=other.to_text(), request=request(path=ENDPOINT, proof=wrong)
+        ),
         Reason.PROOF_URL_MISMATCH,
         "proof",
     )
@@ -627,8 +628,8 @@ def test_12_at_admission_a_proof_names_no_ticket() -> None:
     challenge = world.challenge(alice.sender)
     proof = world.proof(alice.sender, ticket, url=ORIGIN + ENDPOINT)
     refusal = world.gateway.admit(
-        b"", format="dc+sd-jwt", challenge=challenge.to_text(), request=request(path=ENDPOINT, proof=proof)
-    )  # type: ignore[arg-type]  # as HTTP clients name it
+        b"", format=Format.SD_JWT_VC, challenge=challenge.to_text(), request=request(path=ENDPOINT, proof=proof)
+    )
     denied(refusal, Reason.PROOF_TICKET_MISMATCH, "proof")
 
 
@@ -739,7 +740,7 @@ def test_a_flood_of_bad_proofs_pushes_no_sender_key_out(monkeypatch: pytest.Monk
     session = open_session()
     allowed(session.send(session.proof()))
     loaded: list[object] = []
-    load = proofs.load_holder_key
+    load: Any = vars(proofs)["load_holder_key"]
 
     def counting(jwk: object, where: str) -> Any:
         loaded.append(jwk)
