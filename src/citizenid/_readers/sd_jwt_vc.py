@@ -41,6 +41,11 @@ STRUCTURAL_CLAIMS: Final = frozenset(
 HASHES: Final = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 _PAYLOAD: Final = "issuer-jwt.payload"
 _KB: Final = "kb-jwt"
+_MISMATCH: Final = {
+    reg.NONCE: Reason.NONCE_MISMATCH,
+    reg.AUD: Reason.AUDIENCE_MISMATCH,
+    reg.SD_HASH: Reason.SD_HASH_MISMATCH,
+}
 
 
 def open_presentation(data: object, limits: Limits, serialization: Serialization) -> tuple[Presentation, ...]:
@@ -274,21 +279,19 @@ def bind(
     if reading.audiences is not None and challenge.audience not in reading.audiences:
         raise VerificationError(Reason.AUDIENCE_MISMATCH, _PAYLOAD + ".aud")
     claims = json.parse_object(binding.payload, _KB + ".payload", limits.depth)
-    nonce = challenge.nonce.encode() if isinstance(challenge.nonce, str) else challenge.nonce
-    _check_equal(claims, reg.NONCE, nonce, Reason.NONCE_MISMATCH)
-    _check_equal(claims, reg.AUD, challenge.audience.encode(), Reason.AUDIENCE_MISMATCH)
-    sd_hash = base64url.encode(HASHES[reading.hash_name](presentation.issuer_half).digest())
-    _check_equal(claims, reg.SD_HASH, sd_hash, Reason.SD_HASH_MISMATCH)
+    expected = (
+        (reg.NONCE, challenge.nonce.encode() if isinstance(challenge.nonce, str) else challenge.nonce),
+        (reg.AUD, challenge.audience.encode()),
+        (reg.SD_HASH, base64url.encode(HASHES[reading.hash_name](presentation.issuer_half).digest())),
+    )
+    for name, value in expected:
+        stated = claims.get(name)
+        if type(stated) is not str or not compare_digest(stated.encode(), value):
+            raise VerificationError(
+                _MISMATCH[name] if name in claims else Reason.CLAIM_MISSING, f"{_KB}.payload.{name}"
+            )
     _check_binding_time(claims, challenge, now, limits)
     return binding, claims
-
-
-def _check_equal(claims: dict[str, Any], name: str, expected: bytes, reason: Reason) -> None:
-    stated = claims.get(name)
-    if stated is None and name not in claims:
-        raise VerificationError(Reason.CLAIM_MISSING, f"{_KB}.payload.{name}")
-    if type(stated) is not str or not compare_digest(stated.encode(), expected):
-        raise VerificationError(reason, f"{_KB}.payload.{name}")
 
 
 def _check_binding_time(claims: dict[str, Any], challenge: Challenge, now: UnixTime, limits: Limits) -> None:
