@@ -259,6 +259,13 @@ def test_the_pages_that_the_code_cites_exist() -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
+def test_files_that_a_page_names_exist(name: str) -> None:
+    for cited in re.findall(r"`([\w./-]+(?:\.py|\.toml|\.json|/))`", page(name)):
+        places = (ROOT, ROOT / "src" / "citizenid", SPECS, (SPECS / name).parent)
+        assert any((place / cited).exists() for place in places), cited
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_reasons_in_prose_exist(name: str) -> None:
     for word in re.findall(r"\(`([a-z]+(?:_[a-z]+)+)`(?:, `[^`]+`)*\)", page(name)):
         assert word in set(Reason) or word in {each.name for each in dataclasses.fields(Limits)}, word

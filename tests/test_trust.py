@@ -7,6 +7,7 @@ Spec: DESIGN law 8; SD-JWT VC sections 2.5, 4, 7.3; RFC 8725 sections 3.1, 3.10,
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 from collections.abc import Callable
@@ -30,6 +31,8 @@ from builders import (
     unbase64url,
     us,
 )
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa, x25519
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -394,6 +397,151 @@ def test_a_bad_ml_dsa_key_is_refused(bad: dict[str, Any]) -> None:
     misused(Reason.KEY_INVALID, lambda: trust({name: value for name, value in good.items() if name != "alg"}))
 
 
+# --- keys as they are loaded, before any anchor is made of them ---
+
+ALGORITHMS = ["ES256", "ES384", "ES512", "Ed25519", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"]
+
+
+def spki(public: Any) -> bytes:
+    encoded: bytes = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return encoded
+
+
+def pkcs8(private: Any, password: bytes | None = None) -> bytes:
+    lock = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    encoded: bytes = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)
+    return encoded
+
+
+def private_keys() -> dict[str, Any]:
+    """A private key of `cryptography` for each algorithm of the house."""
+    return {
+        "ES256": ec.generate_private_key(ec.SECP256R1()),
+        "ES384": ec.generate_private_key(ec.SECP384R1()),
+        "ES512": ec.generate_private_key(ec.SECP521R1()),
+        "Ed25519": ed25519.Ed25519PrivateKey.generate(),
+        "ML-DSA-44": mldsa.MLDSA44PrivateKey.generate(),
+        "ML-DSA-65": mldsa.MLDSA65PrivateKey.generate(),
+        "ML-DSA-87": mldsa.MLDSA87PrivateKey.generate(),
+    }
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_key_is_the_same_from_pem_and_jwk_public_and_private(algorithm: str) -> None:
+    private = private_keys()[algorithm]
+    local = LocalKey.from_pem(pkcs8(private))
+    assert local.algorithm == algorithm
+    for other in (LocalKey.from_pem(pkcs8(private).decode()), LocalKey.from_jwk(local.to_private_jwk())):
+        assert other.public == local.public
+    for public in (PublicKey.from_pem(spki(private.public_key())), PublicKey.from_jwk(dict(local.public.to_jwk()))):
+        assert public == local.public and hash(public) == hash(local.public)
+        assert public.thumbprint == local.public.thumbprint and len(public.thumbprint) == 32
+    assert LocalKey.from_pem(pkcs8(private, b"password"), password=b"password").public == local.public
+    assert not {"d", "priv"} & local.public.to_jwk().keys()
+
+
+def other_keys() -> dict[str, Any]:
+    return {
+        "RSA": rsa.generate_private_key(65537, 2048),
+        "secp256k1": ec.generate_private_key(ec.SECP256K1()),
+        "brainpoolP256r1": ec.generate_private_key(ec.BrainpoolP256R1()),
+        "P-224": ec.generate_private_key(ec.SECP224R1()),
+        "P-192": ec.generate_private_key(ec.SECP192R1()),
+        "X25519": x25519.X25519PrivateKey.generate(),
+        "Ed448": ed448.Ed448PrivateKey.generate(),
+        "DSA": dsa.generate_private_key(1024),  # noqa: S505  # that it is weak is the point
+    }
+
+
+@pytest.mark.parametrize("name", ["RSA", "secp256k1", "brainpoolP256r1", "P-224", "P-192", "X25519", "Ed448", "DSA"])
+def test_a_key_of_another_kind_or_curve_is_no_key(name: str) -> None:
+    private = other_keys()[name]
+    misused(Reason.KEY_INVALID, lambda: PublicKey.from_pem(spki(private.public_key())))
+    misused(Reason.KEY_INVALID, lambda: LocalKey.from_pem(pkcs8(private)))
+
+
+def test_explicit_curve_parameters_are_no_named_curve() -> None:
+    # The sender of explicit parameters chooses the generator, and with it a private key for any public one.
+    named = unbase64(spki(private_keys()["ES256"].public_key()))
+    assert named[:2] == b"\x30\x59" and named[4:13] == bytes.fromhex("06072a8648ce3d0201")
+    parameters = bytes.fromhex(  # RFC 3279 section 2.3.5: SpecifiedECDomain of P-256
+        "3081f7020101302c06072a8648ce3d0101022100ffffffff00000001000000000000000000000000ffffffffffffffffffffffff"
+        "305b0420ffffffff00000001000000000000000000000000fffffffffffffffffffffffc04205ac635d8aa3a93e7b3ebbd557698"
+        "86bc651d06b0cc53b0f63bce3c3e27d2604b031500c49d360886e704936a6678e1139d26b7819f7e900441046b17d1f2e12c4247"
+        "f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb64068"
+        "37bf51f5022100ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551020101"
+    )
+    identifier = named[4:13] + parameters
+    body = b"\x30\x82" + len(identifier).to_bytes(2, "big") + identifier + named[-68:]
+    explicit = b"\x30\x82" + len(body).to_bytes(2, "big") + body
+    text = b"-----BEGIN PUBLIC KEY-----\n" + base64.encodebytes(explicit) + b"-----END PUBLIC KEY-----\n"
+    try:
+        loaded = PublicKey.from_pem(text)
+    except MalformedError as error:
+        assert error.reason is Reason.KEY_INVALID
+        return
+    # OpenSSL recognises the very parameters of P-256. Then the key is the named one; with others it must be refused.
+    assert loaded == PublicKey.from_pem(armoured(named))
+    moved = explicit.replace(bytes.fromhex("6b17d1f2"), bytes.fromhex("6b17d1f3"))
+    misused(Reason.KEY_INVALID, lambda: PublicKey.from_pem(armoured(moved)))
+
+
+def unbase64(pem_text: bytes) -> bytes:
+    return base64.b64decode(b"".join(pem_text.splitlines()[1:-1]))
+
+
+def armoured(data: bytes) -> bytes:
+    return b"-----BEGIN PUBLIC KEY-----\n" + base64.encodebytes(data) + b"-----END PUBLIC KEY-----\n"
+
+
+@pytest.mark.parametrize("text", [
+    "", b"", "no pem", b"-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n", "-----BEGIN PUBLIC KEY-----\n\u00e9",
+    armoured(b"x"), armoured(b"\x30\x00"), pem(certificate("leaf", "root")),
+])  # fmt: skip
+def test_broken_pem_is_no_key(text: bytes | str) -> None:
+    misused(Reason.KEY_INVALID, lambda: PublicKey.from_pem(text))
+    misused(Reason.KEY_INVALID, lambda: LocalKey.from_pem(text))
+
+
+def test_a_private_key_is_loaded_by_its_password_alone_and_is_no_public_key() -> None:
+    locked = pkcs8(private_keys()["ES256"], b"password")
+    for password in (None, b"", b"Password"):
+        misused(Reason.KEY_INVALID, lambda password=password: LocalKey.from_pem(locked, password=password))
+    misused(Reason.KEY_INVALID, lambda: LocalKey.from_pem(pkcs8(private_keys()["ES256"]), password=b"password"))
+    misused(Reason.KEY_INVALID, lambda: PublicKey.from_pem(pkcs8(private_keys()["ES256"])))
+    misused(Reason.KEY_INVALID, lambda: LocalKey.from_pem(spki(private_keys()["ES256"].public_key())))
+    misused(Reason.KEY_INVALID, lambda: PublicKey.from_jwk(key("a").to_private_jwk()))
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "Ed25519", "ML-DSA-44"])
+def test_the_halves_of_a_private_jwk_belong_together(algorithm: str) -> None:
+    one, other = (key(name, algorithm).to_private_jwk() for name in ("a", "b"))
+    secret = "priv" if algorithm.startswith("ML-DSA") else "d"
+    misused(Reason.KEY_INVALID, lambda: LocalKey.from_jwk({**one, secret: other[secret]}))
+    for value in (None, 5, "", one[secret] + "=", one[secret][:-2], one[secret] + "AA", [one[secret]]):
+        misused(Reason.KEY_INVALID, lambda value=value: LocalKey.from_jwk({**one, secret: value}))
+    misused(Reason.KEY_INVALID, lambda: LocalKey.from_jwk(dict(key("a", algorithm).public.to_jwk())))
+
+
+@pytest.mark.parametrize("number", [0, 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551, 2**256 - 1])
+def test_a_private_number_out_of_range_is_no_key(number: int) -> None:
+    misused(Reason.KEY_INVALID, lambda: LocalKey.from_jwk({**key("a").to_private_jwk(), "d": _b64(number)}))
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS256", "RS256", "ES256K", "EdDSA", "", "es256", "Ed448"])
+def test_no_key_is_generated_outside_of_the_table(algorithm: str) -> None:
+    misused(Reason.ALGORITHM_NOT_ALLOWED, lambda: LocalKey.generate(algorithm))
+
+
+def test_keys_compare_by_algorithm_and_bytes() -> None:
+    one, other = key("a").public, key("b").public
+    assert one == PublicKey.from_jwk(dict(one.to_jwk())) and one != other
+    assert one != one.to_jwk() and one != one.thumbprint
+    for cls in (PublicKey, LocalKey):
+        with pytest.raises(TypeError):
+            type("Sub", (cls,), {})
+
+
 # --- JWK Sets as text ---
 
 
@@ -506,7 +654,8 @@ def test_where_the_metadata_of_an_issuer_stands(issuer: str, url: str) -> None:
     "", "example.com", "http://example.com", "ftp://example.com", "https://", "https:///path", "https://a@example.com",
     "https://a:b@example.com", "https://example.com?x", "https://example.com/#f", "https://example.com/a?",
     "https://example.com/#", "https://exa mple.com", "https://example.com/a b", "https://example.com\n", "https://[::1",
-    "https://ex\u00e4mple.com", "https://example.com\0", "urn:example", "//example.com", None, 5, b"https://example.com",
+    "https://ex\u00e4mple.com", "https://example.com\0", "urn:example", "//example.com", None, 5,
+    b"https://example.com",
 ])  # fmt: skip
 def test_what_is_no_issuer_url_has_no_metadata(issuer: Any) -> None:
     misused(Reason.ANCHOR_INVALID, lambda: issuer_metadata_url(issuer))
