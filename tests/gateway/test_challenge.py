@@ -196,6 +196,15 @@ def test_no_other_nonce_is_recognised(nonce: bytes) -> None:
             assert refusal.reason in {INVALID, EXPIRED}
 
 
+@pytest.mark.parametrize(("place", "value"), [(0, 0), (0, 2), (0, 255), (1, 2), (1, 3), (1, 255)])
+def test_another_version_or_kind_is_refused(place: int, value: int) -> None:
+    world = World()
+    alice = world.wallet()
+    nonce = bytearray(unbase64url(str(world.challenge(alice.sender).nonce)))
+    nonce[place] = value
+    denied(answer(world, alice, Challenge(AUDIENCE, base64url(bytes(nonce)).decode()).to_text()), INVALID, "challenge")
+
+
 def test_a_challenge_has_one_spelling() -> None:
     world = World()
     alice = world.wallet()

@@ -646,6 +646,24 @@ def test_of_two_threads_that_see_one_step_neither_makes_another() -> None:
     allowed(world.ask(alice, ticket))
 
 
+def test_a_pause_of_the_process_is_no_step_of_the_clock() -> None:
+    # It stands still for three seconds just after it has read the wall clock. Neither clock stepped.
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    asked = request(ticket, world.proof(alice.sender, ticket))
+    world.clock.now = lambda: _pause(world)
+    allowed(world.gateway.authorize(asked, resource="us-nationals"))
+    assert world.clock.now == NOW + 3
+    allowed(world.ask(alice, ticket))
+
+
+def _pause(world: World) -> float:
+    world.clock.now = NOW + 3
+    world.monotonic.now += 3
+    return NOW
+
+
 # --- reload ---
 
 BAD_RELOADS: list[dict[str, Any]] = [

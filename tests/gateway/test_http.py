@@ -5,6 +5,7 @@ Spec: RFC 9110 sections 5.5, 10.2.3 and 11.6.1; RFC 9457; RFC 9449 section 7.1; 
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from citizenid import Challenge, Format, NeedStatusList, Reason
 from citizenid.gateway import Admitted, Allow, Answer, Deny, NeedPresentation, Request
+from citizenid.gateway.http import read_credentials
 
 from .world import (
     AUDIENCE,
@@ -25,6 +27,7 @@ from .world import (
     World,
     allowed,
     denied,
+    hand_made_proof,
     header_of,
     key,
     needed,
@@ -166,6 +169,25 @@ def test_headers_may_be_a_generator() -> None:
         assert "challenge" in document_of(need.http())
 
 
+@pytest.mark.parametrize("kind", [list, tuple, iter])
+@pytest.mark.parametrize(("others", "fits"), [(998, True), (999, False)])
+def test_headers_have_a_bound(kind: Any, others: int, fits: bool) -> None:
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    headers = [(b"x", b"y")] * others + [(DPOP, world.proof(alice.sender, ticket)), (TICKET, ticket.encode())]
+    result = world.gateway.authorize(Request("POST", ORIGIN + PATH, kind(headers)), resource="us-nationals")
+    if fits:
+        allowed(result)
+    else:
+        denied(result, Reason.REQUEST_INVALID, "request")
+
+
+def test_headers_without_an_end_are_refused() -> None:
+    asked = Request("POST", ORIGIN + PATH, itertools.repeat((b"x", b"y")))
+    denied(World().gateway.authorize(asked, resource="weak"), Reason.REQUEST_INVALID, "request")
+
+
 @pytest.mark.parametrize(
     ("method", "url"), [(None, ORIGIN), (b"POST", ORIGIN), (5, ORIGIN), ("POST", None), ("POST", b"x"), ("POST", 5)]
 )
@@ -174,6 +196,38 @@ def test_method_and_url_are_text(method: Any, url: Any) -> None:
     alice = world.wallet()
     ticket = world.ticket(alice)
     asked = Request(method, url, request(ticket, world.proof(alice.sender, ticket)).headers)
+    denied(world.gateway.authorize(asked, resource="us-nationals"), Reason.REQUEST_INVALID, "request")
+
+
+def test_a_proof_has_a_bound() -> None:
+    # A claim that is passed over makes it as long as is wanted, but for lengths that base64 does not have.
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    proofs = [hand_made_proof(alice.sender, {"x": "a" * length}, ticket=ticket) for length in range(11_700, 12_000)]
+    longest = next(proof for proof in proofs if len(proof) in (16_383, 16_384))
+    longer = next(proof for proof in proofs if len(proof) > 16_384)
+    allowed(world.gateway.authorize(request(ticket, longest), resource="us-nationals"))
+    denied(world.gateway.authorize(request(ticket, longer), resource="us-nationals"), Reason.INPUT_TOO_LARGE, "proof")
+
+
+def test_a_url_has_a_bound() -> None:
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    url = ORIGIN + "/" + "a" * (8_192 - len(ORIGIN) - 1)
+    asked = request(ticket, world.proof(alice.sender, ticket, url=url), url=url)
+    allowed(world.gateway.authorize(asked, resource="us-nationals"))
+    asked = request(ticket, world.proof(alice.sender, ticket, url=url + "a"), url=url + "a")
+    denied(world.gateway.authorize(asked, resource="us-nationals"), Reason.REQUEST_INVALID, "request")
+
+
+@pytest.mark.parametrize("url", ["https://", "https:///x", "https://?", "https://#", "http:///" + PATH])
+def test_a_url_has_a_host(url: str) -> None:
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    asked = request(ticket, world.proof(alice.sender, ticket, url=ORIGIN + "/"), url=url)
     denied(world.gateway.authorize(asked, resource="us-nationals"), Reason.REQUEST_INVALID, "request")
 
 
@@ -337,8 +391,10 @@ def test_nothing_secret_is_in_a_repr() -> None:
     admitted = world.admit(alice)
     asked = request(admitted.ticket, world.proof(alice.sender, admitted.ticket))
     allow = allowed(world.gateway.authorize(asked, resource="us-nationals"))
+    read = read_credentials(asked.headers)
+    assert (read.ticket, read.proof) == (admitted.ticket.encode(), dict(asked.headers)[DPOP])
     shown = " ".join(
-        map(repr, (admitted, admitted.http(), asked, allow, world.gateway, vars(world.gateway), str(asked)))
+        map(repr, (admitted, admitted.http(), asked, read, allow, world.gateway, vars(world.gateway), str(asked)))
     )
     for secret in (admitted.ticket, "sk-42", asked.headers[-1][1].decode(), str(allow.session_id)):  # type: ignore[index]  # a list here
         assert secret not in shown

@@ -108,6 +108,11 @@ def test_a_length_tells_nothing(sealed: TicketContents, nonce: bytes) -> None:
     assert len(keys().seal(sealed, nonce)) == TICKET_CHARS
 
 
+def test_contents_do_not_show_in_a_repr() -> None:
+    assert repr(some()) == "<TicketContents>"
+    assert repr(keys()).count(SECRET.hex()) == 0
+
+
 def test_no_part_of_the_contents_can_be_seen() -> None:
     one, other = keys().seal(some(), NONCE), keys().seal(some(sender=b"\1" + bytes(31)), NONCE)
     # Even under one nonce: another last bit inside changes every block (RFC 8452), so equal parts cannot be compared.

@@ -1,1 +1,1 @@
-"""Independent implementations against ours, in both directions: what we write they read, and what they write we read."""
+"""Independent implementations against ours: what we write they read, and what they write we read."""

@@ -80,7 +80,9 @@ def test_any_text_of_the_alphabet_decodes_as_the_slow_way_says(text: bytes) -> N
         assert base64url.encode(decoded) == text
 
 
-_ODD = st.sampled_from([b"=", b"==", b"+", b"/", b" ", b"\n", b"\r\n", b"\t", b"\x00", b".", b"~", b"\xff", b"\xc3\xa9"])
+_ODD = st.sampled_from(
+    [b"=", b"==", b"+", b"/", b" ", b"\n", b"\r\n", b"\t", b"\x00", b".", b"~", b"\xff", b"\xc3\xa9"]
+)
 
 
 @given(st.binary(max_size=30), _ODD, st.integers(0, 40), st.booleans())
@@ -149,7 +151,9 @@ def test_text_members_decode_as_the_slow_way_says(text: str) -> None:
         assert found == expected
 
 
-@pytest.mark.parametrize("value", [None, True, 0, 1.5, b"AAAA", [], ["AAAA"], {"a": 1}, "\uff21AAA", "AAA\u0660", "\ud800"])
+@pytest.mark.parametrize(
+    "value", [None, True, 0, 1.5, b"AAAA", [], ["AAAA"], {"a": 1}, "\uff21AAA", "AAA\u0660", "\ud800"]
+)
 def test_a_member_that_is_no_ascii_text_is_refused(value: object) -> None:
     with pytest.raises(MalformedError) as caught:
         base64url.decode_text(value, "jwk.x")

@@ -132,7 +132,9 @@ def _single_fault(data: bytes) -> bool:
 # --- texts: not values written by a library, so that every spelling JSON permits comes up ---
 
 _SPACE = st.sampled_from([b"", b"", b"", b" ", b"\n", b"\r\n\t ", b"\t"])
-_NUMBERS = st.from_regex(r"\A-?(0|[1-9][0-9]{0,22})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?\Z", fullmatch=True).map(str.encode)
+_NUMBERS = st.from_regex(r"\A-?(0|[1-9][0-9]{0,22})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?\Z", fullmatch=True).map(
+    str.encode
+)
 _NAMES = st.sampled_from([b'"a"', b'"\\u0061"', b'"b"', b'""', b'"_sd"', b'"\\u005Fsd"', b'"\xc3\xa9"', b'"\\u00e9"'])
 _ESCAPES = st.sampled_from(
     ["\\n", "\\/", '\\"', "\\\\", "\\u0000", "\\ud83d\\ude00", "\\uD834\\uDD1E", "\\u00e9", "é", "😀", "\x7f", "\u2028"]
@@ -189,7 +191,9 @@ def test_texts_are_read_as_the_slow_way_reads_them(data: bytes) -> None:
 
 
 @given(TEXTS, _MUTATIONS)
-def test_mutated_texts_are_read_as_the_slow_way_reads_them(data: bytes, mutations: list[tuple[int, int, bytes]]) -> None:
+def test_mutated_texts_are_read_as_the_slow_way_reads_them(
+    data: bytes, mutations: list[tuple[int, int, bytes]]
+) -> None:
     _agree(mutate(data, mutations))
 
 
@@ -323,7 +327,9 @@ def test_another_value_at_the_top_is_refused_where_an_object_is_due(data: bytes)
     assert caught.value.where == "some.path"
 
 
-@pytest.mark.parametrize("data", [b"-0", b"-0.0", b"0e99999999999", b"1e-400", b"-1e-400", b"5e-324", b"1e0000000000000001"])
+@pytest.mark.parametrize(
+    "data", [b"-0", b"-0.0", b"0e99999999999", b"1e-400", b"-1e-400", b"5e-324", b"1e0000000000000001"]
+)
 def test_numbers_at_the_edge_of_a_double_agree(data: bytes) -> None:
     _agree(data)
 
@@ -399,9 +405,12 @@ def test_integers_end_at_4300_digits_for_both(sign: bytes) -> None:
 
 
 def test_a_float_whose_integer_part_has_more_than_4300_digits_is_refused_by_ours_alone() -> None:
-    """The known difference: jiter applies its bound before it sees the exponent, so a finite 4,301-digit number such as
-    111...1e-4290 is refused, and the standard library reads 1.1e10. It refuses more, no claim has such a number, and a
-    bound on digits is what we want anyhow; so it stands."""
+    """The known difference, and the only one.
+
+    jiter applies its bound before it sees the exponent, so a finite 4,301-digit number such as 111...1e-4290 is refused
+    here, and the standard library reads 1.1e10. Ours refuses more, no claim has such a number, and a bound on digits is
+    what we want anyhow; so it stands.
+    """
     data = b"1" * 4_301 + b"e-4290"
     assert slow_parse(data, 0) == 1.111111111111111e10
     with pytest.raises(MalformedError) as caught:
@@ -475,10 +484,12 @@ def _deep(depth: int) -> list[Any]:
 
 @pytest.mark.parametrize(
     "value",
-    [float("nan"), [float("inf")], {"a": -float("inf")}, "\ud800", {"\udc00": 1}, b"bytes", {1, 2}, object(), 1j]
-    + [_endless(), _deep(100_000), {"a": {"b": b"Marker8675309"}}, ["Marker8675309\ud800"], {("a",): 1}],
+    [
+        float("nan"), [float("inf")], {"a": -float("inf")}, "\ud800", {"\udc00": 1}, b"bytes", {1, 2}, object(), 1j,
+        _endless(), _deep(100_000), {"a": {"b": b"Marker8675309"}}, ["Marker8675309\ud800"], {("a",): 1},
+    ],
     ids=range(14),
-)
+)  # fmt: skip
 def test_what_json_does_not_have_is_not_written(value: Any) -> None:
     with pytest.raises(MalformedError) as caught:
         json.dump(value, "some.path")

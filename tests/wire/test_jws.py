@@ -160,7 +160,9 @@ _GOOD_HEADERS = st.fixed_dictionaries(
         "iat": st.integers(-(2**60), 2**60),
     },
 )
-_EXTRA = st.dictionaries(st.sampled_from(["crit", "b64", "jku", "x5u", "jwk", "x5t", "zip", "ALG"]), _ODD_VALUES, max_size=1)
+_EXTRA = st.dictionaries(
+    st.sampled_from(["crit", "b64", "jku", "x5u", "jwk", "x5t", "zip", "ALG"]), _ODD_VALUES, max_size=1
+)
 
 
 @given(_GOOD_HEADERS, st.binary(min_size=1, max_size=40), st.binary(min_size=1, max_size=70))
@@ -281,7 +283,9 @@ def test_each_algorithm_is_known_by_the_name_of_its_key(name: str, algorithm: st
 
 
 @pytest.mark.parametrize(
-    "value", [["exp"], ["b64"], ["alg"], [], None, "", "exp", 0, False, {}, [None], ["exp", "exp"], ["x"] * 100], ids=repr
+    "value",
+    [["exp"], ["b64"], ["alg"], [], None, "", "exp", 0, False, {}, [None], ["exp", "exp"], ["x"] * 100],
+    ids=repr,
 )
 def test_crit_is_refused_in_every_form(value: Any) -> None:
     error = _refused(_token({**HEADER, "crit": value, "exp": 1}))
@@ -294,11 +298,12 @@ _A_JWK = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMl
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("b64", False), ("b64", True), ("b64", None)]
-    + [("jwk", _A_JWK), ("jwk", {}), ("jwk", None)]
-    + [("jku", "https://issuer.example/jwks"), ("jku", ""), ("jku", None)]
-    + [("x5u", "https://issuer.example/x5u"), ("x5u", None)],
-)
+    [
+        ("b64", False), ("b64", True), ("b64", None), ("jwk", _A_JWK), ("jwk", {}), ("jwk", None),
+        ("jku", "https://issuer.example/jwks"), ("jku", ""), ("jku", None),
+        ("x5u", "https://issuer.example/x5u"), ("x5u", None),
+    ],
+)  # fmt: skip
 def test_headers_that_bring_a_key_or_change_the_payload_are_refused(name: str, value: Any) -> None:
     error = _refused(_token({**HEADER, name: value}))
     assert (error.reason, error.where) == (Reason.HEADER_FORBIDDEN, WHERE + ".header")
@@ -363,6 +368,34 @@ def test_a_header_is_bounded_before_it_is_decoded() -> None:
     assert _refused(_token({**HEADER, "x": "y" * 16_384})).reason is Reason.INPUT_TOO_LARGE
 
 
+def test_a_header_that_was_read_before_is_judged_as_before() -> None:
+    """Short headers are remembered: nothing of one reading may get into the next."""
+    segment = _segment(HEADER)
+    first = jws.read_header(segment, "one", DEFAULT_LIMITS)
+    assert jws.read_header(segment, "one", DEFAULT_LIMITS) == first
+    with pytest.raises(MalformedError) as caught:
+        jws.read_header(segment, "one", Limits(header_bytes=len(segment) - 1))
+    assert caught.value.reason is Reason.INPUT_TOO_LARGE
+    with pytest.raises(MalformedError) as caught:
+        jws.read_header(segment, "one", DEFAULT_LIMITS, subject_key=True)
+    assert caught.value.reason is Reason.HEADER_FORBIDDEN
+
+    def unverified_issuer(_: bytes) -> str | None:
+        return None
+
+    with_issuer = jws.read_header(segment, "one", DEFAULT_LIMITS, unverified_issuer=unverified_issuer)
+    assert with_issuer.hint.unverified_issuer is unverified_issuer
+    assert jws.read_header(segment, "one", DEFAULT_LIMITS).hint.unverified_issuer is None
+    bad = _segment({"alg": "none"})
+    for where in ("one", "two", "one"):
+        with pytest.raises(MalformedError) as caught:
+            jws.read_header(bad, where, DEFAULT_LIMITS)
+        assert (caught.value.where, caught.value.step) == (where + ".header", FORM)
+        caught.value.at("V1")  # an error that was named once is not the one that is raised next
+    with pytest.raises(TypeError):
+        first.members["alg"] = "none"  # type: ignore[index]  # that it cannot be changed is what is tested
+
+
 # --- x5c: standard base64, leaf first (RFC 7515 section 4.1.6) ---
 
 
@@ -381,10 +414,12 @@ def test_x5c_that_is_no_filled_array_is_refused(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "item",
-    ["", "=", "MAA", "MA==\n", "MAA=\n", " MAA=", "MA A=", "MAB=", "MB==", "MAA==", "-_-_", "-_8=", "MAA=MAA=", "MAA=\x00"]
-    + ["ＭＡＡ=", "M", "-----BEGIN CERTIFICATE-----", None, 1, True, [], ["MAA="], {}],
+    [
+        "", "=", "MAA", "MA==\n", "MAA=\n", " MAA=", "MA A=", "MAB=", "MB==", "MAA==", "-_-_", "-_8=", "MAA=MAA=",
+        "MAA=\x00", "ＭＡＡ=", "M", "-----BEGIN CERTIFICATE-----", None, 1, True, [], ["MAA="], {},
+    ],
     ids=repr,
-)
+)  # fmt: skip
 @pytest.mark.parametrize("place", [0, 1])
 def test_x5c_entries_that_are_no_canonical_base64_are_refused(item: Any, place: int) -> None:
     entries = ["MAA=", "MAA="]
@@ -444,7 +479,9 @@ def test_the_profile_says_how_the_issuer_is_read_and_it_is_not_read_here() -> No
     assert opened.key_hint.kid == "k1"
 
 
-@given(_GOOD_HEADERS, st.dictionaries(st.text(max_size=4), st.integers(), max_size=3), st.binary(min_size=1, max_size=9))
+@given(
+    _GOOD_HEADERS, st.dictionaries(st.text(max_size=4), st.integers(), max_size=3), st.binary(min_size=1, max_size=9)
+)
 def test_what_is_written_is_opened(header: dict[str, Any], payload: dict[str, Any], signature: bytes) -> None:
     to_be_signed = jws.signing_input(header, payload, WHERE)
     data = to_be_signed + b"." + base64url.encode(signature)

@@ -65,8 +65,12 @@ class GatewayClock:
 
         After a step back that lasts until the wall clock has passed its old mark: before it, a used proof that the
         guard has forgotten is young again.
+
+        Raises:
+            CitizenIDError: CLOCK_UNUSABLE.
         """
-        difference = now - self._monotonic()
+        # Both clocks are read here, next to each other: since `now` was read the process may have stood still.
+        difference = -self._monotonic() + self.now()
         if not -_STEP_S < difference - self._wall_minus_monotonic < _STEP_S:
             self._wall_minus_monotonic = difference
             self.proofs_from = max(self.proofs_from, int(now), self._latest + self._skew_s + 1)

@@ -210,9 +210,7 @@ class Gateway:
         )
         if isinstance(verified, NeedStatusList):
             return verified  # the nonce is not used up: the same presentation may come again
-        holder_key = verified.attestation.holder_key
-        scope = sender if proof is not None or holder_key is None else holder_key.thumbprint
-        self._consume(scope, nonce, self._challenge_lifetime_s, "challenge")
+        self._consume(sender, nonce, self._challenge_lifetime_s, "challenge")  # bearer challenges share one scope
         expires_at = min(
             now + self._ticket_lifetime_s, verified.attestation.validity.not_after, verified.anchor.not_after
         )

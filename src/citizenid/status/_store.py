@@ -86,7 +86,7 @@ class StatusStore:
         now = check_now(now)
         cap = self._limits.status_age_s
         end = now + (cap if token.ttl_s is None else min(token.ttl_s, cap))
-        usable_until = min(end, token.anchor.not_after, end if token.not_after is None else token.not_after)
+        usable_until = end if token.not_after is None else min(end, token.not_after)
         refresh_at = now + max(1, (usable_until - now) // 2)
         key = status_identity(token.uri, token.anchor.issuer)
         anchor = token.anchor.fingerprint

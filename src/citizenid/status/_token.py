@@ -35,7 +35,7 @@ class VerifiedStatusList:
         uri: its `sub`.
         anchor: the trust point of its signer.
         issued_at: `iat`, Unix seconds.
-        not_after: `exp`, or None.
+        not_after: `exp`, or the end of the trust in its signer if that comes first, or None.
         ttl_s: `ttl` in seconds, or None.
         statuses: the list.
     """
@@ -127,11 +127,17 @@ def _verify(
         uri,
         resolved.anchor,
         UnixTime(issued_at),
-        None if not_after is None else UnixTime(not_after),
+        _earlier(not_after, resolved.not_after),
         ttl_s,
         _status_list(claims, limits),
         _SEAL,
     )
+
+
+def _earlier(expires: int | None, trusted_until: UnixTime) -> UnixTime | None:
+    if trusted_until < MAX_UNIX_TIME:  # an anchor or a certificate that ends
+        expires = trusted_until if expires is None else min(expires, trusted_until)
+    return None if expires is None else UnixTime(expires)
 
 
 def _status_list(claims: dict[str, Any], limits: Limits) -> StatusList:

@@ -1,0 +1,434 @@
+"""Our own vectors (specs/vectors), each run against the library, and the proof that no Reason is without one.
+
+The files are data: this test reads them with the standard library and calls the public functions that specs/vectors/
+README.md names. A Reason that no data can bring about stands in `NOT_DATA` with why, and the test that covers it.
+
+Spec: specs/vectors/README.md; specs/README.md (precedence).
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from citizenid import (
+    ANY,
+    Challenge,
+    CitizenIDError,
+    Country,
+    Format,
+    KeyPurpose,
+    Limits,
+    LocalKey,
+    MalformedError,
+    NeedStatusList,
+    Reason,
+    Serialization,
+    StatusReference,
+    TrustAnchors,
+    UnixTime,
+    VerificationError,
+)
+from citizenid._limits import DEFAULT_LIMITS
+from citizenid._model import thaw
+from citizenid._wire import base64url
+from citizenid.gateway import (
+    AdmissionPolicy,
+    Admitted,
+    Allow,
+    Binding,
+    Deny,
+    Gateway,
+    MemoryReplayGuard,
+    NeedPresentation,
+    Request,
+)
+from citizenid.gateway.proofs import ProofRules, SenderKeys, check_dpop
+from citizenid.holder import Credential
+from citizenid.policy import Facts
+from citizenid.status import StatusStore, verify_status_list
+from citizenid.verifier import VerifiedPresentation, verify
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+FOLDER: Final = ROOT / "specs" / "vectors"
+KINDS: Final = ("presentation", "status_list", "dpop", "policy", "anchors", "gateway")
+FILES: Final[dict[str, dict[str, Any]]] = {
+    kind: json.loads((FOLDER / f"{kind}.json").read_text("utf-8")) for kind in KINDS
+}
+BY_VALUE: Final = {reason.value: reason for reason in Reason}
+NOT_DATA: Final = {
+    Reason.FORMAT_NOT_ALLOWED: (
+        "there is one format so far, so that no anchor can be made that lacks it",
+        "tests/test_verifier.py::test_the_format_must_be_one_of_the_anchor",
+    ),
+    Reason.CONFIGURATION_INVALID: (
+        "what a program hands over, not what comes in",
+        "tests/test_issuer.py::test_an_issuer_has_an_identifier",
+    ),
+    Reason.CLAIM_RESERVED: (
+        "refused to an issuer who states a claim of the profile as one of the person",
+        "tests/test_issuer.py::test_citizenship_is_stated_once",
+    ),
+    Reason.CLAIM_UNKNOWN: (
+        "refused to a holder who chooses what the credential does not have",
+        "tests/test_holder.py::test_a_choice_that_the_credential_does_not_have_is_refused",
+    ),
+    Reason.HOLDER_KEY_MISMATCH: (
+        "refused to a holder who would sign with another key",
+        "tests/test_holder.py::test_only_the_key_of_the_credential_answers",
+    ),
+    Reason.PEER_MISMATCH: (
+        "refused to a holder who would answer a challenge that was passed on",
+        "tests/test_holder.py::test_who_asks_must_be_who_the_challenge_names",
+    ),
+    Reason.STATUS_LIST_FULL: (
+        "refused to an issuer whose list has no index left",
+        "tests/status/test_publisher.py::test_a_full_list_has_given_out_every_index_once",
+    ),
+}
+
+
+def cases(kind: str) -> pytest.MarkDecorator:
+    """Parametrise a test with the cases of a file."""
+    listed = FILES[kind]["cases"]
+    return pytest.mark.parametrize("case", listed, ids=[case["id"] for case in listed])
+
+
+def expected_of(case: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return every verdict that a case demands."""
+    if "expected" in case:
+        yield case["expected"]
+    for event in case.get("events", ()):
+        yield from expected_of(event)
+
+
+def make_anchors(listed: list[dict[str, Any]]) -> TrustAnchors:
+    """Make anchors as README.md describes them."""
+    made = TrustAnchors()
+    for stated in listed:
+        rest = dict(stated)
+        issuer, keys, pem = rest.pop("issuer"), rest.pop("jwks", None), rest.pop("certificates", None)
+        rest["purpose"] = KeyPurpose(rest["purpose"])
+        if "formats" in rest:
+            rest["formats"] = [Format(name) for name in rest["formats"]]
+        if "countries" in rest:
+            codes = rest["countries"]
+            rest["countries"] = ANY if codes == "any" else [Country(code) for code in codes]
+        if pem is None:
+            made |= TrustAnchors.from_jwks(issuer, keys, **rest)
+        else:
+            made |= TrustAnchors.from_certificates(pem, issuer=issuer, **rest)
+    return made
+
+
+def named_anchors(kind: str, names: list[str]) -> TrustAnchors:
+    return make_anchors([FILES[kind]["anchors"][name] for name in names])
+
+
+def limits_of(case: dict[str, Any]) -> Limits:
+    return Limits(**case["limits"]) if "limits" in case else DEFAULT_LIMITS
+
+
+def check_refusal(error: CitizenIDError, expected: dict[str, Any]) -> None:
+    """Compare a refusal: exactly this Reason at this step, of a kind for foreign bytes, with nothing of them in it."""
+    assert (error.reason.value, error.step) == (expected["reason"], expected["step"])
+    assert error.__cause__ is None and error.__context__ is None
+    assert error.where == expected.get("where", error.where)
+    if expected["step"] != "configuration":
+        assert type(error) in (MalformedError, VerificationError)
+
+
+# --- the files ---
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_file_says_what_it_is(kind: str) -> None:
+    document = FILES[kind]
+    assert (document["kind"], document["version"]) == (kind, 1)
+    ids = [case["id"] for case in document["cases"]]
+    assert len(set(ids)) == len(ids)
+    assert all(case["title"] for case in document["cases"])
+    verdicts = [verdict for case in document["cases"] for verdict in expected_of(case)]
+    assert any("reason" not in verdict for verdict in verdicts), "no accept"
+    assert any("reason" in verdict for verdict in verdicts), "no refusal"
+
+
+def test_no_other_file_is_there() -> None:
+    there = {path.name for path in FOLDER.iterdir() if path.is_file()}
+    assert there == {"README.md", "generate.py"} | {f"{kind}.json" for kind in KINDS}
+
+
+def test_files_are_what_the_generator_makes() -> None:
+    done = subprocess.run([sys.executable, FOLDER / "generate.py", "--check"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_every_reason_has_a_vector_or_a_reason_why_not() -> None:
+    met = {
+        BY_VALUE[verdict["reason"]]
+        for document in FILES.values()
+        for case in document["cases"]
+        for verdict in expected_of(case)
+        if "reason" in verdict
+    }
+    assert met | NOT_DATA.keys() == set(Reason)
+    assert not met & NOT_DATA.keys()
+
+
+@pytest.mark.parametrize("reason", NOT_DATA, ids=lambda reason: reason.value)
+def test_what_is_no_vector_has_a_test(reason: Reason) -> None:
+    why, node = NOT_DATA[reason]
+    file, _, name = node.partition("::")
+    text = (ROOT / file).read_text("utf-8")
+    (function,) = [each for each in ast.parse(text).body if isinstance(each, ast.FunctionDef) and each.name == name]
+    assert why
+    assert f"Reason.{reason.name}" in (ast.get_source_segment(text, function) or "")
+
+
+def test_every_step_has_a_refusal() -> None:
+    steps = {verdict.get("step") for case in FILES["presentation"]["cases"] for verdict in expected_of(case)}
+    assert {f"V{number}" for number in range(1, 10)} <= steps
+
+
+def test_private_keys_are_in_the_file() -> None:
+    """Whoever adds a case of his own can sign it."""
+    keys = {name: LocalKey.from_jwk(jwk) for name, jwk in FILES["presentation"]["keys"].items()}
+    (jwk,) = FILES["presentation"]["anchors"]["issuer"]["jwks"]["keys"]
+    assert keys["issuer/Ed25519"].public.to_jwk() == {name: jwk[name] for name in ("crv", "kty", "x")}
+    assert {key.algorithm for key in keys.values()} == {"Ed25519", "ES256"}
+
+
+# --- the cases ---
+
+
+def verdict_on(case: dict[str, Any]) -> VerifiedPresentation | NeedStatusList | Credential:
+    anchors = named_anchors("presentation", case["anchors"])
+    serialization = Serialization(case["serialization"])
+    if case["operation"] == "receive":
+        return Credential.receive(
+            case["input"],
+            format=Format(case["format"]),
+            anchors=anchors,
+            now=case["now"],
+            serialization=serialization,
+        )
+    statuses = StatusStore(anchors=anchors)
+    for name in case["status_lists"]:
+        fetched = FILES["presentation"]["status_lists"][name]
+        statuses.ingest(fetched["uri"], fetched["token"], media_type=fetched["media_type"], now=fetched["fetched_at"])
+    return verify(
+        case["input"],
+        format=Format(case["format"]),
+        anchors=anchors,
+        challenge=Challenge(**case["challenge"]),
+        statuses=statuses,
+        now=case["now"],
+        limits=limits_of(case),
+        serialization=serialization,
+    )
+
+
+def check_presentation(case: dict[str, Any]) -> None:
+    expected = case["expected"]
+    if "step" in expected:
+        with pytest.raises(CitizenIDError) as caught:
+            verdict_on(case)
+        check_refusal(caught.value, expected)
+        return
+    verdict = verdict_on(case)
+    if "need_status_list" in expected:
+        assert verdict == NeedStatusList(expected["need_status_list"], BY_VALUE[expected["reason"]])
+        return
+    assert isinstance(verdict, VerifiedPresentation)
+    found = {
+        "type": verdict.attestation.type,
+        "issuer": verdict.attestation.issuer,
+        "claims": thaw(verdict.attestation.claims),
+        "nationalities": [country.alpha2 for country in verdict.citizenship.nationalities],
+        "citizenships": [country.alpha2 for country in verdict.citizenship.citizenships],
+        "complete": verdict.citizenship.complete,
+        "status": None if verdict.status is None else verdict.status.name.lower(),
+    }
+    assert found == expected["valid"]
+
+
+@cases("presentation")
+def test_presentation(case: dict[str, Any]) -> None:
+    check_presentation(case)
+
+
+@cases("presentation")
+def test_presentation_as_bytes_and_again(case: dict[str, Any]) -> None:
+    """Bytes are as text, and no verdict depends on what was verified before."""
+    for _ in range(2):
+        check_presentation({**case, "input": case["input"].encode()})
+
+
+@cases("status_list")
+def test_status_list(case: dict[str, Any]) -> None:
+    anchors, limits = named_anchors("status_list", case["anchors"]), limits_of(case)
+    store = StatusStore(anchors=anchors, limits=limits)
+    for earlier in case["earlier"]:
+        store.ingest(case["uri"], earlier["token"], media_type=case["media_type"], now=earlier["now"])
+    expected = case["expected"]
+
+    def ingest() -> None:
+        store.ingest(case["uri"], case["input"], media_type=case["media_type"], now=case["now"])
+
+    if "step" in expected:
+        with pytest.raises(CitizenIDError) as caught:
+            ingest()
+        check_refusal(caught.value, expected)
+        return
+    ingest()
+    valid = expected["valid"]
+    token = verify_status_list(
+        case["input"], uri=case["uri"], media_type=case["media_type"], anchors=anchors, now=case["now"]
+    )
+    assert len(token.statuses) == valid["size"]
+    assert {str(index): token.statuses.raw(int(index)) for index in valid["statuses"]} == valid["statuses"]
+    issuer = token.anchor.issuer
+    for index, value in valid["statuses"].items():
+        reference = StatusReference(case["uri"], int(index))
+        status = store.check(reference, issuer=issuer, now=valid["usable_until"] - 1)
+        assert not isinstance(status, NeedStatusList)
+        assert int(status) == (value if value <= 2 else 0x100)
+        stale = store.check(reference, issuer=issuer, now=valid["usable_until"])
+        assert stale == NeedStatusList(case["uri"], Reason.STATUS_LIST_STALE)
+
+
+@cases("dpop")
+def test_dpop(case: dict[str, Any]) -> None:
+    rules = ProofRules(case["origin"], case["max_age_s"], DEFAULT_LIMITS, SenderKeys(4))
+
+    def check() -> bytes:
+        try:
+            return check_dpop(
+                case["input"].encode(),
+                method=case["method"],
+                url=case["url"],
+                ticket=None if case["ticket"] is None else case["ticket"].encode(),
+                rules=rules,
+                not_before=case["not_before"],
+                now=UnixTime(case["now"]),
+            ).thumbprint
+        except CitizenIDError as error:
+            error.at("proof")  # as the gateway does
+            raise
+
+    for _ in range(2):  # a sender key that was seen before changes nothing
+        if "step" in case["expected"]:
+            with pytest.raises(CitizenIDError) as caught:
+                check()
+            check_refusal(caught.value, case["expected"])
+        else:
+            assert base64url.encode_text(check()) == case["expected"]["valid"]["thumbprint"]
+
+
+@cases("policy")
+def test_policy(case: dict[str, Any]) -> None:
+    expected = case["expected"]
+    if expected.get("step") == "configuration":
+        with pytest.raises(CitizenIDError) as caught:
+            AdmissionPolicy.from_toml(case["policy"])
+        check_refusal(caught.value, expected)
+        return
+    stated = case["facts"]
+    facts = Facts(
+        frozenset(map(Country, stated["nationalities"])),
+        frozenset(map(Country, stated["citizenships"])),
+        Binding[stated["binding"].upper()],
+        stated["admission_age_s"],
+    )
+    verdict = AdmissionPolicy.from_toml(case["policy"]).decide(case["resource"], facts)
+    assert verdict.rule == expected["rule"]
+    if "reason" in expected:
+        assert verdict.reason is BY_VALUE[expected["reason"]]
+        assert verdict.reason.step == expected["step"]
+    else:
+        assert verdict.permitted
+
+
+@cases("anchors")
+def test_anchors(case: dict[str, Any]) -> None:
+    expected = case["expected"]
+    if "step" in expected:
+        with pytest.raises(CitizenIDError) as caught:
+            make_anchors(case["anchors"])
+        check_refusal(caught.value, expected)
+    else:
+        assert len(make_anchors(case["anchors"])) == expected["valid"]["anchors"]
+
+
+class Clock:
+    """A clock that stands until it is set."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def make_gateway(stated: dict[str, Any], clock: Clock, monotonic: Clock) -> Gateway:
+    statuses = StatusStore(anchors=named_anchors("gateway", stated["status_anchors"]))
+    for fetched in stated["status_lists"]:
+        statuses.ingest(fetched["uri"], fetched["token"], media_type=fetched["media_type"], now=fetched["fetched_at"])
+    return Gateway(
+        audience=stated["audience"],
+        external_url=stated["external_url"],
+        anchors=named_anchors("gateway", stated["anchors"]),
+        policy=AdmissionPolicy.from_toml(stated["policy"]),
+        ticket_keys=[bytes.fromhex(secret) for secret in stated["ticket_keys"]],
+        statuses=statuses,
+        replay=MemoryReplayGuard(max_entries=stated["max_replay_entries"], monotonic=monotonic),
+        clock=clock,
+        monotonic=monotonic,
+    )
+
+
+def described(result: object) -> dict[str, Any]:
+    """Describe a result as README.md does."""
+    if isinstance(result, Allow):
+        return {"result": "allow", "rule": result.rule}
+    if isinstance(result, Admitted):
+        return {"result": "admitted", "expires_at": result.expires_at}
+    if isinstance(result, Deny):
+        return {"result": "deny", "reason": result.reason.value, "step": result.step}
+    if isinstance(result, NeedPresentation):
+        return {"result": "need_presentation", "reason": result.reason.value}
+    assert isinstance(result, NeedStatusList)
+    return {"result": "need_status_list", "reason": result.reason.value}
+
+
+@cases("gateway")
+def test_gateway(case: dict[str, Any]) -> None:
+    clock, monotonic = Clock(case["gateway"]["started_at"]), Clock(0)
+    gateway = make_gateway(case["gateway"], clock, monotonic)
+    for event in case["events"]:
+        clock.now = event["now"]
+        monotonic.now = max(monotonic.now, event["now"] - case["gateway"]["started_at"])
+        if event["event"] == "ingest":
+            gateway.statuses.ingest(event["uri"], event["token"], media_type=event["media_type"], now=event["now"])
+            continue
+        stated = event["request"]
+        headers = [(name.encode(), value.encode()) for name, value in stated["headers"]]
+        request = Request(stated["method"], stated["url"], headers)
+        result: object
+        if event["event"] == "authorize":
+            result = gateway.authorize(request, resource=event["resource"])
+        else:
+            result = gateway.admit(
+                event["presentation"], format=event["format"], challenge=event["challenge"], request=request
+            )
+            if isinstance(result, Admitted):
+                assert len(base64.urlsafe_b64decode(result.ticket)) == 174
+        assert described(result) == event["expected"]
