@@ -38,18 +38,21 @@ class GatewayClock:
         self._wall = wall
         self._monotonic = monotonic
         self._skew_s: Final = skew_s
-        now = self.now()
-        self._wall_minus_monotonic = now - monotonic()
+        now, started = self.read()
+        self._wall_minus_monotonic = now - started
         self._latest = int(now)
         self.proofs_from = int(now)  # what was used before this process began is not remembered
 
-    def now(self) -> UnixTime:
-        """Return the wall time.
+    def read(self) -> tuple[UnixTime, float]:
+        """Return the wall time, and the monotonic time of the same moment, for one decision.
+
+        They are read next to each other: if the process stands still later on, no clock has stepped.
 
         Raises:
             CitizenIDError: CLOCK_UNUSABLE when the clock fails, or returns no number of seconds that we can hold.
         """
         now = -1
+        monotonic = self._monotonic()
         try:
             reading = self._wall()
             if type(reading) is float or type(reading) is int:
@@ -58,19 +61,15 @@ class GatewayClock:
             pass  # raised below: a clock that fails decides nothing
         if not 0 <= now < _END_OF_TIME:
             raise CitizenIDError(Reason.CLOCK_UNUSABLE, "clock")
-        return UnixTime(now)
+        return UnixTime(now), monotonic
 
-    def watch(self, now: UnixTime) -> None:
-        """Compare `now` with monotonic time, and move `proofs_from` when they have parted.
+    def watch(self, now: UnixTime, monotonic: float) -> None:
+        """Compare the two times of one moment with those before, and move `proofs_from` when they have parted.
 
         After a step back that lasts until the wall clock has passed its old mark: before it, a used proof that the
         guard has forgotten is young again.
-
-        Raises:
-            CitizenIDError: CLOCK_UNUSABLE.
         """
-        # Both clocks are read here, next to each other: since `now` was read the process may have stood still.
-        difference = -self._monotonic() + self.now()
+        difference = now - monotonic
         if not -_STEP_S < difference - self._wall_minus_monotonic < _STEP_S:
             self._wall_minus_monotonic = difference
             self.proofs_from = max(self.proofs_from, int(now), self._latest + self._skew_s + 1)

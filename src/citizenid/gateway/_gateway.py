@@ -166,7 +166,7 @@ class Gateway:
         if sender is not None and (type(sender) is not bytes or len(sender) != len(_NO_SENDER) or sender == _NO_SENDER):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "challenge.sender")
         return self._state.challenges.make(
-            sender=sender, now=self._clock.now(), lifetime_s=self._challenge_lifetime_s, random=self._random(16)
+            sender=sender, now=self._clock.read()[0], lifetime_s=self._challenge_lifetime_s, random=self._random(16)
         )
 
     def admit(
@@ -189,11 +189,11 @@ class Gateway:
     def _admit(
         self, data: bytes | str, format: Format, text: str, request: Request
     ) -> Admitted | Deny | NeedStatusList:
-        state, now = self._state, self._clock.now()
+        state, (now, monotonic) = self._state, self._clock.read()
         challenge, binding, nonce = state.challenges.recognise(text, now=now, lifetime_s=self._challenge_lifetime_s)
         proof = None
         if binding is Binding.DPOP:
-            proof = self._check_proof(read_credentials(request.headers), request, None, now)
+            proof = self._check_proof(read_credentials(request.headers), request, None, now, monotonic)
         sender = _NO_SENDER if proof is None else proof.thumbprint
         state.challenges.check_sender(nonce, None if proof is None else sender)
         if proof is not None:
@@ -265,14 +265,14 @@ class Gateway:
     def _authorize(
         self, credentials: Credentials, request: Request, rule: Rule, state: _State
     ) -> Allow | Deny | NeedPresentation | NeedStatusList:
-        now = self._clock.now()
+        now, monotonic = self._clock.read()
         if credentials.ticket is None:
             return self._need(Reason.TICKET_MISSING, credentials.proof)
         ticket = state.tickets.open(credentials.ticket)
         if now >= ticket.expires_at:
             return self._need(Reason.TICKET_EXPIRED, credentials.proof)
         if ticket.binding is Binding.DPOP:
-            proof = self._check_proof(credentials, request, credentials.ticket, now)
+            proof = self._check_proof(credentials, request, credentials.ticket, now, monotonic)
             if proof.thumbprint != ticket.sender:
                 raise VerificationError(Reason.PROOF_KEY_MISMATCH, "dpop.header.jwk")
             self._consume(proof.thumbprint, proof.token, proof.lifetime_s, "proof")
@@ -320,13 +320,13 @@ class Gateway:
         ).http()
 
     def _check_proof(
-        self, credentials: Credentials, request: Request, ticket: bytes | None, now: UnixTime
+        self, credentials: Credentials, request: Request, ticket: bytes | None, now: UnixTime, monotonic: float
     ) -> SenderProof:
         if credentials.proof is None:
             raise VerificationError(Reason.PROOF_MISSING, "dpop")
         if type(request.method) is not str or type(request.url) is not str:
             raise MalformedError(Reason.REQUEST_INVALID, "request")
-        self._clock.watch(now)
+        self._clock.watch(now, monotonic)
         try:
             return check_dpop(
                 credentials.proof,
