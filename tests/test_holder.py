@@ -373,6 +373,12 @@ def test_a_choice_that_the_credential_does_not_have_is_refused(wanted: Any) -> N
     misused(Reason.CLAIM_UNKNOWN, lambda: presented(credential, wanted))
 
 
+def test_a_text_is_no_list_of_letters() -> None:
+    credential = received(issued({"a": 1, "b": 2}))
+    misused(Reason.CLAIM_UNKNOWN, lambda: presented(credential, "ab"))
+    assert shown(presented(credential, ["a", "b"])) == {"a": 1, "b": 2}
+
+
 def test_who_asks_must_be_who_the_challenge_names() -> None:
     credential = received(issued({}))
     for peer in ("https://attacker.example", AUDIENCE + "/", AUDIENCE.upper(), "", None, AUDIENCE.encode()):
@@ -518,6 +524,10 @@ def test_each_proof_has_an_identifier_of_its_own() -> None:
 @pytest.mark.parametrize("now", [None, True, 1.5, -1, "now"])
 def test_a_proof_needs_a_clock(now: Any) -> None:
     misused(Reason.CLOCK_UNUSABLE, lambda: proof(now=now))
+
+
+def test_the_first_second_of_unix_time_is_a_time() -> None:
+    assert proof(now=0)[1]["iat"] == 0
 
 
 def test_a_proof_by_a_secure_element_is_verified_before_it_leaves() -> None:

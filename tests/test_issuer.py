@@ -214,6 +214,13 @@ def test_a_kid_that_no_verifier_would_take_is_refused(kid: Any) -> None:
         issuer(kid=kid).issue(usual(), **SD_JWT_VC)
 
 
+def test_the_longest_kid_that_a_verifier_takes_is_written() -> None:
+    kid = "k" * 255
+    data = issuer(kid=kid).issue(usual(), **SD_JWT_VC)
+    anchors = anchors_for(key("issuer").public, kid=kid)
+    assert Credential.receive(data, anchors=anchors, now=NOW, **SD_JWT_VC).attestation == usual()
+
+
 # --- certificates ---
 
 
@@ -228,7 +235,7 @@ def test_with_certificates_the_chain_goes_into_the_header() -> None:
 
 
 @pytest.mark.parametrize("chain", [
-    (b"no certificate",), (b"",), der(certificate("other", "root")), der(certificate("root", "root", authority=True)),
+    (b"no certificate",), (b"",), der(certificate("other", "root")), der(certificate("leaf", "root", authority=True)),
     der(*[certificate("leaf", "root")] * 4), ("text",),
 ], ids=["no DER", "empty", "of another key", "an authority", "too many", "text"])  # fmt: skip
 def test_certificates_that_no_verifier_would_take_are_refused(chain: Any) -> None:
@@ -266,6 +273,14 @@ def test_a_source_that_gives_too_little_makes_no_short_salt(size: int) -> None:
     door = issuer(random=lambda _: os.urandom(size))
     with pytest.raises(CitizenIDError):
         door.issue(usual(), **SD_JWT_VC)
+
+
+@pytest.mark.parametrize(
+    "kind", [bytearray, list, lambda size: "x" * size, lambda _: None, lambda size: b"x" * (size + 1)]
+)
+def test_a_source_that_gives_no_bytes_makes_no_salt(kind: Any) -> None:
+    with pytest.raises((CitizenIDError, TypeError)):
+        issuer(random=kind).issue(usual(), **SD_JWT_VC)
 
 
 def test_a_source_that_is_stuck_makes_no_credential_that_nobody_can_read() -> None:
@@ -367,6 +382,17 @@ def test_a_signer_with_another_key_is_refused_before_it_signs() -> None:
     misused(Reason.HOLDER_KEY_MISMATCH, lambda: unsigned.sign(hsm))
     misused(Reason.HOLDER_KEY_MISMATCH, lambda: unsigned.sign(key("attacker")))
     assert hsm.asked == []
+
+
+def test_the_key_of_a_signer_may_be_another_object_of_the_same_key() -> None:
+    class Reloading(Hsm):
+        @property
+        def public(self) -> PublicKey:
+            return PublicKey.from_jwk(dict(super().public.to_jwk()))  # as one that asks its HSM each time
+
+    assert verified(issuer(Reloading("issuer")).issue(usual(), **SD_JWT_VC)).attestation == usual()
+    unsigned = issuer(key("issuer").public).prepare(usual(), **SD_JWT_VC)
+    assert verified(unsigned.sign(Reloading("issuer"))).attestation == usual()
 
 
 def test_a_signer_that_lies_about_its_key_is_caught() -> None:

@@ -503,6 +503,16 @@ def test_broken_pem_is_no_key(text: bytes | str) -> None:
     misused(Reason.KEY_INVALID, lambda: LocalKey.from_pem(text))
 
 
+@pytest.mark.parametrize("load", [PublicKey.from_pem, LocalKey.from_pem])
+def test_the_size_of_pem_is_bounded_to_the_byte(load: Callable[[bytes | str], Any]) -> None:
+    private = private_keys()["ES256"]
+    text = pkcs8(private) if load == LocalKey.from_pem else spki(private.public_key())
+    for form in (text.rjust(1_048_576), text.rjust(1_048_576).decode()):
+        assert load(form)
+    for form in (text.rjust(1_048_577), text.rjust(1_048_577).decode()):
+        misused(Reason.KEY_INVALID, lambda form=form: load(form))
+
+
 def test_a_private_key_is_loaded_by_its_password_alone_and_is_no_public_key() -> None:
     locked = pkcs8(private_keys()["ES256"], b"password")
     for password in (None, b"", b"Password"):
@@ -521,6 +531,34 @@ def test_the_halves_of_a_private_jwk_belong_together(algorithm: str) -> None:
     for value in (None, 5, "", one[secret] + "=", one[secret][:-2], one[secret] + "AA", [one[secret]]):
         misused(Reason.KEY_INVALID, lambda value=value: LocalKey.from_jwk({**one, secret: value}))
     misused(Reason.KEY_INVALID, lambda: LocalKey.from_jwk(dict(key("a", algorithm).public.to_jwk())))
+
+
+@pytest.mark.parametrize(("algorithm", "size"), [("ES256", 32), ("ES384", 48), ("ES512", 66), ("Ed25519", 32)])
+def test_a_private_number_has_the_length_of_its_curve(algorithm: str, size: int) -> None:
+    private = key("a", algorithm).to_private_jwk()
+    secret = unbase64url(private["d"])
+    assert len(secret) == size
+    for other in (b"\0" + secret, secret + b"\0", secret[1:], secret[:-1], b""):
+        misused(
+            Reason.KEY_INVALID,
+            lambda other=other: LocalKey.from_jwk({**private, "d": base64url(other).decode()}),
+        )
+
+
+def test_a_coordinate_is_reduced() -> None:
+    # 66 bytes have room for x + p and y + p of P-521: the same point under another name, with another thumbprint.
+    prime = 2**521 - 1
+    good = jwk("a", "ES512")
+    for name in ("x", "y"):
+        number = int.from_bytes(unbase64url(good[name]), "big")
+        for more in (prime, 2 * prime, 100 * prime):
+            misused(Reason.KEY_INVALID, lambda n=name, m=number + more: trust({**good, n: _b64(m, 66)}))
+    # For P-256 only a small x has room: found by trying, as y^2 = x^3 - 3x + b has a root for every second x.
+    b = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+    squares = ((x, (x**3 - 3 * x + b) % EC_PRIME) for x in range(1, 100))
+    x, y = next((x, root) for x, s in squares if pow(root := pow(s, (EC_PRIME + 1) // 4, EC_PRIME), 2, EC_PRIME) == s)
+    assert len(trust({**jwk("a"), "x": _b64(x), "y": _b64(y)})) == 1
+    misused(Reason.KEY_INVALID, lambda: trust({**jwk("a"), "x": _b64(x + EC_PRIME), "y": _b64(y)}))
 
 
 @pytest.mark.parametrize("number", [0, 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551, 2**256 - 1])
@@ -564,6 +602,18 @@ def test_keys_compare_by_algorithm_and_bytes() -> None:
 def test_a_jwk_set_as_text_is_read_strictly(text: str, reason: Reason) -> None:
     for form in (text, text.encode()):
         misused(reason, lambda form=form: TrustAnchors.from_jwks(ISSUER, form, **CREDENTIAL))
+
+
+def test_the_size_of_a_jwk_set_as_text_is_bounded_to_the_byte() -> None:
+    text = dump({"keys": [jwk("a", kid="1")]})
+    assert len(TrustAnchors.from_jwks(ISSUER, text.ljust(1_048_576), **CREDENTIAL)) == 1
+    misused(Reason.INPUT_TOO_LARGE, lambda: TrustAnchors.from_jwks(ISSUER, text.ljust(1_048_577), **CREDENTIAL))
+
+
+@pytest.mark.parametrize("value", [None, 5, [], bytearray(b"{}"), memoryview(b"{}"), True])
+def test_a_jwk_set_is_a_mapping_or_text(value: Any) -> None:
+    with pytest.raises(CitizenIDError):
+        TrustAnchors.from_jwks(ISSUER, value, **CREDENTIAL)
 
 
 @pytest.mark.parametrize("kty", [[], {}, ["EC"], {"EC": 1}, 5, None, True, "ec", "EC "])
@@ -684,6 +734,13 @@ def test_a_certificate_that_is_no_authority_is_no_anchor() -> None:
         for chain in (pem(bad), pem(root, bad)):
             call = lambda chain=chain: TrustAnchors.from_certificates(chain, issuer=ISSUER, **CREDENTIAL)  # noqa: E731
             misused(Reason.ANCHOR_INVALID, call)
+
+
+def test_several_roots_are_several_anchors() -> None:
+    roots = [certificate(name, name, authority=True) for name in ("root", "ca", "ca2")]
+    anchors = TrustAnchors.from_certificates(pem(*roots), issuer=ISSUER, **CREDENTIAL)
+    assert len(anchors) == len({each.fingerprint for each in anchors}) == 3
+    misused(Reason.ANCHOR_INVALID, lambda: anchors | anchors)
 
 
 # --- the set as a value ---

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 
-from ._crypto import PublicKey, material_of, pem_bytes
+from ._crypto import EXPLICIT_CURVE, PublicKey, material_of, pem_bytes
 from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from ._model import UnixTime
 
@@ -149,7 +149,7 @@ def _key(certificate: x509.Certificate) -> PublicKey:
 def _load(der: bytes) -> x509.Certificate:
     certificate = None
     try:
-        if _has_positive_serial(der):
+        if _has_positive_serial(der) and EXPLICIT_CURVE not in der:
             certificate = x509.load_der_x509_certificate(der)
             unknown = any(each.critical and each.oid not in _UNDERSTOOD for each in certificate.extensions)
             # The signature ends the certificate, after a count of unused bits that is not signed and must be none.

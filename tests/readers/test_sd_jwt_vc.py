@@ -491,6 +491,15 @@ def test_the_depth_of_claims_is_bounded() -> None:
     refused(make(payload=nested(5)), Reason.DEPTH_EXCEEDED, "V4", limits=Limits(depth=5))
 
 
+@pytest.mark.parametrize("name", ["aka_vcts", "vct#integrity", "status", "cnf", "iss"])
+def test_the_depth_of_what_the_profile_itself_reads_is_bounded(name: str) -> None:
+    value: Any = 1
+    for _ in range(32):
+        value = [value]
+    refused(make(payload={name: value}), Reason.DEPTH_EXCEEDED, "V4")
+    refused(make(payload={name: {"n": value[0]}}), Reason.DEPTH_EXCEEDED, "V4")
+
+
 def test_the_number_of_digests_is_bounded() -> None:
     payload = {"_sd": [f"decoy-{index}" for index in range(10)]}
     accepted(make(payload=payload), limits=Limits(digests=10))
@@ -678,6 +687,29 @@ def test_each_hash_algorithm_digests_disclosures_and_sd_hash(name: str) -> None:
         refused(make(payload=payload, disclosures=[A], algorithm=other), Reason.SD_HASH_MISMATCH, "V7")
         wrong = {"_sd_alg": name, "_sd": [digest(A, other)]}
         refused(make(payload=wrong, disclosures=[A], algorithm=name), Reason.DISCLOSURE_UNREFERENCED, "V4")
+
+
+@pytest.mark.parametrize(
+    ("parts", "in_array", "reason"),
+    [
+        ([], False, Reason.DISCLOSURE_MALFORMED), (["s"], False, Reason.DISCLOSURE_MALFORMED),
+        (["s", "a", 1, 2], False, Reason.DISCLOSURE_MALFORMED), (["s", "_sd", 1], False, Reason.DISCLOSURE_MALFORMED),
+        (["s", "...", 1], False, Reason.DISCLOSURE_MALFORMED), (["s", 5, 1], False, Reason.DISCLOSURE_MALFORMED),
+        ([5, "a", 1], False, Reason.DISCLOSURE_MALFORMED), (["s", "n" * 256, 1], False, Reason.DISCLOSURE_MALFORMED),
+        (["s", 1], False, Reason.DISCLOSURE_MALFORMED), (["s", "a", 1], True, Reason.DISCLOSURE_MALFORMED),
+        (["s", "exp", 1], False, Reason.CLAIM_NOT_DISCLOSABLE), (["s", "nationalities", ["DE"]], False,
+        Reason.DISCLOSURE_CLASH),
+        (["s", "sub", 1], False, None), (["s", 1], True, None),
+    ],
+)  # fmt: skip
+def test_the_shape_of_a_disclosure_is_judged_at_v4(parts: list[Any], in_array: bool, reason: Reason | None) -> None:
+    text = segment(parts)
+    payload = {"x": [{"...": digest(text)}]} if in_array else {"_sd": [digest(text)]}
+    data = make(payload=payload, disclosures=[text])
+    if reason is None:
+        accepted(data)
+    else:
+        refused(data, reason, "V4")
 
 
 def test_a_nested_hash_algorithm_is_refused() -> None:

@@ -299,6 +299,27 @@ def test_members_of_another_length_or_spelling_are_refused(algorithm: str) -> No
         _refused({name: value for name, value in jwk.items() if name != member})
 
 
+@pytest.mark.parametrize("algorithm", ["ES256", "ES384", "ES512"])
+def test_a_byte_that_moves_from_one_coordinate_to_the_other_is_refused(algorithm: str) -> None:
+    """Together they are as long as they must be, and side by side they are the same point."""
+    jwk = _jwk(algorithm)
+    both = _bytes(jwk["x"]) + _bytes(jwk["y"])
+    for place in (0, 1, len(both) // 2 - 1, len(both) // 2 + 1, len(both) - 1, len(both)):
+        _refused({**jwk, "x": _base64url(both[:place]), "y": _base64url(both[place:])})
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_lengths_are_judged_before_any_backend_sees_the_bytes(algorithm: str) -> None:
+    jwk = _jwk(algorithm)
+    member = "pub" if "pub" in jwk else "x"
+    data = _bytes(jwk[member])
+    assert keys.read_public_jwk(jwk, "jwk").algorithm == algorithm
+    for wrong in (data[:-1], data + b"\x00", b""):
+        with pytest.raises(MalformedError) as caught:
+            keys.read_public_jwk({**jwk, member: _base64url(wrong)}, "jwk")
+        assert (caught.value.reason, caught.value.where) == (Reason.KEY_INVALID, "jwk")
+
+
 def test_coordinates_without_leading_zeros_are_refused() -> None:
     """RFC 7518 section 6.2.1.2: the full length, always; a short form would be a second spelling of one key."""
     while True:

@@ -410,6 +410,11 @@ def test_the_limits_are_those_of_the_reader() -> None:
     misused(Reason.LIMIT_EXCEEDED, lambda: issue(attestation({"n" * 256: 1})))
     misused(Reason.INPUT_TOO_LARGE, lambda: issue(attestation({"x": "y" * 131_072})))
     misused(Reason.INPUT_TOO_LARGE, lambda: issue(attestation({"x": "y" * 131_072}), ()))
+    # Half of what a verifier reads is left for the key binding, to the byte.
+    to_be_signed = issue(attestation(), ()).rpartition(b".")[0]
+    size = len(to_be_signed) + 2 * 64
+    issue(attestation(), (), limits=Limits(presentation_bytes=2 * size))
+    misused(Reason.INPUT_TOO_LARGE, lambda: issue(attestation(), (), limits=Limits(presentation_bytes=2 * size - 1)))
 
 
 @pytest.mark.parametrize("depth", range(1, 7))

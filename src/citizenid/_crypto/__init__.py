@@ -7,11 +7,21 @@ imports PyNaCl.
 
 from __future__ import annotations
 
-from .keys import LocalKey, PublicKey, SigningKey, load_holder_key, material_of, pem_bytes, verify_signature
+from .keys import (
+    EXPLICIT_CURVE,
+    LocalKey,
+    PublicKey,
+    SigningKey,
+    load_holder_key,
+    material_of,
+    pem_bytes,
+    verify_signature,
+)
 from .sealing import SealingKey, derive_key
 from .unsigned import Unsigned
 
 __all__ = [
+    "EXPLICIT_CURVE",
     "LocalKey",
     "PublicKey",
     "SealingKey",

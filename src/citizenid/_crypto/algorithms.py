@@ -51,7 +51,7 @@ def _ecdsa(curve: ec.EllipticCurve, field_prime: int, size: int, hash_: hashes.H
     prime = field_prime.to_bytes(size, "big")
 
     def load(material: bytes, full: bool) -> ec.EllipticCurvePublicKey:
-        # OpenSSL reduces a coordinate >= p: one key would have several encodings, and so several thumbprints.
+        # A coordinate >= p would be a second encoding of one key, with another thumbprint (CVE-2026-26007).
         if material[:size] >= prime or material[size:] >= prime:  # big-endian and of one length: bytes compare alike
             raise ValueError
         return ec.EllipticCurvePublicKey.from_encoded_point(curve, b"\x04" + material)

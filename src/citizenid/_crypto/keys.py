@@ -5,6 +5,7 @@ Spec: RFC 7517, RFC 7638, RFC 8725 section 3.1; specs/decisions/0003 and 0005.
 
 from __future__ import annotations
 
+import base64
 from typing import Any, Final, NoReturn, Protocol, final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,6 +20,8 @@ from .._wire.keys import KeyMaterial
 from .algorithms import ALGORITHMS
 
 _MAX_PEM_BYTES: Final = 1_048_576
+# OBJECT IDENTIFIER prime-field (RFC 3279 section 2.3.5): it stands in explicit parameters and in nothing that we take.
+EXPLICIT_CURVE: Final = bytes.fromhex("06072a8648ce3d0101")
 
 
 @final
@@ -99,21 +102,29 @@ class PublicKey:
 
 
 def pem_bytes(pem: bytes | str) -> bytes:
-    """Return PEM as bytes. Raises ValueError for more than 1 MiB, which no set of roots needs, or another character."""
+    """Return PEM as bytes.
+
+    Raises:
+        ValueError: for more than 1 MiB, which no set of roots needs, a character outside ASCII, and for explicit curve
+            parameters: whoever spells out a curve may choose its generator (CVE-2020-0601).
+    """
     if len(pem) > _MAX_PEM_BYTES:
         raise ValueError
-    return pem.encode("ascii") if isinstance(pem, str) else pem
+    data = pem.encode("ascii") if isinstance(pem, str) else pem
+    if any(EXPLICIT_CURVE in base64.b64decode(body) for body in data.split(b"-----")[2::4]):
+        raise ValueError
+    return data
 
 
 def load_holder_key(jwk: object, where: str) -> PublicKey:
-    """Load a cnf or DPoP key met in verification: canonical, on the curve, of no small order.
+    """Load a cnf or DPoP key met in verification: canonical, of no small order, and for EC on its curve.
 
-    The subgroup test of Ed25519 (43 us) runs where keys enter for long: anchors and issuing. A mixed-order key that
-    slips in here lets its owner produce signatures, which he can do anyhow.
+    The full gate of Ed25519 (43 us) runs where keys enter for long: anchors and issuing. Here bytes that are no point
+    are found out when a signature is verified with them, which none ever is; a mixed-order key lets its owner sign,
+    which he can do anyhow.
 
     Raises:
-        MalformedError: KEY_INVALID.
-        MalformedError: KEY_USE_FORBIDDEN.
+        MalformedError: KEY_INVALID, KEY_USE_FORBIDDEN.
     """
     return PublicKey(keys.read_public_jwk(jwk, where), where, full=False)
 

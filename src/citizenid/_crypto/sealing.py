@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from .._errors import CitizenIDError, Reason
+
 
 def derive_key(secret: bytes, purpose: str, size: int = 32) -> bytes:
     """Derive a key for one purpose from an operator's secret (HKDF-SHA256, RFC 5869; `purpose` is the info)."""
@@ -25,6 +27,8 @@ class SealingKey:
     __slots__ = ("_cipher",)
 
     def __init__(self, key: bytes) -> None:
+        if len(key) != 32:  # shorter ones would quietly be AES-128 or AES-192
+            raise CitizenIDError(Reason.KEY_INVALID, "sealing")
         self._cipher = AESGCMSIV(key)
 
     def seal(self, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:

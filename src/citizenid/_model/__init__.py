@@ -8,7 +8,7 @@ Spec: specs/terms.md.
 
 from __future__ import annotations
 
-from .attestation import Assurance, Attestation, StatusReference, Validity, freeze, thaw
+from .attestation import Assurance, Attestation, StatusReference, Validity, attestation_of_frozen, freeze, thaw
 from .citizenship import Citizenship
 from .exchange import Challenge, KeyHint, NeedStatusList, Presentation, SignedObject, refuse_forgery
 from .vocabulary import Binding, ClaimPath, Format, KeyPurpose, Serialization, Status, StatusKind, UnixTime, check_now
@@ -32,6 +32,7 @@ __all__ = [
     "StatusReference",
     "UnixTime",
     "Validity",
+    "attestation_of_frozen",
     "check_now",
     "freeze",
     "refuse_forgery",

@@ -112,9 +112,37 @@ class Attestation:
     citizenship: Citizenship = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        if type(self.claims) is not MappingProxyType:  # the readers hand over what they froze themselves
-            object.__setattr__(self, "claims", freeze(self.claims))
+        object.__setattr__(self, "claims", freeze(self.claims))
         object.__setattr__(self, "citizenship", Citizenship.from_claims(self.claims, withheld=self.withheld))
+
+
+def attestation_of_frozen(
+    type_: str,
+    issuer: str,
+    claims: Mapping[str, Any],
+    validity: Validity,
+    holder_key: PublicKey | None,
+    status: tuple[StatusReference, ...],
+    assurance: Assurance | None,
+    withheld: bool,
+) -> Attestation:
+    """Make an Attestation of claims that the caller, a reader, has frozen deeply itself: copying them costs a walk.
+
+    Raises:
+        MalformedError: COUNTRY_INVALID or CLAIM_INVALID, as the constructor.
+    """
+    made: Attestation = object.__new__(Attestation)
+    set_ = object.__setattr__
+    set_(made, "type", type_)
+    set_(made, "issuer", issuer)
+    set_(made, "claims", claims)
+    set_(made, "validity", validity)
+    set_(made, "holder_key", holder_key)
+    set_(made, "status", status)
+    set_(made, "assurance", assurance)
+    set_(made, "withheld", withheld)
+    set_(made, "citizenship", Citizenship.from_claims(claims, withheld=withheld))
+    return made
 
 
 def freeze(value: Any) -> Any:

@@ -85,7 +85,7 @@ class Challenge:
 
     Attributes:
         audience: who asks; the key binding must name exactly this text.
-        nonce: 16 to 255 characters or bytes, unpredictable.
+        nonce: 8 to 512 bytes (of UTF-8, if it is text), unpredictable.
         max_age_s: how old the answer may be, in seconds.
 
     Raises:
@@ -97,10 +97,10 @@ class Challenge:
     max_age_s: int = 300
 
     def __post_init__(self) -> None:
-        if type(self.audience) is not str or not 0 < len(self.audience) <= 2_048:
+        if type(self.audience) is not str or not 0 < _size(self.audience) <= 2_048:
             raise MalformedError(Reason.CHALLENGE_INVALID, "challenge.audience")
         # RFC 9901 examples use ten digits; eight characters is the least that deserves the name.
-        if type(self.nonce) not in (str, bytes) or not 8 <= len(self.nonce) <= 512:
+        if type(self.nonce) not in (str, bytes) or not 8 <= _size(self.nonce) <= 512:
             raise MalformedError(Reason.CHALLENGE_INVALID, "challenge.nonce")
         if type(self.max_age_s) is not int or not 0 < self.max_age_s <= 86_400:
             raise MalformedError(Reason.CHALLENGE_INVALID, "challenge.max_age_s")
@@ -148,6 +148,14 @@ class NeedStatusList(NamedTuple):
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a result has no truth value; test for the result you want")
+
+
+def _size(value: str | bytes) -> int:
+    # In bytes of UTF-8; 0 for a text that has none, because it holds half of a surrogate pair.
+    try:
+        return len(value.encode() if isinstance(value, str) else value)
+    except UnicodeEncodeError:
+        return 0
 
 
 def _base64url(data: bytes) -> str:

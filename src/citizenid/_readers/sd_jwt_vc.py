@@ -20,7 +20,6 @@ from .._errors import MalformedError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
 from .._model import (
     Assurance,
-    Attestation,
     Challenge,
     Format,
     Presentation,
@@ -29,6 +28,7 @@ from .._model import (
     StatusReference,
     UnixTime,
     Validity,
+    attestation_of_frozen,
 )
 from .._redaction import SD_JWT_MARKERS, Disclosure, restore
 from .._wire import base64url, json, jws
@@ -149,7 +149,7 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     hash_name = take_hash_name(payload)
     restored = restore(payload, decode_disclosures(presentation.disclosures, hash_name, limits), SD_JWT_MARKERS, limits)
     claims = restored.claims
-    attestation = Attestation(
+    attestation = attestation_of_frozen(
         _text(claims, reg.VCT),
         issuer,
         MappingProxyType({name: claims[name] for name in claims if name not in STRUCTURAL_CLAIMS}),
