@@ -7,7 +7,6 @@ zlib and base64. Spec: Token Status List sections 4, 5.1, 7.1, 13.2, 13.3; EUDI 
 from __future__ import annotations
 
 import functools
-import inspect
 import json
 import random
 import secrets
