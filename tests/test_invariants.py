@@ -82,7 +82,9 @@ def _verdict(call: Callable[[], Any]) -> tuple[str, str, str]:
         return type(error).__name__, error.reason.value, error.step
     if isinstance(result, NeedStatusList):
         return "NeedStatusList", result.reason.value, ""
-    return type(result).__name__, repr(sorted(result.attestation.claims)), repr(result.citizenship)
+    proven = result.citizenship
+    shown = (proven.nationalities, proven.citizenships, proven.complete)
+    return type(result).__name__, repr(sorted(result.attestation.claims)), repr(shown)
 
 
 @cache

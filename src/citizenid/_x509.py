@@ -9,7 +9,6 @@ Spec: RFC 5280 section 6.1 (what applies to a linear path); SD-JWT VC section 2.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeVar
@@ -61,6 +60,7 @@ class Root(NamedTuple):
 
     certificate: x509.Certificate
     der: bytes
+    key: bytes  # SubjectPublicKeyInfo
 
 
 def load_roots(pem: bytes | str) -> tuple[Root, ...]:
@@ -70,15 +70,23 @@ def load_roots(pem: bytes | str) -> tuple[Root, ...]:
         CitizenIDError: ANCHOR_INVALID when the PEM holds no certificate, a broken one, or one that is no CA.
     """
     certificates: list[x509.Certificate] = []
+    keys: list[bytes] = []
     try:
         certificates = x509.load_pem_x509_certificates(pem_bytes(pem))
         usable = all(_is_authority(certificate, below=0) for certificate in certificates)
+        keys = [
+            certificate.public_key().public_bytes(
+                serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+            for certificate in certificates
+        ]
     except _UNREADABLE:
         usable = False
     if not certificates or not usable:
         raise CitizenIDError(Reason.ANCHOR_INVALID, "certificates")
     return tuple(
-        Root(certificate, certificate.public_bytes(serialization.Encoding.DER)) for certificate in certificates
+        Root(certificate, certificate.public_bytes(serialization.Encoding.DER), spki)
+        for certificate, spki in zip(certificates, keys, strict=True)
     )
 
 
@@ -93,14 +101,12 @@ def verify_path(chain: Sequence[bytes], roots: Sequence[Root], now: UnixTime) ->
     if len(chain) > _MAX_CHAIN:
         raise MalformedError(Reason.LIMIT_EXCEEDED, _WHERE)
     path = [_load(der) for der in chain]
-    leaf = path[0]
-    if not _may_sign_objects(leaf) or _issued(leaf, leaf):
+    if not _may_sign_objects(path[0]) or _is_self_issued(path[0]):
         raise VerificationError(Reason.CERTIFICATE_INVALID, _WHERE)
-    for below, (certificate, issuer) in enumerate(itertools.pairwise(path)):
+    for below, issuer in enumerate(path[1:]):
         if not _is_authority(issuer, below=below):
             raise VerificationError(Reason.CERTIFICATE_INVALID, _WHERE)
-        if not _issued(certificate, issuer):
-            raise VerificationError(Reason.CERTIFICATE_UNTRUSTED, _WHERE)
+    # From the roots downwards: a key that nobody has vouched for verifies nothing, so that none is too slow to try.
     refusal = Reason.CERTIFICATE_UNTRUSTED
     for index, root in enumerate(roots):
         if root.der in chain or not _issued(path[-1], root.certificate):
@@ -109,10 +115,18 @@ def verify_path(chain: Sequence[bytes], roots: Sequence[Root], now: UnixTime) ->
             refusal = Reason.CERTIFICATE_INVALID
             continue
         not_before, not_after = _window([*path, root.certificate])
-        if not_before <= now < not_after:
-            return CertifiedKey(_key(leaf), UnixTime(not_before), UnixTime(not_after), index)
-        refusal = Reason.CERTIFICATE_EXPIRED  # a renewed root of the same key may still do
+        if not not_before <= now < not_after:
+            refusal = Reason.CERTIFICATE_EXPIRED  # a renewed root of the same key may still do
+            continue
+        _check_links(path)
+        return CertifiedKey(_key(path[0]), UnixTime(not_before), UnixTime(not_after), index)
     raise VerificationError(refusal, _WHERE)
+
+
+def _check_links(path: list[x509.Certificate]) -> None:
+    for certificate, issuer in zip(reversed(path[:-1]), reversed(path), strict=False):
+        if not _issued(certificate, issuer):
+            raise VerificationError(Reason.CERTIFICATE_UNTRUSTED, _WHERE)
 
 
 def check_chain(chain: Sequence[bytes], key: PublicKey) -> None:
@@ -125,7 +139,9 @@ def check_chain(chain: Sequence[bytes], key: PublicKey) -> None:
     usable = False
     try:
         path = [_load(der) for der in chain if type(der) is bytes]
-        usable = len(path) == len(chain) <= _MAX_CHAIN and _may_sign_objects(path[0]) and _key(path[0]) == key
+        if len(path) == len(chain) <= _MAX_CHAIN and _may_sign_objects(path[0]) and _key(path[0]) == key:
+            _check_links(path)
+            usable = not any(map(_is_self_issued, path))  # a self-issued one at the end is the root: it is not sent
     except CitizenIDError:
         pass  # raised below in our own words
     if not usable:
@@ -153,7 +169,9 @@ def _load(der: bytes) -> x509.Certificate:
             certificate = x509.load_der_x509_certificate(der)
             unknown = any(each.critical and each.oid not in _UNDERSTOOD for each in certificate.extensions)
             # The signature ends the certificate, after a count of unused bits that is not signed and must be none.
-            if unknown or not der.endswith(b"\0" + certificate.signature):
+            # Names are read lazily; a broken one shows here.
+            nameless = not (certificate.subject and certificate.issuer)
+            if unknown or nameless or not der.endswith(b"\0" + certificate.signature):
                 certificate = None
     except _UNREADABLE:
         certificate = None
@@ -190,6 +208,11 @@ def _may_sign_objects(certificate: x509.Certificate) -> bool:
     return not (constraints and constraints.ca) and (
         usage is None or (usage.digital_signature and not usage.key_cert_sign)
     )
+
+
+def _is_self_issued(certificate: x509.Certificate) -> bool:
+    # HAIP 1.0 section 6.1.1: the signer is not self-signed. By the names, without a look at its signature.
+    return certificate.subject == certificate.issuer
 
 
 def _is_authority(certificate: x509.Certificate, *, below: int) -> bool:

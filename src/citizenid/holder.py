@@ -130,6 +130,8 @@ class Credential:
         """
         if type(now) is not int or now < 0:
             raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
+        if type(serialization) is not Serialization:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "serialization")
         if peer != challenge.audience:
             raise CitizenIDError(Reason.PEER_MISMATCH, "challenge.audience")
         if key != self.attestation.holder_key:
@@ -211,10 +213,12 @@ def dpop_proof(
         random: a source of random bytes for `jti`.
 
     Raises:
-        CitizenIDError: CLOCK_UNUSABLE.
+        CitizenIDError: CLOCK_UNUSABLE, TICKET_INVALID for a ticket that no gateway of ours makes.
     """
     if type(now) is not int or now < 0:
         raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
+    if ticket is not None and not ticket.isascii():
+        raise CitizenIDError(Reason.TICKET_INVALID, "ticket")
     claims: dict[str, Any] = {
         reg.JTI: base64url.encode_text(random(16)),
         "htm": method,

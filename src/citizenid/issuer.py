@@ -127,7 +127,14 @@ class Issuer:
         self._limits = limits
 
     def jwks(self) -> dict[str, Any]:
-        """Return the JWK Set to publish: this issuer's key with its kid (RFC 7517 section 5)."""
+        """Return the JWK Set to publish: this issuer's key with its kid (RFC 7517 section 5).
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID for an issuer with certificates: its credentials say x5c, and whoever
+                anchored the key instead would refuse them.
+        """
+        if self._signer.certificates:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.certificates")
         return {"keys": [{**self.public.to_jwk(), "kid": self._signer.kid, "use": "sig", "alg": self.public.algorithm}]}
 
     def issue(
@@ -187,6 +194,8 @@ class Issuer:
             raise CitizenIDError(Reason.ISSUER_MISMATCH, "iss")
         if type(decoys) is not int or decoys < 0:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "decoys")
+        if type(serialization) is not Serialization:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "serialization")
         options = IssueOptions(disclosable, decoys, hash_algorithm, serialization)
         writer = WRITERS.get(format)
         if writer is None:

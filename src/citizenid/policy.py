@@ -33,6 +33,7 @@ __all__ = ["AdmissionPolicy", "Facts", "Rule", "Verdict"]
 
 _MAX_POLICY_CHARS: Final = 1_048_576
 _MAX_RESOURCE_CHARS: Final = 512
+_MAX_PATTERNS: Final = 1_000  # each later name is compared with all of them when a policy is read
 _BINDINGS: Final = {"bearer": Binding.BEARER, "dpop": Binding.DPOP}
 _RULE_KEYS: Final = frozenset({"resource", "citizenship", "nationality", "anyone", "binding", "max_admission_age_s"})
 
@@ -51,6 +52,9 @@ class Facts(NamedTuple):
     citizenships: frozenset[Country]
     binding: Binding
     admission_age_s: int
+
+    def __repr__(self) -> str:
+        return "<Facts>"
 
 
 @final
@@ -251,12 +255,16 @@ def _read_countries(codes: Any, where: str) -> frozenset[Country]:
 def _check_reachable(rules: Sequence[Rule]) -> None:
     # `*` in the later name is read as a character that only a `*` can take in: then a match means that every name the
     # later pattern matches is matched by the earlier one.
-    earlier: list[list[str]] = []
+    exact: set[str] = set()
+    patterns: list[list[str]] = []
     for rule in rules:
         for name in rule.resources:
-            if any(_matches(pieces, name.replace("*", "\0")) for pieces in earlier):
+            if name in exact or any(_matches(pieces, name.replace("*", "\0")) for pieces in patterns):
                 raise CitizenIDError(Reason.POLICY_INVALID, f"policy.rule[{rule.number}].resource")
-        earlier += [name.split("*") for name in rule.resources]
+        exact.update(rule.resources)
+        patterns += [name.split("*") for name in rule.resources if "*" in name]
+        if len(patterns) > _MAX_PATTERNS:
+            raise CitizenIDError(Reason.POLICY_INVALID, f"policy.rule[{rule.number}].resource")
 
 
 def _matches(pieces: list[str], name: str) -> bool:

@@ -123,6 +123,7 @@ class TrustAnchors:
         by_root = {(anchor.issuer, anchor.purpose) for anchor in self._anchors if anchor.key is None}
         if len(self._by_fingerprint) != len(self._anchors) or len(set(named)) != len(named) or by_key & by_root:
             raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
+        _check_roots(self._anchors)
         for anchor in self._anchors:
             purpose = anchor.purpose
             if anchor.key is None:
@@ -347,6 +348,23 @@ class TrustAnchors:
             min(certified.not_after, anchor.not_after),
             anchor,
         )
+
+
+def _check_roots(anchors: tuple[TrustAnchor, ...]) -> None:
+    # A chain must lead to one issuer and one scope, whatever the order of the anchors. A renewed certificate of a root
+    # (same key, another window) is welcome; the same certificate twice, or one key with two meanings, is not.
+    meanings: dict[tuple[KeyPurpose, bytes], tuple[object, ...]] = {}
+    for anchor in anchors:
+        if (anchor.key is None) is (anchor.root is None):
+            raise CitizenIDError(Reason.ANCHOR_INVALID, "anchor")
+        if anchor.root is None:
+            continue
+        meaning = (anchor.issuer, anchor.formats, anchor.types, anchor.countries, anchor.status_issuer)
+        if (anchor.purpose, anchor.root.der) in meanings:
+            raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
+        meanings[anchor.purpose, anchor.root.der] = meaning
+        if meanings.setdefault((anchor.purpose, anchor.root.key), meaning) != meaning:
+            raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
 
 
 def _scope(

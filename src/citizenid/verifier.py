@@ -59,6 +59,7 @@ __all__ = [
 ]
 
 _SEAL: Final = object()
+_CACHED_BYTES: Final = 8_192  # a cache counts entries: a credential with a portrait would take the room of twenty
 # Part of every cache key: whoever changes a rule of V3 or V4 changes the version, and old entries are never found.
 _PROFILES: Final = {format: hashlib.sha256(f"citizenid/verification/1/{format}".encode()).digest() for format in Format}
 
@@ -212,7 +213,7 @@ def verify_credential(
             verify_signature(presentation.credential, resolved.key, "issuer-jwt")
             step = "V4"
             reading = reader.read(presentation, anchor.issuer, limits)
-            if cache is not None:
+            if cache is not None and len(presentation.issuer_half) <= _CACHED_BYTES:
                 cache.put(key, reading)
         step = "V5"
         _check_allowed(presentation, reading, anchor)
@@ -370,8 +371,9 @@ def _check_status(
     """V9: every reference says valid; without one the whole validity must be short."""
     if not attestation.status:
         validity = attestation.validity
-        starts = [time for time in (validity.issued_at, validity.not_before) if time is not None]
-        if not starts or validity.not_after - min(starts) > limits.unreferenced_validity_s:
+        issued_at = validity.issued_at  # required here: with nbf alone it could have been issued, and lost, long ago
+        starts = issued_at if validity.not_before is None else min(issued_at or 0, validity.not_before)
+        if issued_at is None or starts is None or validity.not_after - starts > limits.unreferenced_validity_s:
             raise VerificationError(Reason.STATUS_MISSING, "status")
         return None
     for reference in attestation.status:

@@ -630,12 +630,12 @@ def test_sub_and_iat_may_be_disclosed_one_by_one() -> None:
     texts = [disclosure("s1", "sub", "person"), disclosure("s2", "iat", NOW - 60)]
     payload = {"iat": ABSENT, "_sd": [digest(text) for text in texts]}
     attestation = accepted(make(payload=payload, disclosures=texts)).attestation
-    assert attestation.claims["sub"] == "person" and attestation.validity.issued_at == NOW - 60
+    assert attestation.claims["sub"] == "person" and attestation.validity.issued_at is None
     attestation = accepted(make(payload=payload)).attestation
     assert "sub" not in attestation.claims and attestation.validity.issued_at is None
 
 
-def test_iat_as_a_disclosure_is_checked_as_any_iat() -> None:
+def test_iat_as_a_disclosure_has_the_form_of_any_iat() -> None:
     for value, reason in (
         (True, Reason.CLAIM_INVALID),
         ("5", Reason.CLAIM_INVALID),
@@ -643,8 +643,16 @@ def test_iat_as_a_disclosure_is_checked_as_any_iat() -> None:
     ):
         text = disclosure("s", "iat", value)
         refused(make(payload={"iat": ABSENT, "_sd": [digest(text)]}, disclosures=[text]), reason, "V4")
-    text = disclosure("s", "iat", NOW + 31)
-    refused(make(payload={"iat": ABSENT, "_sd": [digest(text)]}, disclosures=[text]), Reason.ISSUED_IN_FUTURE, "V6")
+
+
+@pytest.mark.parametrize("issued_at", [NOW - 30 * 86_400, NOW - 60, NOW + 31, NOW + 3_600])
+def test_whether_an_iat_is_withheld_changes_no_verdict(issued_at: int) -> None:
+    # A holder must gain nothing by holding back: an iat that may be withheld decides nothing, shown or not.
+    text = disclosure("s", "iat", issued_at)
+    payload = {"iat": ABSENT, "nbf": NOW - 60, "exp": NOW + 60, "_sd": [digest(text)]}
+    for shown in ((), (text,)):
+        accepted(make(payload=payload, disclosures=shown))
+        refused(make(payload={**payload, "status": ABSENT}, disclosures=shown), Reason.STATUS_MISSING, "V9")
 
 
 @pytest.mark.parametrize(

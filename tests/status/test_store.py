@@ -227,7 +227,7 @@ CASES_OF_AGE: dict[str, tuple[dict[str, Any], int]] = {
     "exp-alone-beyond-the-cap": ({"exp": NOW + 9 * CAP, "ttl": ABSENT}, CAP),
     "ttl-alone": ({"exp": ABSENT}, 3_600),
     "neither": ({"exp": ABSENT, "ttl": ABSENT}, CAP),  # STA-006
-    "issued-long-ago": ({"iat": NOW - CAP, "exp": ABSENT, "ttl": 60}, 60),
+    "issued-long-ago": ({"iat": NOW - CAP + 60, "exp": ABSENT, "ttl": 3_600}, 60),
     "issued-in-the-future": ({"iat": NOW + 30}, 3_600),
 }
 

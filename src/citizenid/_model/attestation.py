@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Validity:
     """When a credential is valid, in Unix seconds: `not_before <= now < not_after`.
 
@@ -49,7 +49,7 @@ class Validity:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class StatusReference:
     """Where the status of a credential stands: an index in the list at `uri`.
 
@@ -145,12 +145,18 @@ def attestation_of_frozen(
     return made
 
 
-def freeze(value: Any) -> Any:
-    """Return a deep copy that nobody can change: mappings become read-only, lists become tuples."""
+def freeze(value: Any, depth: int = 200) -> Any:
+    """Return a deep copy that nobody can change: mappings become read-only, lists become tuples.
+
+    Raises:
+        MalformedError: DEPTH_EXCEEDED for more than 200 levels, far more than a credential may have.
+    """
+    if depth < 0:
+        raise MalformedError(Reason.DEPTH_EXCEEDED, "claims")
     if isinstance(value, Mapping):
-        return MappingProxyType({name: freeze(item) for name, item in value.items()})
+        return MappingProxyType({name: freeze(item, depth - 1) for name, item in value.items()})
     if isinstance(value, (list, tuple)):
-        return tuple(freeze(item) for item in value)
+        return tuple(freeze(item, depth - 1) for item in value)
     return value
 
 

@@ -15,7 +15,7 @@ _MAX_COUNTRIES: Final = 32  # nationalities one person may state; three is rare
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Citizenship:
     """What is stated of a person's nationalities and citizenships. Nothing here says that somebody is *not* a citizen.
 

@@ -79,7 +79,7 @@ class Presentation(NamedTuple):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Challenge:
     """What a verifier asks the holder to sign: for whom, and a nonce it will recognise.
 

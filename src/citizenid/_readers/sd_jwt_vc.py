@@ -153,7 +153,7 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
         _text(claims, reg.VCT),
         issuer,
         MappingProxyType({name: claims[name] for name in claims if name not in STRUCTURAL_CLAIMS}),
-        _validity(claims),
+        _validity(claims, reg.IAT in payload),
         _holder_key(claims),
         _status(claims),
         _assurance(claims[reg.ASSURANCE]) if reg.ASSURANCE in claims else None,
@@ -211,13 +211,15 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _validity(claims: Mapping[str, Any]) -> Validity:
+def _validity(claims: Mapping[str, Any], issued_at_in_clear: bool) -> Validity:
     if reg.EXP not in claims:
         raise VerificationError(Reason.CLAIM_MISSING, _PAYLOAD + ".exp")
     issued_at, not_before = claims.get(reg.IAT), claims.get(reg.NBF)
     if (issued_at is None and reg.IAT in claims) or (not_before is None and reg.NBF in claims):
         raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".iat")
-    return Validity(issued_at, not_before, claims[reg.EXP])
+    validity = Validity(issued_at, not_before, claims[reg.EXP])
+    # iat may be disclosed (SD-JWT VC section 2.2.2.3). Then it decides nothing: to withhold it must not help.
+    return validity if issued_at_in_clear or issued_at is None else Validity(None, not_before, claims[reg.EXP])
 
 
 def _holder_key(claims: Mapping[str, Any]) -> PublicKey | None:

@@ -37,6 +37,9 @@ class Header(NamedTuple):
     hint: KeyHint
     members: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        return f"<Header {self.algorithm}>"
+
 
 def split(data: bytes, where: str) -> list[bytes]:
     """Split a compact JWS into its three segments, still encoded.

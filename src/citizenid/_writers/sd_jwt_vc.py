@@ -74,6 +74,8 @@ def issue(
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
     to_be_signed = _header(signer) + b"." + encode(json.dump(payload, "claims"))
     written = sum(map(len, disclosures)) + len(to_be_signed) + reg.SIGNATURE_BYTES[signer.key.algorithm] * 2
+    if to_be_signed.index(b".") > limits.header_bytes:
+        raise CitizenIDError(Reason.INPUT_TOO_LARGE, "header")
     if written > limits.presentation_bytes // 2:  # leave the holder room for the key binding
         raise CitizenIDError(Reason.INPUT_TOO_LARGE, "claims")
     return Unsigned(
@@ -98,7 +100,7 @@ def _header(signer: Signer) -> bytes:
 def _selection(attestation: Attestation, options: IssueOptions) -> Selection:
     if options.disclosable is None:
         return EVERYTHING
-    paths = tuple(map(tuple, options.disclosable))
+    paths = tuple(_path(each) for each in options.disclosable)
     selection = _select(paths)
     claims = attestation.claims
     for path in paths:
@@ -107,11 +109,16 @@ def _selection(attestation: Attestation, options: IssueOptions) -> Selection:
     return selection
 
 
+def _path(path: object) -> ClaimPath:
+    steps = tuple(path) if isinstance(path, (tuple, list)) else ()
+    if not steps or any(type(step) not in (str, int, type(None)) for step in steps):
+        raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclosable")
+    return steps
+
+
 @lru_cache(maxsize=64)  # an issuer marks the same paths in every credential of a type
 def _select(paths: tuple[ClaimPath, ...]) -> Selection:
     for path in paths:
-        if not path or any(type(step) not in (str, int, type(None)) for step in path):
-            raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclosable")
         if path[0] in reg.CONTROL_CLAIMS:
             raise CitizenIDError(Reason.CLAIM_NOT_DISCLOSABLE, "disclosable")
     return Selection.of(paths)

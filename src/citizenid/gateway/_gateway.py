@@ -11,10 +11,10 @@ Spec: DESIGN section 4; specs/verification.md; specs/profile-dpop.md.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, NoReturn, final
-from urllib.parse import urlsplit
 
 from .._answer import Answer
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
@@ -28,10 +28,11 @@ from ..status._store import status_identity
 from ..trust import TrustAnchor, TrustAnchors
 from ..verifier import IssuerHalfCache, VerifiedPresentation, check_status_valid, verify
 from ._clock import GatewayClock
+from ._settings import check_audience, origin_of
 from .cache import SieveCache
-from .challenge import ChallengeKeys
+from .challenge import ChallengeKeys, expires_at
 from .http import Admitted, Allow, Credentials, Deny, NeedPresentation, Request, read_credentials
-from .proofs import ProofRules, SenderKeys, SenderProof, check_dpop, normalise_url, unverified_sender
+from .proofs import UNSEEN_STEP_S, ProofRules, SenderKeys, SenderProof, check_dpop, unverified_sender
 from .replay import Consumption, ReplayGuard
 from .ticket import TicketContents, TicketKeys, fit, type_hash
 
@@ -108,8 +109,9 @@ class Gateway:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
         if not isinstance(ticket_keys, (list, tuple)) or type(cache) is bool:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
+        check_audience(audience)
         self._audience: Final = audience
-        self._origin: Final = _origin(external_url)
+        self._origin: Final = origin_of(external_url)
         self._endpoint: Final = self._origin + admission_path
         self.statuses: Final = statuses
         self._replay: Final = replay
@@ -120,13 +122,14 @@ class Gateway:
         self._clock: Final = GatewayClock(clock, monotonic, limits.clock_skew_s)
         self._random = random
         self._rules: Final = ProofRules(self._origin, proof_max_age_s, limits, SenderKeys(4_096))
+        self._reloading: Final = threading.Lock()
         self._state = self._make_state(anchors, policy, tuple(ticket_keys))
 
     def _make_state(self, anchors: TrustAnchors, policy: AdmissionPolicy, secrets: tuple[bytes, ...]) -> _State:
         if type(anchors) is not TrustAnchors or type(policy) is not AdmissionPolicy:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
-        tickets = TicketKeys(secrets, self._audience)
-        return _State(anchors, policy, tickets, ChallengeKeys(secrets, self._audience), secrets)
+        name = self._audience
+        return _State(anchors, policy, TicketKeys(secrets, name), ChallengeKeys(secrets, name), secrets)
 
     def reload(
         self,
@@ -143,12 +146,15 @@ class Gateway:
         Raises:
             CitizenIDError: CONFIGURATION_INVALID; then everything stays as it was.
         """
-        held = self._state
-        self._state = self._make_state(
-            held.anchors if anchors is None else anchors,
-            held.policy if policy is None else policy,
-            held.secrets if ticket_keys is None else tuple(ticket_keys),
-        )
+        if ticket_keys is not None and not isinstance(ticket_keys, (list, tuple)):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "ticket_keys")
+        with self._reloading:  # two reloads of different parts must not undo each other; readers need no lock
+            held = self._state
+            self._state = self._make_state(
+                held.anchors if anchors is None else anchors,
+                held.policy if policy is None else policy,
+                held.secrets if ticket_keys is None else tuple(ticket_keys),
+            )
 
     def challenge(self, *, sender: bytes | None) -> Challenge:
         """Make a challenge that any gateway of the fleet will recognise.
@@ -194,6 +200,11 @@ class Gateway:
         proof = None
         if binding is Binding.DPOP:
             proof = self._check_proof(read_credentials(request.headers), request, None, now, monotonic)
+        else:
+            # No fresh proof comes with it, so the challenge itself must be younger than the last clock step.
+            self._clock.watch(now, monotonic)
+            if expires_at(nonce) - self._challenge_lifetime_s < self._clock.proofs_from:
+                raise VerificationError(Reason.CHALLENGE_EXPIRED, "challenge")
         sender = _NO_SENDER if proof is None else proof.thumbprint
         state.challenges.check_sender(nonce, None if proof is None else sender)
         if proof is not None:
@@ -210,20 +221,21 @@ class Gateway:
         )
         if isinstance(verified, NeedStatusList):
             return verified  # the nonce is not used up: the same presentation may come again
-        self._consume(sender, nonce, self._challenge_lifetime_s, "challenge")  # bearer challenges share one scope
-        expires_at = min(
-            now + self._ticket_lifetime_s, verified.attestation.validity.not_after, verified.anchor.not_after
-        )
-        contents = self._contents(verified, expires_at, binding, sender, now)
-        return Admitted(state.tickets.seal(contents, self._random(12)), expires_at)
+        lives_s = max(
+            self._challenge_lifetime_s, expires_at(nonce) - now
+        )  # as long as any gateway of the fleet takes it
+        self._consume(sender, nonce, lives_s + UNSEEN_STEP_S, "challenge")
+        ends_at = min(now + self._ticket_lifetime_s, verified.attestation.validity.not_after, verified.anchor.not_after)
+        contents = self._contents(verified, ends_at, binding, sender, now)
+        return Admitted(state.tickets.seal(contents, self._random(12)), ends_at)
 
     def _contents(
-        self, verified: VerifiedPresentation, expires_at: int, binding: Binding, sender: bytes, now: UnixTime
+        self, verified: VerifiedPresentation, ends_at: int, binding: Binding, sender: bytes, now: UnixTime
     ) -> TicketContents:
         attestation, anchor = verified.attestation, verified.anchor
         stated = fit(attestation.citizenship, verified.citizenship)
         return TicketContents(
-            expires_at=expires_at,
+            expires_at=ends_at,
             session_id=self._random(16),
             anchor=anchor.fingerprint[:16],
             format=verified.format,
@@ -364,21 +376,6 @@ class Gateway:
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("Gateway is final")
-
-
-def _origin(url: str) -> str:
-    origin = host = None
-    try:
-        origin = normalise_url(url)
-        parts = urlsplit(origin)
-        host = parts.hostname if parts.port != 0 else None  # reading the port checks it
-    except (ValueError, MalformedError):
-        pass
-    if origin is None or not host or origin.count("/") != 3 or not origin.endswith("/"):
-        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.external_url")
-    if "?" in url or "#" in url or " " in url or not url.isprintable():
-        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.external_url")
-    return origin[:-1]
 
 
 def _format(name: str) -> Format:

@@ -24,6 +24,11 @@ _MAC_BYTES: Final = 32
 _PURPOSE: Final = b"admission"
 
 
+def expires_at(nonce: bytes) -> int:
+    """Return the expiry that a decoded nonce states, Unix seconds."""
+    return int.from_bytes(nonce[2:6], "big")
+
+
 class ChallengeKeys:
     """Makes and recognises challenges under the fleet's secrets; the first makes, all recognise."""
 
@@ -56,7 +61,7 @@ class ChallengeKeys:
             raise MalformedError(Reason.CHALLENGE_INVALID, "challenge")
         if nonce[0] != _VERSION or nonce[1] not in (Binding.BEARER, Binding.DPOP):
             raise MalformedError(Reason.CHALLENGE_INVALID, "challenge")
-        if now >= int.from_bytes(nonce[2:6], "big"):
+        if now >= expires_at(nonce):
             raise VerificationError(Reason.CHALLENGE_EXPIRED, "challenge")
         return Challenge(self._audience, stated.nonce, lifetime_s), Binding(nonce[1]), nonce
 

@@ -17,12 +17,13 @@ from .. import _registry as reg
 from .._crypto import PublicKey, load_holder_key, verify_signature
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._limits import MAX_UNIX_TIME, Limits
-from .._model import UnixTime
+from .._model import KeyHint, UnixTime
 from .._wire import base64url, json, jws
 from .cache import SieveCache
 
 _MAX_PROOF_BYTES: Final = 16_384  # a proof by an ML-DSA-87 key has 11.3 kB; a server may take less in one header
-_UNSEEN_STEP_S: Final = 5  # a step of the clock that the gateway does not notice, twice, and a second of rounding
+_REMEMBERED_BYTES: Final = 1_024  # an EC or Ed25519 key takes 300; 4,096 such headers are 4 MB
+UNSEEN_STEP_S: Final = 5  # a step of the clock that the gateway does not notice, twice, and a second of rounding
 _MAX_URL_CHARS: Final = 8_192  # RFC 9110 section 4.1 asks for 8,000 at least
 _MAX_JTI_CHARS: Final = 256
 _DEPTH: Final = 4
@@ -42,11 +43,17 @@ class SenderProof(NamedTuple):
     token: bytes
     lifetime_s: int
 
+    def __repr__(self) -> str:
+        return "<SenderProof>"
+
 
 class _SenderKey(NamedTuple):
     header: jws.Header
     key: PublicKey
     thumbprint: bytes
+
+    def __repr__(self) -> str:
+        return "<_SenderKey>"
 
 
 SenderKeys = SieveCache[bytes, _SenderKey]
@@ -111,10 +118,10 @@ def check_dpop(
     _check_ticket(claims, ticket)
     _check_time(claims, rules, not_before, now)
     verify_signature(signed, sender.key, "dpop")
-    if fresh:  # only keys that proved themselves are kept, so that nobody can flood the cache for free
+    if fresh and len(header_segment) <= _REMEMBERED_BYTES:  # and only keys that have just proved themselves
         rules.keys.put(header_segment, sender)
     token = hashlib.sha256(jti.encode()).digest()[:16]
-    return SenderProof(sender.thumbprint, token, rules.max_age_s + rules.limits.clock_skew_s + _UNSEEN_STEP_S)
+    return SenderProof(sender.thumbprint, token, rules.max_age_s + rules.limits.clock_skew_s + UNSEEN_STEP_S)
 
 
 def unverified_sender(proof: bytes, limits: Limits) -> bytes | None:
@@ -130,7 +137,8 @@ def _read_sender(segment: bytes, limits: Limits) -> _SenderKey:
     if header.typ != reg.TYP_DPOP:
         raise VerificationError(Reason.TYP_MISMATCH, "dpop.header.typ")
     key = load_holder_key(header.members[reg.JWK], "dpop.header.jwk")
-    return _SenderKey(header, key, key.thumbprint)
+    # Without the members: a header may carry more than the key, and what is remembered must be small.
+    return _SenderKey(header._replace(hint=KeyHint(), members={}), key, key.thumbprint)
 
 
 def _text(claims: dict[str, Any], name: str) -> str:

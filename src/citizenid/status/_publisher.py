@@ -135,7 +135,8 @@ class StatusPublisher:
         Args:
             key: the public key of the signer.
             now: integer Unix seconds. `iat` is this, or one more than the last `iat` if that is not earlier: two
-                versions of a list never bear the same `iat`.
+                versions of a list never bear the same `iat`. Gather changes and publish once a second at
+                most: verifiers refuse an `iat` more than half a minute ahead of their clock.
             ttl_s: how long verifiers may keep it before they fetch again, seconds.
             expires_s: when it ends for good, seconds from now.
             kid: key identifier; the key's thumbprint in base64url by default.

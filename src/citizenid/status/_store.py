@@ -86,7 +86,9 @@ class StatusStore:
         now = check_now(now)
         cap = self._limits.status_age_s
         end = now + (cap if token.ttl_s is None else min(token.ttl_s, cap))
-        usable_until = end if token.not_after is None else min(end, token.not_after)
+        # A list that states no end takes the cap as its end, counted from its iat: the same old one, fetched again and
+        # again, must not hide a revocation for ever.
+        usable_until = min(end, token.issued_at + cap if token.not_after is None else token.not_after)
         refresh_at = now + max(1, (usable_until - now) // 2)
         key = status_identity(token.uri, token.anchor.issuer)
         anchor = token.anchor.fingerprint
@@ -111,6 +113,8 @@ class StatusStore:
         trusted = {anchor.fingerprint for anchor in anchors}
         with self._lock:
             self._anchors = anchors
+            gone = [held.uri for held in self._held.values() if held.anchor not in trusted]
+            self._wanted.update(dict.fromkeys(gone[:_MAX_WANTED]))
             self._held = {key: held for key, held in self._held.items() if held.anchor in trusted}
 
     def check(self, reference: StatusReference, *, issuer: str, now: UnixTime | int) -> Status | NeedStatusList:
@@ -155,5 +159,5 @@ class StatusStore:
 @lru_cache(maxsize=4_096)  # few lists stand behind many credentials
 def status_identity(uri: str, issuer: str) -> bytes:
     """Return the 16 bytes by which a list is known inside a ticket: SHA-256 over (URI, trust point), cut."""
-    name = uri.encode()
+    name = uri.encode("utf-8", "surrogatepass")  # a foreign text may hold half of a surrogate pair
     return hashlib.sha256(len(name).to_bytes(4, "big") + name + issuer.encode()).digest()[:16]

@@ -101,7 +101,7 @@ def _verify(
         raise MalformedError(Reason.MALFORMED_TOKEN, _WHERE)
     if len(body) > limits.status_list_bytes:
         raise MalformedError(Reason.INPUT_TOO_LARGE, _WHERE)
-    raw = body if isinstance(body, bytes) else body.encode("utf-8", "replace")
+    raw = body if isinstance(body, bytes) else body.encode("ascii", "replace")
     signed = jws.open_compact(raw, _WHERE, limits, _unverified_issuer)
     resolved = anchors.resolve(signed, KeyPurpose.STATUS_LIST, now, _WHERE)
     verify_signature(signed, resolved.key, _WHERE)

@@ -1,0 +1,36 @@
+"""What an operator configures of a gateway, checked when it is made: a mistake shows at once and at no request."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from .._errors import CitizenIDError, MalformedError, Reason
+from .._model import Challenge
+from .proofs import normalise_url
+
+
+def check_audience(audience: str) -> None:
+    """Refuse an audience that no challenge can name. Raises CONFIGURATION_INVALID."""
+    usable = True
+    try:
+        Challenge(audience, "a nonce to try the audience with")
+    except MalformedError:
+        usable = False
+    if not usable:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.audience")
+
+
+def origin_of(url: str) -> str:
+    """Return scheme and authority of the external URL, normalised. Raises CONFIGURATION_INVALID for anything more."""
+    origin = host = None
+    try:
+        origin = normalise_url(url)
+        parts = urlsplit(origin)
+        host = parts.hostname if parts.port != 0 else None  # reading the port checks it
+    except (ValueError, MalformedError):
+        pass
+    if origin is None or not host or origin.count("/") != 3 or not origin.endswith("/"):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.external_url")
+    if "?" in url or "#" in url or " " in url or not url.isprintable():
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.external_url")
+    return origin[:-1]
