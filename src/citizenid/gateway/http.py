@@ -64,9 +64,9 @@ def read_credentials(headers: Iterable[tuple[bytes, bytes]]) -> Credentials:
     ticket: Any = None
     proof: Any = None
     try:
-        if not hasattr(headers, "__len__"):
+        if type(headers) is not tuple and type(headers) is not list:
             headers = tuple(islice(headers, _MAX_HEADERS + 1))
-        if len(headers) > _MAX_HEADERS:  # type: ignore[arg-type]  # mypy does not narrow by hasattr
+        if len(headers) > _MAX_HEADERS:
             raise TypeError
         for name, value in headers:
             length = len(name)

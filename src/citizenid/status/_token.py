@@ -101,7 +101,9 @@ def _verify(
         raise MalformedError(Reason.MALFORMED_TOKEN, _WHERE)
     if len(body) > limits.status_list_bytes:
         raise MalformedError(Reason.INPUT_TOO_LARGE, _WHERE)
-    raw = body if isinstance(body, bytes) else body.encode("ascii", "replace")
+    if isinstance(body, str) and not body.isascii():
+        raise MalformedError(Reason.MALFORMED_BASE64, _WHERE + ".header")
+    raw = body if isinstance(body, bytes) else body.encode("ascii")
     signed = jws.open_compact(raw, _WHERE, limits, _unverified_issuer)
     resolved = anchors.resolve(signed, KeyPurpose.STATUS_LIST, now, _WHERE)
     verify_signature(signed, resolved.key, _WHERE)
