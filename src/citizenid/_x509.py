@@ -168,9 +168,8 @@ def _load(der: bytes) -> x509.Certificate:
         if _has_positive_serial(der) and EXPLICIT_CURVE not in der:
             certificate = x509.load_der_x509_certificate(der)
             unknown = any(each.critical and each.oid not in _UNDERSTOOD for each in certificate.extensions)
+            nameless = not (certificate.subject and certificate.issuer)  # read here, where a broken name is caught
             # The signature ends the certificate, after a count of unused bits that is not signed and must be none.
-            # Names are read lazily; a broken one shows here.
-            nameless = not (certificate.subject and certificate.issuer)
             if unknown or nameless or not der.endswith(b"\0" + certificate.signature):
                 certificate = None
     except _UNREADABLE:

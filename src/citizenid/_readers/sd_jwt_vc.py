@@ -96,9 +96,8 @@ def _rebuild_compact(raw: bytes, limits: Limits, serialization: Serialization) -
         signatures = document.get("signatures")
         if type(signatures) is not list or not signatures or "signature" in document:
             raise MalformedError(Reason.MALFORMED_TOKEN, where)
-        signature, *others = (
-            signatures  # section 8.3: the first alone carries disclosures and kb_jwt, and it alone counts
-        )
+        # Section 8.3: the first signature alone carries disclosures and kb_jwt, and it alone counts.
+        signature, *others = signatures
         for other in others:
             header = other.get("header", {}) if type(other) is dict else None
             if type(header) is not dict or "disclosures" in header or "kb_jwt" in header:

@@ -221,9 +221,8 @@ class Gateway:
         )
         if isinstance(verified, NeedStatusList):
             return verified  # the nonce is not used up: the same presentation may come again
-        lives_s = max(
-            self._challenge_lifetime_s, expires_at(nonce) - now
-        )  # as long as any gateway of the fleet takes it
+        # Remembered as long as any gateway of the fleet takes it: another one may give challenges a longer life.
+        lives_s = max(self._challenge_lifetime_s, expires_at(nonce) - now)
         self._consume(sender, nonce, lives_s + UNSEEN_STEP_S, "challenge")
         ends_at = min(now + self._ticket_lifetime_s, verified.attestation.validity.not_after, verified.anchor.not_after)
         contents = self._contents(verified, ends_at, binding, sender, now)
