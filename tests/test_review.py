@@ -7,7 +7,20 @@ import threading
 from typing import Any
 
 import pytest
-from builders import AUDIENCE, NOW
+from builders import (
+    AUDIENCE,
+    NOW,
+    STATUS_URI,
+    certificate,
+    certificate_key,
+    der,
+    local_key,
+    make,
+    pem,
+    status_anchors,
+    statuses,
+)
+from builders import anchors as credential_anchors
 
 from citizenid import (
     ANY,
@@ -29,6 +42,7 @@ from citizenid.holder import dpop_proof
 from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.policy import Facts
 from citizenid.status import StatusStore
+from citizenid.verifier import open_presentation, verify_credential
 
 POLICY = AdmissionPolicy.from_toml('version = 1\n[[rule]]\nresource = "a"\nnationality = ["US"]\nbinding = "bearer"')
 OTHER_POLICY = AdmissionPolicy.from_toml('version = 1\n[[rule]]\nresource = "b"\nanyone = true')
@@ -178,3 +192,54 @@ def test_reprs_tell_nothing_of_a_person() -> None:
         Challenge(AUDIENCE, "secret-nonce"),
     ):
         assert not any(private in repr(value) for private in ("US", "4711", "id.example", "secret"))
+
+
+def test_one_root_has_one_meaning_whatever_the_order() -> None:
+    # V2: no candidate or more than one is a refusal; for roots it shows when the anchors are put together.
+    def rooted(text: bytes, issuer: str = "one", **changes: Any) -> TrustAnchors:
+        return TrustAnchors.from_certificates(text, issuer=issuer, **{**SCOPE, **changes})
+
+    root = pem(certificate("root", "root", authority=True))
+    renewed = pem(certificate("root", "root", authority=True, serial=77))
+    for other in (
+        rooted(root, "two"),
+        rooted(root, not_before=1),
+        rooted(renewed, "two"),
+        rooted(renewed, types=["u"]),
+    ):
+        for both in ((rooted(root), other), (other, rooted(root))):
+            with pytest.raises(CitizenIDError) as caught:
+                both[0] | both[1]
+            assert caught.value.reason is Reason.ANCHOR_INVALID
+    assert len(rooted(root) | rooted(renewed)) == 2
+
+
+def test_a_large_issuer_half_is_verified_and_not_kept() -> None:
+    # T-9: a cache counts entries, so each must be small; to keep one or not changes no verdict.
+    class Cache(dict[bytes, Any]):
+        put = dict.__setitem__
+
+    for size, kept in ((100, 1), (9_000, 0)):
+        held = Cache()
+        data = make(payload={"note": "x" * size})
+        (presentation,) = open_presentation(data, format=Format.SD_JWT_VC)
+        for _ in range(2):
+            verify_credential(presentation, anchors=credential_anchors(), now=NOW, cache=held)
+        assert len(held) == kept
+
+
+def test_a_list_that_is_no_longer_trusted_is_due() -> None:
+    store = statuses()
+    assert store.due(NOW) == ()
+    store.reload(anchors=status_anchors())
+    assert store.due(NOW) == ()
+    store.reload(anchors=TrustAnchors())
+    assert store.due(NOW) == (STATUS_URI,)
+
+
+def test_an_issuer_with_certificates_publishes_no_key_set() -> None:
+    leaf = certificate("leaf", "root")
+    issuer = Issuer(identifier="one", key=local_key(certificate_key("leaf")), certificates=der(leaf))
+    with pytest.raises(CitizenIDError) as caught:
+        issuer.jwks()
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID

@@ -416,6 +416,25 @@ def test_the_same_presentation_may_come_again_after_a_need_for_a_status_list() -
     denied(answer(world, alice, challenge.to_text(), presentation=presentation), Reason.REPLAYED, "replay")
 
 
+def test_a_used_challenge_is_remembered_as_long_as_anybody_takes_it() -> None:
+    # While the fleet changes its lifetime, one gateway makes challenges that live longer than another one's memory.
+    world = World(challenge_lifetime_s=300)
+    alice = world.wallet()
+    shorter = world.another_gateway(challenge_lifetime_s=60)
+    challenge = world.challenge(None)
+    world.clock.now = NOW + 25  # a wallet whose clock is ahead: its answer stays young for longer
+    presentation = world.present(alice, challenge)
+    world.clock.now = NOW
+    asked = request(path=ENDPOINT)
+
+    def admit() -> Any:
+        return shorter.admit(presentation, format=Format.SD_JWT_VC, challenge=challenge.to_text(), request=asked)
+
+    assert isinstance(admit(), Admitted)
+    world.wait(80)
+    denied(admit(), Reason.REPLAYED, "replay")
+
+
 # --- bearer ---
 
 
