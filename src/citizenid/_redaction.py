@@ -21,6 +21,7 @@ from ._limits import Limits
 from ._model import ClaimPath
 
 _WHERE: Final = "issuer-jwt.payload"
+_PLAIN: Final = frozenset({str, int, bool, type(None)})  # nothing below these, and nothing to judge about them
 
 
 class Markers(NamedTuple):
@@ -107,47 +108,53 @@ def restore(tree: dict[str, Any], disclosures: dict[Any, Disclosure], markers: M
         MalformedError: DEPTH_EXCEEDED, MALFORMED_JSON for a number that is not finite.
     """
     walk = _Restoring(disclosures, markers, limits)
-    claims = walk.object(tree, (), None)
+    claims = walk.object(tree, (), None, markers.opaque)
     if disclosures:
         raise VerificationError(Reason.DISCLOSURE_UNREFERENCED, "disclosure")
     return Restored(claims, walk.placements, walk.withheld)
 
 
 class _Restoring:
-    __slots__ = ("digest_count", "disclosures", "limits", "markers", "placements", "seen", "withheld")
+    __slots__ = ("depth", "digest_count", "digest_type", "disclosures", "markers", "placements", "seen", "withheld")
 
     def __init__(self, disclosures: dict[Any, Disclosure], markers: Markers, limits: Limits) -> None:
         self.disclosures = disclosures
         self.markers = markers
-        self.limits = limits
+        self.digest_type = markers.digest_type
+        self.depth = limits.depth
+        self.digest_count = limits.digests
         self.seen: set[Any] = set()
         self.placements: list[Placement] = []
         self.withheld: set[ClaimPath] = set()
 
-    def object(self, tree: dict[str, Any], path: ClaimPath, parent: int | None) -> Mapping[str, Any]:
-        markers = self.markers
-        if len(path) >= self.limits.depth:
+    def object(
+        self, tree: dict[str, Any], path: ClaimPath, parent: int | None, opaque: frozenset[str] = frozenset()
+    ) -> Mapping[str, Any]:
+        if len(path) >= self.depth:
             raise MalformedError(Reason.DEPTH_EXCEEDED, _WHERE if parent is None else "disclosure")
         claims = dict(tree)
         hidden = None
-        if not markers.reserved.isdisjoint(tree):
-            hidden = claims.pop(markers.members, None)
-            if hidden is None or not markers.reserved.isdisjoint(claims):
+        reserved = self.markers.reserved
+        if not reserved.isdisjoint(claims):
+            hidden = claims.pop(self.markers.members, None)
+            if hidden is None or not reserved.isdisjoint(claims):
                 raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
+        clear = []
         for name, item in tree.items():
             kind = type(item)
-            if kind is dict:
-                if not path and name in markers.opaque:
-                    _check_clear(item, markers.reserved, self.limits.depth)
-                else:
+            if kind is str:
+                continue
+            if kind is dict or kind is list:
+                if name in opaque:
+                    clear.append(item)
+                elif kind is dict:
                     claims[name] = self.object(item, (*path, name), parent)
-            elif kind is list:
-                if not path and name in markers.opaque:
-                    _check_clear(item, markers.reserved, self.limits.depth)
                 elif item is not hidden:
                     claims[name] = self.array(item, (*path, name), parent)
             elif kind is float and not isfinite(item):
                 raise MalformedError(Reason.MALFORMED_JSON, _WHERE if parent is None else "disclosure")
+        if clear:
+            _check_clear(clear, reserved, self.depth - 1)
         if hidden is not None:
             self.hidden_members(hidden, claims, path, parent)
         return MappingProxyType(claims)
@@ -155,7 +162,7 @@ class _Restoring:
     def hidden_members(self, digests: Any, claims: dict[str, Any], path: ClaimPath, parent: int | None) -> None:
         if type(digests) is not list:
             raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
-        for position, name, value in self.take(digests).values():
+        for position, name, value in self.take(digests):
             if name is None:
                 raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
             if not path and name in self.markers.undisclosable:
@@ -165,9 +172,9 @@ class _Restoring:
             claims[name] = self.place(position, value, (*path, name), parent)
 
     def array(self, items: list[Any], path: ClaimPath, parent: int | None) -> tuple[Any, ...]:
-        element = self.markers.element
-        if len(path) >= self.limits.depth:
+        if len(path) >= self.depth:
             raise MalformedError(Reason.DEPTH_EXCEEDED, _WHERE if parent is None else "disclosure")
+        element = self.markers.element
         restored: list[Any] = []
         for item in items:
             kind = type(item)
@@ -195,52 +202,64 @@ class _Restoring:
 
     def place(self, position: int, value: Any, path: ClaimPath, parent: int | None) -> Any:
         self.placements.append(Placement(position, path, parent))
-        if type(value) is dict:
+        kind = type(value)
+        if kind is dict:
             return self.object(value, path, position)
-        if type(value) is list:
+        if kind is list:
             return self.array(value, path, position)
-        if type(value) is float and not isfinite(value):
+        if kind is float and not isfinite(value):
             raise MalformedError(Reason.MALFORMED_JSON, "disclosure")
         return value
 
-    def take(self, digests: list[Any]) -> dict[Any, Disclosure]:
+    def take(self, digests: list[Any]) -> list[Disclosure]:
         # Sets, not a loop: decoys included there may be thousands, of which a few are disclosed.
-        if set(map(type, digests)) - {self.markers.digest_type}:
+        if not set(map(type, digests)) <= {self.digest_type}:
             raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
         new = set(digests)
-        if len(new) != len(digests) or not self.seen.isdisjoint(new):
+        seen = self.seen
+        if len(new) != len(digests) or not seen.isdisjoint(new):
             raise VerificationError(Reason.DIGEST_DUPLICATE, _WHERE)
-        self.seen |= new
-        if len(self.seen) > self.limits.digests:
+        seen |= new
+        if len(seen) > self.digest_count:
             raise VerificationError(Reason.LIMIT_EXCEEDED, _WHERE)
         disclosures = self.disclosures
-        return {digest: disclosures.pop(digest) for digest in digests if digest in disclosures}
+        if new.isdisjoint(disclosures):
+            return []
+        return [disclosures.pop(digest) for digest in digests if digest in disclosures]
 
     def take_one(self, digest: Any) -> Disclosure | None:
-        if type(digest) is not self.markers.digest_type:
+        if type(digest) is not self.digest_type:
             raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
-        if digest in self.seen:
+        seen = self.seen
+        if digest in seen:
             raise VerificationError(Reason.DIGEST_DUPLICATE, _WHERE)
-        self.seen.add(digest)
-        if len(self.seen) > self.limits.digests:
+        seen.add(digest)
+        if len(seen) > self.digest_count:
             raise VerificationError(Reason.LIMIT_EXCEEDED, _WHERE)
         return self.disclosures.pop(digest, None)
 
 
-def _check_clear(value: Any, reserved: frozenset[str], depth: int) -> None:
-    # What decides on validity stands in the clear, whole (RFC 9901 section 9.7).
-    if depth <= 1:
-        raise MalformedError(Reason.DEPTH_EXCEEDED, _WHERE)
-    if type(value) is dict:
-        if not reserved.isdisjoint(value):
-            raise VerificationError(Reason.CLAIM_NOT_DISCLOSABLE, _WHERE)
-        value = value.values()
-    for item in value:
-        kind = type(item)
-        if kind is dict or kind is list:
-            _check_clear(item, reserved, depth - 1)
-        elif kind is float and not isfinite(item):
-            raise MalformedError(Reason.MALFORMED_JSON, _WHERE)
+def _check_clear(level: list[Any], reserved: frozenset[str], depth: int) -> None:
+    # What decides on validity stands in the clear, whole (RFC 9901 section 9.7). Level by level, without recursion.
+    while level:
+        if depth <= 0:
+            raise MalformedError(Reason.DEPTH_EXCEEDED, _WHERE)
+        depth -= 1
+        below = []
+        for container in level:
+            if type(container) is dict:
+                if not reserved.isdisjoint(container):
+                    raise VerificationError(Reason.CLAIM_NOT_DISCLOSABLE, _WHERE)
+                container = container.values()
+            if _PLAIN.issuperset(map(type, container)):
+                continue
+            for item in container:
+                kind = type(item)
+                if kind is dict or kind is list:
+                    below.append(item)
+                elif kind is float and not isfinite(item):
+                    raise MalformedError(Reason.MALFORMED_JSON, _WHERE)
+        level = below
 
 
 class Selection:

@@ -265,7 +265,7 @@ def verify_presentation(
     except CitizenIDError as error:
         error.at(step)
         raise
-    if isinstance(status, NeedStatusList):
+    if type(status) is NeedStatusList:
         return status
     proven = _proven(attestation.citizenship, anchor)
     return VerifiedPresentation(attestation, anchor, presentation.format, status, proven, _SEAL)
@@ -348,9 +348,10 @@ def _check_allowed(presentation: Presentation, reading: Reading, anchor: TrustAn
         raise VerificationError(Reason.TYPE_NOT_ALLOWED, "vct")
     if presentation.declared_type is not None and presentation.declared_type != attestation.type:
         raise VerificationError(Reason.TYPE_NOT_ALLOWED, "docType")
-    if anchor.countries is not ANY:
+    countries = anchor.countries
+    if countries is not ANY:
         stated = attestation.citizenship.nationalities + attestation.citizenship.citizenships
-        if stated and not any(map(anchor.may_attest, stated)):
+        if stated and countries.isdisjoint(stated):
             raise VerificationError(Reason.COUNTRY_NOT_ALLOWED, "nationalities")
 
 
@@ -378,7 +379,7 @@ def _check_status(
         return None
     for reference in attestation.status:
         status = statuses.check(reference, issuer=anchor.status_issuer, now=now)
-        if isinstance(status, NeedStatusList):
+        if type(status) is NeedStatusList:
             return status
         check_status_valid(status)
     return Status.VALID
@@ -396,10 +397,11 @@ def check_status_valid(status: Status) -> None:
 
 
 def _proven(stated: Citizenship, anchor: TrustAnchor) -> Citizenship:
-    if anchor.countries is ANY:
+    countries = anchor.countries
+    if countries is ANY:
         return stated
-    nationalities = tuple(filter(anchor.may_attest, stated.nationalities))
-    citizenships = tuple(filter(anchor.may_attest, stated.citizenships))
-    if nationalities == stated.nationalities and citizenships == stated.citizenships:
+    nationalities, citizenships = stated.nationalities, stated.citizenships
+    if countries.issuperset(nationalities) and countries.issuperset(citizenships):
         return stated
-    return Citizenship(nationalities, citizenships)  # what is left of a complete list is none
+    # What is left of a complete list is none.
+    return Citizenship(filter(countries.__contains__, nationalities), filter(countries.__contains__, citizenships))

@@ -38,8 +38,8 @@ class Validity:
             raise MalformedError(Reason.CLAIM_INVALID, reg.IAT)
         if not_before is not None and (type(not_before) is not int or not 0 <= not_before <= MAX_UNIX_TIME):
             raise MalformedError(Reason.CLAIM_INVALID, reg.NBF)
-        start = self.start
-        if start is not None and start >= self.not_after:
+        start = issued_at if not_before is None else not_before
+        if start is not None and start >= not_after:
             raise MalformedError(Reason.CLAIM_INVALID, reg.EXP)
 
     @property

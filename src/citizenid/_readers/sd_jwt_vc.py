@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from hmac import compare_digest
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -140,27 +139,29 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
         VerificationError: TYP_MISMATCH, the Reasons of `restore`, HASH_ALGORITHM_NOT_ALLOWED, CLAIM_MISSING,
             STATUS_MECHANISM_UNKNOWN.
     """
-    if presentation.credential.typ != reg.TYP_SD_JWT_VC:
+    credential = presentation.credential
+    if credential.typ != reg.TYP_SD_JWT_VC:
         raise VerificationError(Reason.TYP_MISMATCH, "issuer-jwt.header.typ")
-    payload = json.parse_tree(presentation.credential.payload, _PAYLOAD)
+    payload = json.parse_tree(credential.payload, _PAYLOAD)
     if type(payload) is not dict:
         raise MalformedError(Reason.MALFORMED_JSON, _PAYLOAD)
     hash_name = take_hash_name(payload)
-    restored = restore(payload, decode_disclosures(presentation.disclosures, hash_name, limits), SD_JWT_MARKERS, limits)
-    claims = restored.claims
+    disclosures = decode_disclosures(presentation.disclosures, hash_name, limits)
+    claims, placements, withheld = restore(payload, disclosures, SD_JWT_MARKERS, limits)
+    # Claims that decide on validity are never hidden: they are read from the payload, iat and assurance from the claims.
     attestation = attestation_of_frozen(
-        _text(claims, reg.VCT),
+        _text(payload, reg.VCT),
         issuer,
         MappingProxyType({name: claims[name] for name in claims if name not in STRUCTURAL_CLAIMS}),
-        _validity(claims, reg.IAT in payload),
-        _holder_key(claims),
-        _status(claims),
+        _validity(payload, claims),
+        _holder_key(payload),
+        _status(payload),
         _assurance(claims[reg.ASSURANCE]) if reg.ASSURANCE in claims else None,
-        (reg.NATIONALITIES,) in restored.withheld,
+        (reg.NATIONALITIES,) in withheld,
     )
-    stated_issuer = _text(claims, reg.ISS) if reg.ISS in claims else None
-    audiences = _audiences(claims[reg.AUD]) if reg.AUD in claims else None
-    return Reading(attestation, stated_issuer, audiences, hash_name, claims, restored.placements)
+    stated_issuer = _text(payload, reg.ISS) if reg.ISS in payload else None
+    audiences = _audiences(claims[reg.AUD]) if reg.AUD in payload else None
+    return Reading(attestation, stated_issuer, audiences, hash_name, claims, placements)
 
 
 def take_hash_name(payload: dict[str, Any]) -> str:
@@ -210,20 +211,24 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _validity(claims: Mapping[str, Any], issued_at_in_clear: bool) -> Validity:
-    if reg.EXP not in claims:
+def _validity(payload: dict[str, Any], claims: Mapping[str, Any]) -> Validity:
+    if reg.EXP not in payload:
         raise VerificationError(Reason.CLAIM_MISSING, _PAYLOAD + ".exp")
-    issued_at, not_before = claims.get(reg.IAT), claims.get(reg.NBF)
-    if (issued_at is None and reg.IAT in claims) or (not_before is None and reg.NBF in claims):
-        raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".iat")
-    validity = Validity(issued_at, not_before, claims[reg.EXP])
-    # iat may be disclosed (SD-JWT VC section 2.2.2.3). Then it decides nothing: to withhold it must not help.
-    return validity if issued_at_in_clear or issued_at is None else Validity(None, not_before, claims[reg.EXP])
+    issued_at, not_before = payload.get(reg.IAT), payload.get(reg.NBF)
+    if issued_at is None and reg.IAT in claims:
+        # iat may be disclosed (SD-JWT VC section 2.2.2.3). It must be well formed, and decides nothing: to withhold it
+        # must not help.
+        if claims[reg.IAT] is None:
+            raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".iat")
+        Validity(claims[reg.IAT], not_before, payload[reg.EXP])
+    if not_before is None and reg.NBF in payload:
+        raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".nbf")
+    return Validity(issued_at, not_before, payload[reg.EXP])
 
 
-def _holder_key(claims: Mapping[str, Any]) -> PublicKey | None:
-    confirmation = claims.get(reg.CNF)
-    if confirmation is None and reg.CNF not in claims:
+def _holder_key(payload: dict[str, Any]) -> PublicKey | None:
+    confirmation = payload.get(reg.CNF)
+    if confirmation is None and reg.CNF not in payload:
         return None
     # RFC 7800 section 3.1: one confirmation method; two could name two keys.
     if type(confirmation) is not dict or len(confirmation) != 1 or reg.JWK not in confirmation:
@@ -231,9 +236,9 @@ def _holder_key(claims: Mapping[str, Any]) -> PublicKey | None:
     return load_holder_key(confirmation[reg.JWK], _PAYLOAD + ".cnf.jwk")
 
 
-def _status(claims: Mapping[str, Any]) -> tuple[StatusReference, ...]:
-    status = claims.get(reg.STATUS)
-    if status is None and reg.STATUS not in claims:
+def _status(payload: dict[str, Any]) -> tuple[StatusReference, ...]:
+    status = payload.get(reg.STATUS)
+    if status is None and reg.STATUS not in payload:
         return ()
     where = _PAYLOAD + ".status"
     if type(status) is not dict or not status:
@@ -280,31 +285,42 @@ def bind(
     if reading.audiences is not None and challenge.audience not in reading.audiences:
         raise VerificationError(Reason.AUDIENCE_MISMATCH, _PAYLOAD + ".aud")
     claims = json.parse_object(binding.payload, _KB + ".payload", limits.depth)
-    expected = (
-        (reg.NONCE, challenge.nonce.encode() if isinstance(challenge.nonce, str) else challenge.nonce),
-        (reg.AUD, challenge.audience.encode()),
-        (reg.SD_HASH, base64url.encode(HASHES[reading.hash_name](presentation.issuer_half).digest())),
+    # None of the three is a secret: the holder was told the first two and has computed the third.
+    _check_equal(claims, reg.NONCE, _nonce_text(challenge))
+    _check_equal(claims, reg.AUD, challenge.audience)
+    _check_equal(
+        claims, reg.SD_HASH, base64url.encode_text(HASHES[reading.hash_name](presentation.issuer_half).digest())
     )
-    for name, value in expected:
-        stated = claims.get(name)
-        if type(stated) is not str or not compare_digest(stated.encode(), value):
-            raise VerificationError(
-                _MISMATCH[name] if name in claims else Reason.CLAIM_MISSING, f"{_KB}.payload.{name}"
-            )
-    _check_binding_time(claims, challenge, now, limits)
+    _check_binding_time(claims, challenge.max_age_s, now, limits.clock_skew_s)
     return binding, claims
 
 
-def _check_binding_time(claims: dict[str, Any], challenge: Challenge, now: UnixTime, limits: Limits) -> None:
+def _nonce_text(challenge: Challenge) -> str | None:
+    nonce = challenge.nonce
+    if isinstance(nonce, str):
+        return nonce
+    try:
+        return nonce.decode("utf-8")
+    except UnicodeDecodeError:
+        return None  # bytes that no JSON text can say
+
+
+def _check_equal(claims: dict[str, Any], name: str, expected: str | None) -> None:
+    stated = claims.get(name)
+    if type(stated) is not str or stated != expected:
+        raise VerificationError(_MISMATCH[name] if name in claims else Reason.CLAIM_MISSING, f"{_KB}.payload.{name}")
+
+
+def _check_binding_time(claims: dict[str, Any], max_age_s: int, now: UnixTime, skew_s: int) -> None:
     if reg.IAT not in claims:
         raise VerificationError(Reason.CLAIM_MISSING, _KB + ".payload.iat")
     issued_at = _time(claims[reg.IAT])
     # exp and nbf are not asked for, but where they stand they bind (RFC 9901 section 7.3 step 5: a valid JWT).
     not_before = _time(claims[reg.NBF]) if reg.NBF in claims else 0
     not_after = _time(claims[reg.EXP]) if reg.EXP in claims else MAX_UNIX_TIME
-    if issued_at > now + limits.clock_skew_s or not_before > now:
+    if issued_at > now + skew_s or not_before > now:
         raise VerificationError(Reason.KEY_BINDING_IN_FUTURE, _KB + ".payload.iat")
-    if now - issued_at > challenge.max_age_s or not_after <= now:
+    if now - issued_at > max_age_s or not_after <= now:
         raise VerificationError(Reason.KEY_BINDING_STALE, _KB + ".payload.iat")
 
 

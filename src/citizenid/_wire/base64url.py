@@ -19,6 +19,11 @@ _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 # By the length modulo 4: which last characters leave no stray bits (RFC 4648 section 3.5). One is no possible length.
 _LAST: Final = (frozenset(_ALPHABET), frozenset[int](), frozenset(_ALPHABET[::16]), frozenset(_ALPHABET[::4]))
 
+_LAST_OF_TEXT: Final = tuple(frozenset(map(chr, last)) for last in _LAST)
+_PADDING_OF_TEXT: Final = tuple(padding.decode() for padding in _PADDING)
+_PLUS: Final = ord("+")
+_SLASH: Final = ord("/")
+
 
 def encode(data: bytes) -> bytes:
     """Encode bytes as unpadded base64url (ASCII bytes)."""
@@ -40,17 +45,17 @@ def decode(text: bytes, where: str) -> bytes:
     Raises:
         MalformedError: MALFORMED_BASE64 on padding, another alphabet, white space, stray bits or an impossible length.
     """
-    data = None
+    # "=" is no character of the alphabet and in none of the sets.
+    if not text:
+        return b""
     rest = len(text) & 3
-    # An empty text is the empty byte string. "=" is no character of the alphabet and in none of the sets.
-    if not text or (text[-1] in _LAST[rest] and b"+" not in text and b"/" not in text):
+    # The two are looked for as numbers: that is one memchr, where a slice of bytes costs ten times as much to look for.
+    if text[-1] in _LAST[rest] and _PLUS not in text and _SLASH not in text:
         try:
-            data = b64decode(text + _PADDING[rest], _ALTCHARS, True)
+            return b64decode(text + _PADDING[rest], _ALTCHARS, True)
         except ValueError:
             pass  # raised below, so that no __context__ carries the input
-    if data is None:
-        raise MalformedError(Reason.MALFORMED_BASE64, where)
-    return data
+    raise MalformedError(Reason.MALFORMED_BASE64, where)
 
 
 def decode_text(text: object, where: str) -> bytes:
@@ -59,6 +64,13 @@ def decode_text(text: object, where: str) -> bytes:
     Raises:
         MalformedError: MALFORMED_BASE64.
     """
-    if type(text) is not str or not text.isascii():
-        raise MalformedError(Reason.MALFORMED_BASE64, where)
-    return decode(text.encode("ascii"), where)
+    if type(text) is str and text.isascii():
+        if not text:
+            return b""
+        rest = len(text) & 3
+        if text[-1] in _LAST_OF_TEXT[rest] and "+" not in text and "/" not in text:
+            try:
+                return b64decode(text + _PADDING_OF_TEXT[rest], _ALTCHARS, True)
+            except ValueError:
+                pass  # raised below, so that no __context__ carries the input
+    raise MalformedError(Reason.MALFORMED_BASE64, where)

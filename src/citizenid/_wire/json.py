@@ -16,6 +16,7 @@ from jiter import from_json
 from .._errors import MalformedError, Reason
 
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
 _quote: Final = json.encoder.encode_basestring
 
 
@@ -85,10 +86,11 @@ def _check(value: Any, where: str, depth: int) -> None:
         depth -= 1
         below = []
         for container in level:
-            for item in container.values() if type(container) is dict else container:
+            items = container.values() if type(container) is dict else container
+            if _PLAIN.issuperset(map(type, items)):  # most are, and asking costs less than looking at each
+                continue
+            for item in items:
                 kind = type(item)
-                if kind is str:
-                    continue
                 if kind is dict or kind is list:
                     below.append(item)
                 elif kind is float and not isfinite(item):

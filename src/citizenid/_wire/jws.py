@@ -130,8 +130,8 @@ def signed_object(data: bytes, header: Header, payload: bytes, signature_segment
     signature = base64url.decode(signature_segment, where + ".signature")
     if not payload or not signature:
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
-    to_be_signed = data[: -len(signature_segment) - 1]
-    return SignedObject(to_be_signed, payload, header.algorithm, signature, header.hint, header.typ)
+    algorithm, typ, hint, _ = header
+    return SignedObject(data[: -len(signature_segment) - 1], payload, algorithm, signature, hint, typ)
 
 
 def signing_input(header: dict[str, Any], payload: dict[str, Any], where: str) -> bytes:

@@ -110,9 +110,9 @@ def _check_use(jwk: dict[str, Any], where: str) -> None:
 
 
 def _decode(value: object, where: str) -> bytes:
-    if type(value) is str and len(value) <= _MAX_MEMBER_CHARS and value.isascii():
+    if type(value) is str and len(value) <= _MAX_MEMBER_CHARS:
         try:
-            return base64url.decode(value.encode("ascii"), where)
+            return base64url.decode_text(value, where)
         except MalformedError:
             pass
     raise MalformedError(Reason.KEY_INVALID, where)
