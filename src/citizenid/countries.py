@@ -119,6 +119,9 @@ for _code in _CODES:
     object.__setattr__(_country, "alpha3", _code[2:])
     Country._by_alpha2[_code[:2]] = Country._by_alpha3[_code[2:]] = _country
 
+find: Final = Country._by_alpha2.get
+"""`Country.get` for what is known to be text: claims hold one or two codes, and reading them is on the hot path."""
+
 
 class _AnyCountry(Enum):
     """Its one member, `ANY`, says that an issuer may attest every citizenship. It must be written, never defaulted."""

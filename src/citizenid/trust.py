@@ -302,10 +302,10 @@ class TrustAnchors:
             VerificationError: KEY_UNKNOWN, KEY_AMBIGUOUS, ANCHOR_NOT_YET_VALID, ANCHOR_EXPIRED, CERTIFICATE_...
             MalformedError: CERTIFICATE_INVALID, LIMIT_EXCEEDED, and a Reason of form when the payload must be asked.
         """
-        hint = signed.key_hint
-        if hint.certificates:
-            return self._resolve_path(hint.certificates, purpose, now, where)
-        found = self._by_kid.get((purpose, hint.kid), ()) if hint.kid is not None else ()
+        kid, certificates, _ = signed.key_hint
+        if certificates:
+            return self._resolve_path(certificates, purpose, now, where)
+        found = self._by_kid.get((purpose, kid), ()) if kid is not None else ()
         if len(found) != 1:
             found = self._candidates(signed, purpose, found)
             if not found:

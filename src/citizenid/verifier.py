@@ -201,28 +201,29 @@ def verify_credential(
     Spec: specs/verification.md V2 to V6.
     """
     now = check_now(now)
-    reader = READERS[presentation.format]
+    signed = presentation.credential
     step = "V2"
     try:
-        resolved = anchors.resolve(presentation.credential, KeyPurpose.CREDENTIAL, now, "issuer-jwt")
+        resolved = anchors.resolve(signed, KeyPurpose.CREDENTIAL, now, "issuer-jwt")
         anchor = resolved.anchor
         key = b"" if cache is None else _cache_key(presentation, resolved, limits)
         reading = None if cache is None else cache.get(key)
         if reading is None:
             step = "V3"
-            verify_signature(presentation.credential, resolved.key, "issuer-jwt")
+            verify_signature(signed, resolved.key, "issuer-jwt")
             step = "V4"
-            reading = reader.read(presentation, anchor.issuer, limits)
+            reading = READERS[presentation.format].read(presentation, anchor.issuer, limits)
             if cache is not None and len(presentation.issuer_half) <= _CACHED_BYTES:
                 cache.put(key, reading)
+        attestation = reading.attestation
         step = "V5"
-        _check_allowed(presentation, reading, anchor)
+        _check_allowed(presentation, reading, attestation, anchor)
         step = "V6"
-        _check_validity(reading.attestation, now, limits)
+        _check_validity(attestation, now, limits)
     except CitizenIDError as error:
         error.at(step)
         raise
-    return VerifiedCredential(reading.attestation, anchor, presentation, reading, _SEAL)
+    return VerifiedCredential(attestation, anchor, presentation, reading, _SEAL)
 
 
 def verify_presentation(
@@ -253,13 +254,14 @@ def verify_presentation(
     """
     now = check_now(now)
     presentation, attestation, anchor = credential.presentation, credential.attestation, credential.anchor
+    format_, holder_key = presentation.format, attestation.holder_key
     step = "V7"
     try:
-        if attestation.holder_key is None:
+        if holder_key is None:
             raise VerificationError(Reason.HOLDER_KEY_MISSING, "cnf")
-        binding, _ = READERS[presentation.format].bind(presentation, credential._reading, challenge, now, limits)
+        binding, _ = READERS[format_].bind(presentation, credential._reading, challenge, now, limits)
         step = "V8"
-        verify_signature(binding, attestation.holder_key, "kb-jwt")
+        verify_signature(binding, holder_key, "kb-jwt")
         step = "V9"
         status = _check_status(attestation, anchor, statuses, now, limits)
     except CitizenIDError as error:
@@ -268,7 +270,7 @@ def verify_presentation(
     if type(status) is NeedStatusList:
         return status
     proven = _proven(attestation.citizenship, anchor)
-    return VerifiedPresentation(attestation, anchor, presentation.format, status, proven, _SEAL)
+    return VerifiedPresentation(attestation, anchor, format_, status, proven, _SEAL)
 
 
 def verify(
@@ -337,20 +339,23 @@ def _cache_key(presentation: Presentation, resolved: ResolvedKey, limits: Limits
     ).digest()
 
 
-def _check_allowed(presentation: Presentation, reading: Reading, anchor: TrustAnchor) -> None:
+def _check_allowed(
+    presentation: Presentation, reading: Reading, attestation: Attestation, anchor: TrustAnchor
+) -> None:
     """V5: what the anchor lets this issuer attest."""
-    attestation = reading.attestation
-    if reading.stated_issuer is not None and reading.stated_issuer != anchor.issuer:
+    stated_issuer, declared_type = reading.stated_issuer, presentation.declared_type
+    if stated_issuer is not None and stated_issuer != anchor.issuer:
         raise VerificationError(Reason.ISSUER_MISMATCH, "iss")
     if presentation.format not in anchor.formats:
         raise VerificationError(Reason.FORMAT_NOT_ALLOWED, "format")
     if attestation.type not in anchor.types:
         raise VerificationError(Reason.TYPE_NOT_ALLOWED, "vct")
-    if presentation.declared_type is not None and presentation.declared_type != attestation.type:
+    if declared_type is not None and declared_type != attestation.type:
         raise VerificationError(Reason.TYPE_NOT_ALLOWED, "docType")
     countries = anchor.countries
     if countries is not ANY:
-        stated = attestation.citizenship.nationalities + attestation.citizenship.citizenships
+        citizenship = attestation.citizenship
+        stated = citizenship.nationalities + citizenship.citizenships
         if stated and countries.isdisjoint(stated):
             raise VerificationError(Reason.COUNTRY_NOT_ALLOWED, "nationalities")
 
@@ -358,9 +363,10 @@ def _check_allowed(presentation: Presentation, reading: Reading, anchor: TrustAn
 def _check_validity(attestation: Attestation, now: UnixTime, limits: Limits) -> None:
     """V6: the window of validity; the skew excuses an iat in the future alone."""
     validity = attestation.validity
-    if validity.issued_at is not None and validity.issued_at > now + limits.clock_skew_s:
+    issued_at, not_before = validity.issued_at, validity.not_before
+    if issued_at is not None and issued_at > now + limits.clock_skew_s:
         raise VerificationError(Reason.ISSUED_IN_FUTURE, "iat")
-    if validity.not_before is not None and now < validity.not_before:
+    if not_before is not None and now < not_before:
         raise VerificationError(Reason.NOT_YET_VALID, "nbf")
     if now >= validity.not_after:
         raise VerificationError(Reason.EXPIRED, "exp")

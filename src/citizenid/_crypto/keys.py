@@ -171,11 +171,12 @@ def verify_signature(signed: SignedObject, key: PublicKey, where: str) -> None:
             SIGNATURE_INVALID when the signature is not one of this key over these bytes.
         MalformedError: SIGNATURE_MALFORMED when the signature does not have the algorithm's length.
     """
-    if signed.algorithm != key.algorithm:
+    algorithm, signature = key.algorithm, signed.signature
+    if signed.algorithm != algorithm:
         raise VerificationError(Reason.ALGORITHM_MISMATCH, where)
-    if len(signed.signature) != reg.SIGNATURE_BYTES[key.algorithm]:
+    if len(signature) != reg.SIGNATURE_BYTES[algorithm]:
         raise MalformedError(Reason.SIGNATURE_MALFORMED, where)
-    if not key._verify(key._handle, signed.signature, signed.to_be_signed):
+    if not key._verify(key._handle, signature, signed.to_be_signed):
         raise VerificationError(Reason.SIGNATURE_INVALID, where)
 
 

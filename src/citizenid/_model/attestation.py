@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, init=False)
 class Validity:
     """When a credential is valid, in Unix seconds: `not_before <= now < not_after`.
 
@@ -30,8 +30,7 @@ class Validity:
     not_before: UnixTime | None
     not_after: UnixTime
 
-    def __post_init__(self) -> None:
-        issued_at, not_before, not_after = self.issued_at, self.not_before, self.not_after
+    def __init__(self, issued_at: UnixTime | None, not_before: UnixTime | None, not_after: UnixTime) -> None:
         if type(not_after) is not int or not 0 <= not_after <= MAX_UNIX_TIME:
             raise MalformedError(Reason.CLAIM_INVALID, reg.EXP)
         if issued_at is not None and (type(issued_at) is not int or not 0 <= issued_at <= MAX_UNIX_TIME):
@@ -41,6 +40,10 @@ class Validity:
         start = issued_at if not_before is None else not_before
         if start is not None and start >= not_after:
             raise MalformedError(Reason.CLAIM_INVALID, reg.EXP)
+        set_ = object.__setattr__
+        set_(self, "issued_at", issued_at)
+        set_(self, "not_before", not_before)
+        set_(self, "not_after", not_after)
 
     @property
     def start(self) -> UnixTime | None:
@@ -49,7 +52,7 @@ class Validity:
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, init=False)
 class StatusReference:
     """Where the status of a credential stands: an index in the list at `uri`.
 
@@ -61,11 +64,15 @@ class StatusReference:
     index: int
     kind: StatusKind = StatusKind.STATUS_LIST
 
-    def __post_init__(self) -> None:
-        if type(self.uri) is not str or not 0 < len(self.uri) <= 2_048:
+    def __init__(self, uri: str, index: int, kind: StatusKind = StatusKind.STATUS_LIST) -> None:
+        if type(uri) is not str or not 0 < len(uri) <= 2_048:
             raise MalformedError(Reason.CLAIM_INVALID, "status.status_list.uri")
-        if type(self.index) is not int or not 0 <= self.index < 2**32:  # a ticket keeps it in four bytes
+        if type(index) is not int or not 0 <= index < 2**32:  # a ticket keeps it in four bytes
             raise MalformedError(Reason.CLAIM_INVALID, "status.status_list.idx")
+        set_ = object.__setattr__
+        set_(self, "uri", uri)
+        set_(self, "index", index)
+        set_(self, "kind", kind)
 
 
 @final

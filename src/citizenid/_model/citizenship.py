@@ -8,9 +8,11 @@ from typing import Any, Final, final
 
 from .. import _registry as reg
 from .._errors import MalformedError, Reason
-from ..countries import SPECIAL_ALPHA2, Country
+from ..countries import SPECIAL_ALPHA2, Country, find
 from .vocabulary import Format
 
+_ARRAYS: Final = frozenset({list, tuple})
+_TEXT: Final = frozenset({str})
 _MAX_COUNTRIES: Final = 32  # nationalities one person may state; three is rare
 
 
@@ -92,18 +94,12 @@ class Citizenship:
 
 def _countries(claims: Mapping[str, Any], name: str) -> tuple[tuple[Country, ...], bool]:
     codes: Any = claims[name]
-    if type(codes) not in (list, tuple) or len(codes) > _MAX_COUNTRIES:
+    if type(codes) not in _ARRAYS or len(codes) > _MAX_COUNTRIES or not _TEXT.issuperset(map(type, codes)):
         raise MalformedError(Reason.COUNTRY_INVALID, name)
-    countries: list[Country] = []
-    special = False
-    for code in codes:
-        country = Country.get(code)
-        if country is not None:
-            countries.append(country)
-        elif type(code) is str and code in SPECIAL_ALPHA2:
-            special = True
-        else:
-            raise MalformedError(Reason.COUNTRY_INVALID, name)
+    countries = tuple(filter(None, map(find, codes)))
+    special = len(countries) != len(codes)
+    if special and not all(code in SPECIAL_ALPHA2 or find(code) for code in codes):
+        raise MalformedError(Reason.COUNTRY_INVALID, name)
     if len(codes) > 1 and len(set(codes)) != len(codes):
         raise MalformedError(Reason.COUNTRY_INVALID, name)
-    return tuple(countries), special
+    return countries, special

@@ -38,6 +38,9 @@ STRUCTURAL_CLAIMS: Final = frozenset(
     {reg.ISS, reg.VCT, reg.EXP, reg.NBF, reg.IAT, reg.CNF, reg.STATUS, reg.AUD, "vct#integrity", reg.AKA_VCTS}
 ) | {reg.ASSURANCE}
 HASHES: Final = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
+# A member of an enumeration is looked up through its type each time: by a name of this module it costs a tenth.
+_FORMAT: Final = Format.SD_JWT_VC
+_COMPACT: Final = Serialization.COMPACT
 _PAYLOAD: Final = "issuer-jwt.payload"
 _KB: Final = "kb-jwt"
 _MISMATCH: Final = {
@@ -53,29 +56,31 @@ def open_presentation(data: object, limits: Limits, serialization: Serialization
     Raises:
         MalformedError: a Reason of form.
     """
-    if type(data) is not str and type(data) is not bytes:  # exact types: a subclass could compare as it likes
+    kind = type(data)  # exact types: a subclass could compare as it likes
+    if kind is not bytes and kind is not str:
         raise MalformedError(Reason.MALFORMED_TOKEN, "sd-jwt")
-    if len(data) > limits.presentation_bytes:
+    if len(data) > limits.presentation_bytes:  # type: ignore[arg-type]  # mypy does not narrow by type() in a variable
         raise MalformedError(Reason.INPUT_TOO_LARGE, "sd-jwt")
-    raw = data if type(data) is bytes else _utf8(data)  # type: ignore[arg-type]  # mypy does not narrow by type() is
-    if serialization is Serialization.COMPACT:
-        parts = raw.split(b"~", limits.disclosures + 2)
+    raw: bytes = data if kind is bytes else _utf8(data)  # type: ignore[arg-type,assignment]  # as above
+    most = limits.disclosures + 2
+    if serialization is _COMPACT:
+        parts = raw.split(b"~", most)
     else:
         parts = _rebuild_compact(raw, limits, serialization)
     if len(parts) < 2:
         raise MalformedError(Reason.MALFORMED_TOKEN, "sd-jwt")
-    if len(parts) > limits.disclosures + 2:
+    if len(parts) > most:
         raise MalformedError(Reason.LIMIT_EXCEEDED, "disclosure")
-    issuer_jwt, *disclosures, key_binding = parts
+    disclosures, key_binding = tuple(parts[1:-1]), parts[-1]
     if b"" in disclosures:
         raise MalformedError(Reason.MALFORMED_TOKEN, "disclosure")
-    credential = jws.open_compact(issuer_jwt, "issuer-jwt", limits, _unverified_issuer)
+    credential = jws.open_compact(parts[0], "issuer-jwt", limits, _unverified_issuer)
     binding = jws.open_compact(key_binding, _KB, limits) if key_binding else None
-    if serialization is Serialization.COMPACT:
+    if serialization is _COMPACT:
         issuer_half = raw[: len(raw) - len(key_binding)]
     else:
-        issuer_half = b"~".join((issuer_jwt, *disclosures, b""))
-    return (Presentation(Format.SD_JWT_VC, credential, tuple(disclosures), issuer_half, binding),)
+        issuer_half = b"~".join((*parts[:-1], b""))
+    return (Presentation(_FORMAT, credential, disclosures, issuer_half, binding),)
 
 
 def _utf8(text: str) -> bytes:

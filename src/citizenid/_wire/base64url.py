@@ -14,13 +14,16 @@ from pybase64 import b64decode, b64encode, b64encode_as_string
 from .._errors import MalformedError, Reason
 
 _ALTCHARS: Final = b"-_"
-_PADDING: Final = (b"", b"", b"==", b"=")
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-# By the length modulo 4: which last characters leave no stray bits (RFC 4648 section 3.5). One is no possible length.
-_LAST: Final = (frozenset(_ALPHABET), frozenset[int](), frozenset(_ALPHABET[::16]), frozenset(_ALPHABET[::4]))
-
-_LAST_OF_TEXT: Final = tuple(frozenset(map(chr, last)) for last in _LAST)
-_PADDING_OF_TEXT: Final = tuple(padding.decode() for padding in _PADDING)
+# By the length modulo 4: which last characters leave no stray bits (RFC 4648 section 3.5), and the padding that is left
+# out. One is no possible length. "=" is no character of the alphabet and so in none of the sets.
+_ENDS: Final = (
+    (frozenset(_ALPHABET), b""),
+    (frozenset[int](), b""),
+    (frozenset(_ALPHABET[::16]), b"=="),
+    (frozenset(_ALPHABET[::4]), b"="),
+)
+_ENDS_OF_TEXT: Final = tuple((frozenset(map(chr, last)), padding.decode()) for last, padding in _ENDS)
 _PLUS: Final = ord("+")
 _SLASH: Final = ord("/")
 
@@ -45,14 +48,13 @@ def decode(text: bytes, where: str) -> bytes:
     Raises:
         MalformedError: MALFORMED_BASE64 on padding, another alphabet, white space, stray bits or an impossible length.
     """
-    # "=" is no character of the alphabet and in none of the sets.
     if not text:
         return b""
-    rest = len(text) & 3
+    last, padding = _ENDS[len(text) & 3]
     # The two are looked for as numbers: that is one memchr, where a slice of bytes costs ten times as much to look for.
-    if text[-1] in _LAST[rest] and _PLUS not in text and _SLASH not in text:
+    if text[-1] in last and _PLUS not in text and _SLASH not in text:
         try:
-            return b64decode(text + _PADDING[rest], _ALTCHARS, True)
+            return b64decode(text + padding, _ALTCHARS, True)
         except ValueError:
             pass  # raised below, so that no __context__ carries the input
     raise MalformedError(Reason.MALFORMED_BASE64, where)
@@ -67,10 +69,10 @@ def decode_text(text: object, where: str) -> bytes:
     if type(text) is str and text.isascii():
         if not text:
             return b""
-        rest = len(text) & 3
-        if text[-1] in _LAST_OF_TEXT[rest] and "+" not in text and "/" not in text:
+        last, padding = _ENDS_OF_TEXT[len(text) & 3]
+        if text[-1] in last and "+" not in text and "/" not in text:
             try:
-                return b64decode(text + _PADDING_OF_TEXT[rest], _ALTCHARS, True)
+                return b64decode(text + padding, _ALTCHARS, True)
             except ValueError:
                 pass  # raised below, so that no __context__ carries the input
     raise MalformedError(Reason.MALFORMED_BASE64, where)

@@ -12,8 +12,6 @@ from .. import _registry as reg
 from .._errors import CitizenIDError, MalformedError, Reason
 from . import base64url, json
 
-_MAX_MEMBER_CHARS: Final = 3_456  # the public key of ML-DSA-87
-
 
 class KeyMaterial(NamedTuple):
     """A public key as bytes: `x || y` for EC, `x` for OKP, `pub` for AKP."""
@@ -47,34 +45,30 @@ def read_private_jwk(jwk: object, where: str) -> tuple[KeyMaterial, bytes]:
     if type(jwk) is not dict:
         raise MalformedError(Reason.KEY_INVALID, where)
     material = _material(jwk, where)
-    member = "priv" if jwk["kty"] == "AKP" else "d"
-    return material, _decode(jwk.get(member), where)
+    if jwk["kty"] == "AKP":
+        return material, _decode(jwk.get("priv"), reg.ML_DSA_SEED_BYTES, where)
+    size = len(material.public) // 2 if jwk["kty"] == "EC" else len(material.public)
+    return material, _decode(jwk.get("d"), size, where)
 
 
 def _material(jwk: dict[str, Any], where: str) -> KeyMaterial:
     kty, alg = jwk.get("kty"), jwk.get("alg")
     if kty == "AKP":
         size = reg.ML_DSA_PUBLIC_BYTES.get(alg) if type(alg) is str else None  # RFC 9964 section 4: alg is REQUIRED
-        public = _decode(jwk.get("pub"), where)
-        if size is None or len(public) != size or type(alg) is not str:
+        if size is None or type(alg) is not str:
             raise MalformedError(Reason.KEY_INVALID, where)
-        return KeyMaterial(alg, public)
+        return KeyMaterial(alg, _decode(jwk.get("pub"), size, where))
     curve = jwk.get("crv")
     known = reg.JWK_CURVES.get((kty, curve)) if type(kty) is str and type(curve) is str else None
     if known is None:
         raise MalformedError(Reason.KEY_INVALID, where)
     algorithm, size = known
-    if "alg" in jwk and (type(alg) is not str or reg.JOSE_ALGORITHMS.get(alg) != algorithm):
-        raise MalformedError(Reason.KEY_INVALID, where)
-    public = _decode(jwk.get("x"), where)
-    if kty == "EC":
-        y = _decode(jwk.get("y"), where)
-        if len(y) != size:
+    if alg is not None or "alg" in jwk:
+        if type(alg) is not str or reg.JOSE_ALGORITHMS.get(alg) != algorithm:
             raise MalformedError(Reason.KEY_INVALID, where)
-        public += y
-        size += size
-    if len(public) != size:
-        raise MalformedError(Reason.KEY_INVALID, where)
+    public = _decode(jwk.get("x"), size, where)
+    if kty == "EC":
+        public += _decode(jwk.get("y"), size, where)
     return KeyMaterial(algorithm, public)
 
 
@@ -109,8 +103,9 @@ def _check_use(jwk: dict[str, Any], where: str) -> None:
         raise MalformedError(Reason.KEY_USE_FORBIDDEN, where)
 
 
-def _decode(value: object, where: str) -> bytes:
-    if type(value) is str and len(value) <= _MAX_MEMBER_CHARS:
+def _decode(value: object, size: int, where: str) -> bytes:
+    # Exactly the characters of `size` bytes: nothing longer is decoded, and nothing shorter comes out.
+    if type(value) is str and len(value) == (size * 4 + 2) // 3:
         try:
             return base64url.decode_text(value, where)
         except MalformedError:
