@@ -21,6 +21,7 @@ from ._limits import Limits
 from ._model import ClaimPath
 
 _WHERE: Final = "issuer-jwt.payload"
+_new: Final = tuple.__new__
 _PLAIN: Final = frozenset({str, int, bool, type(None)})  # nothing below these, and nothing to judge about them
 
 
@@ -111,7 +112,7 @@ def restore(tree: dict[str, Any], disclosures: dict[Any, Disclosure], markers: M
     claims = walk.object(tree, (), None, markers.opaque)
     if disclosures:
         raise VerificationError(Reason.DISCLOSURE_UNREFERENCED, "disclosure")
-    return Restored(claims, walk.placements, walk.withheld)
+    return _new(Restored, (claims, walk.placements, walk.withheld))
 
 
 class _Restoring:
@@ -201,7 +202,7 @@ class _Restoring:
         return tuple(restored)
 
     def place(self, position: int, value: Any, path: ClaimPath, parent: int | None) -> Any:
-        self.placements.append(Placement(position, path, parent))
+        self.placements.append(_new(Placement, (position, path, parent)))
         kind = type(value)
         if kind is dict:
             return self.object(value, path, position)

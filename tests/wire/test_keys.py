@@ -102,7 +102,7 @@ def test_the_jkt_of_every_dpop_proof_of_rfc_9449(vectors: Path) -> None:
         segments = jws.split(data, "proof")
         header = jws.read_header(segments[0], "proof", DEFAULT_LIMITS, subject_key=True)
         assert PublicKey.from_jwk(header.members["jwk"]) == public
-        signed = jws.signed_object(data, header, _bytes(segments[1].decode()), segments[2], "proof")
+        signed = jws.signed_object(header, *segments[1:], "proof")
         verify_signature(signed, public, "proof")
         assert proof["sig"] == "ok"
 

@@ -97,14 +97,13 @@ def check_dpop(
     """
     if len(proof) > _MAX_PROOF_BYTES:
         raise MalformedError(Reason.INPUT_TOO_LARGE, "dpop")
-    header_segment, payload_segment, signature_segment = jws.split(proof, "dpop")
+    header_segment, payload_segment, signature_segment, to_be_signed = jws.split(proof, "dpop")
     sender = rules.keys.get(header_segment)
     fresh = sender is None
     if sender is None:
         sender = _read_sender(header_segment, rules.limits)
-    payload = base64url.decode(payload_segment, "dpop.payload")
-    signed = jws.signed_object(proof, sender.header, payload, signature_segment, "dpop")
-    claims = json.parse_object(payload, "dpop.payload", _DEPTH)
+    signed = jws.signed_object(sender.header, payload_segment, signature_segment, to_be_signed, "dpop")
+    claims = json.parse_object(signed.payload, "dpop.payload", _DEPTH)
     jti = _text(claims, reg.JTI)
     if len(jti) > _MAX_JTI_CHARS:
         raise MalformedError(Reason.LIMIT_EXCEEDED, "dpop.payload.jti")
