@@ -259,7 +259,7 @@ def test_salts_come_from_the_source_and_each_is_used_once() -> None:
     salts = [json.loads(unbase64url(text))[0] for text in data.split(b"~")[1:-1]]
     assert len(set(salts)) == len(salts) == 45
     stream = b"".join(drawn)
-    assert all(len(unbase64url(salt)) == 16 and unbase64url(salt) in stream for salt in salts)
+    assert all(len(unbase64url(salt)) == 18 and unbase64url(salt) in stream for salt in salts)
 
 
 def test_two_credentials_share_no_salt_and_no_digest() -> None:

@@ -281,7 +281,8 @@ def damage(tree: dict[str, Any], encoded: list[bytes], choices: random.Random) -
             value = choices.choice(
                 [{"...": digests[0]}, {"_sd": digests[:1]}, [{"...": digests[-1]}], {"a": {"_sd_alg": "sha-256"}}]
             )
-            replace(tree, digest(encoded[index]), [*arrays[index][:-1], value], encoded, index)
+            if isinstance(arrays[index], list):  # an earlier damage may have made it an object
+                replace(tree, digest(encoded[index]), [*arrays[index][:-1], value], encoded, index)
         case 6 if encoded:  # hidden under a name that is there already
             index = choices.randrange(len(encoded))
             if len(arrays[index]) == 3:

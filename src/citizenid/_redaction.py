@@ -22,6 +22,7 @@ from ._model import ClaimPath
 
 _WHERE: Final = "issuer-jwt.payload"
 _new: Final = tuple.__new__
+_NAMES: Final = frozenset({str})
 _PLAIN: Final = frozenset({str, int, bool, type(None)})  # nothing below these, and nothing to judge about them
 
 
@@ -264,42 +265,42 @@ def _check_clear(level: list[Any], reserved: frozenset[str], depth: int) -> None
 
 
 class Selection:
-    """Which parts of a tree to hide: a tree of path steps, where None stands for every array element."""
+    """Which parts of a tree to hide: a tree of path steps, where None stands for every array element.
 
-    __slots__ = ("below", "marked")
+    Attributes:
+        marked: whether the part at this step is hidden itself.
+        below: the steps that lead on.
+        rest: the selection of every step that is not in `below`.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("below", "marked", "rest")
+
+    def __init__(self, rest: Selection | None = None) -> None:
         self.marked = False
         self.below: dict[str | int | None, Selection] = {}
+        self.rest = self if rest is None else rest
 
     @classmethod
     def of(cls, paths: Iterable[ClaimPath]) -> Selection:
         """Select exactly these paths. What is returned must not be changed."""
-        root = cls()
+        root = cls(_NOTHING)
         for path in paths:
             node = root
             for step in path:
-                node = node.below.setdefault(step, cls())
+                node = node.below.setdefault(step, cls(_NOTHING))
             node.marked = True
         return root
 
-    def child(self, step: str | int) -> Selection:
-        """Return the selection below one step."""
-        exact = self.below.get(step)
-        if type(step) is not int or None not in self.below:
-            return _NOTHING if exact is None else exact
-        return self.below[None] if exact is None else _merge(exact, self.below[None])
-
-
-class _Everything(Selection):
-    __slots__ = ()
-
-    def child(self, step: str | int) -> Selection:
-        return self
+    def element(self, index: int) -> Selection:
+        """Return the selection of an array element: by its index, by None, or by both together."""
+        exact, each = self.below.get(index), self.below.get(None)
+        if exact is None or each is None:
+            return exact or each or self.rest
+        return _merge(exact, each)
 
 
 def _merge(one: Selection, other: Selection) -> Selection:
-    both = Selection()
+    both = Selection(_NOTHING)
     both.marked = one.marked or other.marked
     both.below = dict(other.below)
     for step, node in one.below.items():
@@ -308,7 +309,7 @@ def _merge(one: Selection, other: Selection) -> Selection:
 
 
 _NOTHING: Final = Selection()
-EVERYTHING: Final = _Everything()
+EVERYTHING: Final = Selection()
 EVERYTHING.marked = True
 
 _SCALARS: Final = frozenset({str, int, bool, float, type(None)})
@@ -336,7 +337,7 @@ def _redact(value: Any, selection: Selection, conceal: Conceal, markers: Markers
     kind = type(value)
     if kind in _SCALARS:
         return value
-    if kind is list or kind is tuple:
+    if kind is tuple or kind is list:
         return _redact_array(value, selection, conceal, markers, depth)
     if kind is MappingProxyType or kind is dict:
         return _redact_object(value, selection, conceal, markers, depth)
@@ -348,14 +349,15 @@ def _redact_object(
 ) -> dict[str, Any]:
     if depth <= 0:
         raise CitizenIDError(Reason.DEPTH_EXCEEDED, "claims")
+    if not _NAMES.issuperset(map(type, tree)):
+        raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
+    if not markers.reserved.isdisjoint(tree):
+        raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
+    below, rest = selection.below, selection.rest
     shown: dict[str, Any] = {}
     hidden = []
     for name, item in tree.items():
-        if type(name) is not str:
-            raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
-        if name in markers.reserved:
-            raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
-        chosen = selection.child(name)
+        chosen = below.get(name, rest)
         value = item if type(item) in _SCALARS else _redact(item, chosen, conceal, markers, depth - 1)
         if chosen.marked:
             hidden.append(conceal(name, value))
@@ -372,9 +374,9 @@ def _redact_array(
 ) -> list[Any]:
     if depth <= 0:
         raise CitizenIDError(Reason.DEPTH_EXCEEDED, "claims")
-    shown = []
+    shown: list[Any] = []
     for index, item in enumerate(items):
-        chosen = selection.child(index)
-        value = _redact(item, chosen, conceal, markers, depth - 1)
+        chosen = selection.element(index)
+        value = item if type(item) in _SCALARS else _redact(item, chosen, conceal, markers, depth - 1)
         shown.append({markers.element: conceal(None, value)} if chosen.marked else value)
     return shown

@@ -78,7 +78,7 @@ SD_RESERVED: Final = frozenset({SD, SD_ELEMENT, SD_ALG})
 # IANA Named Information Hash Algorithm names, without the truncated ones (section 9.4), to hashlib's.
 SD_HASH_ALGORITHMS: Final = {"sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}
 SD_ALG_DEFAULT: Final = "sha-256"
-SALT_BYTES: Final = 16  # section 9.3: 128 bits
+SALT_BYTES: Final = 18  # section 9.3: 128 bits or more; 144 fill whole groups of base64
 
 # --- SD-JWT VC ---
 VCT: Final = "vct"  # section 2.2.2.1

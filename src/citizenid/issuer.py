@@ -11,7 +11,7 @@ Spec: RFC 9901 sections 4 and 9.3; SD-JWT VC section 2.2; specs/profile-sd-jwt-v
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, final
 
 from . import _registry as reg
@@ -34,8 +34,6 @@ from ._writers import WRITERS, IssueOptions, Signer
 from ._x509 import check_chain
 
 __all__ = ["Issuer", "Unsigned", "prepare_attestation"]
-
-_SALTS_AT_ONCE: Final = 16
 
 
 def prepare_attestation(
@@ -200,14 +198,10 @@ class Issuer:
         writer = WRITERS.get(format)
         if writer is None:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
-        return writer.issue(attestation, self._signer, options, self._salts(), self._limits)
+        return writer.issue(attestation, self._signer, options, self._draw, self._limits)
 
-    def _salts(self) -> Iterator[bytes]:
-        # One call of the system's source serves many salts; what is left over is thrown away.
-        size = reg.SALT_BYTES
-        while True:
-            block = self._random(size * _SALTS_AT_ONCE)
-            if type(block) is not bytes or len(block) != size * _SALTS_AT_ONCE:
-                raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.random")  # a short salt can be guessed
-            for start in range(0, len(block), size):
-                yield block[start : start + size]
+    def _draw(self, size: int) -> bytes:
+        block = self._random(size)
+        if type(block) is not bytes or len(block) != size:  # a short salt can be guessed
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.random")
+        return block

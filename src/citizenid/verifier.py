@@ -339,9 +339,7 @@ def _cache_key(presentation: Presentation, resolved: ResolvedKey, limits: Limits
     ).digest()
 
 
-def _check_allowed(
-    presentation: Presentation, reading: Reading, attestation: Attestation, anchor: TrustAnchor
-) -> None:
+def _check_allowed(presentation: Presentation, reading: Reading, attestation: Attestation, anchor: TrustAnchor) -> None:
     """V5: what the anchor lets this issuer attest."""
     stated_issuer, declared_type = reading.stated_issuer, presentation.declared_type
     if stated_issuer is not None and stated_issuer != anchor.issuer:

@@ -11,7 +11,7 @@ import base64 as stdlib_base64
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -82,9 +82,10 @@ def attestation(claims: Mapping[str, Any] | None = None, **changes: Any) -> Atte
     return Attestation(**{**good, **changes})
 
 
-def salts() -> Iterator[bytes]:
-    """Salts that are all different and the same in each run."""
-    return (f"salt{number:012d}".encode() for number in itertools.count())
+def source() -> Callable[[int], bytes]:
+    """Bytes that do not repeat and are the same in each run."""
+    numbers = itertools.count()
+    return lambda size: b"".join(f"{next(numbers):06d}".encode() for _ in range(-(-size // 6)))[:size]
 
 
 def issue(
@@ -100,7 +101,7 @@ def issue(
 ) -> bytes:
     signer = key("issuer", algorithm)
     options = IssueOptions(disclosable, decoys, hash_algorithm, serialization)
-    unsigned = WRITER.issue(what, Signer(signer.public, KID, certificates), options, salts(), limits)
+    unsigned = WRITER.issue(what, Signer(signer.public, KID, certificates), options, source(), limits)
     return unsigned.complete(signer.sign(unsigned.to_be_signed))
 
 
@@ -201,7 +202,7 @@ def test_the_rules_for_issuers_hold_in_the_bytes(what: Attestation, numbers: lis
     assert payload.get("_sd_alg") == ("sha-256" if everything else None)  # I-4
     assert len({array[0] for array in disclosures}) == len(disclosures)  # I-7
     for array in disclosures:
-        assert type(array[0]) is str and len(unbase64url(array[0])) == 16
+        assert type(array[0]) is str and len(unbase64url(array[0])) == 18
         if len(array) == 3:  # I-5
             assert type(array[1]) is str and array[1] not in RESERVED
         else:  # I-6
@@ -304,7 +305,7 @@ def test_certificates_take_the_place_of_the_kid() -> None:
     root, leaf = certificate("root", "root", authority=True), certificate("leaf", "root")
     signer = local_key(certificate_key("leaf"))
     options = IssueOptions(None, 0, "sha-256", Serialization.COMPACT)
-    unsigned = WRITER.issue(attestation(), Signer(signer.public, KID, der(leaf)), options, salts(), DEFAULT_LIMITS)
+    unsigned = WRITER.issue(attestation(), Signer(signer.public, KID, der(leaf)), options, source(), DEFAULT_LIMITS)
     data = unsigned.complete(signer.sign(unsigned.to_be_signed))
     header, *_ = parts(data)
     assert header == {"alg": "ES256", "typ": "dc+sd-jwt", "x5c": [stdlib_base64.b64encode(*der(leaf)).decode()]}
@@ -443,7 +444,7 @@ def test_salts_that_repeat_do_not_make_one_digest_of_two_claims() -> None:
     options = IssueOptions(None, 0, "sha-256", Serialization.COMPACT)
     signer = Signer(key("issuer").public, KID, ())
     with pytest.raises(CitizenIDError):
-        WRITER.issue(attestation({"x": [1, 1]}), signer, options, itertools.repeat(bytes(16)), DEFAULT_LIMITS)
+        WRITER.issue(attestation({"x": [1, 1]}), signer, options, bytes, DEFAULT_LIMITS)
 
 
 # --- the presentation ---

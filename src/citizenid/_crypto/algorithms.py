@@ -15,7 +15,6 @@ import nacl.bindings as sodium
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from nacl.exceptions import CryptoError
 
 from .. import _registry as reg
@@ -64,8 +63,7 @@ def _ecdsa(curve: ec.EllipticCurve, field_prime: int, size: int, hash_: hashes.H
         return True
 
     def sign(handle: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
-        r, s = decode_dss_signature(handle.sign(data, scheme))
-        return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+        return _raw_signature(handle.sign(data, scheme), size)
 
     def public(handle: ec.EllipticCurvePrivateKey) -> bytes:
         numbers = handle.public_key().public_numbers()
@@ -97,6 +95,14 @@ def _der_signature(r: bytes, s: bytes) -> bytes:
         s = b"\0" + s
     body = b"\x02%c%b\x02%c%b" % (len(r), r, len(s), s)
     return (b"\x30%c" if len(body) < 0x80 else b"\x30\x81%c") % len(body) + body  # P-521: 139 bytes at most
+
+
+def _raw_signature(der: bytes, size: int) -> bytes:
+    # The way back, of what OpenSSL itself has just written. An INTEGER is shorter than `size` when the number is small,
+    # and one byte longer when its first bit would be its sign.
+    start = 2 if der[1] < 0x80 else 3
+    end = start + 2 + der[start + 1]
+    return der[start + 2 : end][-size:].rjust(size, b"\0") + der[end + 2 :][-size:].rjust(size, b"\0")
 
 
 def _ed25519_load(material: bytes, full: bool) -> bytes:

@@ -101,6 +101,11 @@ class PublicKey:
         raise TypeError("PublicKey is final")
 
 
+def jwk_text(key: PublicKey) -> str:
+    """Return a key's JWK as the text that is hashed for its thumbprint (RFC 7638 section 3)."""
+    return keys.public_jwk_text(key._material)
+
+
 def pem_bytes(pem: bytes | str) -> bytes:
     """Return PEM as bytes.
 

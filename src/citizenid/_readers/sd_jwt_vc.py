@@ -90,9 +90,7 @@ def _utf8(text: str) -> bytes:
     raise MalformedError(Reason.MALFORMED_TOKEN, "sd-jwt")
 
 
-def _rebuild_compact(
-    raw: bytes, serialization: Serialization, limits: Limits
-) -> tuple[bytes, list[bytes], bytes]:
+def _rebuild_compact(raw: bytes, serialization: Serialization, limits: Limits) -> tuple[bytes, list[bytes], bytes]:
     # RFC 9901 section 8: disclosures and kb_jwt stand in the unprotected header; everything is then as in compact form.
     where = "sd-jwt"
     document = json.parse_object(raw, where, limits.depth)

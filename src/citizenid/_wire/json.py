@@ -17,7 +17,8 @@ from .._errors import MalformedError, Reason
 
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
-_quote: Final = json.encoder.encode_basestring
+quote: Final = json.encoder.encode_basestring
+"""Writes a string with its quotation marks, as `dump` would."""
 
 
 def parse(data: bytes, where: str, depth: int) -> Any:
@@ -113,6 +114,19 @@ def dump(value: Any, where: str) -> bytes:
     raise MalformedError(Reason.MALFORMED_JSON, where)
 
 
+def dump_members(members: str, value: dict[str, Any], where: str) -> bytes:
+    """Write an object: `members` are its first members as text already, with `quote` for what needs it, then `value`.
+
+    Raises:
+        MalformedError: MALFORMED_JSON, as `dump`.
+    """
+    try:
+        return (f"{{{members},{_encode(value)[1:]}" if value else f"{{{members}}}").encode("utf-8")
+    except (ValueError, TypeError, RecursionError):
+        pass  # raised below, so that no __context__ carries the value
+    raise MalformedError(Reason.MALFORMED_JSON, where)
+
+
 def dump_disclosure(salt: str, name: str | None, value: Any, where: str) -> bytes:
     """Write `[salt, name, value]`, or `[salt, value]` when `name` is None, as `dump` would.
 
@@ -124,7 +138,7 @@ def dump_disclosure(salt: str, name: str | None, value: Any, where: str) -> byte
     """
     if type(value) is not str:
         return dump([salt, value] if name is None else [salt, name, value], where)
-    text = f'["{salt}",{_quote(value)}]' if name is None else f'["{salt}",{_quote(name)},{_quote(value)}]'
+    text = f'["{salt}",{quote(value)}]' if name is None else f'["{salt}",{quote(name)},{quote(value)}]'
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:

@@ -10,7 +10,10 @@ from typing import Any, Final, NamedTuple
 
 from .. import _registry as reg
 from .._errors import CitizenIDError, MalformedError, Reason
-from . import base64url, json
+from . import base64url
+
+
+_CURVES: Final = {algorithm: (kty, curve, size) for (kty, curve), (algorithm, size) in reg.JWK_CURVES.items()}
 
 
 class KeyMaterial(NamedTuple):
@@ -77,18 +80,24 @@ def public_jwk(material: KeyMaterial) -> dict[str, str]:
     algorithm, public = material
     if algorithm in reg.ML_DSA_PUBLIC_BYTES:
         return {"alg": algorithm, "kty": "AKP", "pub": base64url.encode_text(public)}
-    for (kty, curve), (name, size) in reg.JWK_CURVES.items():
-        if name == algorithm:
-            jwk = {"crv": curve, "kty": kty, "x": base64url.encode_text(public[:size])}
-            if kty == "EC":
-                jwk["y"] = base64url.encode_text(public[size:])
-            return jwk
-    raise CitizenIDError(Reason.KEY_INVALID, "jwk")
+    curve = _CURVES.get(algorithm)
+    if curve is None:
+        raise CitizenIDError(Reason.KEY_INVALID, "jwk")
+    kty, name, size = curve
+    jwk = {"crv": name, "kty": kty, "x": base64url.encode_text(public[:size])}
+    if kty == "EC":
+        jwk["y"] = base64url.encode_text(public[size:])
+    return jwk
+
+
+def public_jwk_text(material: KeyMaterial) -> str:
+    """Write a public JWK as the text that RFC 7638 section 3 hashes. Names and base64url need no escaping."""
+    return "{" + ",".join(f'"{name}":"{value}"' for name, value in public_jwk(material).items()) + "}"
 
 
 def thumbprint(material: KeyMaterial) -> bytes:
     """Return the SHA-256 JWK thumbprint (RFC 7638 section 3; RFC 9964 section 6 for AKP), 32 bytes."""
-    return hashlib.sha256(json.dump(public_jwk(material), "jwk")).digest()
+    return hashlib.sha256(public_jwk_text(material).encode("ascii")).digest()
 
 
 def _check_use(jwk: dict[str, Any], where: str) -> None:

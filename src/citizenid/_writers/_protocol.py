@@ -1,11 +1,12 @@
 """What a format is to the issuer and the holder: the mirror image of a reader, a record of functions.
 
-Writers are pure: salts come in as an iterator and times as numbers, and what leaves is `Unsigned`.
+Writers are pure: random bytes come from a function that is handed in and times as numbers, and what leaves is
+`Unsigned`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from .._crypto import PublicKey, Unsigned
@@ -34,5 +35,5 @@ class Writer(NamedTuple):
     """A format. `issue` makes credentials; `present` makes a presentation with the chosen disclosures."""
 
     format: Format
-    issue: Callable[[Attestation, Signer, IssueOptions, Iterator[bytes], Limits], Unsigned]
+    issue: Callable[[Attestation, Signer, IssueOptions, Callable[[int], bytes], Limits], Unsigned]
     present: Callable[[Presentation, str, Collection[int], Challenge, PublicKey, UnixTime, Serialization], Unsigned]

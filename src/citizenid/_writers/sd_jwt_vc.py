@@ -9,27 +9,34 @@ Spec: RFC 9901 sections 4, 4.3, 8; SD-JWT VC section 2; specs/profile-sd-jwt-vc.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, NamedTuple
 
 import pybase64
 
 from .. import _registry as reg
-from .._crypto import PublicKey, Unsigned
+from .._crypto import PublicKey, Unsigned, jwk_text
 from .._errors import CitizenIDError, Reason
 from .._limits import Limits
 from .._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
 from .._redaction import EVERYTHING, SD_JWT_MARKERS, Selection, redact
 from .._wire import base64url, json, jws
+from .._wire.json import quote
 from ._protocol import IssueOptions, Signer, Writer
 
+_HASHES: Final = {name: getattr(hashlib, function) for name, function in reg.SD_HASH_ALGORITHMS.items()}
+_SALTS_AT_ONCE: Final = 16
+_SALT_CHARS: Final = reg.SALT_BYTES * 4 // 3
+_TUPLES: Final = frozenset({tuple})
+_STEPS: Final = frozenset({str, int, type(None)})
 # Members that the attestation states in fields of its own; as claims they could contradict those.
 _RESERVED_CLAIMS: Final = reg.CONTROL_CLAIMS | {reg.IAT, reg.ASSURANCE}
 
 
 def issue(
-    attestation: Attestation, signer: Signer, options: IssueOptions, salts: Iterator[bytes], limits: Limits
+    attestation: Attestation, signer: Signer, options: IssueOptions, draw: Callable[[int], bytes], limits: Limits
 ) -> Unsigned:
     """Prepare a credential.
 
@@ -37,45 +44,46 @@ def issue(
         attestation: what to state.
         signer: whose key signs and how the header names it.
         options: what may be withheld, decoys, digest algorithm, serialisation.
-        salts: fresh random salts of 16 bytes; as many are drawn as there are disclosures and decoys.
+        draw: gives so many random bytes; salts and decoys are made of them.
         limits: bounds that the result must keep.
 
     Raises:
         CitizenIDError: CLAIM_RESERVED, CLAIM_INVALID, CLAIM_UNKNOWN, CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED,
             DISCLOSURE_DUPLICATE, LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED.
     """
-    hash_name = reg.SD_HASH_ALGORITHMS.get(options.hash_algorithm)
-    if hash_name is None:
+    hash_ = _HASHES.get(options.hash_algorithm)
+    if hash_ is None:
         raise CitizenIDError(Reason.HASH_ALGORITHM_NOT_ALLOWED, "hash_algorithm")
     if not _RESERVED_CLAIMS.isdisjoint(attestation.claims):
         raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
     selection = _selection(attestation, options)
     disclosures: list[bytes] = []
-    hash_, encode, encode_text = getattr(hashlib, hash_name), base64url.encode, base64url.encode_text
+    salts, name_chars = _salts(draw), limits.claim_name_chars
 
     def conceal(name: str | None, value: Any) -> str:
-        if name is not None and len(name) > limits.claim_name_chars:
+        if name is not None and len(name) > name_chars:
             raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
-        text = encode(json.dump_disclosure(encode_text(next(salts)), name, value, "claims"))
+        text = base64url.encode(json.dump_disclosure(next(salts), name, value, "claims"))
         disclosures.append(text)
-        return encode_text(hash_(text).digest())
+        return base64url.encode_text(hash_(text).digest())
 
     claims = redact(attestation.claims, selection, conceal, SD_JWT_MARKERS, limits)
     if options.decoys:
         # RFC 9901 section 4.2.5: the digest of random bytes, so that nobody can tell it from a real one.
-        decoys = [base64url.encode_text(hash_(next(salts)).digest()) for _ in range(options.decoys)]
+        decoys = [base64url.encode_text(hash_(next(salts).encode()).digest()) for _ in range(options.decoys)]
         claims[reg.SD] = sorted([*claims.get(reg.SD, []), *decoys])
-    payload = {**_structural(attestation), **claims}
     if disclosures or options.decoys:
-        payload[reg.SD_ALG] = options.hash_algorithm
+        claims[reg.SD_ALG] = options.hash_algorithm
     if len(set(disclosures)) != len(disclosures):  # equal claims under equal salts: the random source is stuck
         raise CitizenIDError(Reason.DISCLOSURE_DUPLICATE, "salts")
     if len(disclosures) > limits.disclosures or len(disclosures) + options.decoys > limits.digests:
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
-    to_be_signed = _header(signer) + b"." + encode(json.dump(payload, "claims"))
-    written = sum(map(len, disclosures)) + len(to_be_signed) + reg.SIGNATURE_BYTES[signer.key.algorithm] * 2
-    if to_be_signed.index(b".") > limits.header_bytes:
+    algorithm = signer.key.algorithm
+    header = _header(algorithm, signer.kid, signer.certificates)
+    to_be_signed = header + base64url.encode(json.dump_members(_structural(attestation), claims, "claims"))
+    if len(header) > limits.header_bytes + 1:  # the full stop counts to neither side
         raise CitizenIDError(Reason.INPUT_TOO_LARGE, "header")
+    written = sum(map(len, disclosures)) + len(to_be_signed) + reg.SIGNATURE_BYTES[algorithm] * 2
     if written > limits.presentation_bytes // 2:  # leave the holder room for the key binding
         raise CitizenIDError(Reason.INPUT_TOO_LARGE, "claims")
     return Unsigned(
@@ -87,76 +95,104 @@ def issue(
     )
 
 
+def _salts(draw: Callable[[int], bytes]) -> Iterator[str]:
+    # Drawn and encoded many at a time; what is left over is thrown away. 18 bytes make 24 characters without a rest.
+    while True:
+        block = base64url.encode_text(draw(reg.SALT_BYTES * _SALTS_AT_ONCE))
+        for start in range(0, len(block), _SALT_CHARS):
+            yield block[start : start + _SALT_CHARS]
+
+
 @lru_cache(maxsize=64)  # an issuer writes one header over and over
-def _header(signer: Signer) -> bytes:
-    header: dict[str, Any] = {reg.ALG: signer.key.algorithm, reg.TYP: reg.TYP_SD_JWT_VC}
-    if signer.certificates:
-        header[reg.X5C] = [pybase64.b64encode(der).decode("ascii") for der in signer.certificates]
-    elif signer.kid is not None:
-        header[reg.KID] = signer.kid
-    return base64url.encode(json.dump(header, "header"))
+def _header(algorithm: str, kid: str | None, certificates: tuple[bytes, ...]) -> bytes:
+    header: dict[str, Any] = {reg.ALG: algorithm, reg.TYP: reg.TYP_SD_JWT_VC}
+    if certificates:
+        header[reg.X5C] = [pybase64.b64encode(der).decode("ascii") for der in certificates]
+    elif kid is not None:
+        header[reg.KID] = kid
+    return base64url.encode(json.dump(header, "header")) + b"."
+
+
+class _Chosen(NamedTuple):
+    """What an issuer marks: the members at the top, the paths that lead on, and all of them as a selection."""
+
+    members: frozenset[object]
+    deeper: tuple[ClaimPath, ...]
+    selection: Selection
 
 
 def _selection(attestation: Attestation, options: IssueOptions) -> Selection:
     if options.disclosable is None:
         return EVERYTHING
-    paths = tuple(_path(each) for each in options.disclosable)
-    selection = _select(paths)
+    paths = tuple(options.disclosable)
+    # Looked at each time, and before the cache: to a dict ("x", True) is ("x", 1).
+    if not (_TUPLES.issuperset(map(type, paths)) and _STEPS.issuperset(map(type, chain.from_iterable(paths)))):
+        paths = tuple(map(_path, paths))
+    chosen = _choose(paths)
     claims = attestation.claims
-    for path in paths:
-        if not (path[0] in claims if len(path) == 1 else _exists(claims, path)):
-            raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclosable")
-    return selection
+    if not chosen.members <= claims.keys() or not all(_exists(claims, path) for path in chosen.deeper):
+        raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclosable")
+    return chosen.selection
 
 
 def _path(path: object) -> ClaimPath:
     steps = tuple(path) if isinstance(path, (tuple, list)) else ()
-    if not steps or any(type(step) not in (str, int, type(None)) for step in steps):
+    if not _STEPS.issuperset(map(type, steps)):
         raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclosable")
     return steps
 
 
 @lru_cache(maxsize=64)  # an issuer marks the same paths in every credential of a type
-def _select(paths: tuple[ClaimPath, ...]) -> Selection:
+def _choose(paths: tuple[ClaimPath, ...]) -> _Chosen:
     for path in paths:
+        if not path:
+            raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclosable")
         if path[0] in reg.CONTROL_CLAIMS:
             raise CitizenIDError(Reason.CLAIM_NOT_DISCLOSABLE, "disclosable")
-    return Selection.of(paths)
+    members = frozenset(path[0] for path in paths if len(path) == 1)
+    return _Chosen(members, tuple(path for path in paths if len(path) > 1), Selection.of(paths))
 
 
 def _exists(value: Any, path: ClaimPath) -> bool:
     for position, step in enumerate(path):
         if step is None:
-            return type(value) is tuple and any(_exists(item, path[position + 1 :]) for item in value)
+            if type(value) is not tuple:
+                return False
+            below = path[position + 1 :]
+            return any(_exists(item, below) for item in value) if below else bool(value)
         if type(step) is int:
             if type(value) is not tuple or not 0 <= step < len(value):
                 return False
-        elif type(step) is bool or not hasattr(value, "keys") or step not in value:
+        elif not hasattr(value, "keys") or step not in value:
             return False
         value = value[step]
     return True
 
 
-def _structural(attestation: Attestation) -> dict[str, Any]:
-    payload: dict[str, Any] = {reg.ISS: attestation.issuer, reg.VCT: attestation.type}
-    for name, text in payload.items():
+def _structural(attestation: Attestation) -> str:
+    """Write what the profile itself states as the first members of the payload: JSON, without the braces."""
+    issuer, vct, validity = attestation.issuer, attestation.type, attestation.validity
+    for name, text in ((reg.ISS, issuer), (reg.VCT, vct)):
         if type(text) is not str or not text:
             raise CitizenIDError(Reason.CLAIM_INVALID, name)
-    validity = attestation.validity
+    members = f'"{reg.ISS}":{quote(issuer)},"{reg.VCT}":{quote(vct)}'
     if validity.issued_at is not None:
-        payload[reg.IAT] = validity.issued_at
+        members += f',"{reg.IAT}":{validity.issued_at}'
     if validity.not_before is not None:
-        payload[reg.NBF] = validity.not_before
-    payload[reg.EXP] = validity.not_after
+        members += f',"{reg.NBF}":{validity.not_before}'
+    members += f',"{reg.EXP}":{validity.not_after}'
     if attestation.holder_key is not None:
-        payload[reg.CNF] = {reg.JWK: attestation.holder_key.to_jwk()}
+        members += f',"{reg.CNF}":{{"{reg.JWK}":{jwk_text(attestation.holder_key)}}}'
     if len(attestation.status) > 1:  # one status_list member is all that the claim has room for
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "status")
     for reference in attestation.status:
-        payload[reg.STATUS] = {reg.STATUS_LIST: {"idx": reference.index, "uri": reference.uri}}
-    if attestation.assurance is not None:
-        payload[reg.ASSURANCE] = {"framework": attestation.assurance.framework, "level": attestation.assurance.level}
-    return payload
+        place = f'{{"idx":{reference.index},"uri":{quote(reference.uri)}}}'
+        members += f',"{reg.STATUS}":{{"{reg.STATUS_LIST}":{place}}}'
+    assurance = attestation.assurance
+    if assurance is not None:
+        stated = f'{{"framework":{quote(assurance.framework)},"level":{quote(assurance.level)}}}'
+        members += f',"{reg.ASSURANCE}":{stated}'
+    return members
 
 
 def present(
