@@ -123,8 +123,8 @@ class Attestation:
         object.__setattr__(self, "citizenship", Citizenship.from_claims(self.claims, withheld=self.withheld))
 
 
-# What is frozen stores each field through `object.__setattr__`, at several times the price of a plain assignment. A draft
-# has the same slots and is not frozen; the last step of making an attestation of it is to say that it is one.
+# What is frozen stores each field through `object.__setattr__`, at several times the price of a plain assignment. A
+# draft has the same slots and is not frozen; the last step of making an attestation of it is to say that it is one.
 _Draft: Any = type("_Draft", (), {"__slots__": Attestation.__slots__})
 
 

@@ -152,7 +152,7 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     hash_name = take_hash_name(payload)
     disclosures = decode_disclosures(presentation.disclosures, hash_name, limits)
     claims, placements, withheld = restore(payload, disclosures, SD_JWT_MARKERS, limits)
-    # Claims that decide on validity are never hidden: they are read from the payload, iat and assurance from the claims.
+    # What decides on validity is never hidden, and is read from the payload itself.
     attestation = attestation_of_frozen(
         _text(payload, reg.VCT),
         issuer,

@@ -12,7 +12,6 @@ from .. import _registry as reg
 from .._errors import CitizenIDError, MalformedError, Reason
 from . import base64url
 
-
 _CURVES: Final = {algorithm: (kty, curve, size) for (kty, curve), (algorithm, size) in reg.JWK_CURVES.items()}
 
 
@@ -66,9 +65,8 @@ def _material(jwk: dict[str, Any], where: str) -> KeyMaterial:
     if known is None:
         raise MalformedError(Reason.KEY_INVALID, where)
     algorithm, size = known
-    if alg is not None or "alg" in jwk:
-        if type(alg) is not str or reg.JOSE_ALGORITHMS.get(alg) != algorithm:
-            raise MalformedError(Reason.KEY_INVALID, where)
+    if "alg" in jwk and (type(alg) is not str or reg.JOSE_ALGORITHMS.get(alg) != algorithm):
+        raise MalformedError(Reason.KEY_INVALID, where)
     public = _decode(jwk.get("x"), size, where)
     if kty == "EC":
         public += _decode(jwk.get("y"), size, where)
