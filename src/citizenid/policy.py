@@ -23,6 +23,7 @@ Spec: specs/policy.md; DESIGN section 7.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, NoReturn, final
 
 from ._errors import CitizenIDError, Reason
@@ -82,7 +83,8 @@ NOT_LISTED: Final = Verdict(Reason.RESOURCE_NOT_LISTED, 0)
 
 
 @final
-class Rule(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rule:
     """One rule of a policy.
 
     Attributes:
@@ -113,16 +115,26 @@ class Rule(NamedTuple):
 
     def objection(self, facts: Facts) -> Reason | None:
         """As `judge`: None when the rule permits, otherwise why not."""
+        return self.objection_to(*facts)
+
+    def objection_to(
+        self,
+        nationalities: frozenset[Country],
+        citizenships: frozenset[Country],
+        binding: Binding,
+        admission_age_s: int,
+    ) -> Reason | None:
+        """As `objection`, of facts that were not put together: a gateway asks this for each request."""
         if self.anyone:
             return None
-        if facts.binding < self.binding:
+        if binding < self.binding:
             return Reason.BINDING_TOO_WEAK
-        if self.max_admission_age_s is not None and facts.admission_age_s > self.max_admission_age_s:
+        if self.max_admission_age_s is not None and admission_age_s > self.max_admission_age_s:
             return Reason.ADMISSION_TOO_OLD
         countries = self.countries
-        if not countries.isdisjoint(facts.citizenships if self.needs_citizenship else facts.nationalities):
+        if not countries.isdisjoint(citizenships if self.needs_citizenship else nationalities):
             return None
-        if not facts.nationalities or (self.needs_citizenship and not countries.isdisjoint(facts.nationalities)):
+        if not nationalities or (self.needs_citizenship and not countries.isdisjoint(nationalities)):
             return Reason.CITIZENSHIP_NOT_SHOWN
         return Reason.CITIZENSHIP_NOT_PERMITTED
 

@@ -19,6 +19,7 @@ from .._model import Challenge, Format
 _ALGORITHMS: Final = " ".join(reg.JOSE_ALGORITHMS)
 _PROOF_STEPS: Final = frozenset({"proof", "replay"})
 _MAX_HEADERS: Final = 1_000  # servers stop at 100
+_LENGTHS: Final = frozenset({len(reg.HEADER_TICKET), len(reg.HEADER_DPOP)})
 _STEP_UP: Final = frozenset({Reason.ADMISSION_TOO_OLD, Reason.BINDING_TOO_WEAK})
 
 
@@ -69,21 +70,21 @@ def read_credentials(headers: Iterable[tuple[bytes, bytes]]) -> Credentials:
         if len(headers) > _MAX_HEADERS:
             raise TypeError
         for name, value in headers:
-            length = len(name)
-            if length == 18:  # len(HEADER_TICKET): lengths sort out all but a few names for the price of one comparison
-                if name.lower() == reg.HEADER_TICKET:
+            if len(name) in _LENGTHS:  # sorts out all but a few names for the price of one comparison
+                lower = name.lower()
+                if lower == reg.HEADER_TICKET:
                     if ticket is not None:
                         raise MalformedError(Reason.TICKET_INVALID, "ticket")
                     ticket = value
-            elif length == 4 and name.lower() == reg.HEADER_DPOP:
-                if proof is not None:
-                    raise MalformedError(Reason.PROOF_MALFORMED, "dpop")
-                proof = value
+                elif lower == reg.HEADER_DPOP:
+                    if proof is not None:
+                        raise MalformedError(Reason.PROOF_MALFORMED, "dpop")
+                    proof = value
     except (TypeError, ValueError, AttributeError):
         ticket = ""  # refused below, outside of the except block
     if (ticket is not None and type(ticket) is not bytes) or (proof is not None and type(proof) is not bytes):
         raise MalformedError(Reason.REQUEST_INVALID, "headers")
-    return Credentials(ticket, proof)
+    return tuple.__new__(Credentials, (ticket, proof))  # past the function that names them: half the price
 
 
 @final
