@@ -36,7 +36,8 @@ from citizenid import (
     StatusReference,
     TrustAnchors,
 )
-from citizenid._wire import base64url, jws
+from citizenid._wire import base64url
+from citizenid._wire.writing import signing_input
 from citizenid.gateway import AdmissionPolicy, Binding, Deny, Gateway, MemoryReplayGuard, Request
 from citizenid.holder import dpop_proof
 from citizenid.issuer import Issuer, prepare_attestation
@@ -124,7 +125,7 @@ def _challenge(door: Gateway) -> str:
 def _proof_with(members: dict[str, Any]) -> bytes:
     header = {"alg": "ES256", "typ": "dpop+jwt", "jwk": KEY.public.to_jwk(), **members}
     claims = {"jti": "1", "htm": "POST", "htu": "https://gateway.example/citizenship", "iat": NOW}
-    signed = jws.signing_input(header, claims, "dpop")
+    signed = signing_input(header, claims, "dpop")
     return signed + b"." + base64url.encode(KEY.sign(signed))
 
 

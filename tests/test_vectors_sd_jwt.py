@@ -52,6 +52,7 @@ from citizenid._readers import READERS, Reading
 from citizenid._readers.sd_jwt_vc import decode_disclosures, take_hash_name
 from citizenid._redaction import SD_JWT_MARKERS, restore
 from citizenid._wire import jws
+from citizenid._wire.writing import signing_input
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer
 from citizenid.status import StatusStore
@@ -769,7 +770,7 @@ def present_exactly(
     kept = [text for position, text in enumerate(disclosures) if position in {positions[path] for path in wanted}]
     half = b"~".join((token, *kept, b""))
     claims = {"iat": BOUND, "aud": asked.audience, "nonce": asked.nonce, "sd_hash": sha256(half)}
-    to_be_signed = jws.signing_input({"alg": "ES256", "typ": "kb+jwt"}, claims, "kb-jwt")
+    to_be_signed = signing_input({"alg": "ES256", "typ": "kb+jwt"}, claims, "kb-jwt")
     return half + to_be_signed + b"." + base64url(key.sign(to_be_signed))
 
 
@@ -797,7 +798,7 @@ def test_complex_eidas_through_our_holder_shows_what_is_inside_too(vectors: Path
 def test_a_kid_that_is_a_number_is_refused() -> None:
     """What header_mod asks for: RFC 7515 section 4.1.4 says that a kid is text."""
     key = LocalKey.generate("ES256")
-    to_be_signed = jws.signing_input({"alg": "ES256", "typ": "dc+sd-jwt", "kid": 42}, {"iss": "x"}, "issuer-jwt")
+    to_be_signed = signing_input({"alg": "ES256", "typ": "dc+sd-jwt", "kid": 42}, {"iss": "x"}, "issuer-jwt")
     token = to_be_signed + b"." + base64url(key.sign(to_be_signed)) + b"~"
     with pytest.raises(CitizenIDError) as caught:
         library.open_presentation(token, format=FORMAT)

@@ -44,7 +44,8 @@ from citizenid._limits import DEFAULT_LIMITS
 from citizenid._model import thaw
 from citizenid._readers.sd_jwt_vc import decode_disclosures, take_hash_name
 from citizenid._redaction import SD_JWT_MARKERS, restore
-from citizenid._wire import base64url, jws
+from citizenid._wire import base64url
+from citizenid._wire.writing import signing_input
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer
 from citizenid.status import StatusStore
@@ -420,7 +421,7 @@ def test_aka_vcts_widens_nothing(vectors: Path) -> None:
         "exp": ISSUED + 3_600,
         "cnf": {"jwk": holder.public.to_jwk()},
     }
-    to_be_signed = jws.signing_input({"alg": "ES256", "typ": "dc+sd-jwt"}, payload, "issuer-jwt")
+    to_be_signed = signing_input({"alg": "ES256", "typ": "dc+sd-jwt"}, payload, "issuer-jwt")
     token = to_be_signed + b"." + base64url.encode(key.sign(to_be_signed)) + b"~"
     (presentation,) = library.open_presentation(token, format=FORMAT)
     for vct in (excerpt["vct"], *excerpt["aka_vcts"]):

@@ -20,7 +20,8 @@ from ._errors import CitizenIDError, MalformedError, Reason
 from ._limits import DEFAULT_LIMITS, Limits
 from ._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
 from ._readers import Reading
-from ._wire import base64url, jws
+from ._wire import base64url
+from ._wire.writing import signing_input
 from ._writers import WRITERS
 from .trust import TrustAnchors
 from .verifier import open_presentation, verify_credential
@@ -230,6 +231,6 @@ def dpop_proof(
     if nonce is not None:
         claims[reg.NONCE] = nonce
     header = {reg.ALG: key.public.algorithm, reg.TYP: reg.TYP_DPOP, reg.JWK: key.public.to_jwk()}
-    to_be_signed = jws.signing_input(header, claims, "dpop")
+    to_be_signed = signing_input(header, claims, "dpop")
     unsigned = Unsigned(to_be_signed, key.public, lambda signed: to_be_signed + b"." + base64url.encode(signed))
     return unsigned.sign(key).decode("ascii")

@@ -19,7 +19,6 @@ from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from ._issuer_metadata import issuer_metadata_url, keys_of_metadata, read_configuration
 from ._limits import MAX_UNIX_TIME
 from ._model import Format, KeyPurpose, SignedObject, UnixTime
-from ._wire import json
 from ._x509 import Root, load_roots, verify_path
 from .countries import ANY, Countries, Country
 
@@ -62,20 +61,19 @@ class TrustAnchor:
     def __post_init__(self) -> None:
         anchored = self.key.thumbprint if self.key is not None else self.root.der if self.root is not None else b""
         countries = ["*"] if not isinstance(self.countries, frozenset) else sorted(c.alpha2 for c in self.countries)
-        text = json.dump(
-            [
+        text = ascii(
+            (
                 self.issuer,
                 self.purpose.value,
-                sorted(self.formats),
+                sorted(map(str, self.formats)),
                 sorted(self.types),
                 countries,
                 self.not_before,
                 self.not_after,
                 self.status_issuer,
                 anchored.hex(),
-            ],
-            "anchor",
-        )
+            )
+        ).encode("ascii")
         object.__setattr__(self, "fingerprint", hashlib.sha256(text).digest())
 
     def check_time(self, now: UnixTime) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from citizenid._errors import FORM, CitizenIDError, MalformedError, Reason
 from citizenid._limits import DEFAULT_LIMITS, Limits
 from citizenid._wire import base64url, jws
+from citizenid._wire.writing import signing_input
 
 from .test_base64url import slow_decode
 from .test_json import Fault, mutate, slow_parse_object
@@ -483,7 +484,7 @@ def test_the_profile_says_how_the_issuer_is_read_and_it_is_not_read_here() -> No
     _GOOD_HEADERS, st.dictionaries(st.text(max_size=4), st.integers(), max_size=3), st.binary(min_size=1, max_size=9)
 )
 def test_what_is_written_is_opened(header: dict[str, Any], payload: dict[str, Any], signature: bytes) -> None:
-    to_be_signed = jws.signing_input(header, payload, WHERE)
+    to_be_signed = signing_input(header, payload, WHERE)
     data = to_be_signed + b"." + base64url.encode(signature)
     opened = jws.open_compact(data, WHERE, DEFAULT_LIMITS)
     assert (opened.to_be_signed, opened.signature) == (to_be_signed, signature)
@@ -494,7 +495,7 @@ def test_what_is_written_is_opened(header: dict[str, Any], payload: dict[str, An
 def test_what_cannot_be_written_is_refused() -> None:
     for header, payload in (({"alg": float("nan")}, {}), ({}, {"a": b"bytes"}), ({}, {"a": "\ud800"})):
         with pytest.raises(MalformedError) as caught:
-            jws.signing_input(header, payload, WHERE)
+            signing_input(header, payload, WHERE)
         assert caught.value.reason is Reason.MALFORMED_JSON
 
 

@@ -1,4 +1,4 @@
-"""JSON, read strictly (RFC 8259, I-JSON RFC 7493) and written compactly.
+"""JSON, read strictly (RFC 8259, I-JSON RFC 7493). How it is written stands in `writing.py`.
 
 UTF-8 only, no duplicate members (compared after unescaping), no NaN or Infinity however spelled (1e400 too), nothing
 after the value, bounded depth. Size is the caller's bound: it is checked before anything is decoded. jiter quotes the
@@ -7,7 +7,6 @@ offending name in its error, so errors are raised outside its `except` block.
 
 from __future__ import annotations
 
-import json
 from math import isfinite
 from typing import Any, Final
 
@@ -15,10 +14,7 @@ from jiter import from_json
 
 from .._errors import MalformedError, Reason
 
-_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
-quote: Final = json.encoder.encode_basestring
-"""Writes a string with its quotation marks, as `dump` would."""
 
 
 def parse(data: bytes, where: str, depth: int) -> Any:
@@ -97,50 +93,3 @@ def _check(value: Any, where: str, depth: int) -> None:
                 elif kind is float and not isfinite(item):
                     raise MalformedError(Reason.MALFORMED_JSON, where)
         level = below
-
-
-def dump(value: Any, where: str) -> bytes:
-    """Write plain dicts with text names, lists, strings, integers, finite floats, booleans and None as compact UTF-8.
-
-    Names are the caller's care: `_redaction.redact` refuses those that are no text.
-
-    Raises:
-        MalformedError: MALFORMED_JSON for NaN, a lone surrogate, a type JSON does not have, or endless nesting.
-    """
-    try:
-        return _encode(value).encode("utf-8")
-    except (ValueError, TypeError, RecursionError):
-        pass  # raised below, so that no __context__ carries the value
-    raise MalformedError(Reason.MALFORMED_JSON, where)
-
-
-def dump_members(members: str, value: dict[str, Any], where: str) -> bytes:
-    """Write an object: `members` are its first members as text already, with `quote` for what needs it, then `value`.
-
-    Raises:
-        MalformedError: MALFORMED_JSON, as `dump`.
-    """
-    try:
-        return (f"{{{members},{_encode(value)[1:]}" if value else f"{{{members}}}").encode("utf-8")
-    except (ValueError, TypeError, RecursionError):
-        pass  # raised below, so that no __context__ carries the value
-    raise MalformedError(Reason.MALFORMED_JSON, where)
-
-
-def dump_disclosure(salt: str, name: str | None, value: Any, where: str) -> bytes:
-    """Write `[salt, name, value]`, or `[salt, value]` when `name` is None, as `dump` would.
-
-    The salt is base64url text, which needs no escaping. Most values are short strings, and for those the general
-    encoder costs more than everything else around it.
-
-    Raises:
-        MalformedError: MALFORMED_JSON, as `dump`.
-    """
-    if type(value) is not str:
-        return dump([salt, value] if name is None else [salt, name, value], where)
-    text = f'["{salt}",{quote(value)}]' if name is None else f'["{salt}",{quote(name)},{quote(value)}]'
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError:
-        pass  # raised below, so that no __context__ carries the value
-    raise MalformedError(Reason.MALFORMED_JSON, where)

@@ -143,11 +143,6 @@ def signed_object(
     return _new(SignedObject, (to_be_signed, payload, algorithm, signature, hint, typ))
 
 
-def signing_input(header: dict[str, Any], payload: dict[str, Any], where: str) -> bytes:
-    """Return what the signer of a compact JWS signs (RFC 7515 section 5.1)."""
-    return base64url.encode(json.dump(header, where)) + b"." + base64url.encode(json.dump(payload, where))
-
-
 def _certificates(value: object, where: str) -> tuple[bytes, ...]:
     # RFC 7515 section 4.1.6: an array of standard base64 (not base64url), leaf first.
     if type(value) is not list or not value:

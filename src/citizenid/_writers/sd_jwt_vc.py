@@ -22,8 +22,8 @@ from .._errors import CitizenIDError, Reason
 from .._limits import Limits
 from .._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
 from .._redaction import EVERYTHING, SD_JWT_MARKERS, Selection, redact
-from .._wire import base64url, json, jws
-from .._wire.json import quote
+from .._wire import base64url
+from .._wire.writing import dump, dump_disclosure, dump_members, quote, signing_input
 from ._protocol import IssueOptions, Signer, Writer
 
 _HASHES: Final = {name: getattr(hashlib, function) for name, function in reg.SD_HASH_ALGORITHMS.items()}
@@ -63,7 +63,7 @@ def issue(
     def conceal(name: str | None, value: Any) -> str:
         if name is not None and len(name) > name_chars:
             raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
-        text = base64url.encode(json.dump_disclosure(next(salts), name, value, "claims"))
+        text = base64url.encode(dump_disclosure(next(salts), name, value, "claims"))
         disclosures.append(text)
         return base64url.encode_text(hash_(text).digest())
 
@@ -80,7 +80,7 @@ def issue(
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
     algorithm = signer.key.algorithm
     header = _header(algorithm, signer.kid, signer.certificates)
-    to_be_signed = header + base64url.encode(json.dump_members(_structural(attestation), claims, "claims"))
+    to_be_signed = header + base64url.encode(dump_members(_structural(attestation), claims, "claims"))
     if len(header) > limits.header_bytes + 1:  # the full stop counts to neither side
         raise CitizenIDError(Reason.INPUT_TOO_LARGE, "header")
     written = sum(map(len, disclosures)) + len(to_be_signed) + reg.SIGNATURE_BYTES[algorithm] * 2
@@ -110,7 +110,7 @@ def _header(algorithm: str, kid: str | None, certificates: tuple[bytes, ...]) ->
         header[reg.X5C] = [pybase64.b64encode(der).decode("ascii") for der in certificates]
     elif kid is not None:
         header[reg.KID] = kid
-    return base64url.encode(json.dump(header, "header")) + b"."
+    return base64url.encode(dump(header, "header")) + b"."
 
 
 class _Chosen(NamedTuple):
@@ -224,7 +224,7 @@ def present(
     disclosures = [text for position, text in enumerate(credential.disclosures) if position in chosen]
     issuer_jwt = credential.issuer_half[: credential.issuer_half.index(b"~")]
     issuer_half = b"~".join((issuer_jwt, *disclosures, b""))
-    to_be_signed = jws.signing_input(
+    to_be_signed = signing_input(
         {reg.ALG: key.algorithm, reg.TYP: reg.TYP_KEY_BINDING},
         {
             reg.IAT: now,
@@ -252,8 +252,8 @@ def _write(issuer_jwt: bytes, disclosures: list[bytes], key_binding: bytes, seri
         header["kb_jwt"] = key_binding.decode("ascii")
     signed = {"header": header, "protected": protected, "signature": signature}
     if serialization is Serialization.GENERAL:
-        return json.dump({"payload": payload, "signatures": [signed]}, "sd-jwt")
-    return json.dump({"payload": payload, **signed}, "sd-jwt")
+        return dump({"payload": payload, "signatures": [signed]}, "sd-jwt")
+    return dump({"payload": payload, **signed}, "sd-jwt")
 
 
 WRITER: Final = Writer(Format.SD_JWT_VC, issue, present)
