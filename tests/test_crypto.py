@@ -315,6 +315,7 @@ def test_signatures_are_encoded_as_cryptography_encodes_them(
     r, s = (bytes(zeros) + r)[:size], (bytes(more) + s)[:size]
     expected = encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
     assert algorithms._der_signature(r, s) == expected
+    assert algorithms._raw_signature(expected, size) == r + s
 
 
 @pytest.mark.parametrize("algorithm", ECDSA)

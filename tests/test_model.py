@@ -37,6 +37,7 @@ from citizenid._model import (
     StatusReference,
     UnixTime,
     Validity,
+    attestation_of_frozen,
     check_now,
     freeze,
     refuse_forgery,
@@ -355,6 +356,23 @@ def test_an_attestation_derives_what_it_states_of_citizenship() -> None:
     _refused(lambda: _attestation({"nationalities_complete": 1}), Reason.CLAIM_INVALID, "nationalities_complete")
     changed = dataclasses.replace(attestation, claims={"nationalities": ["FR"]})
     assert changed.citizenship == Citizenship(us("FR"))
+
+
+@pytest.mark.parametrize("withheld", [False, True])
+def test_an_attestation_of_claims_that_are_frozen_already_is_the_same_as_any_other(withheld: bool) -> None:
+    claims = {"nationalities": ["US"], "nationalities_complete": True, "address": {"lines": ["x"]}}
+    made = _attestation(claims, withheld=withheld)
+    quick = attestation_of_frozen(
+        made.type, made.issuer, freeze(claims), made.validity, made.holder_key, made.status, made.assurance, withheld
+    )
+    assert type(quick) is Attestation and quick == made
+    assert (quick.withheld, quick.citizenship) == (made.withheld, made.citizenship)
+    _frozen(quick)
+    _refused(
+        lambda: attestation_of_frozen("t", "i", freeze({"nationalities": "US"}), made.validity, None, (), None, False),
+        Reason.COUNTRY_INVALID,
+        "nationalities",
+    )
 
 
 @pytest.mark.parametrize(("first", "second"), [(33, 0), (0, 33), (20, 20), (249, 249), (32, 0), (16, 16), (32, 32)])

@@ -423,6 +423,12 @@ def test_9_what_is_another_url(session: Session, url: str) -> None:
     session.refused(session.proof({"htu": url}), Reason.PROOF_URL_MISMATCH, "dpop.payload.htu")
 
 
+def test_9_a_url_beyond_ascii_is_none_even_where_both_sides_write_it_alike(session: Session) -> None:
+    url = ORIGIN + PATH + "\u00e9"
+    result = session.send(session.proof({"htu": url}), url=url)
+    assert isinstance(result, Deny) and (result.reason, result.where) == (Reason.PROOF_MALFORMED, "dpop.payload.htu")
+
+
 @pytest.mark.parametrize("url", NO_URL)
 def test_9_what_is_no_url(session: Session, url: str) -> None:
     session.refused(session.proof({"htu": url}), Reason.PROOF_MALFORMED, "dpop.payload.htu")
