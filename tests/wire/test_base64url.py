@@ -151,6 +151,27 @@ def test_text_members_decode_as_the_slow_way_says(text: str) -> None:
         assert found == expected
 
 
+@given(st.binary(max_size=70) | st.text(max_size=12), st.integers(0, 70))
+def test_a_member_of_a_known_size_decodes_to_exactly_that_size(value: bytes | str, size: int) -> None:
+    text = base64url.encode_text(value) if isinstance(value, bytes) else value
+    data = slow_decode(text.encode("utf-8", "surrogatepass"))
+    if data is None or text == "":
+        assert base64url.decode_sized(text, size) is None
+        return
+    assert base64url.decode_sized(text, len(data)) == data
+    if size != len(data):
+        assert base64url.decode_sized(text, size) is None
+
+
+@pytest.mark.parametrize(
+    "value", [None, 4, b"AAAA", ["AAAA"], "AAA=", "AA A", "AAA+", "AAA/", "AAA\u00e9", "\ud800AAA"]
+)
+def test_a_member_of_three_bytes_is_four_canonical_characters(value: object) -> None:
+    assert base64url.decode_sized("AAAA", 3) == bytes(3)
+    assert base64url.decode_sized("AAAB", 3) == b"\0\0\1" and base64url.decode_sized("AB", 1) is None
+    assert base64url.decode_sized(value, 3) is None
+
+
 @pytest.mark.parametrize(
     "value", [None, True, 0, 1.5, b"AAAA", [], ["AAAA"], {"a": 1}, "\uff21AAA", "AAA\u0660", "\ud800"]
 )

@@ -76,3 +76,15 @@ def decode_text(text: object, where: str) -> bytes:
             except ValueError:
                 pass  # raised below, so that no __context__ carries the input
     raise MalformedError(Reason.MALFORMED_BASE64, where)
+
+
+def decode_sized(text: object, size: int) -> bytes | None:
+    """Decode a JSON member that must hold exactly `size` bytes; None for anything else, which is then not decoded."""
+    if type(text) is str and 0 < len(text) == (size * 4 + 2) // 3 and text.isascii():
+        last, padding = _ENDS_OF_TEXT[len(text) & 3]
+        if text[-1] in last and "+" not in text and "/" not in text:
+            try:
+                return b64decode(text + padding, _ALTCHARS, True)
+            except ValueError:
+                pass
+    return None

@@ -48,28 +48,36 @@ def read_private_jwk(jwk: object, where: str) -> tuple[KeyMaterial, bytes]:
         raise MalformedError(Reason.KEY_INVALID, where)
     material = _material(jwk, where)
     if jwk["kty"] == "AKP":
-        return material, _decode(jwk.get("priv"), reg.ML_DSA_SEED_BYTES, where)
-    size = len(material.public) // 2 if jwk["kty"] == "EC" else len(material.public)
-    return material, _decode(jwk.get("d"), size, where)
+        secret = base64url.decode_sized(jwk.get("priv"), reg.ML_DSA_SEED_BYTES)
+    else:
+        size = len(material.public) // 2 if jwk["kty"] == "EC" else len(material.public)
+        secret = base64url.decode_sized(jwk.get("d"), size)
+    if secret is None:
+        raise MalformedError(Reason.KEY_INVALID, where)
+    return material, secret
 
 
 def _material(jwk: dict[str, Any], where: str) -> KeyMaterial:
     kty, alg = jwk.get("kty"), jwk.get("alg")
+    public: bytes | None = None
+    algorithm = ""
     if kty == "AKP":
         size = reg.ML_DSA_PUBLIC_BYTES.get(alg) if type(alg) is str else None  # RFC 9964 section 4: alg is REQUIRED
-        if size is None or type(alg) is not str:
-            raise MalformedError(Reason.KEY_INVALID, where)
-        return KeyMaterial(alg, _decode(jwk.get("pub"), size, where))
-    curve = jwk.get("crv")
-    known = reg.JWK_CURVES.get((kty, curve)) if type(kty) is str and type(curve) is str else None
-    if known is None:
+        if size is not None and type(alg) is str:
+            algorithm, public = alg, base64url.decode_sized(jwk.get("pub"), size)
+    else:
+        curve = jwk.get("crv")
+        known = reg.JWK_CURVES.get((kty, curve)) if type(kty) is str and type(curve) is str else None
+        if known is not None:
+            algorithm, size = known
+            public = base64url.decode_sized(jwk.get("x"), size)
+            if public is not None and kty == "EC":
+                y = base64url.decode_sized(jwk.get("y"), size)
+                public = None if y is None else public + y
+            if "alg" in jwk and (type(alg) is not str or reg.JOSE_ALGORITHMS.get(alg) != algorithm):
+                public = None
+    if public is None:
         raise MalformedError(Reason.KEY_INVALID, where)
-    algorithm, size = known
-    if "alg" in jwk and (type(alg) is not str or reg.JOSE_ALGORITHMS.get(alg) != algorithm):
-        raise MalformedError(Reason.KEY_INVALID, where)
-    public = _decode(jwk.get("x"), size, where)
-    if kty == "EC":
-        public += _decode(jwk.get("y"), size, where)
     return KeyMaterial(algorithm, public)
 
 
@@ -108,13 +116,3 @@ def _check_use(jwk: dict[str, Any], where: str) -> None:
         or len(operations) != len(set(operations))  # RFC 7517 section 4.3: no duplicates
     ):
         raise MalformedError(Reason.KEY_USE_FORBIDDEN, where)
-
-
-def _decode(value: object, size: int, where: str) -> bytes:
-    # Exactly the characters of `size` bytes: nothing longer is decoded, and nothing shorter comes out.
-    if type(value) is str and len(value) == (size * 4 + 2) // 3:
-        try:
-            return base64url.decode_text(value, where)
-        except MalformedError:
-            pass
-    raise MalformedError(Reason.KEY_INVALID, where)

@@ -133,13 +133,14 @@ class StatusStore:
         Raises:
             VerificationError: STATUS_INDEX_OUT_OF_RANGE.
         """
-        answer = self.check_identity(status_identity(reference.uri, issuer), reference.index, check_now(now))
-        if answer is None or type(answer) is NeedStatusList:
-            with self._lock:
-                if len(self._wanted) < _MAX_WANTED:
-                    self._wanted[reference.uri] = None
-            return NeedStatusList(reference.uri) if answer is None else answer
-        return answer
+        now = check_now(now)
+        held = self._held.get(status_identity(reference.uri, issuer))
+        if held is not None and now < held.usable_until:
+            return held.statuses[reference.index]
+        with self._lock:
+            if len(self._wanted) < _MAX_WANTED:
+                self._wanted[reference.uri] = None
+        return NeedStatusList(reference.uri) if held is None else _stale(held)
 
     def check_identity(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
         """As `check`, by `status_identity`; None when no such list is held (its URI is not known here then)."""
@@ -147,7 +148,7 @@ class StatusStore:
         if held is None:
             return None
         if now >= held.usable_until:
-            return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)
+            return _stale(held)
         return held.statuses[index]
 
     def due(self, now: UnixTime | int) -> tuple[str, ...]:
@@ -159,6 +160,10 @@ class StatusStore:
 
     def __repr__(self) -> str:
         return f"<StatusStore of {len(self._held)} lists>"
+
+
+def _stale(held: _Held) -> NeedStatusList:
+    return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)
 
 
 @lru_cache(maxsize=4_096)  # few lists stand behind many credentials
