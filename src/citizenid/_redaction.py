@@ -176,24 +176,30 @@ class _Restoring:
     def array(self, items: list[Any], path: ClaimPath, parent: int | None) -> tuple[Any, ...]:
         if len(path) >= self.depth:
             raise MalformedError(Reason.DEPTH_EXCEEDED, _WHERE if parent is None else "disclosure")
-        element = self.markers.element
+        element, seen = self.markers.element, self.seen
         restored: list[Any] = []
         for item in items:
             kind = type(item)
             if kind is dict:
-                if element in item:
-                    if len(item) != 1:
-                        raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
-                    disclosure = self.take_one(item[element])
-                    if disclosure is None:
-                        self.withheld.add(path)
-                        continue
-                    position, name, value = disclosure
-                    if name is not None:
-                        raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
-                    restored.append(self.place(position, value, (*path, len(restored)), parent))
-                else:
+                if element not in item:
                     restored.append(self.object(item, (*path, len(restored)), parent))
+                    continue
+                digest = item[element]
+                if len(item) != 1 or type(digest) is not self.digest_type:
+                    raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
+                if digest in seen:
+                    raise VerificationError(Reason.DIGEST_DUPLICATE, _WHERE)
+                seen.add(digest)
+                if len(seen) > self.digest_count:
+                    raise VerificationError(Reason.LIMIT_EXCEEDED, _WHERE)
+                disclosure = self.disclosures.pop(digest, None)
+                if disclosure is None:
+                    self.withheld.add(path)
+                    continue
+                position, name, value = disclosure
+                if name is not None:
+                    raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
+                restored.append(self.place(position, value, (*path, len(restored)), parent))
             elif kind is list:
                 restored.append(self.array(item, (*path, len(restored)), parent))
             elif kind is float and not isfinite(item):
@@ -228,17 +234,6 @@ class _Restoring:
         if new.isdisjoint(disclosures):
             return []
         return [disclosures.pop(digest) for digest in digests if digest in disclosures]
-
-    def take_one(self, digest: Any) -> Disclosure | None:
-        if type(digest) is not self.digest_type:
-            raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
-        seen = self.seen
-        if digest in seen:
-            raise VerificationError(Reason.DIGEST_DUPLICATE, _WHERE)
-        seen.add(digest)
-        if len(seen) > self.digest_count:
-            raise VerificationError(Reason.LIMIT_EXCEEDED, _WHERE)
-        return self.disclosures.pop(digest, None)
 
 
 def _check_clear(level: list[Any], reserved: frozenset[str], depth: int) -> None:

@@ -290,11 +290,14 @@ def bind(
         raise VerificationError(Reason.AUDIENCE_MISMATCH, _PAYLOAD + ".aud")
     claims = json.parse_object(binding.payload, _KB + ".payload", limits.depth)
     # None of the three is a secret: the holder was told the first two and has computed the third.
-    _check_equal(claims, reg.NONCE, _nonce_text(challenge))
-    _check_equal(claims, reg.AUD, challenge.audience)
-    _check_equal(
-        claims, reg.SD_HASH, base64url.encode_text(HASHES[reading.hash_name](presentation.issuer_half).digest())
-    )
+    nonce = _nonce_text(challenge)
+    if nonce is None or claims.get(reg.NONCE) != nonce:
+        raise _mismatch(claims, reg.NONCE)
+    if claims.get(reg.AUD) != challenge.audience:
+        raise _mismatch(claims, reg.AUD)
+    digest = HASHES[reading.hash_name](presentation.issuer_half).digest()
+    if claims.get(reg.SD_HASH) != base64url.encode_text(digest):
+        raise _mismatch(claims, reg.SD_HASH)
     _check_binding_time(claims, challenge.max_age_s, now, limits.clock_skew_s)
     return binding, claims
 
@@ -309,10 +312,9 @@ def _nonce_text(challenge: Challenge) -> str | None:
         return None  # bytes that no JSON text can say
 
 
-def _check_equal(claims: dict[str, Any], name: str, expected: str | None) -> None:
-    stated = claims.get(name)
-    if type(stated) is not str or stated != expected:
-        raise VerificationError(_MISMATCH[name] if name in claims else Reason.CLAIM_MISSING, f"{_KB}.payload.{name}")
+def _mismatch(claims: dict[str, Any], name: str) -> VerificationError:
+    reason = _MISMATCH[name] if name in claims else Reason.CLAIM_MISSING
+    return VerificationError(reason, f"{_KB}.payload.{name}")
 
 
 def _check_binding_time(claims: dict[str, Any], max_age_s: int, now: UnixTime, skew_s: int) -> None:
