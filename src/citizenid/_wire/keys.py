@@ -98,7 +98,7 @@ def public_jwk(material: KeyMaterial) -> dict[str, str]:
 
 def public_jwk_text(material: KeyMaterial) -> str:
     """Write a public JWK as the text that RFC 7638 section 3 hashes. Names and base64url need no escaping."""
-    return "{" + ",".join(f'"{name}":"{value}"' for name, value in public_jwk(material).items()) + "}"
+    return "{" + ",".join([f'"{name}":"{value}"' for name, value in public_jwk(material).items()]) + "}"
 
 
 def thumbprint(material: KeyMaterial) -> bytes:

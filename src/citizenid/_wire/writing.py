@@ -13,7 +13,10 @@ from typing import Any, Final
 from .._errors import MalformedError, Reason
 from . import base64url
 
-_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+# Without its search for cycles: what nests without end is a RecursionError either way.
+_encode: Final = json.JSONEncoder(
+    separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+).encode
 quote: Final = json.encoder.encode_basestring
 """Writes a string with its quotation marks, as `dump` would."""
 
