@@ -56,7 +56,7 @@ from citizenid.gateway import (
     NeedPresentation,
     Request,
 )
-from citizenid.gateway.ticket import TicketContents, TicketKeys, fit, type_hash
+from citizenid.gateway.ticket import TicketContents, TicketKeys, assurance_hash, fit, type_hash
 from citizenid.holder import Credential, dpop_proof
 from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.policy import Facts, Verdict
@@ -635,6 +635,7 @@ def _contents(citizenship: Citizenship, sender: bytes, statuses: int) -> TicketC
         anchor=b"a" * 16,
         format=Format.SD_JWT_VC,
         type_hash=type_hash(b.VCT),
+        assurance=assurance_hash(None),
         admitted_at=b.NOW,
         evidence_at=b.NOW - 60,
         nationalities=citizenship.all_nationalities,

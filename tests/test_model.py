@@ -43,6 +43,7 @@ from citizenid._model import (
     refuse_forgery,
     thaw,
 )
+from citizenid._wire.keys import KeyMaterial
 from citizenid.countries import Country
 
 LARGEST = 2**53 - 1
@@ -408,6 +409,16 @@ def test_a_read_only_view_of_what_others_can_change_is_frozen_too() -> None:
     claims["nationalities"].append("FR")
     claims["given_name"] = "Ada"
     assert thaw(attestation.claims) == {"nationalities": ["US"], "address": {"lines": ["one"]}}
+
+
+@pytest.mark.parametrize("value", [
+    Assurance("Marker8675309", "Marker8675309"), StatusReference("https://Marker8675309.example", 5),
+    NeedStatusList("https://Marker8675309.example"), Validity(UnixTime(8675309), None, UnixTime(8675310)),
+    Citizenship(us("US")), KeyMaterial("ES256", b"Marker8675309"),
+], ids=lambda value: type(value).__name__)  # fmt: skip
+def test_what_comes_from_a_credential_is_not_in_a_repr(value: Any) -> None:
+    for seen in (repr(value), str(value), f"{value}", repr([value])):
+        assert "8675309" not in seen and "'US'" not in seen
 
 
 def test_an_attestation_shows_nothing_of_the_person() -> None:

@@ -303,6 +303,33 @@ def test_a_key_that_may_not_verify_is_no_anchor(use: dict[str, Any]) -> None:
     misused(Reason.KEY_USE_FORBIDDEN, lambda: trust(jwk("a", **use)))
 
 
+@pytest.mark.parametrize("other", [
+    {"kty": "OKP", "crv": "X25519", "x": "A" * 43}, {"kty": "OKP", "crv": "Ed448", "x": "A" * 76},
+    {"kty": "EC", "crv": "secp256k1", "x": "A" * 43, "y": "A" * 43}, {"kty": "EC", "crv": "P-256K"},
+    {"kty": "AKP", "alg": "ML-KEM-768", "pub": "AAAA"}, {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
+    {**jwk("b"), "use": "enc"}, {**jwk("b", "Ed25519"), "use": "other"},
+], ids=repr)  # fmt: skip
+def test_a_key_that_is_not_for_us_does_not_spoil_the_set(other: dict[str, Any]) -> None:
+    # RFC 7517 section 5. Sets with encryption keys are common.
+    for keys in ([jwk("a"), other], [other, jwk("a")]):
+        (anchor,) = TrustAnchors.from_jwks(ISSUER, {"keys": keys}, **CREDENTIAL)
+        assert anchor.key == key("a").public
+    with pytest.raises(CitizenIDError):
+        trust(other)
+
+
+@pytest.mark.parametrize("broken", [
+    {**jwk("b"), "x": "AAAA"}, {**jwk("b"), "crv": None}, {**jwk("b"), "crv": ["P-256"]}, {**jwk("b"), "use": None},
+    {**jwk("b"), "key_ops": ["sign"]}, {**jwk("b"), "alg": "ES384"}, {**jwk("b"), "d": "AA"},
+    {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"}, {"kty": "AKP", "pub": "AAAA"},
+], ids=repr)  # fmt: skip
+def test_a_broken_key_of_our_kind_spoils_the_set(broken: dict[str, Any]) -> None:
+    for keys in ([jwk("a"), broken], [broken, jwk("a")]):
+        with pytest.raises(MalformedError) as caught:
+            TrustAnchors.from_jwks(ISSUER, {"keys": keys}, **CREDENTIAL)
+        assert caught.value.reason in (Reason.KEY_INVALID, Reason.KEY_USE_FORBIDDEN)
+
+
 @pytest.mark.parametrize(
     "use", [{"use": "sig"}, {"key_ops": ["verify"]}, {"key_ops": ["sign", "verify"], "use": "sig"}]
 )

@@ -32,7 +32,7 @@ from cryptography.x509.oid import NameOID
 from citizenid import ANY, Country, Format, KeyPurpose, TrustAnchors, UnixTime
 from citizenid.gateway import Binding
 from citizenid.gateway.challenge import ChallengeKeys
-from citizenid.gateway.ticket import TicketContents, TicketKeys, type_hash
+from citizenid.gateway.ticket import TicketContents, TicketKeys, assurance_hash, type_hash
 from citizenid.status._store import status_identity
 
 HERE: Final = Path(__file__).resolve().parent
@@ -1116,6 +1116,7 @@ def ticket(
         anchor=anchor_fingerprint(anchor),
         format=Format.SD_JWT_VC,
         type_hash=type_hash(VCT),
+        assurance=assurance_hash(None),
         admitted_at=admitted_at,
         evidence_at=NOW - DAY,
         nationalities=frozenset(map(Country, nationalities)),

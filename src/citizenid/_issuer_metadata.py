@@ -1,6 +1,6 @@
-"""Issuer metadata of SD-JWT VC (`jwt-vc-issuer`), as bytes that somebody else has fetched.
+"""The keys of an issuer as it publishes them, in bytes that somebody else has fetched: JWK Sets and issuer metadata.
 
-Spec: SD-JWT VC section 4.
+Spec: RFC 7517 section 5; SD-JWT VC section 4 (`jwt-vc-issuer`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from . import _registry as reg
+from ._crypto import PublicKey
 from ._errors import CitizenIDError, MalformedError, Reason
 from ._limits import DEFAULT_LIMITS
 from ._wire import json
 
 _MAX_CONFIGURATION_BYTES: Final = 1_048_576
+_KEY_TYPES: Final = frozenset({"EC", "OKP", "AKP"})
 
 
 def issuer_metadata_url(issuer: str) -> str:
@@ -58,6 +60,50 @@ def keys_of_metadata(
     if keys is None or (inline is not None and (type(inline) is not dict or jwks is not None)):
         raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer-metadata.jwks")
     return keys
+
+
+def signature_keys(jwks: Mapping[str, Any] | str | bytes) -> list[tuple[str | None, PublicKey]]:
+    """Return the keys of a JWK Set that can verify signatures of ours, each with its kid.
+
+    Keys of another kind or range, and those for another use, are passed over (RFC 7517 section 5), as long as one is
+    left. What is of our kind and broken is refused.
+
+    Raises:
+        MalformedError: KEY_INVALID, KEY_USE_FORBIDDEN, or a Reason of form for JSON text.
+        CitizenIDError: ANCHOR_INVALID without a list of keys.
+    """
+    entries = read_configuration(jwks, "jwks").get("keys")
+    if type(entries) is not list:
+        raise CitizenIDError(Reason.ANCHOR_INVALID, "jwks.keys")
+    keyed: list[tuple[str | None, PublicKey]] = []
+    passed_over: list[dict[str, Any]] = []
+    for jwk in entries:
+        if type(jwk) is not dict:
+            raise MalformedError(Reason.KEY_INVALID, "jwks.keys")
+        kty = jwk.get("kty")
+        if type(kty) is not str or kty not in _KEY_TYPES:
+            continue
+        if not _is_ours(jwk, kty):
+            passed_over.append(jwk)
+            continue
+        kid = jwk.get("kid")
+        if kid is not None and (type(kid) is not str or not kid):
+            raise MalformedError(Reason.KEY_INVALID, "jwks.keys.kid")
+        keyed.append((kid, PublicKey.from_jwk(jwk)))
+    if passed_over and not keyed:
+        PublicKey.from_jwk(passed_over[0])  # refused: nothing is left, and this says why
+    return keyed
+
+
+def _is_ours(jwk: dict[str, Any], kty: str) -> bool:
+    use = jwk.get("use", "sig")
+    if type(use) is str and use != "sig":
+        return False
+    if kty == "AKP":
+        algorithm = jwk.get("alg")
+        return type(algorithm) is not str or algorithm in reg.ML_DSA_PUBLIC_BYTES
+    curve = jwk.get("crv")
+    return type(curve) is not str or (kty, curve) in reg.JWK_CURVES
 
 
 def read_configuration(value: Mapping[str, Any] | str | bytes, where: str) -> dict[str, Any]:

@@ -108,8 +108,9 @@ class Rule:
     def judge(self, facts: Facts) -> Verdict:
         """Say whether these facts satisfy the rule.
 
-        The Reasons differ in what helps: CITIZENSHIP_NOT_SHOWN, BINDING_TOO_WEAK and ADMISSION_TOO_OLD can be mended by
-        a new presentation, CITIZENSHIP_NOT_PERMITTED cannot.
+        The Reasons differ in what helps: CITIZENSHIP_NOT_SHOWN, BINDING_TOO_WEAK and ADMISSION_TOO_OLD are mended by a
+        new presentation. CITIZENSHIP_NOT_PERMITTED says that what was shown is of other countries; whoever has a second
+        citizenship, and held it back, can still show that one.
         """
         return Verdict(self.objection(facts), self.number)
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, final
 
 from ._crypto import PublicKey
-from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
-from ._issuer_metadata import issuer_metadata_url, keys_of_metadata, read_configuration
+from ._errors import CitizenIDError, Reason, VerificationError
+from ._issuer_metadata import issuer_metadata_url, keys_of_metadata, signature_keys
 from ._limits import MAX_UNIX_TIME
 from ._model import Format, KeyPurpose, SignedObject, UnixTime
 from ._x509 import Root, load_roots, verify_path
@@ -25,7 +25,6 @@ from .countries import ANY, Countries, Country
 __all__ = ["ResolvedKey", "TrustAnchor", "TrustAnchors", "issuer_metadata_url"]
 
 _FOREVER: Final = UnixTime(MAX_UNIX_TIME)
-_KEY_TYPES: Final = frozenset({"EC", "OKP", "AKP"})
 
 
 @final
@@ -152,11 +151,13 @@ class TrustAnchors:
 
         Args:
             issuer: the operator's label; it becomes `Attestation.issuer` and must equal any `iss`.
-            jwks: the set, as a dict or as JSON text. Keys of a kind we do not know are passed over, as the RFC asks.
+            jwks: the set, as a dict or as JSON text. Keys of a kind, curve or algorithm that we do not know, and keys
+                that are not for signatures, are passed over, as the RFC asks.
             purpose: CREDENTIAL or STATUS_LIST.
             formats: required for CREDENTIAL: the formats in which the issuer may attest.
             types: required for CREDENTIAL: the vct values it may attest.
-            countries: required for CREDENTIAL: whose citizenship it may attest, or `citizenid.ANY`.
+            countries: required for CREDENTIAL: whose citizenship it may attest, or `citizenid.ANY`. They hold for each
+                of the types; who may attest other countries by another type signs that with another key.
             not_before: trusted from then on, Unix seconds.
             not_after: trusted before then, Unix seconds.
             status_issuer: the label of the STATUS_LIST issuer whose lists count; the issuer itself by default.
@@ -165,21 +166,7 @@ class TrustAnchors:
             MalformedError: KEY_INVALID, KEY_USE_FORBIDDEN, or a Reason of form for JSON text.
             CitizenIDError: ANCHOR_INVALID when something required is missing or no key is left.
         """
-        members = read_configuration(jwks, "jwks")
-        entries = members.get("keys")
-        if type(entries) is not list:
-            raise CitizenIDError(Reason.ANCHOR_INVALID, "jwks.keys")
-        keyed: list[tuple[str | None, PublicKey]] = []
-        for jwk in entries:
-            if type(jwk) is not dict:
-                raise MalformedError(Reason.KEY_INVALID, "jwks.keys")
-            kty = jwk.get("kty")
-            if type(kty) is not str or kty not in _KEY_TYPES:
-                continue
-            kid = jwk.get("kid")
-            if kid is not None and (type(kid) is not str or not kid):
-                raise MalformedError(Reason.KEY_INVALID, "jwks.keys.kid")
-            keyed.append((kid, PublicKey.from_jwk(jwk)))
+        keyed = signature_keys(jwks)
         scope = _scope(issuer, purpose, formats, types, countries, not_before, not_after, status_issuer)
         return cls._of(TrustAnchor(**scope, kid=kid, key=key, root=None) for kid, key in keyed)
 

@@ -79,11 +79,13 @@ class VerifiedCredential:
         attestation: what the issuer stated; frozen deeply.
         anchor: the trust anchor that vouches for the issuer.
         presentation: what it was verified from; the holder's half of it is unverified.
+        not_after: credential, anchor and, if there is one, certificate chain are all valid before then.
     """
 
     attestation: Attestation
     anchor: TrustAnchor
     presentation: Presentation
+    not_after: UnixTime
     _reading: Reading
     seal: InitVar[object]
 
@@ -112,6 +114,7 @@ class VerifiedPresentation:
         status: Status.VALID, or None for a short-lived credential without a status reference.
         citizenship: of what is stated, the part that this anchor may attest. This is what an admitting rule may use;
             `attestation.citizenship` also holds what counts for nothing but an exclusion.
+        not_after: credential, anchor and, if there is one, certificate chain are all valid before then.
     """
 
     attestation: Attestation
@@ -119,6 +122,7 @@ class VerifiedPresentation:
     format: Format
     status: Status | None
     citizenship: Citizenship
+    not_after: UnixTime
     seal: InitVar[object]
 
     def __post_init__(self, seal: object) -> None:
@@ -225,7 +229,8 @@ def verify_credential(
     except CitizenIDError as error:
         error.at(step)
         raise
-    return VerifiedCredential(attestation, anchor, presentation, reading, _SEAL)
+    not_after = min(attestation.validity.not_after, resolved.not_after)
+    return VerifiedCredential(attestation, anchor, presentation, not_after, reading, _SEAL)
 
 
 def verify_presentation(
@@ -272,7 +277,7 @@ def verify_presentation(
     if type(status) is NeedStatusList:
         return status
     proven = _proven(attestation.citizenship, anchor)
-    return VerifiedPresentation(attestation, anchor, format_, status, proven, _SEAL)
+    return VerifiedPresentation(attestation, anchor, format_, status, proven, credential.not_after, _SEAL)
 
 
 def verify(

@@ -17,10 +17,24 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
+from builders import VCT, certificate, certificate_key, der, pem
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import Challenge, CitizenIDError, Country, Format, Limits, NeedStatusList, Reason, TrustAnchors
+from citizenid import (
+    Challenge,
+    CitizenIDError,
+    Citizenship,
+    Country,
+    Format,
+    KeyPurpose,
+    Limits,
+    LocalKey,
+    NeedStatusList,
+    Reason,
+    TrustAnchors,
+)
 from citizenid.gateway import (
     AdmissionPolicy,
     Admitted,
@@ -33,6 +47,8 @@ from citizenid.gateway import (
     Request,
     SieveCache,
 )
+from citizenid.holder import Credential
+from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.status import StatusPublisher, StatusStore
 
 from .world import (
@@ -46,6 +62,7 @@ from .world import (
     PATH,
     SECRET,
     STATUS_URI,
+    STRICT_POLICY,
     Wallet,
     World,
     allowed,
@@ -146,6 +163,75 @@ def test_a_gateway_without_the_list_allows_nobody() -> None:
     ticket = world.ticket(alice)
     other = world.another_gateway(statuses=StatusStore(anchors=status_anchors()))
     assert world.ask(alice, ticket, gateway=other) == NeedStatusList("")
+
+
+def test_after_a_restart_the_store_knows_what_to_fetch_for_the_tickets_that_are_out() -> None:
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    kept = world.statuses.uris
+    assert kept == (STATUS_URI,)
+    world.statuses = StatusStore(anchors=status_anchors(), uris=kept)
+    restarted = world.another_gateway()
+    world.wait(60)
+    assert world.ask(alice, ticket, gateway=restarted) == NeedStatusList("")
+    assert world.statuses.due(world.now) == world.statuses.uris == (STATUS_URI,)
+    world.publish()
+    assert world.statuses.due(world.now) == ()
+    allowed(world.ask(alice, ticket, gateway=restarted))
+
+
+def test_a_ticket_ends_with_the_certificate_of_its_issuer() -> None:
+    """T-20: a fresh presentation would be refused from that moment on, and so is the ticket."""
+    root = certificate("root", "root", authority=True, not_after=NOW + 90 * DAY)
+    leaf = certificate("leaf", "root", not_after=NOW + 600)
+    trusted = TrustAnchors.from_certificates(
+        pem(root),
+        issuer=ISSUER,
+        purpose=KeyPurpose.CREDENTIAL,
+        formats=[Format.SD_JWT_VC],
+        types=[VCT],
+        countries=[Country("US")],
+    )
+    world = World(anchors=trusted)
+    private = certificate_key("leaf").private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    alice = world.wallet()
+    attestation = prepare_attestation(
+        Citizenship([Country("US")]),
+        issuer=ISSUER,
+        holder_key=alice.key.public,
+        now=world.now,
+        lifetime_s=30 * DAY,
+        status=alice.status,
+        format=Format.SD_JWT_VC,
+    )
+    issuer = Issuer(identifier=ISSUER, key=LocalKey.from_pem(private), certificates=der(leaf))
+    data = issuer.issue(attestation, format=Format.SD_JWT_VC)
+    alice.credential = Credential.receive(data, format=Format.SD_JWT_VC, anchors=trusted, now=world.now)
+    admitted = world.admit(alice)
+    assert isinstance(admitted, Admitted) and admitted.expires_at == NOW + 601  # X.509 notAfter is inclusive
+    world.wait(600)
+    allowed(world.ask(alice, admitted.ticket))
+    world.wait(1)
+    needed(world.ask(alice, admitted.ticket), Reason.TICKET_EXPIRED)
+
+
+def test_a_bearer_challenge_of_a_policy_that_is_gone_admits_nobody() -> None:
+    world = World()
+    alice = world.wallet()
+    challenge = world.challenge(None)
+    arguments: dict[str, Any] = {
+        "data": world.present(alice, challenge),
+        "format": Format.SD_JWT_VC,
+        "challenge": challenge.to_text(),
+        "request": request(path=ENDPOINT),
+    }
+    world.gateway.reload(policy=policy(STRICT_POLICY))
+    denied(world.gateway.admit(**arguments), Reason.BINDING_TOO_WEAK, "policy")
+    world.gateway.reload(policy=policy())
+    assert isinstance(world.gateway.admit(**arguments), Admitted)  # the refusal has not used the challenge up
 
 
 def test_a_status_signer_that_is_not_trusted_any_more_counts_no_longer() -> None:
@@ -563,7 +649,7 @@ def test_a_used_proof_stays_used_whatever_the_wall_clock_does(ahead_s: int, move
     for wait_s, step_s in moves:
         world.wait(wait_s)
         world.step_wall_clock(step_s)
-        world.gateway.authorize(request(b"x" * 232, world.proof(alice.sender)), resource="us-nationals")
+        world.gateway.authorize(request(b"x" * 244, world.proof(alice.sender)), resource="us-nationals")
         assert isinstance(world.gateway.authorize(used, resource="us-nationals"), Deny | NeedPresentation)
 
 
@@ -1101,7 +1187,8 @@ def test_a_gateway_of_the_system_clock_works() -> None:
         replay=MemoryReplayGuard(),
     )
     world = World()
-    world.gateway, world.statuses, world.clock.now = gateway, statuses, now
+    # Not the second from before: the gateway takes no proof that is older than itself.
+    world.gateway, world.statuses, world.clock.now = gateway, statuses, int(time.time())
     alice = world.wallet(short_lived=True, lifetime_s=600)
     allowed(world.ask(alice, world.ticket(alice), "anything"))
     assert ISSUER.startswith("https://")

@@ -135,6 +135,14 @@ def test_headers_that_are_no_pairs_are_refused(headers: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["citizenship-ticket", "Citizenship-Ticket", "DPoP", "dpop"])
+def test_names_of_our_headers_are_bytes(name: str) -> None:
+    # A framework that hands in text must not be told that nothing was there.
+    world = World()
+    asked = Request("POST", ORIGIN + PATH, [(b"host", b"gateway.example"), (name, b"x")])  # type: ignore[list-item]  # what a caller without a type checker does
+    denied(world.gateway.authorize(asked, resource="weak"), Reason.REQUEST_INVALID, "request")
+
+
 @pytest.mark.parametrize("name", [TICKET, DPOP])
 @pytest.mark.parametrize("value", ["text", None, 5, bytearray(b"x"), memoryview(b"x"), [b"x"]])
 def test_values_of_our_headers_are_bytes(name: bytes, value: Any) -> None:

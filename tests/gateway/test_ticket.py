@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from citizenid import ANY, CitizenIDError, Citizenship, Country, Format, MalformedError, Reason
+from citizenid import ANY, Assurance, CitizenIDError, Citizenship, Country, Format, MalformedError, Reason
 from citizenid.gateway import Allow, Binding, Gateway
-from citizenid.gateway.ticket import TicketContents, TicketKeys, fit, type_hash
+from citizenid.gateway.ticket import TicketContents, TicketKeys, assurance_hash, fit, type_hash
 
 from .world import (
     AUDIENCE,
@@ -37,7 +37,7 @@ from .world import (
 
 COUNTRIES = Country.all()
 NONCE = bytes(12)
-TICKET_CHARS = 232
+TICKET_CHARS = 244
 
 sets_of_countries = st.frozensets(st.sampled_from(COUNTRIES), max_size=3)
 lists_of_countries = st.lists(st.sampled_from(COUNTRIES), max_size=9, unique=True)
@@ -53,6 +53,7 @@ def contents(draw: st.DrawFn) -> TicketContents:
         anchor=draw(st.binary(min_size=16, max_size=16)),
         format=Format.SD_JWT_VC,
         type_hash=type_hash(draw(st.text())),
+        assurance=draw(st.binary(min_size=9, max_size=9)),
         admitted_at=draw(st.integers(0, 2**32 - 1)),
         evidence_at=draw(st.integers(0, 2**32 - 1)),
         nationalities=citizenships | draw(sets_of_countries),
@@ -72,6 +73,7 @@ def some(**changes: Any) -> TicketContents:
         "anchor": bytes(16),
         "format": Format.SD_JWT_VC,
         "type_hash": type_hash(VCT),
+        "assurance": assurance_hash(None),
         "admitted_at": NOW,
         "evidence_at": NOW,
         "nationalities": us,
@@ -101,6 +103,18 @@ def refused(text: bytes, with_keys: TicketKeys | None = None) -> None:
 @given(contents(), st.binary(min_size=12, max_size=12))
 def test_what_is_sealed_is_what_is_opened(sealed: TicketContents, nonce: bytes) -> None:
     assert keys().open(keys().seal(sealed, nonce).encode()) == sealed
+
+
+def test_an_assurance_is_known_by_framework_and_level_together() -> None:
+    stated = [
+        Assurance("eidas", "high"),
+        Assurance("eidas", "low"),
+        Assurance("eidash", "igh"),
+        Assurance("nist", "high"),
+    ]
+    hashes = [assurance_hash(None), *map(assurance_hash, stated)]
+    assert len(set(hashes)) == 5 and {len(each) for each in hashes} == {9}
+    assert hashes[0] == bytes(9) and assurance_hash(Assurance("eidas", "high")) == hashes[1]
 
 
 @given(contents(), st.binary(min_size=12, max_size=12))
@@ -176,11 +190,11 @@ def test_three_status_references_have_no_room() -> None:
 # --- opening ---
 
 
-@given(st.integers(0, 8 * 174 - 1))
+@given(st.integers(0, 8 * 183 - 1))
 @example(0)  # version
 @example(8)  # key id
 @example(40)  # nonce
-@example(8 * 174 - 1)  # the last bit of the tag
+@example(8 * 183 - 1)  # the last bit of the tag
 def test_any_flipped_bit_is_noticed(bit: int) -> None:
     sealed = bytearray(unbase64url(keys().seal(some(), NONCE)))
     sealed[bit // 8] ^= 1 << bit % 8
@@ -222,7 +236,7 @@ def test_nothing_may_be_added(added: bytes) -> None:
 
 
 def test_one_ticket_has_one_spelling() -> None:
-    # 174 bytes are exactly 232 characters: no stray bits to vary. The other alphabet and padding are refused.
+    # 183 bytes are exactly 244 characters: no stray bits to vary. The other alphabet and padding are refused.
     text = keys().seal(some(), NONCE).encode()
     assert len(unbase64url(text)) * 4 == len(text) * 3
     texts = (keys().seal(some(), bytes(11) + bytes([number])).encode() for number in range(50))

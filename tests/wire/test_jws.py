@@ -480,6 +480,15 @@ def test_the_profile_says_how_the_issuer_is_read_and_it_is_not_read_here() -> No
     assert opened.key_hint.kid == "k1"
 
 
+def test_a_header_that_holds_a_key_is_not_remembered() -> None:
+    # The one memo of headers is filled before a signature is verified: no key of anybody may stay in it.
+    before = jws._read_short_header.cache_info().currsize
+    for number in range(3):
+        key = {**_A_JWK, "x": _segment({"n": number}).decode()}
+        jws.read_header(_segment({**HEADER, "jwk": key}), "proof", DEFAULT_LIMITS, subject_key=True)
+    assert jws._read_short_header.cache_info().currsize == before
+
+
 @given(
     _GOOD_HEADERS, st.dictionaries(st.text(max_size=4), st.integers(), max_size=3), st.binary(min_size=1, max_size=9)
 )

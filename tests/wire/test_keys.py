@@ -393,6 +393,72 @@ _JUNK = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=5,
 )
+_CURVE_BYTES = {("EC", "P-256"): 32, ("EC", "P-384"): 48, ("EC", "P-521"): 66, ("OKP", "Ed25519"): 32}
+_NAMES = {"P-256": {"ES256"}, "P-384": {"ES384"}, "P-521": {"ES512"}, "Ed25519": {"Ed25519", "EdDSA"}}
+_PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
+
+
+def slow_read_jwk(jwk: dict[str, Any]) -> Reason | None:
+    """Why a JWK is refused, before its bytes are looked at as a point; RFC 7517, 7518 and 9964, rule by rule."""
+
+    def octets(member: str, size: int) -> bool:
+        text = jwk.get(member)
+        if type(text) is not str or "=" in text:
+            return False
+        try:
+            data = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+        except ValueError:
+            return False
+        return len(data) == size and _base64url(data) == text
+
+    if set(jwk) & _PRIVATE:
+        return Reason.KEY_INVALID
+    operations = jwk.get("key_ops", ["verify"])
+    if "use" in jwk and jwk["use"] != "sig":
+        return Reason.KEY_USE_FORBIDDEN
+    if type(operations) is not list or "verify" not in operations or len(operations) > 2:
+        return Reason.KEY_USE_FORBIDDEN
+    if any(each not in ("verify", "sign") for each in operations) or operations.count("verify") > 1:
+        return Reason.KEY_USE_FORBIDDEN
+    kty, alg = jwk.get("kty"), jwk.get("alg")
+    if kty == "AKP":
+        sizes = {"ML-DSA-44": 1312, "ML-DSA-65": 1952, "ML-DSA-87": 2592}
+        known = type(alg) is str and alg in sizes and octets("pub", sizes[alg])
+        return None if known else Reason.KEY_INVALID
+    curve = jwk.get("crv")
+    size = _CURVE_BYTES.get((kty, curve)) if type(kty) is str and type(curve) is str else None
+    if size is None or not octets("x", size) or (kty == "EC" and not octets("y", size)):
+        return Reason.KEY_INVALID
+    if "alg" in jwk and (type(alg) is not str or alg not in _NAMES[str(curve)]):
+        return Reason.KEY_INVALID
+    return None
+
+
+_ODD = st.sampled_from([
+    "sig", "enc", ["verify"], ["sign"], ["verify", "sign"], ["verify", "verify"], [], None, "EC", "OKP", "AKP", "P-256",
+    "P-384", "Ed25519", "X25519", "ES256", "EdDSA", "Ed25519", "ML-DSA-44", "none", "", "A" * 43, "A" * 42 + "B",
+    "A" * 42, "A" * 44, "A" * 43 + "=", "A" * 42 + "+", "\u00e9" * 43, True, 1,
+])  # fmt: skip
+
+
+@given(
+    st.sampled_from(ALGORITHMS),
+    st.dictionaries(st.sampled_from(["kty", "crv", "alg", "x", "y", "pub", "use", "key_ops", "d", "kid"]), _ODD),
+    st.sets(st.sampled_from(["kty", "crv", "alg", "x", "y", "pub"]), max_size=1),
+)
+def test_jwks_are_read_as_the_slow_way_reads_them(algorithm: str, odd: dict[str, Any], dropped: set[str]) -> None:
+    jwk = {name: value for name, value in {**_jwk(algorithm), **odd}.items() if name not in dropped}
+    expected = slow_read_jwk(jwk)
+    try:
+        material = keys.read_public_jwk(jwk, "jwk")
+    except MalformedError as error:
+        assert error.reason is expected and error.where == "jwk"
+    else:
+        assert expected is None
+        members = [name for name in ("x", "y", "pub") if name in keys.public_jwk(material)]
+        assert material.public == b"".join(_bytes(jwk[name]) for name in members)
+
+
 _MEMBERS = st.sampled_from(["kty", "crv", "alg", "x", "y", "pub", "use", "key_ops", "d", "k", "priv", "kid"])
 
 

@@ -188,7 +188,8 @@ def verify_signature(signed: SignedObject, key: PublicKey, where: str) -> None:
 class SigningKey(Protocol):
     """Whatever can sign: a `LocalKey`, or an adapter to an HSM or a KMS.
 
-    `sign` returns the raw signature of `public.algorithm` over `data`: r || s for ECDSA, as RFC 7518 section 3.4.
+    Its algorithm is that of its public half, stated once. `sign` returns the raw signature of `public.algorithm` over
+    `data`: r || s for ECDSA, as RFC 7518 section 3.4.
     """
 
     @property

@@ -76,7 +76,7 @@ class StatusReference:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Assurance:
     """How well the issuer checked: a framework and a level of it, both in the issuer's words. Unrated is None."""
 

@@ -146,6 +146,9 @@ class NeedStatusList(NamedTuple):
         """Return 503 with Retry-After: nothing was decided, and nothing is allowed."""
         return problem(503, self.reason, headers=((b"retry-after", b"5"),))
 
+    def __repr__(self) -> str:
+        return f"NeedStatusList(reason={self.reason!r})"  # the URI comes from the credential
+
     def __bool__(self) -> NoReturn:
         raise TypeError("a result has no truth value; test for the result you want")
 

@@ -78,8 +78,8 @@ def read_header(
     """
     if len(segment) > limits.header_bytes:
         raise MalformedError(Reason.INPUT_TOO_LARGE, where + ".header")
-    if len(segment) <= _REMEMBERED_BYTES:
-        return _read_short_header(segment, where, subject_key, unverified_issuer)
+    if len(segment) <= _REMEMBERED_BYTES and not subject_key:
+        return _read_short_header(segment, where, False, unverified_issuer)
     return _read_header(segment, where, subject_key, unverified_issuer)
 
 
@@ -104,7 +104,8 @@ def _read_header(segment: bytes, where: str, subject_key: bool, unverified_issue
 
 
 # One issuer writes one header over and over, and every KB-JWT has the same one. Reading it is a pure function of these
-# few bytes, so a memo changes nothing but the time; its size is bounded, and refusals are not remembered.
+# few bytes, so a memo changes nothing but the time; its size is bounded, and refusals are not remembered. It is a memo
+# of framing: nothing in it was verified, and nothing is skipped because of it. Headers that hold a key are not in it.
 _read_short_header = lru_cache(maxsize=1_024)(_read_header)
 
 

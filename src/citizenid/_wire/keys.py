@@ -21,6 +21,9 @@ class KeyMaterial(NamedTuple):
     algorithm: str
     public: bytes
 
+    def __repr__(self) -> str:
+        return f"<KeyMaterial {self.algorithm}>"
+
 
 def read_public_jwk(jwk: object, where: str) -> KeyMaterial:
     """Read a public JWK.

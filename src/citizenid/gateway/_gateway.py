@@ -35,7 +35,7 @@ from .challenge import ChallengeKeys, expires_at
 from .http import Admitted, Allow, Credentials, Deny, NeedPresentation, Request, read_credentials
 from .proofs import UNSEEN_STEP_S, ProofRules, SenderKeys, SenderProof, check_dpop, unverified_sender
 from .replay import Consumption, ReplayGuard
-from .ticket import TicketContents, TicketKeys, fit, type_hash
+from .ticket import TicketContents, TicketKeys, assurance_hash, fit, type_hash
 
 _NO_SENDER: Final = b"\0" * 32
 # A member of an enumeration is looked up through its type each time: by a name of this module it costs a tenth.
@@ -205,6 +205,8 @@ class Gateway:
         if binding is Binding.DPOP:
             proof = self._check_proof(read_credentials(request.headers), request, None, now, monotonic)
         else:
+            if not state.policy.permits_bearer:  # no more, that is: the challenge was made when a rule did
+                raise CitizenIDError(Reason.BINDING_TOO_WEAK, "challenge")
             # No fresh proof comes with it, so the challenge itself must be younger than the last clock step.
             self._clock.watch(now, monotonic)
             if expires_at(nonce) - self._challenge_lifetime_s < self._clock.proofs_from:
@@ -228,7 +230,7 @@ class Gateway:
         # Remembered as long as any gateway of the fleet takes it: another one may give challenges a longer life.
         lives_s = max(self._challenge_lifetime_s, expires_at(nonce) - now)
         self._consume(sender, nonce, lives_s + UNSEEN_STEP_S, "challenge")
-        ends_at = min(now + self._ticket_lifetime_s, verified.attestation.validity.not_after, verified.anchor.not_after)
+        ends_at = min(now + self._ticket_lifetime_s, verified.not_after)
         contents = self._contents(verified, ends_at, binding, sender, now)
         return Admitted(state.tickets.seal(contents, self._random(12)), ends_at)
 
@@ -243,6 +245,7 @@ class Gateway:
             anchor=anchor.fingerprint[:16],
             format=verified.format,
             type_hash=type_hash(attestation.type),
+            assurance=assurance_hash(attestation.assurance),
             admitted_at=now,
             evidence_at=min(attestation.validity.issued_at or 0, 2**32 - 1),
             nationalities=frozenset(stated.nationalities),
@@ -285,7 +288,7 @@ class Gateway:
         if text is None:
             return self._need(Reason.TICKET_MISSING, shown)
         (
-            expires_at, session_id, anchor_id, _, _, admitted_at, _, nationalities, citizenships, _, binding, sender,
+            expires_at, session_id, anchor_id, _, _, _, admitted_at, _, nationalities, citizenships, _, binding, sender,
             references,
         ) = state.tickets.open_fields(text)  # fmt: skip
         if now >= expires_at:

@@ -33,7 +33,8 @@ class Request(NamedTuple):
         method: "GET", "POST", ...
         url: the absolute URL as the client saw it. Only its path counts: the origin is configured.
         headers: (name, value) pairs in any case; repeats kept, since a second DPoP header must be seen.
-        client_certificate: the DER certificate of the TLS client, if the terminator hands it in.
+        client_certificate: the DER certificate of the TLS client, if the terminator hands it in. Nothing reads it yet:
+            tickets are bound by DPoP or not at all.
     """
 
     method: str
@@ -80,6 +81,8 @@ def read_credentials(headers: Iterable[tuple[bytes, bytes]]) -> Credentials:
                     if proof is not None:
                         raise MalformedError(Reason.PROOF_MALFORMED, "dpop")
                     proof = value
+                elif type(name) is not bytes:
+                    raise TypeError  # text, as a framework decodes it: it must not look as if nothing were there
     except (TypeError, ValueError, AttributeError):
         ticket = ""  # refused below, outside of the except block
     if (ticket is not None and type(ticket) is not bytes) or (proof is not None and type(proof) is not bytes):

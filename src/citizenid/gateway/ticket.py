@@ -4,7 +4,7 @@ A ticket is opaque to everybody but the operator's gateways, any of which opens 
 person: it holds a random session id, what was proven, for whom, and where to look up today's truth (the anchor and the
 status bits). It is of one constant length, since a length would tell who has two citizenships.
 
-    version 1 | key id 4 | nonce 12 | AES-256-GCM-SIV( contents 141 ) 16 more      = 174 bytes, 232 characters
+    version 1 | key id 4 | nonce 12 | AES-256-GCM-SIV( contents 150 ) 16 more      = 183 bytes, 244 characters
 
 Associated data: version, key id, audience. A key id selects exactly one key; nothing is tried in turn.
 
@@ -20,7 +20,7 @@ from typing import Final, NamedTuple, final
 
 from .._crypto import SealingKey, derive_key
 from .._errors import CitizenIDError, MalformedError, Reason
-from .._model import Binding, Citizenship, Format
+from .._model import Assurance, Binding, Citizenship, Format
 from .._wire import base64url
 from ..countries import Country
 
@@ -29,12 +29,13 @@ _NONCE_BYTES: Final = 12
 _PREFIX_BYTES: Final = 1 + 4  # version and key id
 _HEADER_BYTES: Final = _PREFIX_BYTES + _NONCE_BYTES
 _TAG_BYTES: Final = 16
-_CONTENTS: Final = struct.Struct(">I16s16sB8sII12sBBB32sB16sI16sI")
+_CONTENTS: Final = struct.Struct(">I16s16sB8s9sII12sBBB32sB16sI16sI")
 _TICKET_CHARS: Final = -(-(_HEADER_BYTES + _CONTENTS.size + _TAG_BYTES) * 4 // 3)
 _COUNTRY_SLOTS: Final = 6
 _STATUS_SLOTS: Final = 2
 _FORMATS: Final = (Format.SD_JWT_VC,)  # the index is on the wire: append, never reorder
 _NO_STATUS: Final = (b"\0" * 16, 0)
+_UNRATED: Final = b"\0" * 9  # with nine a ticket has 183 bytes, whose base64url leaves no stray bits
 MIN_SECRET_BYTES: Final = 32
 
 
@@ -47,6 +48,7 @@ class TicketContents(NamedTuple):
         anchor: the first 16 bytes of the anchor's fingerprint.
         format: of the credential.
         type_hash: the first 8 bytes of SHA-256 over the credential's type.
+        assurance: 9 bytes that stand for the framework and level that the issuer stated; zeros when it stated none.
         admitted_at: when the presentation was verified.
         evidence_at: when the credential was issued, or 0 when it does not say.
         nationalities: as stated or implied by a citizenship; what the anchor may attest is filtered at each use.
@@ -62,6 +64,7 @@ class TicketContents(NamedTuple):
     anchor: bytes
     format: Format
     type_hash: bytes
+    assurance: bytes
     admitted_at: int
     evidence_at: int
     nationalities: frozenset[Country]
@@ -80,6 +83,7 @@ TicketFields = tuple[
     bytes,
     bytes,
     Format,
+    bytes,
     bytes,
     int,
     int,
@@ -111,6 +115,14 @@ def fit(stated: Citizenship, proven: Citizenship) -> Citizenship:
 def type_hash(type_: str) -> bytes:
     """Return the 8 bytes that stand for a credential type in a ticket."""
     return hashlib.sha256(type_.encode()).digest()[:8]
+
+
+def assurance_hash(assurance: Assurance | None) -> bytes:
+    """Return the 9 bytes that stand for a framework and a level of it in a ticket; zeros for None."""
+    if assurance is None:
+        return _UNRATED
+    framework, level = assurance.framework.encode(), assurance.level.encode()
+    return hashlib.sha256(len(framework).to_bytes(2, "big") + framework + level).digest()[: len(_UNRATED)]
 
 
 @final
@@ -151,6 +163,7 @@ class TicketKeys:
             contents.anchor,
             _FORMATS.index(contents.format),
             contents.type_hash,
+            contents.assurance,
             contents.admitted_at,
             contents.evidence_at,
             "".join(codes).encode("ascii").ljust(2 * _COUNTRY_SLOTS, b"\0"),
@@ -197,6 +210,7 @@ def _read(plaintext: bytes) -> TicketFields:
         anchor,
         format_,
         type_hash_,
+        assurance,
         admitted_at,
         evidence_at,
         countries,
@@ -220,6 +234,7 @@ def _read(plaintext: bytes) -> TicketFields:
         anchor,
         _FORMATS[format_],
         type_hash_,
+        assurance,
         admitted_at,
         evidence_at,
         nationalities,

@@ -1,8 +1,9 @@
 """What an issuer keeps: which indices are taken, what each says, and the signed list of it all.
 
 Indices are drawn at random among the free ones and never twice (Token Status List sections 13.2, 13.3), so that an
-index tells nothing of when or to whom a credential was issued. State is in memory; who needs it to survive a restart
-keeps what `allocate` returned and every change, and waits for the durable publisher of the revocation release.
+index tells nothing of when or to whom a credential was issued. State is in memory: a
+publisher does not survive its process, and nothing that it allocated can be revoked by another one. The durable
+publisher comes with the revocation release.
 
 Spec: Token Status List sections 4, 5.1, 7.1, 13; specs/profile-status-list.md.
 """
@@ -34,7 +35,7 @@ class StatusPublisher:
     Args:
         uri: where the list will be published; credentials refer to it by these exact characters.
         size: how many credentials it has room for. A large list hides each of them better.
-        bits: 1 for valid and revoked; 2 to suspend as well; 4 or 8 for application-specific values.
+        bits: 1 for valid and revoked; 2 to suspend as well. 4 and 8 are legal; no value beyond these is written yet.
         randbelow: a source of unbiased random integers below a bound; the system's by default.
 
     Raises:
@@ -114,9 +115,15 @@ class StatusPublisher:
             return self._read(reference.index)
 
     def publish(
-        self, key: SigningKey, *, now: UnixTime | int, ttl_s: int, expires_s: int, kid: str | None = None
+        self,
+        key: SigningKey,
+        *,
+        now: UnixTime | int,
+        ttl_s: int,
+        expires_s: int,
+        kid: str | None = None,
     ) -> bytes:
-        """Sign the list as it stands: a Status List Token as JWT. Arguments as `prepare`."""
+        """Sign the list as it stands: a Status List Token, as JWT. Arguments as `prepare`."""
         unsigned = self.prepare(key.public, now=now, ttl_s=ttl_s, expires_s=expires_s, kid=kid)
         return unsigned.sign(key)
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple, final
 
-from .._errors import Reason, VerificationError
+from .._errors import CitizenIDError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, Limits
 from .._model import NeedStatusList, Status, StatusReference, UnixTime, check_now
 from ..trust import TrustAnchors
@@ -52,14 +53,22 @@ class StatusStore:
     Args:
         anchors: keys of purpose STATUS_LIST; others are ignored.
         limits: bounds, and the cap on the age of a list.
+        uris: lists that are wanted from the start. A ticket holds the identity of its list and not its URI: after a
+            restart nobody but the operator can say what to fetch for the tickets that are out. Hand in what `uris` was.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for a URI that is no text, or for more than 4,096 of them.
     """
 
-    def __init__(self, *, anchors: TrustAnchors, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, *, anchors: TrustAnchors, limits: Limits = DEFAULT_LIMITS, uris: Iterable[str] = ()) -> None:
+        wanted = [uris] if isinstance(uris, str) else list(uris)
+        if isinstance(uris, str) or len(wanted) > _MAX_WANTED or not all(type(uri) is str and uri for uri in wanted):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "statuses.uris")
         self._anchors = anchors
         self._limits = limits
         self._held: dict[bytes, _Held] = {}
         self._marks: dict[bytes, _Mark] = {}
-        self._wanted: dict[str, None] = {}
+        self._wanted: dict[str, None] = dict.fromkeys(wanted)
         self._lock = threading.Lock()
 
     def ingest(self, uri: str, body: bytes | str, *, media_type: str, now: UnixTime | int) -> None:
@@ -150,6 +159,12 @@ class StatusStore:
         if now >= held.usable_until:
             return _stale(held)
         return held.statuses[index]
+
+    @property
+    def uris(self) -> tuple[str, ...]:
+        """The lists that are held or wanted: what to keep for a store that starts anew."""
+        with self._lock:
+            return tuple(dict.fromkeys([*self._wanted, *(held.uri for held in self._held.values())]))
 
     def due(self, now: UnixTime | int) -> tuple[str, ...]:
         """Return the URIs to fetch now: asked for and not held, or past half of the time they are usable."""
