@@ -110,7 +110,13 @@ def restore(tree: dict[str, Any], disclosures: dict[Any, Disclosure], markers: M
         MalformedError: DEPTH_EXCEEDED, MALFORMED_JSON for a number that is not finite.
     """
     walk = _Restoring(disclosures, markers, limits)
-    claims = walk.object(tree, (), None, markers.opaque)
+    claims = None
+    try:
+        claims = walk.object(tree, (), None, markers.opaque)
+    except RecursionError:
+        pass  # raised below: the caller stands so deep that not even a legal nesting has room
+    if claims is None:
+        raise MalformedError(Reason.DEPTH_EXCEEDED, _WHERE)
     if disclosures:
         raise VerificationError(Reason.DISCLOSURE_UNREFERENCED, "disclosure")
     return _new(Restored, (claims, walk.placements, walk.withheld))
@@ -325,7 +331,11 @@ def redact(
         CitizenIDError: CLAIM_RESERVED for a member name that marks hidden parts, CLAIM_INVALID for a value that the
             format cannot carry, DEPTH_EXCEEDED.
     """
-    return _redact_object(claims, selection, conceal, markers, limits.depth)
+    try:
+        return _redact_object(claims, selection, conceal, markers, limits.depth)
+    except RecursionError:
+        pass  # raised below, as in `restore`
+    raise CitizenIDError(Reason.DEPTH_EXCEEDED, "claims")
 
 
 def _redact(value: Any, selection: Selection, conceal: Conceal, markers: Markers, depth: int) -> Any:

@@ -23,10 +23,12 @@ from ._model import UnixTime
 
 _WHERE: Final = "issuer-jwt.header.x5c"
 _MAX_CHAIN: Final = 3  # a leaf and at most two intermediates
-# All that `cryptography` raises for a certificate that it cannot read. The last two are no ValueError.
+# All that `cryptography` raises for a certificate that it cannot read; most of these are no ValueError.
 _UNREADABLE: Final = (
-    ValueError,
-    IndexError,  # of our own look at the serial number
+    ValueError,  # a year 0 as well
+    LookupError,  # KeyError of a feature without a name; IndexError of our own look at the serial number
+    TypeError,  # of a list of features that is none
+    Warning,  # where warnings are errors
     UnsupportedAlgorithm,
     x509.DuplicateExtension,
     x509.InvalidVersion,
@@ -74,6 +76,7 @@ def load_roots(pem: bytes | str) -> tuple[Root, ...]:
     try:
         certificates = x509.load_pem_x509_certificates(pem_bytes(pem))
         usable = all(_is_authority(certificate, below=0) for certificate in certificates)
+        _window(certificates)  # read here, where a date that is none is caught
         keys = [
             certificate.public_key().public_bytes(
                 serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -148,7 +151,9 @@ def check_chain(chain: Sequence[bytes], key: PublicKey) -> None:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "certificates")
 
 
-def _window(whole: list[x509.Certificate]) -> tuple[int, int]:
+def _window(whole: Sequence[x509.Certificate]) -> tuple[int, int]:
+    if not whole:
+        return 0, 0
     not_before = max(_unix(certificate.not_valid_before_utc) for certificate in whole)
     # X.509 notAfter is inclusive (RFC 5280 section 4.1.2.5); ours is exclusive.
     return not_before, min(_unix(certificate.not_valid_after_utc) for certificate in whole) + 1
@@ -168,7 +173,9 @@ def _load(der: bytes) -> x509.Certificate:
         if _has_positive_serial(der) and EXPLICIT_CURVE not in der:
             certificate = x509.load_der_x509_certificate(der)
             unknown = any(each.critical and each.oid not in _UNDERSTOOD for each in certificate.extensions)
-            nameless = not (certificate.subject and certificate.issuer)  # read here, where a broken name is caught
+            # Names, dates and all extensions are read here, where a broken one is caught.
+            nameless = not (certificate.subject and certificate.issuer)
+            _window([certificate])
             # The signature ends the certificate, after a count of unused bits that is not signed and must be none.
             if unknown or nameless or not der.endswith(b"\0" + certificate.signature):
                 certificate = None

@@ -60,7 +60,7 @@ __all__ = [
 
 _SEAL: Final = object()
 _CREDENTIAL: Final = KeyPurpose.CREDENTIAL
-_VALID: Final = Status.VALID  # by a name of this module; through its type each look costs ten times as much
+_VALID: Final = Status.VALID  # through its type each look costs ten times as much
 _CACHED_BYTES: Final = 8_192  # a cache counts entries: a credential with a portrait would take the room of twenty
 # Part of every cache key: whoever changes a rule of V3 or V4 changes the version, and old entries are never found.
 _PROFILES: Final = {format: hashlib.sha256(f"citizenid/verification/1/{format}".encode()).digest() for format in Format}
@@ -76,8 +76,7 @@ class VerifiedCredential:
     """A credential that passed V1 to V6 at one `now`. Only `verify_credential` makes it.
 
     Attributes:
-        attestation: what the issuer stated; frozen deeply.
-        anchor: the trust anchor that vouches for the issuer.
+        attestation, anchor: what the issuer stated, frozen deeply, and the anchor that vouches for him.
         presentation: what it was verified from; the holder's half of it is unverified.
         not_after: credential, anchor and, if there is one, certificate chain are all valid before then.
     """
@@ -108,8 +107,7 @@ class VerifiedPresentation:
     """A presentation that passed V1 to V9 at one `now`. Only `verify_presentation` makes it.
 
     Attributes:
-        attestation: what the issuer stated; frozen deeply.
-        anchor: the trust anchor that vouches for the issuer.
+        attestation, anchor: what the issuer stated, frozen deeply, and the anchor that vouches for him.
         format: the credential's format.
         status: Status.VALID, or None for a short-lived credential without a status reference.
         citizenship: of what is stated, the part that this anchor may attest. This is what an admitting rule may use;
@@ -254,7 +252,7 @@ def verify_presentation(
         The verified presentation, or which status list is missing: nothing was decided then.
 
     Raises:
-        VerificationError: the Reasons of V7 to V9.
+        VerificationError: the Reasons of V7 to V9, and EXPIRED (V6) for a credential that has ended since.
         MalformedError: a Reason of form, with the step that met it.
 
     Spec: specs/verification.md V7 to V9.
@@ -262,6 +260,8 @@ def verify_presentation(
     now = check_now(now)
     presentation, attestation, anchor = credential.presentation, credential.attestation, credential.anchor
     format_, holder_key = presentation.format, attestation.holder_key
+    if now >= credential.not_after:  # it was verified at another `now`
+        raise VerificationError(Reason.EXPIRED, "exp")
     step = "V7"
     try:
         if holder_key is None:

@@ -162,14 +162,23 @@ def freeze(value: Any, depth: int = 200) -> Any:
     """Return a deep copy that nobody can change: mappings become read-only, lists become tuples.
 
     Raises:
-        MalformedError: DEPTH_EXCEEDED for more than 200 levels, far more than a credential may have.
+        MalformedError: DEPTH_EXCEEDED for more than 200 levels, far more than a credential may have, or for fewer when
+            the caller stands so deep that there is no room for them.
     """
+    try:
+        return _freeze(value, depth)
+    except RecursionError:
+        pass  # raised below, so that no __context__ carries it
+    raise MalformedError(Reason.DEPTH_EXCEEDED, "claims")
+
+
+def _freeze(value: Any, depth: int) -> Any:
     if depth < 0:
         raise MalformedError(Reason.DEPTH_EXCEEDED, "claims")
     if isinstance(value, Mapping):
-        return MappingProxyType({name: freeze(item, depth - 1) for name, item in value.items()})
+        return MappingProxyType({name: _freeze(item, depth - 1) for name, item in value.items()})
     if isinstance(value, (list, tuple)):
-        return tuple(freeze(item, depth - 1) for item in value)
+        return tuple(_freeze(item, depth - 1) for item in value)
     return value
 
 

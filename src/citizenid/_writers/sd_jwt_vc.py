@@ -56,6 +56,8 @@ def issue(
         raise CitizenIDError(Reason.HASH_ALGORITHM_NOT_ALLOWED, "hash_algorithm")
     if not _RESERVED_CLAIMS.isdisjoint(attestation.claims):
         raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
+    if options.decoys > limits.digests:
+        raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
     selection = _selection(attestation, options)
     disclosures: list[bytes] = []
     salts, name_chars = _salts(draw), limits.claim_name_chars
@@ -71,6 +73,8 @@ def issue(
     if options.decoys:
         # RFC 9901 section 4.2.5: the digest of random bytes, so that nobody can tell it from a real one.
         decoys = [base64url.encode_text(hash_(next(salts).encode()).digest()) for _ in range(options.decoys)]
+        if len(set(decoys)) != len(decoys):
+            raise CitizenIDError(Reason.DISCLOSURE_DUPLICATE, "salts")
         claims[reg.SD] = sorted([*claims.get(reg.SD, []), *decoys])
     if disclosures or options.decoys:
         claims[reg.SD_ALG] = options.hash_algorithm
@@ -97,8 +101,13 @@ def issue(
 
 def _salts(draw: Callable[[int], bytes]) -> Iterator[str]:
     # Drawn and encoded many at a time; what is left over is thrown away. 18 bytes make 24 characters without a rest.
+    last = ""
     while True:
         block = base64url.encode_text(draw(reg.SALT_BYTES * _SALTS_AT_ONCE))
+        # Section 9.3: each claim has a salt of its own. A source that is stuck repeats itself at once.
+        if block == last or block[:_SALT_CHARS] == block[_SALT_CHARS : 2 * _SALT_CHARS]:
+            raise CitizenIDError(Reason.DISCLOSURE_DUPLICATE, "salts")
+        last = block
         for start in range(0, len(block), _SALT_CHARS):
             yield block[start : start + _SALT_CHARS]
 

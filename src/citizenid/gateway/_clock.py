@@ -9,12 +9,19 @@ Spec: DESIGN law 13; specs/profile-dpop.md.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Final, final
 
 from .._errors import CitizenIDError, Reason
 from .._model import UnixTime
 
 _STEP_S: Final = 2.0  # wall and monotonic time part by less than this under any slewing clock
+# What a function of an operator may raise, short of the end of the program.
+_FAILURES: Final = (
+    ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, ImportError, LookupError, MemoryError,
+    NameError, OSError, ReferenceError, RuntimeError, SystemError, TypeError, ValueError, StopIteration,
+)  # fmt: skip
+_NUMBERS: Final = frozenset({int, float})
 _END_OF_TIME: Final = 2**32 - 86_400  # tickets and challenges hold times, and times to come, in four bytes
 
 
@@ -51,13 +58,12 @@ class GatewayClock:
         Raises:
             CitizenIDError: CLOCK_UNUSABLE when the clock fails, or returns no number of seconds that we can hold.
         """
-        now = -1
-        monotonic = self._monotonic()
+        now, monotonic = -1, 0.0
         try:
-            reading = self._wall()
-            if type(reading) is float or type(reading) is int:
-                now = int(reading)
-        except (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError):
+            elapsed, reading = self._monotonic(), self._wall()
+            if type(reading) in _NUMBERS and type(elapsed) in _NUMBERS and isfinite(elapsed):
+                now, monotonic = int(reading), elapsed
+        except _FAILURES:
             pass  # raised below: a clock that fails decides nothing
         if not 0 <= now < _END_OF_TIME:
             raise CitizenIDError(Reason.CLOCK_UNUSABLE, "clock")

@@ -29,7 +29,7 @@ from ..status._store import status_identity
 from ..trust import TrustAnchor, TrustAnchors
 from ..verifier import IssuerHalfCache, VerifiedPresentation, check_status_valid, verify
 from ._clock import GatewayClock
-from ._settings import check_audience, origin_of
+from ._settings import check_audience, check_parts, origin_of
 from .cache import SieveCache
 from .challenge import ChallengeKeys, expires_at
 from .http import Admitted, Allow, Credentials, Deny, NeedPresentation, Request, read_credentials
@@ -113,6 +113,7 @@ class Gateway:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
         if not isinstance(ticket_keys, (list, tuple)) or type(cache) is bool:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
+        check_parts(statuses=statuses, replay=replay, cache=cache, functions=(clock, monotonic, random), limits=limits)
         check_audience(audience)
         self._audience: Final = audience
         self._origin: Final = origin_of(external_url)
@@ -269,7 +270,7 @@ class Gateway:
             return Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
         if rule.anyone:
             return Allow(rule.number)
-        proof = None
+        proof: bytes | None = b""  # until the headers are read there may be one, and nobody is offered less than that
         try:
             credentials = read_credentials(request.headers)
             proof = credentials.proof

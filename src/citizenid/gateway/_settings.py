@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from .._errors import CitizenIDError, MalformedError, Reason
+from .._limits import Limits
 from .._model import Challenge
+from ..status import StatusStore
 from .proofs import normalise_url
 
 
@@ -18,6 +21,18 @@ def check_audience(audience: str) -> None:
         usable = False
     if not usable:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.audience")
+
+
+def check_parts(
+    *, statuses: object, replay: object, cache: object, functions: Iterable[object], limits: object
+) -> None:
+    """Refuse parts that could not do their work at the first request. Raises CONFIGURATION_INVALID."""
+    usable = isinstance(statuses, StatusStore) and type(limits) is Limits and all(map(callable, functions))
+    usable = usable and callable(getattr(replay, "consume", None))
+    if cache is not None and type(cache) is not int:
+        usable = usable and callable(getattr(cache, "get", None)) and callable(getattr(cache, "put", None))
+    if not usable:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
 
 
 def origin_of(url: str) -> str:

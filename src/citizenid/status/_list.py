@@ -14,6 +14,7 @@ from .._errors import MalformedError, Reason, VerificationError
 from .._model import Status
 
 _WHERE: Final = "status-list.status_list"
+_PIECE_BYTES: Final = 4_194_304  # 33 M one-bit entries: one piece for nearly every list there is
 _MEANING: Final = tuple(Status(value) if value <= reg.STATUS_SUSPENDED else Status.OTHER for value in range(256))
 
 
@@ -44,16 +45,22 @@ class StatusList:
                 followed by anything.
         """
         inflate = zlib.decompressobj()
-        packed = None
-        try:
-            packed = inflate.decompress(data, limit_bytes + 1)
-        except zlib.error:
-            pass  # raised below
-        if packed is not None and len(packed) > limit_bytes:
-            raise MalformedError(Reason.INPUT_TOO_LARGE, _WHERE + ".lst")
-        if packed is None or not inflate.eof or inflate.unused_data or inflate.unconsumed_tail:
+        pieces: list[bytes] = []
+        size, broken = 0, False
+        while not (inflate.eof or broken):
+            # Piece by piece: what is over the bound is never put together, so that a bomb takes the bound and no more.
+            try:
+                piece = inflate.decompress(data, min(_PIECE_BYTES, limit_bytes - size + 1))
+            except zlib.error:
+                piece = b""
+            size += len(piece)
+            if size > limit_bytes:
+                raise MalformedError(Reason.INPUT_TOO_LARGE, _WHERE + ".lst")
+            pieces.append(piece)
+            data, broken = inflate.unconsumed_tail, not piece and not inflate.eof
+        if broken or inflate.unused_data:
             raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".lst")
-        return cls(bits, packed)
+        return cls(bits, pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     @property
     def digest(self) -> bytes:
