@@ -307,10 +307,10 @@ def test_a_key_that_may_not_verify_is_no_anchor(use: dict[str, Any]) -> None:
     {"kty": "OKP", "crv": "X25519", "x": "A" * 43}, {"kty": "OKP", "crv": "Ed448", "x": "A" * 76},
     {"kty": "EC", "crv": "secp256k1", "x": "A" * 43, "y": "A" * 43}, {"kty": "EC", "crv": "P-256K"},
     {"kty": "AKP", "alg": "ML-KEM-768", "pub": "AAAA"}, {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
-    {**jwk("b"), "use": "enc"}, {**jwk("b", "Ed25519"), "use": "other"},
+    {"kty": "EC", "crv": "secp256k1", "alg": "ES256K"}, {"kty": "OKP", "crv": "X25519", "use": "enc", "alg": "ECDH-ES"},
 ], ids=repr)  # fmt: skip
 def test_a_key_that_is_not_for_us_does_not_spoil_the_set(other: dict[str, Any]) -> None:
-    # RFC 7517 section 5. Sets with encryption keys are common.
+    # RFC 7517 section 5. Sets with keys for key agreement are common.
     for keys in ([jwk("a"), other], [other, jwk("a")]):
         (anchor,) = TrustAnchors.from_jwks(ISSUER, {"keys": keys}, **CREDENTIAL)
         assert anchor.key == key("a").public
@@ -322,6 +322,8 @@ def test_a_key_that_is_not_for_us_does_not_spoil_the_set(other: dict[str, Any]) 
     {**jwk("b"), "x": "AAAA"}, {**jwk("b"), "crv": None}, {**jwk("b"), "crv": ["P-256"]}, {**jwk("b"), "use": None},
     {**jwk("b"), "key_ops": ["sign"]}, {**jwk("b"), "alg": "ES384"}, {**jwk("b"), "d": "AA"},
     {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"}, {"kty": "AKP", "pub": "AAAA"},
+    {**jwk("b"), "use": "enc"}, {**jwk("b", "Ed25519"), "use": "other"}, {**jwk("b"), "key_ops": ["encrypt"]},
+    {**jwk("b"), "alg": "ES256", "crv": "secp256k1"}, {**jwk("b"), "alg": "ES256", "crv": "P-384"},
 ], ids=repr)  # fmt: skip
 def test_a_broken_key_of_our_kind_spoils_the_set(broken: dict[str, Any]) -> None:
     for keys in ([jwk("a"), broken], [broken, jwk("a")]):

@@ -65,8 +65,8 @@ def keys_of_metadata(
 def signature_keys(jwks: Mapping[str, Any] | str | bytes) -> list[tuple[str | None, PublicKey]]:
     """Return the keys of a JWK Set that can verify signatures of ours, each with its kid.
 
-    Keys of another kind or range, and those for another use, are passed over (RFC 7517 section 5), as long as one is
-    left. What is of our kind and broken is refused.
+    Keys of another kind, curve or algorithm are passed over (RFC 7517 section 5), as long as one is left. What is of
+    our kind and broken, or for another use, is refused: an operator who hands it in takes it for one that signs.
 
     Raises:
         MalformedError: KEY_INVALID, KEY_USE_FORBIDDEN, or a Reason of form for JSON text.
@@ -96,13 +96,11 @@ def signature_keys(jwks: Mapping[str, Any] | str | bytes) -> list[tuple[str | No
 
 
 def _is_ours(jwk: dict[str, Any], kty: str) -> bool:
-    use = jwk.get("use", "sig")
-    if type(use) is str and use != "sig":
-        return False
+    algorithm, curve = jwk.get("alg"), jwk.get("crv")
+    if type(algorithm) is str and algorithm in reg.JOSE_ALGORITHMS:
+        return True  # it says so itself, whatever else is wrong with it
     if kty == "AKP":
-        algorithm = jwk.get("alg")
-        return type(algorithm) is not str or algorithm in reg.ML_DSA_PUBLIC_BYTES
-    curve = jwk.get("crv")
+        return type(algorithm) is not str
     return type(curve) is not str or (kty, curve) in reg.JWK_CURVES
 
 

@@ -151,8 +151,8 @@ class TrustAnchors:
 
         Args:
             issuer: the operator's label; it becomes `Attestation.issuer` and must equal any `iss`.
-            jwks: the set, as a dict or as JSON text. Keys of a kind, curve or algorithm that we do not know, and keys
-                that are not for signatures, are passed over, as the RFC asks.
+            jwks: the set, as a dict or as JSON text. Keys of a kind, curve or algorithm that we do not know are
+                passed over, as the RFC asks, as long as one is left.
             purpose: CREDENTIAL or STATUS_LIST.
             formats: required for CREDENTIAL: the formats in which the issuer may attest.
             types: required for CREDENTIAL: the vct values it may attest.

@@ -218,6 +218,30 @@ def test_a_ticket_ends_with_the_certificate_of_its_issuer() -> None:
     needed(world.ask(alice, admitted.ticket), Reason.TICKET_EXPIRED)
 
 
+@pytest.mark.parametrize("bearer", [False, True])
+def test_a_clock_that_goes_back_extends_no_ticket(bearer: bool) -> None:
+    """What ended by the latest time that was read has ended; what had not goes on."""
+    world = World(ticket_lifetime_s=600)
+    alice = world.wallet()
+    resource = "weak" if bearer else "us-nationals"
+    ends = world.ticket(alice, bearer=bearer)
+    world.wait(300)
+    lasts = world.ticket(alice, bearer=bearer)
+    world.wait(300)
+    needed(
+        world.gateway.authorize(request(ends, world.proof(alice.sender, ends)), resource=resource),
+        Reason.TICKET_EXPIRED,
+    )
+    world.step_wall_clock(-3_600)
+    world.wait(3_000)  # still ten minutes before; and the first proofs after the step are refused in any case
+    needed(
+        world.gateway.authorize(request(ends, world.proof(alice.sender, ends)), resource=resource),
+        Reason.TICKET_EXPIRED,
+    )
+    if bearer:
+        allowed(world.gateway.authorize(request(lasts), resource=resource))
+
+
 def test_a_bearer_challenge_of_a_policy_that_is_gone_admits_nobody() -> None:
     world = World()
     alice = world.wallet()

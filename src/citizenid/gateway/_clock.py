@@ -36,6 +36,7 @@ class GatewayClock:
 
     Attributes:
         proofs_from: proofs made before this moment are refused.
+        latest: the latest wall time that was read. What ended by then has ended, wherever the clock stands now.
 
     Raises:
         CitizenIDError: CLOCK_UNUSABLE.
@@ -45,9 +46,10 @@ class GatewayClock:
         self._wall = wall
         self._monotonic = monotonic
         self._skew_s: Final = skew_s
+        self.latest = 0
         now, started = self.read()
         self._wall_minus_monotonic = now - started
-        self._latest = int(now)
+        self._watched = int(now)  # the latest wall time that came to `watch`: what went before a step
         self.proofs_from = int(now)  # what was used before this process began is not remembered
 
     def read(self) -> tuple[UnixTime, float]:
@@ -67,6 +69,8 @@ class GatewayClock:
             pass  # raised below: a clock that fails decides nothing
         if not 0 <= now < _END_OF_TIME:
             raise CitizenIDError(Reason.CLOCK_UNUSABLE, "clock")
+        if now > self.latest:
+            self.latest = now
         return now, monotonic  # type: ignore[return-value]  # calling UnixTime does nothing, at a price
 
     def watch(self, now: UnixTime, monotonic: float) -> None:
@@ -78,5 +82,5 @@ class GatewayClock:
         difference = now - monotonic
         if not -_STEP_S < difference - self._wall_minus_monotonic < _STEP_S:
             self._wall_minus_monotonic = difference
-            self.proofs_from = max(self.proofs_from, int(now), self._latest + self._skew_s + 1)
-        self._latest = max(self._latest, int(now))
+            self.proofs_from = max(self.proofs_from, int(now), self._watched + self._skew_s + 1)
+        self._watched = max(self._watched, int(now))

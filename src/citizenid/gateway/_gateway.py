@@ -292,7 +292,7 @@ class Gateway:
             expires_at, session_id, anchor_id, _, _, _, admitted_at, _, nationalities, citizenships, _, binding, sender,
             references,
         ) = state.tickets.open_fields(text)  # fmt: skip
-        if now >= expires_at:
+        if now >= expires_at or self._clock.latest >= expires_at:  # a clock that went back extends nothing
             return self._need(Reason.TICKET_EXPIRED, shown)
         if binding is _DPOP:
             proof = self._check_proof(credentials, request, text, now, monotonic)

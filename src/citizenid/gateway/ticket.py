@@ -6,7 +6,8 @@ status bits). It is of one constant length, since a length would tell who has tw
 
     version 1 | key id 4 | nonce 12 | AES-256-GCM-SIV( contents 150 ) 16 more      = 183 bytes, 244 characters
 
-Associated data: version, key id, audience. A key id selects exactly one key; nothing is tried in turn.
+Associated data: version, key id, audience. A key id selects exactly one key; nothing is tried in turn. A ticket ends by
+the latest wall time that its gateway has read: a clock that goes back extends nothing.
 
 Spec: DESIGN section 4 (gateway); RFC 8452.
 """
