@@ -60,7 +60,10 @@ from citizenid import (
     StatusReference,
     TrustAnchors,
 )
+from citizenid._limits import DEFAULT_LIMITS
+from citizenid._redaction import SD_JWT_MARKERS, restore
 from citizenid._wire import base64url
+from citizenid._wire import json as wire_json
 from citizenid._wire.writing import signing_input
 from citizenid.gateway import (
     AdmissionPolicy,
@@ -502,3 +505,27 @@ def test_a_bomb_takes_its_bound_and_no_more() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 1.4 * limit
+
+
+@pytest.mark.parametrize("stated", [ABSENT, None, "", "\u00ff" * 16])
+def test_a_nonce_of_bytes_that_no_text_can_say_is_answered_by_nothing(stated: Any) -> None:
+    # Nothing stated must not be taken for nothing expected.
+    reason = Reason.CLAIM_MISSING if stated is ABSENT else Reason.NONCE_MISMATCH
+    refused(make(kb={"nonce": stated}), reason, "V7", challenge=challenge(nonce=b"\xff" * 16))
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e999"])
+@pytest.mark.parametrize("place", [
+    '"cnf":{"jwk":{"kty":"EC","x":%s}}', '"cnf":{"x":[%s]}', '"status":{"status_list":{"idx":1,"uri":"u","x":%s}}',
+    '"aka_vcts":[%s]', '"status":{"a":{"b":[[%s]]}}',
+])  # fmt: skip
+def test_a_number_without_end_is_none_in_what_must_stand_in_the_clear_either(place: str, number: str) -> None:
+    tree = wire_json.parse_tree(("{" + place % number + "}").encode(), "issuer-jwt.payload")
+    raises(Reason.MALFORMED_JSON, None, lambda: restore(tree, {}, SD_JWT_MARKERS, DEFAULT_LIMITS))
+    for legal in ("1.5", "1e308"):
+        restore(
+            wire_json.parse_tree(("{" + place % legal + "}").encode(), "issuer-jwt.payload"),
+            {},
+            SD_JWT_MARKERS,
+            DEFAULT_LIMITS,
+        )
