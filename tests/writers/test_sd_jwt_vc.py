@@ -517,3 +517,19 @@ def test_a_presentation_verifies_in_every_serialisation(serialization: Serializa
 
 def test_a_nonce_of_bytes_does_not_fit_into_a_key_binding() -> None:
     misused(Reason.NONCE_MISMATCH, lambda: present(CREDENTIAL, set(), challenge=challenge(nonce=b"n" * 16)))
+
+
+class _Looks:
+    """Looks like a part of an attestation, and is none: its fields would go into the payload as they are."""
+
+    framework = level = uri = "x"
+    index = issued_at = not_before = not_after = '1,"nationalities":["US"]'
+
+
+@pytest.mark.parametrize(
+    "part",
+    [{"validity": _Looks()}, {"status": (_Looks(),)}, {"assurance": _Looks()}],
+    ids=["validity", "status", "assurance"],
+)
+def test_what_only_looks_like_a_part_of_an_attestation_is_not_written(part: dict[str, Any]) -> None:
+    misused(Reason.CLAIM_INVALID, lambda: issue(attestation(**part)))

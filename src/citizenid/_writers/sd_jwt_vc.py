@@ -20,7 +20,18 @@ from .. import _registry as reg
 from .._crypto import PublicKey, Unsigned, jwk_text
 from .._errors import CitizenIDError, Reason
 from .._limits import Limits
-from .._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
+from .._model import (
+    Assurance,
+    Attestation,
+    Challenge,
+    ClaimPath,
+    Format,
+    Presentation,
+    Serialization,
+    StatusReference,
+    UnixTime,
+    Validity,
+)
 from .._redaction import EVERYTHING, SD_JWT_MARKERS, Selection, redact
 from .._wire import base64url
 from .._wire.writing import dump, dump_disclosure, dump_members, quote, signing_input
@@ -30,6 +41,7 @@ _HASHES: Final = {name: getattr(hashlib, function) for name, function in reg.SD_
 _SALTS_AT_ONCE: Final = 16
 _SALT_CHARS: Final = reg.SALT_BYTES * 4 // 3
 _TUPLES: Final = frozenset({tuple})
+_REFERENCES: Final = frozenset({StatusReference})
 _STEPS: Final = frozenset({str, int, type(None)})
 # Members that the attestation states in fields of its own; as claims they could contradict those.
 _RESERVED_CLAIMS: Final = reg.CONTROL_CLAIMS | {reg.IAT, reg.ASSURANCE}
@@ -184,6 +196,9 @@ def _structural(attestation: Attestation) -> str:
     for name, text in ((reg.ISS, issuer), (reg.VCT, vct)):
         if type(text) is not str or not text:
             raise CitizenIDError(Reason.CLAIM_INVALID, name)
+    # Their fields are written as they are: only the classes that check them can be trusted not to hold more than that.
+    if type(validity) is not Validity or not _REFERENCES.issuperset(map(type, attestation.status)):
+        raise CitizenIDError(Reason.CLAIM_INVALID, "validity")
     members = f'"{reg.ISS}":{quote(issuer)},"{reg.VCT}":{quote(vct)}'
     if validity.issued_at is not None:
         members += f',"{reg.IAT}":{validity.issued_at}'
@@ -199,6 +214,8 @@ def _structural(attestation: Attestation) -> str:
         members += f',"{reg.STATUS}":{{"{reg.STATUS_LIST}":{place}}}'
     assurance = attestation.assurance
     if assurance is not None:
+        if type(assurance) is not Assurance:
+            raise CitizenIDError(Reason.CLAIM_INVALID, reg.ASSURANCE)
         stated = f'{{"framework":{quote(assurance.framework)},"level":{quote(assurance.level)}}}'
         members += f',"{reg.ASSURANCE}":{stated}'
     return members
