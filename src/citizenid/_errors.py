@@ -31,6 +31,7 @@ class Reason(StrEnum):
     MALFORMED_TOKEN = "malformed_token", FORM
     MALFORMED_BASE64 = "malformed_base64", FORM
     MALFORMED_JSON = "malformed_json", FORM
+    MALFORMED_CBOR = "malformed_cbor", FORM
     DUPLICATE_MEMBER = "duplicate_member", FORM
     DEPTH_EXCEEDED = "depth_exceeded", FORM
     INPUT_TOO_LARGE = "input_too_large", FORM
@@ -41,14 +42,17 @@ class Reason(StrEnum):
     ALGORITHM_NOT_ALLOWED = "algorithm_not_allowed", FORM
     ALGORITHM_MISMATCH = "algorithm_mismatch", FORM
     TYP_MISMATCH = "typ_mismatch", FORM
+    VERSION_UNSUPPORTED = "version_unsupported", FORM
     KEY_INVALID = "key_invalid", FORM
     KEY_USE_FORBIDDEN = "key_use_forbidden", FORM
+    CURVE_UNSUPPORTED = "curve_unsupported", FORM
     SIGNATURE_MALFORMED = "signature_malformed", FORM
     SIGNATURE_INVALID = "signature_invalid", FORM
     CLAIM_MISSING = "claim_missing", FORM
     CLAIM_INVALID = "claim_invalid", FORM
     # V1 open
     KEY_BINDING_UNEXPECTED = "key_binding_unexpected", "V1"
+    RESPONSE_NOT_OK = "response_not_ok", "V1"
     # V2 resolve
     KEY_UNKNOWN = "key_unknown", "V2"
     KEY_AMBIGUOUS = "key_ambiguous", "V2"
@@ -57,14 +61,20 @@ class Reason(StrEnum):
     CERTIFICATE_INVALID = "certificate_invalid", "V2"
     CERTIFICATE_UNTRUSTED = "certificate_untrusted", "V2"
     CERTIFICATE_EXPIRED = "certificate_expired", "V2"
+    CERTIFICATE_USE_FORBIDDEN = "certificate_use_forbidden", "V2"
+    CERTIFICATE_COUNTRY_MISMATCH = "certificate_country_mismatch", "V2"
+    CERTIFICATE_REVOKED = "certificate_revoked", "V2"
+    CRL_UNUSABLE = "crl_unusable", "V2"
     # V4 read
     HASH_ALGORITHM_NOT_ALLOWED = "hash_algorithm_not_allowed", "V4"
     REDACTION_MALFORMED = "redaction_malformed", "V4"
     DIGEST_DUPLICATE = "digest_duplicate", "V4"
+    DIGEST_MISMATCH = "digest_mismatch", "V4"
     DISCLOSURE_MALFORMED = "disclosure_malformed", "V4"
     DISCLOSURE_DUPLICATE = "disclosure_duplicate", "V4"
     DISCLOSURE_CLASH = "disclosure_clash", "V4"
     DISCLOSURE_UNREFERENCED = "disclosure_unreferenced", "V4"
+    DISCLOSURE_ENCRYPTED = "disclosure_encrypted", "V4"
     CLAIM_NOT_DISCLOSABLE = "claim_not_disclosable", "V4"
     COUNTRY_INVALID = "country_invalid", "V4"
     STATUS_MECHANISM_UNKNOWN = "status_mechanism_unknown", "V4"
@@ -77,6 +87,7 @@ class Reason(StrEnum):
     ISSUED_IN_FUTURE = "issued_in_future", "V6"
     NOT_YET_VALID = "not_yet_valid", "V6"
     EXPIRED = "expired", "V6"
+    SIGNED_OUTSIDE_CERTIFICATE = "signed_outside_certificate", "V6"
     # V7 bind
     KEY_BINDING_MISSING = "key_binding_missing", "V7"
     HOLDER_KEY_MISSING = "holder_key_missing", "V7"
@@ -85,6 +96,8 @@ class Reason(StrEnum):
     SD_HASH_MISMATCH = "sd_hash_mismatch", "V7"
     KEY_BINDING_STALE = "key_binding_stale", "V7"
     KEY_BINDING_IN_FUTURE = "key_binding_in_future", "V7"
+    DEVICE_ELEMENT_NOT_AUTHORIZED = "device_element_not_authorized", "V7"
+    READER_KEY_MISSING = "reader_key_missing", "V7"
     # V9 status
     STATUS_MISSING = "status_missing", "V9"
     STATUS_LIST_UNAVAILABLE = "status_list_unavailable", "V9"

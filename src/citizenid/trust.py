@@ -287,7 +287,7 @@ class TrustAnchors:
             VerificationError: KEY_UNKNOWN, KEY_AMBIGUOUS, ANCHOR_NOT_YET_VALID, ANCHOR_EXPIRED, CERTIFICATE_...
             MalformedError: CERTIFICATE_INVALID, LIMIT_EXCEEDED, and a Reason of form when the payload must be asked.
         """
-        kid, certificates, _ = signed.key_hint
+        kid, certificates, _, _ = signed.key_hint
         if certificates:
             return self._resolve_path(certificates, purpose, now, where)
         found = self._by_kid.get((purpose, kid), ()) if kid is not None else ()

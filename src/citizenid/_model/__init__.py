@@ -11,12 +11,24 @@ from __future__ import annotations
 from .attestation import Assurance, Attestation, StatusReference, Validity, attestation_of_frozen, freeze, thaw
 from .citizenship import Citizenship
 from .exchange import Challenge, KeyHint, NeedStatusList, Presentation, SignedObject, refuse_forgery
-from .vocabulary import Binding, ClaimPath, Format, KeyPurpose, Serialization, Status, StatusKind, UnixTime, check_now
+from .vocabulary import (
+    Binding,
+    CertificateProfile,
+    ClaimPath,
+    Format,
+    KeyPurpose,
+    Serialization,
+    Status,
+    StatusKind,
+    UnixTime,
+    check_now,
+)
 
 __all__ = [
     "Assurance",
     "Attestation",
     "Binding",
+    "CertificateProfile",
     "Challenge",
     "Citizenship",
     "ClaimPath",

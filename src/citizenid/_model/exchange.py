@@ -9,7 +9,7 @@ from typing import NamedTuple, NoReturn, final
 
 from .._answer import Answer, problem
 from .._errors import CitizenIDError, MalformedError, Reason
-from .vocabulary import Format
+from .vocabulary import CertificateProfile, Format
 
 
 @final
@@ -20,11 +20,13 @@ class KeyHint(NamedTuple):
         kid: the key identifier, or None.
         certificates: DER certificates, leaf first, or ().
         unverified_issuer: reads the issuer that the payload claims; asked only when `kid` does not settle the key.
+        profile: what the first of `certificates` must be; the format says so, not the header.
     """
 
     kid: str | None = None
     certificates: tuple[bytes, ...] = ()
     unverified_issuer: Callable[[bytes], str | None] | None = None
+    profile: CertificateProfile = CertificateProfile.SD_JWT_VC_ISSUER
 
     def __repr__(self) -> str:
         return "<KeyHint>"

@@ -31,6 +31,8 @@ class Format(StrEnum):
     """A credential format. It is always named by the caller, never guessed from the bytes."""
 
     SD_JWT_VC = "dc+sd-jwt"
+    MDOC = "mso_mdoc"  # OpenID4VP 1.0 appendix B.2
+    SD_CWT = "sd-cwt"
 
 
 class Serialization(Enum):
@@ -56,6 +58,16 @@ class KeyPurpose(StrEnum):
 
     CREDENTIAL = "credential"
     STATUS_LIST = "status_list"
+
+
+class CertificateProfile(Enum):
+    """What a leaf certificate must be, besides leading to a pinned root. A reader names it; no header does."""
+
+    SD_JWT_VC_ISSUER = "sd_jwt_vc_issuer"  # SD-JWT VC section 2.5, HAIP 1.0 section 6.1.1; SD-CWT issuers too
+    MDOC_DOCUMENT_SIGNER = "mdoc_document_signer"  # ISO/IEC 18013-5 B.1.4
+    MDOC_READER = "mdoc_reader"  # ISO/IEC 18013-5 B.1.7
+    STATUS_LIST_SIGNER = "status_list_signer"  # Token Status List section 10
+    VICAL_SIGNER = "vical_signer"  # ISO/IEC 18013-5 C.1.8
 
 
 class StatusKind(Enum):
