@@ -27,6 +27,7 @@ JOSE_ALGORITHMS: Final = {
     "ES512": "ES512",
     "Ed25519": "Ed25519",
     "EdDSA": "Ed25519",
+    "Ed448": "Ed448",
     "ML-DSA-44": "ML-DSA-44",
     "ML-DSA-65": "ML-DSA-65",
     "ML-DSA-87": "ML-DSA-87",
@@ -37,6 +38,11 @@ JWK_CURVES: Final = {
     ("EC", "P-384"): ("ES384", 48),
     ("EC", "P-521"): ("ES512", 66),
     ("OKP", "Ed25519"): ("Ed25519", 32),
+    ("OKP", "Ed448"): ("Ed448", 57),
+    # Not registered for JOSE, where nothing can be signed with them: names for the thumbprint of a COSE key.
+    ("EC", "brainpoolP256r1"): ("ESB256", 32),
+    ("EC", "brainpoolP384r1"): ("ESB384", 48),
+    ("EC", "brainpoolP512r1"): ("ESB512", 64),
 }
 ML_DSA_PUBLIC_BYTES: Final = {"ML-DSA-44": 1312, "ML-DSA-65": 1952, "ML-DSA-87": 2592}  # FIPS 204 table 2
 ML_DSA_SEED_BYTES: Final = 32  # RFC 9964 section 4: `priv` is the seed alone
@@ -45,7 +51,11 @@ SIGNATURE_BYTES: Final = {
     "ES256": 64,  # RFC 7518 section 3.4: R and S at full length
     "ES384": 96,
     "ES512": 132,
+    "ESB256": 64,  # RFC 9864 section 2.1: as the above
+    "ESB384": 96,
+    "ESB512": 128,
     "Ed25519": 64,  # RFC 8032 section 5.1.6
+    "Ed448": 114,  # RFC 8032 section 5.2.6
     "ML-DSA-44": 2420,  # FIPS 204 table 2
     "ML-DSA-65": 3309,
     "ML-DSA-87": 4627,
@@ -105,3 +115,126 @@ VCT_CITIZENSHIP: Final = "urn:citizenid:citizenship:1"
 # --- HTTP ---
 HEADER_TICKET: Final = b"citizenship-ticket"
 HEADER_DPOP: Final = b"dpop"  # RFC 9449 section 4.1
+
+# --- COSE header parameters (RFC 9052 section 3.1, RFC 9360, RFC 9596, RFC 9597, draft-ietf-spice-sd-cwt) ---
+COSE_ALG: Final = 1
+COSE_CRIT: Final = 2
+COSE_KID: Final = 4
+COSE_KCWT: Final = 13  # the SD-CWT inside an SD-KBT
+COSE_CWT_CLAIMS: Final = 15
+COSE_TYP: Final = 16
+COSE_SD_CLAIMS: Final = 17
+COSE_X5CHAIN: Final = 33
+COSE_X5T: Final = 34
+COSE_X5U: Final = 35
+COSE_SD_ALG: Final = 170
+COSE_SD_ENCRYPTED: Final = frozenset({171, 172})  # sd_aead_encrypted_claims, sd_aead
+COSE_SIGN1_TAG: Final = 18
+COSE_MAC0_TAG: Final = 17
+CWT_TAG: Final = 61  # RFC 8392 section 6
+
+# COSE algorithms (RFC 9053, RFC 9864, RFC 9964) by the name that a key of them carries. The four of RFC 9053 do not say
+# the curve: here each means the one that is usual with it.
+COSE_ALGORITHMS: Final = {
+    -7: "ES256",
+    -9: "ES256",
+    -35: "ES384",
+    -51: "ES384",
+    -36: "ES512",
+    -52: "ES512",
+    -265: "ESB256",
+    -267: "ESB384",
+    -268: "ESB512",
+    -8: "Ed25519",
+    -19: "Ed25519",
+    -53: "Ed448",
+    -48: "ML-DSA-44",
+    -49: "ML-DSA-65",
+    -50: "ML-DSA-87",
+}
+COSE_ESB320: Final = -266  # its curve is in no library that we use: a Reason of its own
+# ISO/IEC 18013-5 lets each of the four stand for two curves (9.1.2.4): there the key says which, and this table whether
+# it may. A family is no algorithm: no key has it.
+MDOC_ALGORITHMS: Final = {
+    **{number: name for number, name in COSE_ALGORITHMS.items() if not name.startswith("ML-DSA")},
+    -7: "-7",
+    -35: "-35",
+    -36: "-36",
+    -8: "-8",
+}
+ALGORITHM_FAMILIES: Final = {
+    "-7": frozenset({"ES256", "ESB256"}),
+    "-35": frozenset({"ES384", "ESB384"}),
+    "-36": frozenset({"ES512", "ESB512"}),
+    "-8": frozenset({"Ed25519", "Ed448"}),
+}
+MAC_BYTES: Final = 32
+COSE_MAC_ALGORITHMS: Final = {5: "HMAC 256/256"}  # RFC 9053 section 3.1; ISO/IEC 18013-5 9.1.3.5
+COSE_WRITTEN: Final = {  # what we write: fully specified, RFC 9864
+    "ES256": -9,
+    "ES384": -51,
+    "ES512": -52,
+    "ESB256": -265,
+    "ESB384": -267,
+    "ESB512": -268,
+    "Ed25519": -19,
+    "Ed448": -53,
+    "ML-DSA-44": -48,
+    "ML-DSA-65": -49,
+    "ML-DSA-87": -50,
+}
+# What an mdoc says: ISO/IEC 18013-5 table 22 knows these four alone.
+MDOC_WRITTEN: Final = {
+    "ES256": -7,
+    "ES384": -35,
+    "ES512": -36,
+    "ESB256": -7,
+    "ESB384": -35,
+    "ESB512": -36,
+    "Ed25519": -8,
+    "Ed448": -8,
+}
+COSE_HASHES: Final = {-16: "sha256", -43: "sha384", -44: "sha512"}  # RFC 9054 section 2.1
+
+# --- COSE_Key (RFC 9052 section 7, RFC 9053 section 7, RFC 9964 section 5) ---
+COSE_KTY_OKP: Final = 1
+COSE_KTY_EC2: Final = 2
+COSE_KTY_AKP: Final = 7
+COSE_CURVES: Final = {
+    (2, 1): ("ES256", 32),
+    (2, 2): ("ES384", 48),
+    (2, 3): ("ES512", 66),
+    (2, 256): ("ESB256", 32),  # ISO/IEC 18013-5 table 22; IANA COSE Elliptic Curves
+    (2, 258): ("ESB384", 48),
+    (2, 259): ("ESB512", 64),
+    (1, 6): ("Ed25519", 32),
+    (1, 7): ("Ed448", 57),
+}
+COSE_BRAINPOOL_P320: Final = (2, 257)
+COSE_KEY_OP_VERIFY: Final = 2
+COSE_KEY_OP_SIGN: Final = 1
+
+# --- CWT claims (RFC 8392 section 3.1; IANA CWT) ---
+CWT_ISS: Final = 1
+CWT_SUB: Final = 2
+CWT_AUD: Final = 3
+CWT_EXP: Final = 4
+CWT_NBF: Final = 5
+CWT_IAT: Final = 6
+CWT_CTI: Final = 7
+CWT_CNF: Final = 8
+CWT_VCT: Final = 11
+CWT_CNONCE: Final = 39
+CWT_STATUS: Final = 65535
+
+# --- media types of COSE typ (RFC 9596), and the CoAP content formats that stand for them ---
+TYP_SD_CWT: Final = "application/sd-cwt"  # draft-ietf-spice-sd-cwt section 15
+TYP_KB_CWT: Final = "application/kb+cwt"
+COAP_CONTENT_FORMATS: Final = {293: TYP_SD_CWT, 294: TYP_KB_CWT}
+
+# --- mdoc (ISO/IEC 18013-5) ---
+MDOC_CITIZENSHIP: Final = "org.citizenid.citizenship.1"  # our docType and our namespace
+MDOC_DIGESTS: Final = {"SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}  # 9.1.2.5, exact spelling
+EMBEDDED_TAG: Final = 24  # RFC 8949 section 3.4.5.1
+DATE_TIME_TAG: Final = 0  # RFC 8949 section 3.4.1
+FULL_DATE_TAG: Final = 1004  # RFC 8943

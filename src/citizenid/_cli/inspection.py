@@ -13,6 +13,7 @@ from collections import Counter
 from typing import Any, Final
 
 from .. import Format, Limits, Serialization
+from .._model import SignedObject
 from .._readers import sd_jwt_vc
 from .._wire import base64url
 from .._wire import json as strict_json
@@ -53,7 +54,7 @@ def inspection(data: bytes, serialization: Serialization, limits: Limits) -> lis
         lines += wrapped("  ", f"digest ({hash_name}) {digest}, referenced by: {', '.join(places) or 'NOTHING'}")
     hidden = len({*in_payload, *inner} - set(disclosures))
     lines += ["", f"UNVERIFIED digests without a disclosure here (withheld claims or decoys): {hidden}"]
-    if binding is None:
+    if type(binding) is not SignedObject:
         return [*lines, "", "UNVERIFIED key binding: none, so this is a credential and no presentation"]
     lines += _section("kb-jwt header", _header(binding.to_be_signed, "kb-jwt", limits))
     return lines + _section("kb-jwt payload", strict_json.parse_object(binding.payload, "kb-jwt.payload", limits.depth))

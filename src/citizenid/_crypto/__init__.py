@@ -7,12 +7,15 @@ imports PyNaCl.
 
 from __future__ import annotations
 
+from .agreement import AgreementKey, ReaderAgreement
 from .keys import (
     EXPLICIT_CURVE,
     LocalKey,
     PublicKey,
     SigningKey,
+    cose_key,
     jwk_text,
+    load_cose_key,
     load_holder_key,
     material_of,
     pem_bytes,
@@ -23,13 +26,17 @@ from .unsigned import Unsigned
 
 __all__ = [
     "EXPLICIT_CURVE",
+    "AgreementKey",
     "LocalKey",
     "PublicKey",
+    "ReaderAgreement",
     "SealingKey",
     "SigningKey",
     "Unsigned",
+    "cose_key",
     "derive_key",
     "jwk_text",
+    "load_cose_key",
     "load_holder_key",
     "material_of",
     "pem_bytes",

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import nacl.bindings as sodium
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, mldsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, mldsa
 from nacl.exceptions import CryptoError
 
 from .. import _registry as reg
@@ -31,6 +31,11 @@ _SMALL_ORDER_Y: Final = frozenset(
         int.from_bytes(bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"),
     }
 )
+
+
+_ED448_P: Final = 2**448 - 2**224 - 1
+_ED448_D: Final = -39081
+_ED448_SMALL_ORDER_Y: Final = frozenset({0, 1, _ED448_P - 1})  # orders 4, 1 and 2: the cofactor is 4
 
 
 class Algorithm(NamedTuple):
@@ -50,6 +55,10 @@ def _ecdsa(curve: ec.EllipticCurve, field_prime: int, size: int, hash_: hashes.H
     prime = field_prime.to_bytes(size, "big")
 
     def load(material: bytes, full: bool) -> ec.EllipticCurvePublicKey:
+        if len(material) == size + 1:  # x with the sign of y (RFC 9053 section 7.1.1)
+            if material[1:] >= prime:
+                raise ValueError
+            return ec.EllipticCurvePublicKey.from_encoded_point(curve, material)
         # A coordinate >= p would be a second encoding of one key, with another thumbprint (CVE-2026-26007).
         if material[:size] >= prime or material[size:] >= prime:  # big-endian and of one length: bytes compare alike
             raise ValueError
@@ -122,6 +131,26 @@ def _ed25519_verify(handle: bytes, signature: bytes, data: bytes) -> bool:
     return True
 
 
+def _ed448_load(material: bytes, full: bool) -> ed448.Ed448PublicKey:
+    # OpenSSL takes any 57 bytes. RFC 8032 section 5.2.3: y below p, and x^2 = (y^2 - 1) / (d y^2 - 1) has a root.
+    y = int.from_bytes(material[:56], "little")
+    if y >= _ED448_P or y in _ED448_SMALL_ORDER_Y or material[56] & 0x7F:
+        raise ValueError
+    if full:
+        square = (y * y - 1) * pow(_ED448_D * y * y - 1, -1, _ED448_P) % _ED448_P
+        if pow(square, (_ED448_P - 1) // 2, _ED448_P) != 1:
+            raise ValueError
+    return ed448.Ed448PublicKey.from_public_bytes(material)
+
+
+def _ed448_verify(handle: ed448.Ed448PublicKey, signature: bytes, data: bytes) -> bool:
+    try:
+        handle.verify(signature, data)
+    except InvalidSignature:
+        return False
+    return True
+
+
 def _ml_dsa(public_class: Any, private_class: Any) -> Algorithm:
     def verify(handle: Any, signature: bytes, data: bytes) -> bool:
         try:
@@ -149,6 +178,16 @@ def _ml_dsa(public_class: Any, private_class: Any) -> Algorithm:
 _P256: Final = 2**256 - 2**224 + 2**192 + 2**96 - 1  # FIPS 186-5 / SP 800-186 section 3.2.1
 _P384: Final = 2**384 - 2**128 - 2**96 + 2**32 - 1
 _P521: Final = 2**521 - 1
+# RFC 5639 sections 3.4, 3.6 and 3.7
+_BP256: Final = 0xA9FB57DBA1EEA9BC3E660A909D838D726E3BF623D52620282013481D1F6E5377
+_BP384: Final = int(
+    "8CB91E82A3386D280F5D6F7E50E641DF152F7109ED5456B412B1DA197FB71123ACD3A729901D1A71874700133107EC53", 16
+)
+_BP512: Final = int(
+    "AADD9DB8DBE9C48B3FD4E6AE33C9FC07CB308DB3B3C9D20ED6639CCA703308717D4D9B009BC66842AECDA12AE6A380E62881FF2F2D82C685"
+    "28AA6056583A48F3",
+    16,
+)
 
 ALGORITHMS: Final[dict[str, Algorithm]] = {
     "ES256": _ecdsa(ec.SECP256R1(), _P256, 32, hashes.SHA256()),
@@ -162,6 +201,18 @@ ALGORITHMS: Final[dict[str, Algorithm]] = {
         sign=lambda handle, data: sodium.crypto_sign(data, handle)[:64],
         public=lambda handle: handle[32:],
         secret=lambda handle: handle[:32],
+    ),
+    "ESB256": _ecdsa(ec.BrainpoolP256R1(), _BP256, 32, hashes.SHA256()),
+    "ESB384": _ecdsa(ec.BrainpoolP384R1(), _BP384, 48, hashes.SHA384()),
+    "ESB512": _ecdsa(ec.BrainpoolP512R1(), _BP512, 64, hashes.SHA512()),
+    "Ed448": Algorithm(
+        load=_ed448_load,
+        verify=_ed448_verify,
+        generate=ed448.Ed448PrivateKey.generate,
+        from_secret=lambda secret: ed448.Ed448PrivateKey.from_private_bytes(_exactly(secret, 57)),
+        sign=lambda handle, data: handle.sign(data),
+        public=lambda handle: handle.public_key().public_bytes_raw(),
+        secret=lambda handle: handle.private_bytes_raw(),
     ),
     "ML-DSA-44": _ml_dsa(mldsa.MLDSA44PublicKey, mldsa.MLDSA44PrivateKey),
     "ML-DSA-65": _ml_dsa(mldsa.MLDSA65PublicKey, mldsa.MLDSA65PrivateKey),

@@ -6,15 +6,16 @@ Spec: RFC 7517, RFC 7638, RFC 8725 section 3.1; specs/decisions/0003 and 0005.
 from __future__ import annotations
 
 import base64
+import hmac
 from typing import Any, Final, NoReturn, Protocol, final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa
 
 from .. import _registry as reg
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
-from .._model import SignedObject
+from .._model import KeyAgreement, SignedObject
 from .._wire import base64url, keys
 from .._wire.keys import KeyMaterial
 from .algorithms import ALGORITHMS
@@ -134,6 +135,31 @@ def load_holder_key(jwk: object, where: str) -> PublicKey:
     return PublicKey(keys.read_public_jwk(jwk, where), where, full=False)
 
 
+def load_cose_key(key: object, where: str, *, full: bool = False) -> PublicKey:
+    """Load a COSE_Key (RFC 9053 section 7), decoded: the key of a credential's holder, or with `full` one to trust.
+
+    Raises:
+        MalformedError: KEY_INVALID, KEY_USE_FORBIDDEN, CURVE_UNSUPPORTED.
+    """
+    material = keys.read_cose_key(key, where)
+    curve = _NIST_AND_BRAINPOOL.get(material.algorithm)
+    if curve is not None and len(material.public) % 2:  # a sign bit in place of y
+        handle = None
+        try:
+            handle = ALGORITHMS[material.algorithm].load(material.public, full)
+        except ValueError:
+            pass  # raised below: there is no point with this x
+        if handle is None:
+            raise MalformedError(Reason.KEY_INVALID, where)
+        material = material_of(handle, where)
+    return PublicKey(material, where, full=full)
+
+
+def cose_key(key: PublicKey) -> dict[int, int | bytes]:
+    """Return a key as a COSE_Key with its required members alone."""
+    return keys.cose_key(key._material)
+
+
 def material_of(handle: object, where: str) -> KeyMaterial:
     """Return the bytes of a public key that `cryptography` loaded. Raises KEY_INVALID for kinds outside the table."""
     if isinstance(handle, ec.EllipticCurvePublicKey):
@@ -144,6 +170,8 @@ def material_of(handle: object, where: str) -> KeyMaterial:
             return KeyMaterial(name, numbers.x.to_bytes(size, "big") + numbers.y.to_bytes(size, "big"))
     elif isinstance(handle, ed25519.Ed25519PublicKey):
         return KeyMaterial("Ed25519", handle.public_bytes_raw())
+    elif isinstance(handle, ed448.Ed448PublicKey):
+        return KeyMaterial("Ed448", handle.public_bytes_raw())
     else:
         for name, class_ in _ML_DSA_CLASSES.items():
             if isinstance(handle, class_):
@@ -155,7 +183,11 @@ _CURVES: Final[dict[type, tuple[str, int]]] = {
     ec.SECP256R1: ("ES256", 32),
     ec.SECP384R1: ("ES384", 48),
     ec.SECP521R1: ("ES512", 66),
+    ec.BrainpoolP256R1: ("ESB256", 32),
+    ec.BrainpoolP384R1: ("ESB384", 48),
+    ec.BrainpoolP512R1: ("ESB512", 64),
 }
+_NIST_AND_BRAINPOOL: Final = {name: curve for curve, (name, _) in _CURVES.items()}
 _ML_DSA_CLASSES: Final[dict[str, Any]] = {
     "ML-DSA-44": mldsa.MLDSA44PublicKey,
     "ML-DSA-65": mldsa.MLDSA65PublicKey,
@@ -178,10 +210,24 @@ def verify_signature(signed: SignedObject, key: PublicKey, where: str) -> None:
     """
     algorithm, signature = key.algorithm, signed.signature
     if signed.algorithm != algorithm:
-        raise VerificationError(Reason.ALGORITHM_MISMATCH, where)
+        if signed.agreement is not None:
+            _verify_mac(signed, signed.agreement, key, where)
+            return
+        if algorithm not in reg.ALGORITHM_FAMILIES.get(signed.algorithm, ()):
+            raise VerificationError(Reason.ALGORITHM_MISMATCH, where)
     if len(signature) != reg.SIGNATURE_BYTES[algorithm]:
         raise MalformedError(Reason.SIGNATURE_MALFORMED, where)
     if not key._verify(key._handle, signature, signed.to_be_signed):
+        raise VerificationError(Reason.SIGNATURE_INVALID, where)
+
+
+def _verify_mac(signed: SignedObject, agreement: KeyAgreement, key: PublicKey, where: str) -> None:
+    # A MAC under a key that the two sides agree on (ISO/IEC 18013-5 9.1.3.5): no third party is convinced by it, but
+    # the verifier, who holds the other half, is.
+    if len(signed.signature) != reg.MAC_BYTES:
+        raise MalformedError(Reason.SIGNATURE_MALFORMED, where)
+    tag = agreement.authenticate(key, signed.to_be_signed)
+    if tag is None or not hmac.compare_digest(tag, signed.signature):
         raise VerificationError(Reason.SIGNATURE_INVALID, where)
 
 
@@ -221,7 +267,9 @@ class LocalKey:
 
     @classmethod
     def generate(cls, algorithm: str) -> LocalKey:
-        """Make a new key for "ES256", "ES384", "ES512", "Ed25519", "ML-DSA-44", "ML-DSA-65" or "ML-DSA-87".
+        """Make a new key: "ES256", "ES384", "ES512", "Ed25519", "ML-DSA-44", "ML-DSA-65" or "ML-DSA-87".
+
+        For the CBOR formats also "ESB256", "ESB384", "ESB512" (brainpool r1, RFC 9864) and "Ed448".
 
         Raises:
             CitizenIDError: ALGORITHM_NOT_ALLOWED.

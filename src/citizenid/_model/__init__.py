@@ -9,8 +9,17 @@ Spec: specs/terms.md.
 from __future__ import annotations
 
 from .attestation import Assurance, Attestation, StatusReference, Validity, attestation_of_frozen, freeze, thaw
+from .challenge import Challenge, Handover, HandoverKind
 from .citizenship import Citizenship
-from .exchange import Challenge, KeyHint, NeedStatusList, Presentation, SignedObject, refuse_forgery
+from .exchange import (
+    DetachedSignature,
+    KeyAgreement,
+    KeyHint,
+    NeedStatusList,
+    Presentation,
+    SignedObject,
+    refuse_forgery,
+)
 from .vocabulary import (
     Binding,
     CertificateProfile,
@@ -32,7 +41,11 @@ __all__ = [
     "Challenge",
     "Citizenship",
     "ClaimPath",
+    "DetachedSignature",
     "Format",
+    "Handover",
+    "HandoverKind",
+    "KeyAgreement",
     "KeyHint",
     "KeyPurpose",
     "NeedStatusList",

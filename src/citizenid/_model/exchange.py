@@ -1,15 +1,16 @@
-"""What passes between holder and verifier, unverified: signed objects, presentations, challenges, and the Need."""
+"""What passes between holder and verifier, unverified: signed objects, presentations, and the Need."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple, NoReturn, final
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol, final
 
 from .._answer import Answer, problem
-from .._errors import CitizenIDError, MalformedError, Reason
+from .._errors import Reason
 from .vocabulary import CertificateProfile, Format
+
+if TYPE_CHECKING:
+    from .._crypto import PublicKey  # a type alone: specs/decisions/0003 says why the class stands above
 
 
 @final
@@ -32,6 +33,14 @@ class KeyHint(NamedTuple):
         return "<KeyHint>"
 
 
+class KeyAgreement(Protocol):
+    """The verifier's half of a key agreement, for a holder who proves possession by a MAC."""
+
+    def authenticate(self, public: PublicKey, data: bytes, /) -> bytes | None:
+        """Return the tag over `data` under the key agreed with `public`, or None when there is no such key."""
+        ...
+
+
 @final
 class SignedObject(NamedTuple):
     """The one form of everything signed: a credential, a key binding, a status list token, a sender proof.
@@ -43,6 +52,7 @@ class SignedObject(NamedTuple):
         signature: raw signature bytes.
         key_hint: what the header says about the key.
         typ: the media type the header states, or None.
+        agreement: for a MAC in place of a signature, how to agree on its key; otherwise None.
     """
 
     to_be_signed: bytes
@@ -51,9 +61,34 @@ class SignedObject(NamedTuple):
     signature: bytes
     key_hint: KeyHint
     typ: str | None
+    agreement: KeyAgreement | None = None
 
     def __repr__(self) -> str:
         return f"<SignedObject {self.algorithm}>"
+
+
+@final
+class DetachedSignature(NamedTuple):
+    """What the holder made over something that is not sent: V7 puts the rest of it together (mdoc DeviceAuth).
+
+    Attributes:
+        mac: whether it is a MAC.
+        protected: the protected header as it is signed.
+        algorithm: the algorithm or family that the header names.
+        signature: the signature or tag.
+        attached: a payload that came along after all; it must be the one that V7 makes.
+        content: what the holder states, as received: the DeviceNameSpaces.
+    """
+
+    mac: bool
+    protected: bytes
+    algorithm: str
+    signature: bytes
+    attached: bytes | None
+    content: bytes
+
+    def __repr__(self) -> str:
+        return f"<DetachedSignature {self.algorithm}>"
 
 
 @final
@@ -67,71 +102,19 @@ class Presentation(NamedTuple):
         issuer_half: the received bytes of everything the issuer made; they key the cache and feed sd_hash.
         binding: what the holder signed, or None.
         declared_type: a type stated outside the signature, or None (SD-JWT VC states none).
+        namespaces: the namespace of each disclosure, in a format that has them (mdoc).
     """
 
     format: Format
     credential: SignedObject
     disclosures: tuple[bytes, ...]
     issuer_half: bytes
-    binding: SignedObject | None
+    binding: SignedObject | DetachedSignature | None
     declared_type: str | None = None
+    namespaces: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Presentation {self.format}, unverified>"
-
-
-@final
-@dataclass(frozen=True, slots=True, repr=False)
-class Challenge:
-    """What a verifier asks the holder to sign: for whom, and a nonce it will recognise.
-
-    Attributes:
-        audience: who asks; the key binding must name exactly this text.
-        nonce: 8 to 512 bytes (of UTF-8, if it is text), unpredictable.
-        max_age_s: how old the answer may be, in seconds.
-
-    Raises:
-        MalformedError: CHALLENGE_INVALID when a field is missing, too short or too long.
-    """
-
-    audience: str
-    nonce: str | bytes
-    max_age_s: int = 300
-
-    def __post_init__(self) -> None:
-        if type(self.audience) is not str or not 0 < _size(self.audience) <= 2_048:
-            raise MalformedError(Reason.CHALLENGE_INVALID, "challenge.audience")
-        # RFC 9901 examples use ten digits; eight characters is the least that deserves the name.
-        if type(self.nonce) not in (str, bytes) or not 8 <= _size(self.nonce) <= 512:
-            raise MalformedError(Reason.CHALLENGE_INVALID, "challenge.nonce")
-        if type(self.max_age_s) is not int or not 0 < self.max_age_s <= 86_400:
-            raise MalformedError(Reason.CHALLENGE_INVALID, "challenge.max_age_s")
-
-    def to_text(self) -> str:
-        """Write the challenge as one line of ASCII: `1.<max_age_s>.<s or b><nonce>.<audience>`, both base64url."""
-        text = type(self.nonce) is str
-        nonce = self.nonce.encode() if isinstance(self.nonce, str) else self.nonce
-        return f"1.{self.max_age_s}.{'s' if text else 'b'}{_base64url(nonce)}.{_base64url(self.audience.encode())}"
-
-    @classmethod
-    def from_text(cls, text: str) -> Challenge:
-        """Read what `to_text` wrote; exactly that spelling and no other.
-
-        Raises:
-            MalformedError: CHALLENGE_INVALID.
-        """
-        challenge = None
-        if type(text) is str and len(text) <= 4_096 and text.isascii():
-            try:
-                _, age, nonce, audience = text.split(".")
-                decoded = base64.urlsafe_b64decode(nonce[1:] + "=" * (-len(nonce[1:]) % 4))
-                audience = base64.urlsafe_b64decode(audience + "=" * (-len(audience) % 4)).decode()
-                challenge = cls(audience, decoded.decode() if nonce[:1] == "s" else decoded, int(age))
-            except (ValueError, CitizenIDError):
-                pass  # raised below without the input
-        if challenge is None or challenge.to_text() != text:
-            raise MalformedError(Reason.CHALLENGE_INVALID, "challenge")
-        return challenge
 
 
 @final
@@ -153,18 +136,6 @@ class NeedStatusList(NamedTuple):
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a result has no truth value; test for the result you want")
-
-
-def _size(value: str | bytes) -> int:
-    # In bytes of UTF-8; 0 for a text that has none, because it holds half of a surrogate pair.
-    try:
-        return len(value.encode() if isinstance(value, str) else value)
-    except UnicodeEncodeError:
-        return 0
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 def refuse_forgery(cls: type) -> NoReturn:

@@ -79,7 +79,7 @@ def open_presentation(data: object, limits: Limits, serialization: Serialization
         raise MalformedError(Reason.MALFORMED_TOKEN, "disclosure")
     credential = jws.open_compact(issuer_jwt, "issuer-jwt", limits, _unverified_issuer)
     binding = jws.open_compact(key_binding, _KB, limits) if key_binding else None
-    return (_new(Presentation, (_FORMAT, credential, tuple(disclosures), issuer_half, binding, None)),)
+    return (_new(Presentation, (_FORMAT, credential, tuple(disclosures), issuer_half, binding, None, ())),)
 
 
 def _utf8(text: str) -> bytes:
@@ -282,7 +282,7 @@ def bind(
         MalformedError: a Reason of form.
     """
     binding = presentation.binding
-    if binding is None:
+    if type(binding) is not SignedObject:
         raise VerificationError(Reason.KEY_BINDING_MISSING, _KB)
     if binding.typ != reg.TYP_KEY_BINDING:
         raise VerificationError(Reason.TYP_MISMATCH, _KB + ".header.typ")

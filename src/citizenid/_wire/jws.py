@@ -141,7 +141,7 @@ def signed_object(
     if not payload or not signature:
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
     algorithm, typ, hint, _ = header
-    return _new(SignedObject, (to_be_signed, payload, algorithm, signature, hint, typ))
+    return _new(SignedObject, (to_be_signed, payload, algorithm, signature, hint, typ, None))
 
 
 def _certificates(value: object, where: str) -> tuple[bytes, ...]:

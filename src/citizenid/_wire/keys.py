@@ -1,4 +1,4 @@
-"""JSON Web Keys (RFC 7517, RFC 8037, RFC 9964): form, canonical lengths and the RFC 7638 thumbprint.
+"""JSON Web Keys (RFC 7517, RFC 8037, RFC 9964) and COSE_Keys (RFC 9053): form, lengths, the RFC 7638 thumbprint.
 
 What stands here is grammar: kinds, curves and lengths. Whether a point lies on its curve is for `_crypto`.
 """
@@ -13,6 +13,8 @@ from .._errors import CitizenIDError, MalformedError, Reason
 from . import base64url
 
 _CURVES: Final = {algorithm: (kty, curve, size) for (kty, curve), (algorithm, size) in reg.JWK_CURVES.items()}
+_COSE_CURVES: Final = {algorithm: (kty, curve, size) for (kty, curve), (algorithm, size) in reg.COSE_CURVES.items()}
+_COSE_ML_DSA: Final = {name: number for number, name in reg.COSE_ALGORITHMS.items() if name in reg.ML_DSA_PUBLIC_BYTES}
 
 
 class KeyMaterial(NamedTuple):
@@ -119,3 +121,70 @@ def _check_use(jwk: dict[str, Any], where: str) -> None:
         or len(operations) != len(set(operations))  # RFC 7517 section 4.3: no duplicates
     ):
         raise MalformedError(Reason.KEY_USE_FORBIDDEN, where)
+
+
+def read_cose_key(key: object, where: str) -> KeyMaterial:
+    """Read a public COSE_Key, decoded. Labels are integers or text, exactly: the codec has seen to it.
+
+    An EC key may come with a sign bit instead of y (RFC 9053 section 7.1.1): its material is then the compressed point,
+    one byte longer than x, which `_crypto` completes.
+
+    Raises:
+        MalformedError: KEY_INVALID on a private member, an unknown kty or curve, an algorithm that does not fit, or a
+            length; KEY_USE_FORBIDDEN when `key_ops` does not let the key verify; CURVE_UNSUPPORTED.
+    """
+    if type(key) is not dict:
+        raise MalformedError(Reason.KEY_INVALID, where)
+    kty, curve, x, y = key.get(1), key.get(-1), key.get(-2), key.get(-3)
+    algorithm = public = None
+    if type(kty) is not int:
+        pass
+    elif kty == reg.COSE_KTY_AKP:  # RFC 9964 section 5: alg is REQUIRED; -1 is the key, -2 its secret
+        number = key.get(3)
+        algorithm = reg.COSE_ALGORITHMS.get(number) if type(number) is int else None
+        if algorithm in reg.ML_DSA_PUBLIC_BYTES and -2 not in key:
+            public = _sized(curve, reg.ML_DSA_PUBLIC_BYTES[algorithm])
+    elif type(curve) is int and -4 not in key:  # -4 is d
+        if (kty, curve) == reg.COSE_BRAINPOOL_P320:
+            raise MalformedError(Reason.CURVE_UNSUPPORTED, where)
+        algorithm, size = reg.COSE_CURVES.get((kty, curve), ("", 0))
+        public = _sized(x, size)
+        if kty == reg.COSE_KTY_EC2 and public is not None:
+            if type(y) is bool:
+                public = (b"\x03" if y else b"\x02") + public
+            else:
+                y = _sized(y, size)
+                public = None if y is None else public + y
+        if 3 in key and not _fits(key[3], algorithm):
+            public = None
+    if algorithm is None or not algorithm or public is None:
+        raise MalformedError(Reason.KEY_INVALID, where)
+    if 4 in key:
+        operations = key[4]
+        if type(operations) is not list or reg.COSE_KEY_OP_VERIFY not in [
+            each for each in operations if type(each) is int
+        ]:
+            raise MalformedError(Reason.KEY_USE_FORBIDDEN, where)
+    return KeyMaterial(algorithm, public)
+
+
+def _sized(value: object, size: int) -> bytes | None:
+    return value if type(value) is bytes and len(value) == size else None
+
+
+def _fits(number: object, algorithm: str) -> bool:
+    if type(number) is not int:
+        return False
+    return reg.COSE_ALGORITHMS.get(number) == algorithm or algorithm in reg.ALGORITHM_FAMILIES.get(str(number), ())
+
+
+def cose_key(material: KeyMaterial) -> dict[int, int | bytes]:
+    """Write a public COSE_Key with its required members alone, in the order of canonical CBOR."""
+    algorithm, public = material
+    if algorithm in _COSE_ML_DSA:
+        return {1: reg.COSE_KTY_AKP, 3: _COSE_ML_DSA[algorithm], -1: public}
+    kty, curve, size = _COSE_CURVES[algorithm]
+    key: dict[int, int | bytes] = {1: kty, -1: curve, -2: public[:size]}
+    if kty == reg.COSE_KTY_EC2:
+        key[-3] = public[size:]
+    return key

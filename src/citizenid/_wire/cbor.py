@@ -1,0 +1,272 @@
+"""CBOR, strict in what comes in and canonical in what goes out (RFC 8949).
+
+What comes in has definite lengths, no duplicate keys, no byte left over and no tag but those that the caller expects;
+keys are integers or text, exactly; floats are finite. Foreign mdocs are not canonical (their keys are unsorted, some
+heads longer than needed), so that form is not asked of them: what was signed or hashed is checked as received.
+A tag is always a `CBORTag` and never what it might stand for: no date, bignum, regular expression or reference is made.
+
+Spec: RFC 8949 sections 3, 4.2.1, 5.6; DESIGN section 6.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import partial
+from math import isfinite
+from typing import Any, Final
+
+import cbor2
+from cbor2 import CBORSimpleValue, CBORTag
+
+from .._errors import MalformedError, Reason
+
+__all__ = ["NO_TAGS", "CBORTag", "Redacted", "byte_string", "decode", "decode_marked", "encode", "head"]
+
+MAX_DEPTH: Final = 16  # draft-ietf-spice-sd-cwt section 6 lets more be refused; a DeviceResponse has nine levels
+NO_TAGS: Final[frozenset[int]] = frozenset()
+# cbor2 gives these a meaning of their own: all that it knows, found by trying every number (a test does it again).
+_KNOWN_TAGS: Final = (
+    *(0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799),
+)
+_AS_TAGS: Final = {number: partial(lambda tag, value, _: CBORTag(tag, value), number) for number in _KNOWN_TAGS}
+_KEYS: Final = frozenset({int, str})
+_SCALARS: Final = frozenset({int, str, bytes, bool, type(None)})
+# Up to here keys that collide in a hash table cost a millisecond; whatever is longer is looked through beforehand.
+_UNSCANNED_BYTES: Final = 4_096
+
+
+class _Marker:
+    """A key that no input can contain: it takes the place of simple(59) or of tag 60 when claims are read."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+class Redacted:
+    """The two marks of SD-CWT: `KEYS` for the key simple(59), `ELEMENT` for an array element under tag 60."""
+
+    KEYS: Final[Any] = _Marker("redacted keys")
+    ELEMENT: Final[Any] = _Marker("redacted element")
+    KEY_NUMBER: Final = 59
+    TAG: Final = 60
+
+
+def decode(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> Any:
+    """Decode one item: dicts, lists, integers, text, byte strings, finite floats, booleans, None, and `CBORTag`.
+
+    Args:
+        data: the bytes of one item, all of them.
+        where: spec path, for errors.
+        tags: the tags that may stand in it; what they hold is the caller's to judge.
+
+    Raises:
+        MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED.
+    """
+    value = _load(data, where)
+    _check(value, tags, where)
+    return value
+
+
+def decode_marked(data: bytes, where: str) -> Any:
+    """Decode claims of an SD-CWT: as `decode`, with the two marks of hidden parts as `Redacted` keys, and no tags.
+
+    Raises:
+        MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED.
+    """
+    return _mark(_load(data, where), where)
+
+
+def _load(data: bytes, where: str) -> Any:
+    if len(data) > _UNSCANNED_BYTES:
+        _refuse_composite_keys(data, where)
+    # Nothing in cbor2 says whether bytes are left over. So a byte string longer than `data` is put behind: no part of
+    # `data` can hold it, and it is found in its place only when what comes before is one item and no more.
+    size = len(data) + 1
+    item = fault = None
+    try:
+        item, end = cbor2.loads(
+            b"\x82" + data + head(2, size) + bytes(size),
+            semantic_decoders=_AS_TAGS,
+            max_depth=MAX_DEPTH + 1,  # the pair counts as one
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+        )
+        if end != bytes(size) or type(end) is not bytes:
+            fault = Reason.MALFORMED_CBOR
+    except cbor2.CBORDecodeError as error:
+        text = str(error)  # looked at, and never passed on: it may name a key
+        fault = (
+            Reason.DEPTH_EXCEEDED
+            if text.startswith("maximum container nesting depth")
+            else Reason.DUPLICATE_MEMBER
+            if "Duplicate map key" in text
+            else Reason.MALFORMED_CBOR
+        )
+    if fault is not None:
+        raise MalformedError(fault, where)
+    return item
+
+
+def _check(value: Any, tags: frozenset[int], where: str) -> None:
+    # Level by level; most containers hold nothing but scalars, and are done in two steps.
+    level = [value]
+    while level:
+        below: list[Any] = []
+        for item in level:
+            kind = type(item)
+            if kind is dict:
+                if not _KEYS.issuperset(map(type, item)):
+                    raise MalformedError(Reason.MALFORMED_CBOR, where)
+                if not _SCALARS.issuperset(map(type, item.values())):
+                    below += item.values()
+            elif kind is list:
+                if not _SCALARS.issuperset(map(type, item)):
+                    below += item
+            elif kind is CBORTag:
+                if item.tag not in tags:
+                    raise MalformedError(Reason.MALFORMED_CBOR, where)
+                below.append(item.value)
+            elif kind not in _SCALARS and not (kind is float and isfinite(item)):
+                raise MalformedError(Reason.MALFORMED_CBOR, where)
+        level = below
+
+
+def _mark(value: Any, where: str) -> Any:
+    kind = type(value)
+    if kind in _SCALARS or (kind is float and isfinite(value)):
+        return value
+    if kind is list:
+        return value if _SCALARS.issuperset(map(type, value)) else [_mark(item, where) for item in value]
+    if kind is CBORTag and value.tag == Redacted.TAG:
+        return {Redacted.ELEMENT: _mark(value.value, where)}
+    if kind is not dict:
+        raise MalformedError(Reason.MALFORMED_CBOR, where)
+    if _KEYS.issuperset(map(type, value)) and _SCALARS.issuperset(map(type, value.values())):
+        return value
+    # To a dict simple(59) is 59: the key is exchanged by its exact type, before anybody looks anything up.
+    return {_mark_key(key, where): _mark(item, where) for key, item in value.items()}
+
+
+def _mark_key(key: Any, where: str) -> Any:
+    kind = type(key)
+    if kind is int or kind is str:
+        return key
+    if kind is CBORSimpleValue and key.value == Redacted.KEY_NUMBER:
+        return Redacted.KEYS
+    raise MalformedError(Reason.MALFORMED_CBOR, where)
+
+
+def _refuse_composite_keys(data: bytes, where: str) -> None:
+    """Refuse map keys that are no integer, text, byte string or simple value, before a hash table is built of them.
+
+    Arrays of -1 and -2 have all one hash: 15,000 of them as the keys of one map would take cbor2 four seconds. This
+    walk looks at heads alone. Where the bytes are no CBOR it stops: cbor2 stops there as well.
+    """
+    position, size = 0, len(data)
+    # What is still open: the items left of each container; a map counts its keys and values, keys at even numbers.
+    left, is_map = [1], [False]
+    while left and position < size:
+        if left[-1] == 0:
+            left.pop()
+            is_map.pop()
+            continue
+        first = data[position]
+        major, info = first >> 5, first & 0x1F
+        if is_map[-1] and left[-1] % 2 == 0 and major in _COMPOSITE:
+            raise MalformedError(Reason.MALFORMED_CBOR, where)
+        left[-1] -= 1
+        position += 1
+        count = info
+        if info >= 24:
+            if info > 27:
+                return
+            width = 1 << (info - 24)
+            count = int.from_bytes(data[position : position + width], "big")
+            position += width
+        if major == 2 or major == 3:
+            position += count
+        elif 4 <= major <= 6:
+            if len(left) > MAX_DEPTH + 1:
+                return
+            left.append(1 if major == 6 else count << (major - 4))
+            is_map.append(major == 5)
+
+
+_COMPOSITE: Final = frozenset({4, 5, 6})  # array, map, tag
+
+
+def head(major: int, count: int) -> bytes:
+    """Write the shortest head of an item: its major type and its length or value."""
+    if count < 24:
+        return bytes((major << 5 | count,))
+    if count < 0x100:
+        return bytes((major << 5 | 24, count))
+    if count < 0x10000:
+        return struct.pack(">BH", major << 5 | 25, count)
+    return struct.pack(">BI" if count < 0x100000000 else ">BQ", major << 5 | (26 if count < 0x100000000 else 27), count)
+
+
+def byte_string(data: bytes) -> bytes:
+    """Write a byte string."""
+    return head(2, len(data)) + data
+
+
+def embedded(data: bytes) -> bytes:
+    """Write `#6.24(bstr .cbor ...)` around bytes that are CBOR already (RFC 8949 section 3.4.5.1)."""
+    return b"\xd8\x18" + head(2, len(data)) + data
+
+
+def encode(value: Any, where: str = "cbor") -> bytes:
+    """Write core deterministic CBOR (RFC 8949 section 4.2.1): shortest heads and floats, keys sorted by their bytes.
+
+    Dicts with integer or text keys (or `Redacted.KEYS`), lists, tuples, mappings, `CBORTag`, and what is below them.
+
+    Raises:
+        MalformedError: MALFORMED_CBOR for anything else, NaN and Infinity included, and an integer beyond 64 bits.
+    """
+    written = None
+    try:
+        written = cbor2.dumps(_ordered(value), encoders=_ENCODERS)
+    except (cbor2.CBOREncodeError, ValueError, OverflowError, RecursionError, UnicodeEncodeError):
+        pass  # raised below, so that no __context__ carries the value
+    if written is None:
+        raise MalformedError(Reason.MALFORMED_CBOR, where)
+    return written
+
+
+def _ordered(value: Any) -> Any:
+    kind = type(value)
+    if kind in _SCALARS:
+        if kind is int and not -(2**64) <= value < 2**64:
+            raise ValueError
+        return value
+    if kind is list or kind is tuple:
+        return [_ordered(item) for item in value]
+    if kind is CBORTag:
+        return CBORTag(value.tag, _ordered(value.value))
+    if kind is float and isfinite(value):
+        return value
+    if not hasattr(value, "items"):
+        raise ValueError
+    if not _WRITTEN_KEYS.issuperset(map(type, value)):
+        raise ValueError
+    members = [(_REDACTED_KEY if key is Redacted.KEYS else key, item) for key, item in value.items()]
+    return {key: _ordered(item) for key, item in sorted(members, key=_encoded_key)}
+
+
+def _encoded_key(member: tuple[Any, Any]) -> bytes:
+    return cbor2.dumps(member[0])
+
+
+def _write_float(encoder: Any, value: float) -> None:
+    encoder.write(cbor2.dumps(value, canonical=True))
+
+
+_REDACTED_KEY: Final = CBORSimpleValue(Redacted.KEY_NUMBER)
+_WRITTEN_KEYS: Final = frozenset({int, str, _Marker})
+_ENCODERS: Final[Any] = {float: _write_float}
