@@ -26,6 +26,7 @@ class Limits:
 
     presentation_bytes: int = 262_144  # a PID with portrait and an ML-DSA-87 chain stays below 128 KiB
     header_bytes: int = 16_384  # a JOSE header with an x5c of three certificates, base64 twice, is below 12 KiB
+    documents: int = 8  # of one DeviceResponse; a request for citizenship is answered with one
     disclosures: int = 1_000  # the EU PID has below 50
     digests: int = 10_000  # decoys included (RFC 9901 section 4.2.5)
     depth: int = 32  # nesting of claims; the deepest published example has 6

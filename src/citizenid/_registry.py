@@ -100,6 +100,7 @@ WELL_KNOWN_ISSUER: Final = "/.well-known/jwt-vc-issuer"  # section 4.1
 
 # --- Token Status List ---
 STATUS_LIST: Final = "status_list"  # sections 4.2, 6.2
+IDENTIFIER_LIST: Final = "identifier_list"  # ISO/IEC 18013-5 second edition 12.3.6.4
 STATUS_BITS: Final = frozenset({1, 2, 4, 8})  # section 4.1
 STATUS_VALID: Final = 0x00  # section 7.1
 STATUS_INVALID: Final = 0x01
@@ -234,6 +235,23 @@ COAP_CONTENT_FORMATS: Final = {293: TYP_SD_CWT, 294: TYP_KB_CWT}
 
 # --- mdoc (ISO/IEC 18013-5) ---
 MDOC_CITIZENSHIP: Final = "org.citizenid.citizenship.1"  # our docType and our namespace
+MDOC_NATIONALITY: Final = "nationality"
+# Where `nationality` is read: the EU PID (an array), the photo ID of ISO/IEC 23220-4 and the mDL (text).
+MDOC_NATIONALITY_NAMESPACES: Final = ("eu.europa.ec.eudi.pid.1", "org.iso.23220.1", "org.iso.18013.5.1")
+# The docTypes of mdocs that are known to state it. Only an Attestation that an issuer makes is read by this list: what
+# is received is read as the format in which it was received.
+MDOC_TYPES: Final = frozenset(
+    {
+        MDOC_CITIZENSHIP,
+        "eu.europa.ec.eudi.pid.1",
+        "org.iso.18013.5.1.mDL",
+        "org.iso.23220.photoid.1",
+        "org.iso.23220.photoID.1",  # as earlier drafts and wallets spell it
+        "com.google.wallet.idcard.1",
+    }
+)
+CITIZEN_OF: Final = "citizen_of_"  # and an alpha-2 code in lower case: one boolean element a country
+NATIONAL_OF: Final = "national_of_"
 MDOC_DIGESTS: Final = {"SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}  # 9.1.2.5, exact spelling
 EMBEDDED_TAG: Final = 24  # RFC 8949 section 3.4.5.1
 DATE_TIME_TAG: Final = 0  # RFC 8949 section 3.4.1

@@ -96,6 +96,8 @@ class ResolvedKey(NamedTuple):
     not_before: UnixTime
     not_after: UnixTime
     anchor: TrustAnchor
+    signer_not_before: UnixTime
+    signer_not_after: UnixTime
 
 
 @final
@@ -126,7 +128,9 @@ class TrustAnchors:
             if anchor.key is None:
                 self._roots[purpose] = (*self._roots.get(purpose, ()), anchor)
                 continue
-            resolved = ResolvedKey(anchor.key, anchor.not_before, anchor.not_after, anchor)
+            resolved = ResolvedKey(
+                anchor.key, anchor.not_before, anchor.not_after, anchor, anchor.not_before, anchor.not_after
+            )
             if anchor.kid is None:
                 self._kidless[purpose] = (*self._kidless.get(purpose, ()), resolved)
             else:
@@ -332,6 +336,8 @@ class TrustAnchors:
             max(certified.not_before, anchor.not_before),
             min(certified.not_after, anchor.not_after),
             anchor,
+            certified.not_before,
+            certified.not_after,
         )
 
 

@@ -206,17 +206,18 @@ def verify_credential(
     """
     now = check_now(now)
     signed = presentation.credential
+    reader = READERS[presentation.format]
     step = "V2"
     try:
-        resolved = anchors.resolve(signed, _CREDENTIAL, now, "issuer-jwt")
+        resolved = anchors.resolve(signed, _CREDENTIAL, now, reader.credential_path)
         anchor = resolved.anchor
         key = b"" if cache is None else _cache_key(presentation, resolved, limits)
         reading = None if cache is None else cache.get(key)
         if reading is None:
             step = "V3"
-            verify_signature(signed, resolved.key, "issuer-jwt")
+            verify_signature(signed, resolved.key, reader.credential_path)
             step = "V4"
-            reading = READERS[presentation.format].read(presentation, anchor.issuer, limits)
+            reading = reader.read(presentation, anchor.issuer, limits)
             if cache is not None and len(presentation.issuer_half) <= _CACHED_BYTES:
                 cache.put(key, reading)
         attestation = reading.attestation
@@ -224,6 +225,9 @@ def verify_credential(
         _check_allowed(presentation, reading, attestation, anchor)
         step = "V6"
         _check_validity(attestation, now, limits)
+        signed_at = reading.signed_at
+        if signed_at is not None and not resolved.signer_not_before <= signed_at < resolved.signer_not_after:
+            raise VerificationError(Reason.SIGNED_OUTSIDE_CERTIFICATE, "signed")
     except CitizenIDError as error:
         error.at(step)
         raise
@@ -266,9 +270,10 @@ def verify_presentation(
     try:
         if holder_key is None:
             raise VerificationError(Reason.HOLDER_KEY_MISSING, "cnf")
-        binding, _ = READERS[format_].bind(presentation, credential._reading, challenge, now, limits)
+        reader = READERS[format_]
+        binding, _ = reader.bind(presentation, credential._reading, challenge, now, limits)
         step = "V8"
-        verify_signature(binding, holder_key, "kb-jwt")
+        verify_signature(binding, holder_key, reader.binding_path)
         step = "V9"
         status = _check_status(attestation, anchor, statuses, now, limits)
     except CitizenIDError as error:

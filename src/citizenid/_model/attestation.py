@@ -54,25 +54,54 @@ class Validity:
 @final
 @dataclass(frozen=True, slots=True, repr=False, init=False)
 class StatusReference:
-    """Where the status of a credential stands: an index in the list at `uri`.
+    """Where the status of a credential stands: an index in the list at `uri`, or an identifier in an identifier list.
+
+    Attributes:
+        uri: of the list.
+        index: in a status list; None is given, and 0 kept, in a reference of the other kind.
+        kind: the mechanism.
+        identifier: in an identifier list, bytes; otherwise None.
+        certificate: DER, under which the list must be signed (ISO/IEC 18013-5 second edition 12.3.6), or None.
 
     Raises:
-        MalformedError: CLAIM_INVALID for an empty uri, or an index that is no integer in [0, 2**32).
+        MalformedError: CLAIM_INVALID for an empty uri, an index that is no integer in [0, 2**32), an identifier that is
+            not 1 to 64 bytes, or a certificate that is not 1 to 8,192 bytes.
     """
 
     uri: str
     index: int
-    kind: StatusKind = StatusKind.STATUS_LIST
+    kind: StatusKind
+    identifier: bytes | None
+    certificate: bytes | None
 
-    def __init__(self, uri: str, index: int, kind: StatusKind = StatusKind.STATUS_LIST) -> None:
+    def __init__(
+        self,
+        uri: str,
+        index: int | None = None,
+        kind: StatusKind = StatusKind.STATUS_LIST,
+        identifier: bytes | None = None,
+        certificate: bytes | None = None,
+    ) -> None:
         if type(uri) is not str or not 0 < len(uri) <= 2_048:
             raise MalformedError(Reason.CLAIM_INVALID, "status.status_list.uri")
-        if type(index) is not int or not 0 <= index < 2**32:  # a ticket keeps it in four bytes
+        if kind is StatusKind.IDENTIFIER_LIST and index is None:
+            index = 0
+        elif type(index) is not int or not 0 <= index < 2**32 or identifier is not None:  # a ticket has four bytes
             raise MalformedError(Reason.CLAIM_INVALID, "status.status_list.idx")
+        if (kind is StatusKind.IDENTIFIER_LIST) is (identifier is None) or not _bounded(identifier, 64):
+            raise MalformedError(Reason.CLAIM_INVALID, "status.identifier_list.id")
+        if not _bounded(certificate, 8_192):
+            raise MalformedError(Reason.CLAIM_INVALID, "status.certificate")
         set_ = object.__setattr__
         set_(self, "uri", uri)
         set_(self, "index", index)
         set_(self, "kind", kind)
+        set_(self, "identifier", identifier)
+        set_(self, "certificate", certificate)
+
+
+def _bounded(value: bytes | None, size: int) -> bool:
+    return value is None or (type(value) is bytes and 0 < len(value) <= size)
 
 
 @final
@@ -120,7 +149,14 @@ class Attestation:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "claims", freeze(self.claims))
-        object.__setattr__(self, "citizenship", Citizenship.from_claims(self.claims, withheld=self.withheld))
+        read = _read_mdoc if self.type in reg.MDOC_TYPES else Citizenship.from_claims
+        object.__setattr__(self, "citizenship", read(self.claims, withheld=self.withheld))
+
+
+def _read_mdoc(claims: Mapping[str, Any], *, withheld: bool) -> Citizenship:
+    if not all(isinstance(elements, Mapping) for elements in claims.values()):
+        raise MalformedError(Reason.CLAIM_INVALID, "claims")
+    return Citizenship.from_namespaces(claims)
 
 
 # What is frozen stores each field through `object.__setattr__`, at several times the price of a plain assignment. A
@@ -136,12 +172,11 @@ def attestation_of_frozen(
     holder_key: PublicKey | None,
     status: tuple[StatusReference, ...],
     assurance: Assurance | None,
-    withheld: bool,
+    citizenship: Citizenship,
 ) -> Attestation:
-    """Make an Attestation of claims that the caller, a reader, has frozen deeply itself: copying them costs a walk.
+    """Make an Attestation of claims that a reader has frozen deeply itself, and of which it has read the citizenship.
 
-    Raises:
-        MalformedError: COUNTRY_INVALID or CLAIM_INVALID, as the constructor.
+    Copying them would cost a walk, and what states citizenship is for the format to say.
     """
     made = _Draft()
     made.type = type_
@@ -151,8 +186,8 @@ def attestation_of_frozen(
     made.holder_key = holder_key
     made.status = status
     made.assurance = assurance
-    made.withheld = withheld
-    made.citizenship = Citizenship.from_claims(claims, withheld=withheld)
+    made.withheld = False  # said in `citizenship`
+    made.citizenship = citizenship
     made.__class__ = Attestation
     finished: Attestation = made
     return finished

@@ -8,7 +8,7 @@ from typing import Any, Final, final
 
 from .. import _registry as reg
 from .._errors import MalformedError, Reason
-from ..countries import SPECIAL_ALPHA2, Country, find
+from ..countries import SPECIAL_ALPHA2, SPECIAL_ICAO, Country, find
 from .vocabulary import Format
 
 _ARRAYS: Final = frozenset({list, tuple})
@@ -50,14 +50,22 @@ class Citizenship:
         return frozenset(self.nationalities + self.citizenships)
 
     def to_claims(self, format: Format) -> dict[str, Any]:
-        """Return the claims that state this in `format` (specs/profile-sd-jwt-vc.md section 3)."""
-        Format(format)
+        """Return the claims that state this in `format` (section 3 of the format's profile in specs/).
+
+        In an mdoc an array is shown whole or not at all, so that there every country has an element of its own.
+        """
         ordered = dict.fromkeys(self.nationalities + self.citizenships)  # a citizen is a national: say both
         claims: dict[str, Any] = {reg.NATIONALITIES: [country.alpha2 for country in ordered]}
-        if self.citizenships:
-            claims[reg.CITIZENSHIPS] = [country.alpha2 for country in self.citizenships]
         if self.complete:
             claims[reg.NATIONALITIES_COMPLETE] = True
+        if Format(format) is Format.MDOC:
+            for country in ordered:
+                claims[reg.NATIONAL_OF + country.alpha2.lower()] = True
+            for country in self.citizenships:
+                claims[reg.CITIZEN_OF + country.alpha2.lower()] = True
+            return {reg.MDOC_CITIZENSHIP: claims}
+        if self.citizenships:
+            claims[reg.CITIZENSHIPS] = [country.alpha2 for country in self.citizenships]
         return claims
 
     @classmethod
@@ -90,6 +98,59 @@ class Citizenship:
         object.__setattr__(made, "citizenships", citizenships)
         object.__setattr__(made, "complete", complete)
         return made
+
+    @classmethod
+    def from_namespaces(cls, namespaces: Mapping[str, Mapping[str, Any]]) -> Citizenship:
+        """Read the elements of an mdoc that state nationality or citizenship, in the namespaces that are known.
+
+        Args:
+            namespaces: namespace to element to value, as disclosed.
+
+        Raises:
+            MalformedError: COUNTRY_INVALID for a code that is none or an element `citizen_of_...` of no country,
+                CLAIM_INVALID for such an element that is no boolean.
+        """
+        nationalities: dict[Country, None] = {}
+        for namespace in reg.MDOC_NATIONALITY_NAMESPACES:
+            elements = namespaces.get(namespace)
+            if elements is not None and reg.MDOC_NATIONALITY in elements:
+                nationalities.update(dict.fromkeys(_nationality(elements[reg.MDOC_NATIONALITY])))
+        own = namespaces.get(reg.MDOC_CITIZENSHIP)
+        if own is None:
+            return cls(nationalities)
+        listed = cls.from_claims({name: own[name] for name in _LISTED if name in own})
+        nationalities.update(dict.fromkeys(listed.nationalities))
+        nationalities.update(dict.fromkeys(_flagged(own, reg.NATIONAL_OF)))
+        citizenships = _flagged(own, reg.CITIZEN_OF)
+        # The list that is complete must not be contradicted by what stands beside it.
+        complete = listed.complete and set(listed.nationalities) >= {*nationalities, *citizenships}
+        return cls(nationalities, citizenships, complete)
+
+
+_LISTED: Final = (reg.NATIONALITIES, reg.NATIONALITIES_COMPLETE)
+
+
+def _nationality(stated: Any) -> list[Country]:
+    """Read `nationality` in the forms that issuers use: text or an array of it; alpha-2, alpha-3 or ICAO codes."""
+    codes = stated if type(stated) in _ARRAYS else (stated,)
+    if len(codes) > _MAX_COUNTRIES or not _TEXT.issuperset(map(type, codes)) or len(set(codes)) != len(codes):
+        raise MalformedError(Reason.COUNTRY_INVALID, reg.MDOC_NATIONALITY)
+    return [Country.parse(code) for code in codes if code not in SPECIAL_ALPHA2 and code not in SPECIAL_ICAO]
+
+
+def _flagged(elements: Mapping[str, Any], prefix: str) -> list[Country]:
+    countries = []
+    for name, value in elements.items():
+        if name.startswith(prefix):
+            code = name[len(prefix) :]
+            country = find(code.upper()) if code.islower() else None
+            if country is None:
+                raise MalformedError(Reason.COUNTRY_INVALID, reg.MDOC_CITIZENSHIP)
+            if type(value) is not bool:
+                raise MalformedError(Reason.CLAIM_INVALID, reg.MDOC_CITIZENSHIP)
+            if value:  # false says nothing: it is no statement that somebody is not a citizen
+                countries.append(country)
+    return countries
 
 
 def _countries(claims: Mapping[str, Any], name: str) -> tuple[tuple[Country, ...], bool]:

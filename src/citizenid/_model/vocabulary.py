@@ -74,6 +74,7 @@ class StatusKind(Enum):
     """The mechanism that a status reference points into."""
 
     STATUS_LIST = "status_list"
+    IDENTIFIER_LIST = "identifier_list"  # ISO/IEC 18013-5 second edition 12.3.6.4
 
 
 class Status(IntEnum):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from .._model import Format
-from . import sd_jwt_vc
-from ._protocol import Reader, Reading
+from . import mdoc, sd_jwt_vc
+from ._protocol import KeyAuthorizations, Reader, Reading
 
-__all__ = ["READERS", "Reader", "Reading"]
+__all__ = ["READERS", "KeyAuthorizations", "Reader", "Reading"]
 
-READERS: Final[dict[Format, Reader]] = {Format.SD_JWT_VC: sd_jwt_vc.READER}
+READERS: Final[dict[Format, Reader]] = {
+    Format.SD_JWT_VC: sd_jwt_vc.READER,
+    Format.MDOC: mdoc.READER,
+}

@@ -13,6 +13,17 @@ from .._model import Attestation, Challenge, Format, Presentation, Serialization
 from .._redaction import Placement
 
 
+class KeyAuthorizations(NamedTuple):
+    """Which elements the holder's key may sign by itself: whole namespaces, and single elements of others."""
+
+    namespaces: frozenset[str]
+    elements: frozenset[tuple[str, str]]
+
+    def permit(self, namespace: str, element: str) -> bool:
+        """Whether this element may be device-signed."""
+        return namespace in self.namespaces or (namespace, element) in self.elements
+
+
 class Reading(NamedTuple):
     """What `read` found in verified bytes.
 
@@ -23,6 +34,8 @@ class Reading(NamedTuple):
         hash_name: hashlib's name of the digest algorithm, which the key binding must use too.
         claims: all processed claims, those of the profile itself included; the holder needs them.
         placements: where each disclosure went; the holder needs them.
+        signed_at: when it was signed, in a format whose signer must have been certified at that time; V6 compares.
+        authorizations: what the holder's key may state by itself (mdoc KeyAuthorizations); V7 compares.
     """
 
     attestation: Attestation
@@ -31,15 +44,22 @@ class Reading(NamedTuple):
     hash_name: str
     claims: Mapping[str, Any]
     placements: Sequence[Placement]
+    signed_at: UnixTime | None = None
+    authorizations: KeyAuthorizations | None = None
 
     def __repr__(self) -> str:
         return "<Reading>"
 
 
 class Reader(NamedTuple):
-    """A format. `open` is framing alone (V1), `read` runs after V3 (V4), `bind` before V8 (V7)."""
+    """A format. `open` is framing alone (V1), `read` runs after V3 (V4), `bind` before V8 (V7).
+
+    `credential_path` and `binding_path` name the two signed objects in errors.
+    """
 
     format: Format
     open: Callable[[object, Limits, Serialization], tuple[Presentation, ...]]
     read: Callable[[Presentation, str, Limits], Reading]
     bind: Callable[[Presentation, Reading, Challenge, UnixTime, Limits], tuple[SignedObject, Mapping[str, Any]]]
+    credential_path: str
+    binding_path: str

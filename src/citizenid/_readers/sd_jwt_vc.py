@@ -20,6 +20,7 @@ from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
 from .._model import (
     Assurance,
     Challenge,
+    Citizenship,
     Format,
     Presentation,
     Serialization,
@@ -153,19 +154,20 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     disclosures = decode_disclosures(presentation.disclosures, hash_name, limits)
     claims, placements, withheld = restore(payload, disclosures, SD_JWT_MARKERS, limits)
     # What decides on validity is never hidden, and is read from the payload itself.
+    personal = MappingProxyType({name: claims[name] for name in claims if name not in STRUCTURAL_CLAIMS})
     attestation = attestation_of_frozen(
         _text(payload, reg.VCT),
         issuer,
-        MappingProxyType({name: claims[name] for name in claims if name not in STRUCTURAL_CLAIMS}),
+        personal,
         _validity(payload, claims),
         _holder_key(payload),
         _status(payload),
         _assurance(claims[reg.ASSURANCE]) if reg.ASSURANCE in claims else None,
-        (reg.NATIONALITIES,) in withheld,
+        Citizenship.from_claims(personal, withheld=(reg.NATIONALITIES,) in withheld),
     )
     stated_issuer = _text(payload, reg.ISS) if reg.ISS in payload else None
     audiences = _audiences(claims[reg.AUD]) if reg.AUD in payload else None
-    return _new(Reading, (attestation, stated_issuer, audiences, hash_name, claims, placements))
+    return _new(Reading, (attestation, stated_issuer, audiences, hash_name, claims, placements, None, None))
 
 
 def take_hash_name(payload: dict[str, Any]) -> str:
@@ -336,4 +338,4 @@ def _time(value: object) -> int:
     return value
 
 
-READER: Final = Reader(Format.SD_JWT_VC, open_presentation, read, bind)
+READER: Final = Reader(Format.SD_JWT_VC, open_presentation, read, bind, "issuer-jwt", _KB)

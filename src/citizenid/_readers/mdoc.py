@@ -1,0 +1,398 @@
+"""ISO mdoc, read: a DeviceResponse or an IssuerSigned, the elements and their digests, and what the device must sign.
+
+Nothing received is encoded again: a digest is taken over an item as it came, under the head that the standard puts
+around it, and the signatures cover the received bytes. What the device signs by itself never becomes a claim.
+
+Spec: ISO/IEC 18013-5 8.3.2.1.2, 9.1.2, 9.1.3, 9.3.1; specs/profile-mdoc.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from .. import _registry as reg
+from .._crypto import AgreementKey, PublicKey, ReaderAgreement, load_cose_key
+from .._errors import MalformedError, Reason, VerificationError
+from .._limits import Limits
+from .._model import (
+    CertificateProfile,
+    Challenge,
+    Citizenship,
+    DetachedSignature,
+    Format,
+    KeyHint,
+    Presentation,
+    Serialization,
+    SignedObject,
+    StatusKind,
+    StatusReference,
+    UnixTime,
+    Validity,
+    attestation_of_frozen,
+)
+from .._redaction import Placement
+from .._wire import base64url, cbor, cose
+from .._wire.cbor import CBORTag
+from .._wire.dates import date_time
+from .._wire.transcript import MAC_INFO, device_authentication_bytes, mac_salt, session_transcript
+from ._protocol import KeyAuthorizations, Reader, Reading
+
+_FORMAT: Final = Format.MDOC
+_RESPONSE: Final = "device-response"
+_AUTH: Final = "issuer-auth"
+_MSO: Final = "mso"
+_ITEM: Final = "issuer-signed-item"
+_DEVICE: Final = "device-auth"
+_PROFILE: Final = CertificateProfile.MDOC_DOCUMENT_SIGNER
+_EMBEDDED: Final = frozenset({reg.EMBEDDED_TAG})
+_VALUE_TAGS: Final = frozenset({reg.DATE_TIME_TAG, reg.FULL_DATE_TAG})
+_HASHES: Final = {name: getattr(hashlib, function) for name, function in reg.MDOC_DIGESTS.items()}
+_MIN_RANDOM_BYTES: Final = 16
+_MAX_DIGEST_ID: Final = 2**31 - 1
+_SCALARS: Final = frozenset({str, int, bytes, bool, float, type(None)})
+_new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
+
+
+def open_presentation(data: object, limits: Limits, serialization: Serialization) -> tuple[Presentation, ...]:
+    """V1: frame a DeviceResponse, or the IssuerSigned that an issuer hands over. Text is base64url.
+
+    Returns:
+        One presentation for each document.
+
+    Raises:
+        MalformedError: a Reason of form, VERSION_UNSUPPORTED.
+        VerificationError: RESPONSE_NOT_OK.
+    """
+    kind = type(data)
+    if kind is not bytes and kind is not str:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
+    if len(data) > limits.presentation_bytes:  # type: ignore[arg-type]  # mypy does not narrow by type() in a variable
+        raise MalformedError(Reason.INPUT_TOO_LARGE, _RESPONSE)
+    raw: bytes = data if kind is bytes else base64url.decode_text(data, _RESPONSE)  # type: ignore[assignment]  # as above
+    response = cbor.decode(raw, _RESPONSE, _EMBEDDED)
+    if type(response) is not dict:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
+    if "issuerAuth" in response:
+        return (_open_document(None, response, None, limits),)
+    _check_version(response.get("version"), _RESPONSE)
+    documents = response.get("documents")
+    if type(response.get("status")) is not int or type(documents) is not list or not documents:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
+    if response["status"] != 0:
+        raise VerificationError(Reason.RESPONSE_NOT_OK, _RESPONSE)
+    if len(documents) > limits.documents:
+        raise MalformedError(Reason.LIMIT_EXCEEDED, _RESPONSE)
+    opened = []
+    for document in documents:
+        if type(document) is not dict or type(document.get("docType")) is not str:
+            raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
+        opened.append(
+            _open_document(document["docType"], document.get("issuerSigned"), document.get("deviceSigned"), limits)
+        )
+    return tuple(opened)
+
+
+def _check_version(version: object, where: str) -> None:
+    # 8.3.1: an unknown minor version is read as the one that is known, an unknown major version is not read.
+    if type(version) is not str:
+        raise MalformedError(Reason.MALFORMED_TOKEN, where)
+    major, _, minor = version.partition(".")
+    if major != "1" or not minor.isdecimal() or not minor.isascii():
+        raise MalformedError(Reason.VERSION_UNSUPPORTED, where)
+
+
+def _open_document(doc_type: str | None, issuer_signed: Any, device_signed: Any, limits: Limits) -> Presentation:
+    if type(issuer_signed) is not dict:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
+    message = cose.read_message(issuer_signed.get("issuerAuth"), _AUTH)
+    payload = message.payload
+    if payload is None:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _AUTH)
+    credential = cose.sign1(message, payload, reg.MDOC_ALGORITHMS, _PROFILE, _AUTH)
+    certificates = credential.key_hint.certificates
+    if not certificates:  # 9.1.2.4: x5chain is mandatory
+        raise MalformedError(Reason.HEADER_INVALID, _AUTH + ".x5chain")
+    namespaces, items = _items(issuer_signed, limits)
+    parts = [credential.to_be_signed, credential.signature, *certificates, b""]  # no certificate is empty: it ends them
+    for namespace, item in zip(namespaces, items, strict=True):
+        parts += (namespace.encode(), item)
+    half = b"".join([b"%d:%b" % (len(part), part) for part in parts])
+    binding = None if device_signed is None else _open_device_signed(device_signed)
+    return _new(Presentation, (_FORMAT, credential, items, half, binding, doc_type, namespaces))
+
+
+def _items(issuer_signed: dict[Any, Any], limits: Limits) -> tuple[tuple[str, ...], tuple[bytes, ...]]:
+    by_namespace = issuer_signed.get("nameSpaces", {})
+    if type(by_namespace) is not dict:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
+    namespaces: list[str] = []
+    items: list[bytes] = []
+    for namespace, tagged in by_namespace.items():
+        if type(namespace) is not str or type(tagged) is not list or not tagged:
+            raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
+        if len(namespace) > limits.claim_name_chars or len(items) + len(tagged) > limits.disclosures:
+            raise MalformedError(Reason.LIMIT_EXCEEDED, _RESPONSE)
+        for each in tagged:
+            if type(each) is not CBORTag or type(each.value) is not bytes:
+                raise MalformedError(Reason.MALFORMED_TOKEN, _ITEM)
+            items.append(each.value)
+        namespaces += [namespace] * len(tagged)
+    return tuple(namespaces), tuple(items)
+
+
+def _open_device_signed(device_signed: Any) -> DetachedSignature | None:
+    # Without a deviceAuth there is no binding, and V7 says so. Of the two kinds exactly one may stand there.
+    if type(device_signed) is not dict:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _DEVICE)
+    name_spaces, auth = device_signed.get("nameSpaces"), device_signed.get("deviceAuth")
+    if type(name_spaces) is not CBORTag or type(name_spaces.value) is not bytes:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _DEVICE)
+    if auth is None:
+        return None
+    if type(auth) is not dict or ("deviceSignature" in auth and "deviceMac" in auth):
+        raise MalformedError(Reason.MALFORMED_TOKEN, _DEVICE)
+    mac = "deviceMac" in auth
+    if not mac and "deviceSignature" not in auth:
+        return None
+    message = cose.read_message(auth["deviceMac" if mac else "deviceSignature"], _DEVICE)
+    table = reg.COSE_MAC_ALGORITHMS if mac else reg.MDOC_ALGORITHMS
+    algorithm = cose.algorithm_of(message, table, _DEVICE)
+    return DetachedSignature(mac, message.protected, algorithm, message.signature, message.payload, name_spaces.value)
+
+
+def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
+    """V4: read the MobileSecurityObject and match every element to its digest.
+
+    Raises:
+        MalformedError: a Reason of form, VERSION_UNSUPPORTED, COUNTRY_INVALID, CLAIM_INVALID, KEY_INVALID.
+        VerificationError: CLAIM_MISSING, HASH_ALGORITHM_NOT_ALLOWED, DISCLOSURE_MALFORMED, DISCLOSURE_UNREFERENCED,
+            DISCLOSURE_DUPLICATE, DISCLOSURE_CLASH, DIGEST_MISMATCH, LIMIT_EXCEEDED, STATUS_MECHANISM_UNKNOWN.
+    """
+    tagged = cbor.decode(presentation.credential.payload, _AUTH + ".payload", _EMBEDDED)
+    if type(tagged) is not CBORTag or type(tagged.value) is not bytes:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _AUTH + ".payload")
+    mso = cbor.decode(tagged.value, _MSO, _VALUE_TAGS)
+    if type(mso) is not dict:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _MSO)
+    _check_version(_member(mso, "version", str), _MSO + ".version")
+    hash_name = _member(mso, "digestAlgorithm", str)
+    if hash_name not in _HASHES:
+        raise VerificationError(Reason.HASH_ALGORITHM_NOT_ALLOWED, _MSO + ".digestAlgorithm")
+    doc_type = _member(mso, "docType", str)
+    if not doc_type:
+        raise MalformedError(Reason.CLAIM_INVALID, _MSO + ".docType")
+    claims, placements = _match(presentation, _digests(mso, limits), hash_name)
+    validity = _validity(_member(mso, "validityInfo", dict))
+    device_key = _member(mso, "deviceKeyInfo", dict)
+    attestation = attestation_of_frozen(
+        doc_type,
+        issuer,
+        claims,
+        validity,
+        _device_key(device_key),
+        _status(mso),
+        None,
+        Citizenship.from_namespaces(claims),
+    )
+    authorizations = _authorizations(device_key)
+    return Reading(attestation, None, None, hash_name, claims, placements, validity.issued_at, authorizations)
+
+
+def _member(holder: Mapping[Any, Any], name: str, kind: type) -> Any:
+    value = holder.get(name)
+    if value is None and name not in holder:
+        raise VerificationError(Reason.CLAIM_MISSING, f"{_MSO}.{name}")
+    if type(value) is not kind:
+        raise MalformedError(Reason.CLAIM_INVALID, f"{_MSO}.{name}")
+    return value
+
+
+def _digests(mso: dict[Any, Any], limits: Limits) -> dict[str, dict[int, bytes]]:
+    digests: dict[str, dict[int, bytes]] = _member(mso, "valueDigests", dict)
+    count = 0
+    for by_id in digests.values():
+        if type(by_id) is not dict:
+            raise MalformedError(Reason.CLAIM_INVALID, _MSO + ".valueDigests")
+        count += len(by_id)
+    if count > limits.digests:
+        raise VerificationError(Reason.LIMIT_EXCEEDED, _MSO + ".valueDigests")
+    return digests
+
+
+def _match(
+    presentation: Presentation, digests: dict[str, dict[int, bytes]], hash_name: str
+) -> tuple[Mapping[str, Mapping[str, Any]], list[Placement]]:
+    hash_ = _HASHES[hash_name]
+    namespaces: dict[str, dict[str, Any]] = {}
+    used: set[tuple[str, int]] = set()
+    placements: list[Placement] = []
+    for position, (namespace, data) in enumerate(zip(presentation.namespaces, presentation.disclosures, strict=True)):
+        item = cbor.decode(data, _ITEM, _VALUE_TAGS)
+        if type(item) is not dict:
+            raise VerificationError(Reason.DISCLOSURE_MALFORMED, _ITEM)
+        number, random, name = item.get("digestID"), item.get("random"), item.get("elementIdentifier")
+        if (
+            type(number) is not int
+            or not 0 <= number <= _MAX_DIGEST_ID
+            or type(random) is not bytes
+            or len(random) < _MIN_RANDOM_BYTES
+            or type(name) is not str
+            or "elementValue" not in item
+        ):
+            raise VerificationError(Reason.DISCLOSURE_MALFORMED, _ITEM)
+        digest = digests.get(namespace, _NONE).get(number)
+        if digest is None:
+            raise VerificationError(Reason.DISCLOSURE_UNREFERENCED, _ITEM)
+        if digest != hash_(cbor.embedded(data)).digest():
+            raise VerificationError(Reason.DIGEST_MISMATCH, _ITEM)
+        if (namespace, number) in used:
+            raise VerificationError(Reason.DISCLOSURE_DUPLICATE, _ITEM)
+        used.add((namespace, number))
+        elements = namespaces.setdefault(namespace, {})
+        if name in elements:  # EUDI PID_10: two values for one element
+            raise VerificationError(Reason.DISCLOSURE_CLASH, _ITEM)
+        value = item["elementValue"]
+        elements[name] = value if type(value) in _SCALARS else _freeze(value)
+        placements.append(_new(Placement, (position, (namespace, name), None)))
+    return MappingProxyType({name: MappingProxyType(each) for name, each in namespaces.items()}), placements
+
+
+_NONE: Final[dict[int, bytes]] = {}
+
+
+def _freeze(value: Any) -> Any:
+    kind = type(value)
+    if kind is list:
+        return tuple([_freeze(item) for item in value])
+    if kind is dict:
+        return MappingProxyType({name: _freeze(item) for name, item in value.items()})
+    if kind is CBORTag:  # a date: its text is the value, as in every other format
+        if type(value.value) is not str:
+            raise MalformedError(Reason.CLAIM_INVALID, _ITEM)
+        return value.value
+    return value
+
+
+def _validity(stated: dict[Any, Any]) -> Validity:
+    signed, valid_from, valid_until = (_time(stated, name) for name in ("signed", "validFrom", "validUntil"))
+    if "expectedUpdate" in stated:
+        _time(stated, "expectedUpdate")
+    # validUntil is inclusive (9.3.1), ours is exclusive.
+    return Validity(signed, valid_from, UnixTime(valid_until + 1))
+
+
+def _time(stated: dict[Any, Any], name: str) -> UnixTime:
+    value = _member(stated, name, CBORTag)
+    moment = date_time(value.value) if value.tag == reg.DATE_TIME_TAG and type(value.value) is str else None
+    if moment is None:
+        raise MalformedError(Reason.CLAIM_INVALID, f"{_MSO}.validityInfo.{name}")
+    return moment
+
+
+def _device_key(info: dict[Any, Any]) -> PublicKey:
+    return load_cose_key(info.get("deviceKey"), _MSO + ".deviceKeyInfo.deviceKey")
+
+
+def _authorizations(info: dict[Any, Any]) -> KeyAuthorizations | None:
+    """Read KeyAuthorizations (9.1.2.4): not empty, and no namespace both as a whole and by its elements."""
+    if "keyAuthorizations" not in info:
+        return None
+    stated = info["keyAuthorizations"]
+    whole = stated.get("nameSpaces", []) if type(stated) is dict else None
+    single = stated.get("dataElements", {}) if type(stated) is dict else None
+    if (
+        type(whole) is not list
+        or type(single) is not dict
+        or not (whole or single)
+        or not all(type(name) is str for name in whole)
+        or not all(type(name) is str and type(names) is list and names for name, names in single.items())
+        or not all(type(name) is str for names in single.values() for name in names)
+        or not single.keys().isdisjoint(whole)
+    ):
+        raise MalformedError(Reason.CLAIM_INVALID, _MSO + ".keyAuthorizations")
+    return KeyAuthorizations(
+        frozenset(whole), frozenset((namespace, name) for namespace, names in single.items() for name in names)
+    )
+
+
+def _status(mso: dict[Any, Any]) -> tuple[StatusReference, ...]:
+    if "status" not in mso:
+        return ()
+    where = _MSO + ".status"
+    stated = mso["status"]
+    if type(stated) is not dict or not stated:
+        raise MalformedError(Reason.CLAIM_INVALID, where)
+    if not _MECHANISMS.issuperset(stated):
+        raise VerificationError(Reason.STATUS_MECHANISM_UNKNOWN, where)  # one that we cannot ask might say revoked
+    return tuple([_reference(mechanism, place) for mechanism, place in stated.items()])
+
+
+def _reference(mechanism: str, place: Any) -> StatusReference:
+    if type(place) is not dict or ("certificate" in place and place["certificate"] is None):
+        raise MalformedError(Reason.CLAIM_INVALID, _MSO + ".status")
+    uri: Any = place.get("uri")  # the constructor judges what it is given
+    certificate = place.get("certificate")
+    if mechanism == reg.STATUS_LIST:
+        return StatusReference(uri, place.get("idx"), certificate=certificate)
+    return StatusReference(uri, None, StatusKind.IDENTIFIER_LIST, place.get("id"), certificate)
+
+
+_MECHANISMS: Final = frozenset({reg.STATUS_LIST, reg.IDENTIFIER_LIST})
+
+
+def bind(
+    presentation: Presentation, reading: Reading, challenge: Challenge, now: UnixTime, limits: Limits
+) -> tuple[SignedObject, Mapping[str, Any]]:
+    """V7: make what the device must have signed, and judge what it states by itself (9.1.3).
+
+    Returns:
+        What V8 must verify, and the device-signed elements; they are the holder's word alone.
+
+    Raises:
+        VerificationError: KEY_BINDING_MISSING, NONCE_MISMATCH for a nonce that the protocol cannot carry,
+            SIGNATURE_INVALID for another payload that came along, READER_KEY_MISSING, DEVICE_ELEMENT_NOT_AUTHORIZED.
+        MalformedError: a Reason of form, CHALLENGE_INVALID.
+    """
+    binding = presentation.binding
+    if type(binding) is not DetachedSignature:
+        raise VerificationError(Reason.KEY_BINDING_MISSING, _DEVICE)
+    mac, protected, algorithm, signature, attached, content = binding
+    transcript = session_transcript(challenge)
+    payload = device_authentication_bytes(transcript, reading.attestation.type, content)
+    if attached is not None and attached != payload:
+        raise VerificationError(Reason.SIGNATURE_INVALID, _DEVICE + ".payload")
+    stated = _device_elements(content, reading.authorizations)
+    agreement = None
+    if mac:
+        if type(challenge.reader_key) is not AgreementKey:
+            raise VerificationError(Reason.READER_KEY_MISSING, _DEVICE)
+        agreement = ReaderAgreement(challenge.reader_key, mac_salt(transcript), MAC_INFO)
+    to_be_signed = cose.structure(cose.MAC if mac else cose.SIGNATURE, protected, payload)
+    return _new(SignedObject, (to_be_signed, payload, algorithm, signature, _NO_HINT, None, agreement)), stated
+
+
+_NO_HINT: Final = KeyHint()
+_NO_ELEMENTS: Final = b"\xa0"
+
+
+def _device_elements(content: bytes, authorizations: KeyAuthorizations | None) -> Mapping[str, Any]:
+    if content == _NO_ELEMENTS:
+        return _NOTHING
+    stated = cbor.decode(content, _DEVICE + ".nameSpaces", _VALUE_TAGS)
+    if type(stated) is not dict:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _DEVICE + ".nameSpaces")
+    for namespace, elements in stated.items():
+        if type(namespace) is not str or type(elements) is not dict or not elements:
+            raise MalformedError(Reason.MALFORMED_TOKEN, _DEVICE + ".nameSpaces")
+        for name in elements:
+            if authorizations is None or type(name) is not str or not authorizations.permit(namespace, name):
+                raise VerificationError(Reason.DEVICE_ELEMENT_NOT_AUTHORIZED, _DEVICE + ".nameSpaces")
+    return MappingProxyType(stated)
+
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+READER: Final = Reader(Format.MDOC, open_presentation, read, bind, _AUTH, _DEVICE)

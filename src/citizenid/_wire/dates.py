@@ -1,0 +1,36 @@
+"""Date and time as an mdoc writes them: RFC 3339 in UTC, without a fraction of a second. Exactly one spelling.
+
+Spec: ISO/IEC 18013-5 9.1.2.4; RFC 8949 section 3.4.1.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
+
+from .._model import UnixTime
+
+_FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
+_FIRST_YEAR: Final = 1970  # Unix time is not negative here
+
+
+@lru_cache(maxsize=1_024)  # times are coarse: many credentials of a day share them
+def date_time(text: str) -> UnixTime | None:
+    """Return the Unix time of a tdate's text, or None for any other spelling, a leap second included."""
+    moment = None
+    try:
+        moment = datetime.strptime(text, _FORM).replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    if moment is None or moment.year < _FIRST_YEAR or write_date_time(int(moment.timestamp())) != text:
+        return None
+    return UnixTime(int(moment.timestamp()))
+
+
+def write_date_time(moment: int) -> str | None:
+    """Write Unix seconds as the text of a tdate, or None beyond the year 9999."""
+    try:
+        return datetime.fromtimestamp(moment, UTC).strftime(_FORM)
+    except (ValueError, OverflowError, OSError):
+        return None
