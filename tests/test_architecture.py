@@ -33,6 +33,7 @@ LAYERS = (
     ("_x509",),
     ("_redaction",),
     ("_issuer_metadata",),
+    ("_anchor",),
     ("trust",),
     ("_readers", "_writers"),
     ("status",),

@@ -40,7 +40,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid import ANY, CitizenIDError, Format, KeyPurpose, MalformedError, Reason, TrustAnchors, VerificationError
-from citizenid._model import UnixTime
+from citizenid._model import CertificateProfile, UnixTime
 from citizenid._x509 import CertifiedKey, load_roots, verify_path
 
 ROOT = certificate("root", "root", authority=True)
@@ -51,9 +51,12 @@ LEAF_OF_CA = certificate("leaf", "ca")
 LEAF_OF_CA2 = certificate("leaf", "ca2")
 
 
+PLAIN = CertificateProfile.SD_JWT_VC_ISSUER
+
+
 def walk(chain: Sequence[x509.Certificate | bytes], *roots: x509.Certificate, now: int = NOW) -> CertifiedKey:
     encoded = [each if isinstance(each, bytes) else der(each)[0] for each in chain]
-    return verify_path(encoded, load_roots(pem(*(roots or (ROOT,)))), UnixTime(now))
+    return verify_path(encoded, load_roots(pem(*(roots or (ROOT,)))), UnixTime(now), PLAIN)
 
 
 def refuses(
@@ -386,7 +389,7 @@ def test_every_byte_of_a_leaf_changed_in_several_ways_is_refused_in_our_own_word
         for value in {byte ^ 1, byte ^ 4, byte ^ 0x80, 0, 0xFF} - {byte}:
             mutated = data[:position] + bytes([value]) + data[position + 1 :]
             try:
-                verify_path([mutated], roots, UnixTime(NOW))
+                verify_path([mutated], roots, UnixTime(NOW), PLAIN)
                 strays.add("accepted")
             except (MalformedError, VerificationError):
                 pass

@@ -113,6 +113,15 @@ NATIONALITIES_COMPLETE: Final = "nationalities_complete"
 ASSURANCE: Final = "assurance"
 VCT_CITIZENSHIP: Final = "urn:citizenid:citizenship:1"
 
+# --- Extended key purposes (RFC 5280 section 4.2.1.12), as dotted numbers ---
+# The first of each is of ISO/IEC 18013-5 (B.1.4, B.1.7, C.1.8), the second its equivalent of ISO/IEC 23220-4.
+EKU_DOCUMENT_SIGNER: Final = frozenset({"1.0.18013.5.1.2", "1.0.23220.4.1.2"})
+EKU_READER: Final = frozenset({"1.0.18013.5.1.6", "1.0.23220.4.1.6"})
+EKU_VICAL_SIGNER: Final = frozenset({"1.0.18013.5.1.8", "1.0.23220.4.1.8"})
+# Token Status List section 10 defines id-kp-oauthStatusSigning as { id-kp TBD }: IANA has assigned no number as of
+# draft -21, so no purpose is one of a status list signer yet. A guess would be the purpose of somebody else.
+EKU_STATUS_LIST_SIGNER: Final[frozenset[str]] = frozenset()
+
 # --- HTTP ---
 HEADER_TICKET: Final = b"citizenship-ticket"
 HEADER_DPOP: Final = b"dpop"  # RFC 9449 section 4.1

@@ -2,102 +2,29 @@
 
 A trusted key is (issuer, purpose, algorithm, key). An anchor adds what that issuer may attest: formats, types, whose
 citizenship, and from when to when. The header of a signed object selects among these and never supplies a key.
-`TrustAnchors` is a value: it is built once, joined with `|`, and never changes.
+`TrustAnchors` is a value: it is built once, joined with `|`, and never changes. It keeps what it has found out about
+certificate paths, which only its own anchors could make false.
 
 Spec: DESIGN law 8; SD-JWT VC sections 2.5, 4, 7.3; specs/verification.md V2.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, final
+from typing import Any, Final, final
 
+from ._anchor import ResolvedKey, TrustAnchor, check_anchors, scope_of
 from ._crypto import PublicKey
 from ._errors import CitizenIDError, Reason, VerificationError
 from ._issuer_metadata import issuer_metadata_url, keys_of_metadata, signature_keys
 from ._limits import MAX_UNIX_TIME
-from ._model import Format, KeyPurpose, SignedObject, UnixTime
-from ._x509 import Root, load_roots, verify_path
-from .countries import ANY, Countries, Country
+from ._model import CertificateProfile, Format, KeyHint, KeyPurpose, SignedObject, UnixTime
+from ._x509 import PROFILES, PathCache, Root, check_bounds, judge, link, load_roots, load_signers
+from .countries import Countries, Country
 
 __all__ = ["ResolvedKey", "TrustAnchor", "TrustAnchors", "issuer_metadata_url"]
 
 _FOREVER: Final = UnixTime(MAX_UNIX_TIME)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class TrustAnchor:
-    """One trusted key or root certificate, and what it may attest.
-
-    Attributes:
-        issuer: the operator's label; an `iss` in what it signed must equal it.
-        purpose: what it may sign.
-        formats: the formats in which it may attest.
-        types: the vct values it may attest.
-        countries: whose citizenship it may attest, or ANY. What it says of other countries proves nothing.
-        not_before: trusted from then on.
-        not_after: trusted before then.
-        status_issuer: whose status lists count for its credentials: its own unless the operator names another.
-        fingerprint: 32 bytes that change with any of the above, and with the key.
-    """
-
-    issuer: str
-    purpose: KeyPurpose
-    formats: frozenset[Format]
-    types: frozenset[str]
-    countries: Countries
-    not_before: UnixTime
-    not_after: UnixTime
-    status_issuer: str
-    kid: str | None
-    key: PublicKey | None
-    root: Root | None = field(repr=False)
-    fingerprint: bytes = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        anchored = self.key.thumbprint if self.key is not None else self.root.der if self.root is not None else b""
-        countries = ["*"] if not isinstance(self.countries, frozenset) else sorted(c.alpha2 for c in self.countries)
-        text = ascii(
-            (
-                self.issuer,
-                self.purpose.value,
-                sorted(map(str, self.formats)),
-                sorted(self.types),
-                countries,
-                self.not_before,
-                self.not_after,
-                self.status_issuer,
-                anchored.hex(),
-            )
-        ).encode("ascii")
-        object.__setattr__(self, "fingerprint", hashlib.sha256(text).digest())
-
-    def check_time(self, now: UnixTime) -> None:
-        """Refuse outside of the anchor's window. Raises ANCHOR_NOT_YET_VALID or ANCHOR_EXPIRED."""
-        if now < self.not_before:
-            raise VerificationError(Reason.ANCHOR_NOT_YET_VALID, "anchor")
-        if now >= self.not_after:
-            raise VerificationError(Reason.ANCHOR_EXPIRED, "anchor")
-
-    def may_attest(self, country: Country) -> bool:
-        """Whether this anchor's word on the citizenship of `country` proves anything."""
-        countries = self.countries
-        return country in countries if isinstance(countries, frozenset) else True
-
-
-@final
-class ResolvedKey(NamedTuple):
-    """The key that must have signed, with the window in which it may, and the anchor it comes from."""
-
-    key: PublicKey
-    not_before: UnixTime
-    not_after: UnixTime
-    anchor: TrustAnchor
-    signer_not_before: UnixTime
-    signer_not_after: UnixTime
 
 
 @final
@@ -106,31 +33,29 @@ class TrustAnchors:
 
     Raises:
         CitizenIDError: ANCHOR_INVALID when a (issuer, purpose, kid) or an anchor occurs twice, or when one issuer is
-            anchored both by keys and by certificates (an attacker could choose the mechanism).
+            anchored in two ways, by keys, roots or document signers (an attacker could choose the mechanism).
     """
 
-    __slots__ = ("_anchors", "_by_fingerprint", "_by_kid", "_kidless", "_roots")
+    __slots__ = ("_anchors", "_by_fingerprint", "_by_kid", "_kidless", "_paths", "_roots", "_signers")
 
     def __init__(self, anchors: Iterable[TrustAnchor] = ()) -> None:
         self._anchors = tuple(anchors)
         self._by_kid: dict[tuple[KeyPurpose, str], tuple[ResolvedKey, ...]] = {}
         self._kidless: dict[KeyPurpose, tuple[ResolvedKey, ...]] = {}
-        self._roots: dict[KeyPurpose, tuple[TrustAnchor, ...]] = {}
+        self._roots: dict[KeyPurpose, tuple[tuple[TrustAnchor, Root], ...]] = {}
+        self._signers: dict[tuple[KeyPurpose, bytes], ResolvedKey] = {}
+        self._paths = PathCache()
         self._by_fingerprint = {anchor.fingerprint[:16]: anchor for anchor in self._anchors}
-        named = [(a.issuer, a.purpose, a.kid) for a in self._anchors if a.kid is not None]
-        by_key = {(anchor.issuer, anchor.purpose) for anchor in self._anchors if anchor.key is not None}
-        by_root = {(anchor.issuer, anchor.purpose) for anchor in self._anchors if anchor.key is None}
-        if len(self._by_fingerprint) != len(self._anchors) or len(set(named)) != len(named) or by_key & by_root:
-            raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
-        _check_roots(self._anchors)
+        check_anchors(self._anchors)
         for anchor in self._anchors:
             purpose = anchor.purpose
-            if anchor.key is None:
-                self._roots[purpose] = (*self._roots.get(purpose, ()), anchor)
+            if anchor.root is not None:
+                self._pin(anchor, anchor.root)
                 continue
-            resolved = ResolvedKey(
-                anchor.key, anchor.not_before, anchor.not_after, anchor, anchor.not_before, anchor.not_after
-            )
+            if anchor.key is None:
+                continue  # `check_anchors` has seen to it
+            window = (anchor.not_before, anchor.not_after)
+            resolved = ResolvedKey(anchor.key, *window, anchor, *window)
             if anchor.kid is None:
                 self._kidless[purpose] = (*self._kidless.get(purpose, ()), resolved)
             else:
@@ -171,7 +96,7 @@ class TrustAnchors:
             CitizenIDError: ANCHOR_INVALID when something required is missing or no key is left.
         """
         keyed = signature_keys(jwks)
-        scope = _scope(issuer, purpose, formats, types, countries, not_before, not_after, status_issuer)
+        scope = scope_of(issuer, purpose, formats, types, countries, not_before, not_after, status_issuer)
         return cls._of(TrustAnchor(**scope, kid=kid, key=key, root=None) for kid, key in keyed)
 
     @classmethod
@@ -189,7 +114,7 @@ class TrustAnchors:
         status_issuer: str | None = None,
     ) -> TrustAnchors:
         """Trust pinned keys, whatever `kid` a header names. Arguments and Raises as `from_jwks`."""
-        scope = _scope(issuer, purpose, formats, types, countries, not_before, not_after, status_issuer)
+        scope = scope_of(issuer, purpose, formats, types, countries, not_before, not_after, status_issuer)
         return cls._of(TrustAnchor(**scope, kid=None, key=key, root=None) for key in keys)
 
     @classmethod
@@ -205,14 +130,55 @@ class TrustAnchors:
         not_before: int = 0,
         not_after: int = _FOREVER,
         status_issuer: str | None = None,
+        crls: Iterable[bytes] = (),
     ) -> TrustAnchors:
-        """Trust the issuers whose x5c chain leads to one of these roots. Other arguments as `from_jwks`.
+        """Trust the issuers whose x5c or x5chain leads to one of these roots. Other arguments as `from_jwks`.
+
+        Args:
+            pem: the roots, such as the IACA certificates of an issuing authority.
+            issuer: as `from_jwks`.
+            purpose: as `from_jwks`.
+            formats: as `from_jwks`.
+            types: as `from_jwks`.
+            countries: as `from_jwks`.
+            not_before: as `from_jwks`.
+            not_after: as `from_jwks`.
+            status_issuer: as `from_jwks`.
+            crls: certificate revocation lists, in DER or PEM, one each. Without any, no revocation is looked at; with
+                one, every issuer on a path must have a current list. A fresh list means new anchors (`Gateway.reload`).
 
         Raises:
-            CitizenIDError: ANCHOR_INVALID for PEM without a usable CA certificate, or when something is missing.
+            CitizenIDError: ANCHOR_INVALID for PEM without a usable CA certificate, for bytes that are no CRL, or when
+                something is missing.
         """
-        scope = _scope(issuer, purpose, formats, types, countries, not_before, not_after, status_issuer)
-        return cls._of(TrustAnchor(**scope, kid=None, key=None, root=root) for root in load_roots(pem))
+        scope = scope_of(issuer, purpose, formats, types, countries, not_before, not_after, status_issuer)
+        return cls._of(TrustAnchor(**scope, kid=None, key=None, root=root) for root in load_roots(pem, crls))
+
+    @classmethod
+    def from_document_signers(
+        cls,
+        pem: bytes | str,
+        *,
+        issuer: str,
+        purpose: KeyPurpose,
+        formats: Iterable[Format] = (),
+        types: Iterable[str] = (),
+        countries: Iterable[Country] | Countries | None = None,
+        not_before: int = 0,
+        not_after: int = _FOREVER,
+        status_issuer: str | None = None,
+    ) -> TrustAnchors:
+        """Trust the holders of exactly these certificates: the first of a chain must equal one byte for byte.
+
+        No profile and no issuer is asked, only the certificate's own window; what else a chain holds proves nothing
+        and is not read. Other arguments as `from_jwks`.
+
+        Raises:
+            CitizenIDError: ANCHOR_INVALID for PEM without a usable certificate, a key outside of the table of
+                algorithms, or when something is missing.
+        """
+        scope = scope_of(issuer, purpose, formats, types, countries, not_before, not_after, status_issuer)
+        return cls._of(TrustAnchor(**scope, kid=None, key=None, root=signer) for signer in load_signers(pem))
 
     @classmethod
     def from_issuer_metadata(
@@ -293,7 +259,7 @@ class TrustAnchors:
         """
         kid, certificates, _, _ = signed.key_hint
         if certificates:
-            return self._resolve_path(certificates, purpose, now, where)
+            return self._resolve_path(signed.key_hint, purpose, now, where)
         found = self._by_kid.get((purpose, kid), ()) if kid is not None else ()
         if len(found) != 1:
             found = self._candidates(signed, purpose, found)
@@ -324,77 +290,52 @@ class TrustAnchors:
             if (claimed is None or each.anchor.issuer == claimed) and each.key.algorithm == signed.algorithm
         )
 
-    def _resolve_path(self, chain: tuple[bytes, ...], purpose: KeyPurpose, now: UnixTime, where: str) -> ResolvedKey:
-        anchors = self._roots.get(purpose, ())
-        if not anchors:
+    def _resolve_path(self, hint: KeyHint, purpose: KeyPurpose, now: UnixTime, where: str) -> ResolvedKey:
+        profile = CertificateProfile.STATUS_LIST_SIGNER if purpose is KeyPurpose.STATUS_LIST else hint.profile
+        row, chain = PROFILES[profile], hint.certificates
+        pinned = self._roots.get(purpose, ())
+        if not pinned and not self._signers:
             raise VerificationError(Reason.CERTIFICATE_UNTRUSTED, where)
-        certified = verify_path(chain, [anchor.root for anchor in anchors if anchor.root is not None], now)
-        anchor = anchors[certified.root]
+        check_bounds(chain, row)
+        signer = self._signers.get((purpose, chain[0]))
+        if signer is not None:
+            return _check_signer(signer, now, where)
+        key = (purpose, profile, chain)
+        path = self._paths.get(key)
+        if path is None:
+            path = link(chain, [root for _, root in pinned], row)
+            certified = judge(path, now, row)
+            self._paths.put(key, path)
+        else:
+            certified = judge(path, now, row)
+        anchor = pinned[certified.root][0]
         anchor.check_time(now)
         return ResolvedKey(
             certified.key,
             max(certified.not_before, anchor.not_before),
             min(certified.not_after, anchor.not_after),
             anchor,
-            certified.not_before,
-            certified.not_after,
+            certified.signer_not_before,
+            certified.signer_not_after,
+        )
+
+    def _pin(self, anchor: TrustAnchor, root: Root) -> None:
+        purpose = anchor.purpose
+        if root.signer is None:
+            self._roots[purpose] = (*self._roots.get(purpose, ()), (anchor, root))
+            return
+        self._signers[purpose, root.der] = ResolvedKey(
+            root.signer,
+            max(root.not_before, anchor.not_before),
+            min(root.not_after, anchor.not_after),
+            anchor,
+            root.not_before,
+            root.not_after,
         )
 
 
-def _check_roots(anchors: tuple[TrustAnchor, ...]) -> None:
-    # A chain must lead to one issuer and one scope, whatever the order of the anchors. A renewed certificate of a root
-    # (same key, another window) is welcome; the same certificate twice, or one key with two meanings, is not.
-    meanings: dict[tuple[KeyPurpose, bytes], tuple[object, ...]] = {}
-    for anchor in anchors:
-        if (anchor.key is None) is (anchor.root is None):
-            raise CitizenIDError(Reason.ANCHOR_INVALID, "anchor")
-        if anchor.root is None:
-            continue
-        meaning = (anchor.issuer, anchor.formats, anchor.types, anchor.countries, anchor.status_issuer)
-        if (anchor.purpose, anchor.root.der) in meanings:
-            raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
-        meanings[anchor.purpose, anchor.root.der] = meaning
-        if meanings.setdefault((anchor.purpose, anchor.root.key), meaning) != meaning:
-            raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
-
-
-def _scope(
-    issuer: str,
-    purpose: KeyPurpose,
-    formats: Iterable[Format],
-    types: Iterable[str],
-    countries: Iterable[Country] | Countries | None,
-    not_before: int,
-    not_after: int,
-    status_issuer: str | None,
-) -> dict[str, Any]:
-    whose = countries if countries is None or countries is ANY else frozenset(countries)
-    scope = (frozenset(formats), frozenset(types))
-    if purpose is KeyPurpose.CREDENTIAL:
-        stated = all(scope) and bool(whose)
-        if isinstance(whose, frozenset):
-            stated = stated and all(type(country) is Country for country in whose)
-    else:
-        stated = purpose is KeyPurpose.STATUS_LIST and not any(scope) and whose is None and status_issuer is None
-        whose = frozenset()
-    texts = (issuer, status_issuer or issuer, *scope[1])
-    if (
-        not stated
-        or isinstance(types, str)
-        or any(type(text) is not str or not text for text in texts)
-        or any(type(each) is not Format for each in scope[0])
-        or type(not_before) is not int
-        or type(not_after) is not int
-        or not 0 <= not_before < not_after <= MAX_UNIX_TIME
-    ):
-        raise CitizenIDError(Reason.ANCHOR_INVALID, "anchor")
-    return {
-        "issuer": issuer,
-        "purpose": purpose,
-        "formats": scope[0],
-        "types": scope[1],
-        "countries": whose,
-        "not_before": UnixTime(not_before),
-        "not_after": UnixTime(not_after),
-        "status_issuer": status_issuer or issuer,
-    }
+def _check_signer(signer: ResolvedKey, now: UnixTime, where: str) -> ResolvedKey:
+    if not signer.signer_not_before <= now < signer.signer_not_after:
+        raise VerificationError(Reason.CERTIFICATE_EXPIRED, where)
+    signer.anchor.check_time(now)
+    return signer

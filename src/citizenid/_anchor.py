@@ -1,0 +1,174 @@
+"""One anchor: a trusted key or certificate and what its issuer may attest, and what a set of anchors must not be.
+
+Spec: DESIGN law 8; specs/verification.md V2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, final
+
+from ._crypto import PublicKey
+from ._errors import CitizenIDError, Reason, VerificationError
+from ._limits import MAX_UNIX_TIME
+from ._model import Format, KeyPurpose, UnixTime
+from ._x509 import Root
+from .countries import ANY, Countries, Country
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TrustAnchor:
+    """One trusted key, root certificate or document signer's certificate, and what it may attest.
+
+    Attributes:
+        issuer: the operator's label; an `iss` in what it signed must equal it.
+        purpose: what it may sign.
+        formats: the formats in which it may attest.
+        types: the vct values it may attest.
+        countries: whose citizenship it may attest, or ANY. What it says of other countries proves nothing.
+        not_before: trusted from then on.
+        not_after: trusted before then.
+        status_issuer: whose status lists count for its credentials: its own unless the operator names another.
+        fingerprint: 32 bytes that change with any of the above, with the key, and with the certificates that the CRLs
+            list. A CRL that is merely renewed leaves it as it is: tickets outlive that, and no new revocation.
+    """
+
+    issuer: str
+    purpose: KeyPurpose
+    formats: frozenset[Format]
+    types: frozenset[str]
+    countries: Countries
+    not_before: UnixTime
+    not_after: UnixTime
+    status_issuer: str
+    kid: str | None
+    key: PublicKey | None
+    root: Root | None = field(repr=False)
+    fingerprint: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        anchored = self.key.thumbprint if self.key is not None else self.root.identity if self.root is not None else b""
+        countries = ["*"] if not isinstance(self.countries, frozenset) else sorted(c.alpha2 for c in self.countries)
+        text = ascii(
+            (
+                self.issuer,
+                self.purpose.value,
+                sorted(map(str, self.formats)),
+                sorted(self.types),
+                countries,
+                self.not_before,
+                self.not_after,
+                self.status_issuer,
+                anchored.hex(),
+            )
+        ).encode("ascii")
+        object.__setattr__(self, "fingerprint", hashlib.sha256(text).digest())
+
+    def check_time(self, now: UnixTime) -> None:
+        """Refuse outside of the anchor's window. Raises ANCHOR_NOT_YET_VALID or ANCHOR_EXPIRED."""
+        if now < self.not_before:
+            raise VerificationError(Reason.ANCHOR_NOT_YET_VALID, "anchor")
+        if now >= self.not_after:
+            raise VerificationError(Reason.ANCHOR_EXPIRED, "anchor")
+
+    def may_attest(self, country: Country) -> bool:
+        """Whether this anchor's word on the citizenship of `country` proves anything."""
+        countries = self.countries
+        return country in countries if isinstance(countries, frozenset) else True
+
+
+@final
+class ResolvedKey(NamedTuple):
+    """The key that must have signed, with the window in which it may, and the anchor it comes from.
+
+    The window of the signer is that of the leaf certificate alone, or the anchor's where there is none: what an mdoc
+    says of when it was signed must lie in it (ISO/IEC 18013-5 9.3.1).
+    """
+
+    key: PublicKey
+    not_before: UnixTime
+    not_after: UnixTime
+    anchor: TrustAnchor
+    signer_not_before: UnixTime
+    signer_not_after: UnixTime
+
+
+def check_anchors(anchors: tuple[TrustAnchor, ...]) -> None:
+    """Refuse a set in which one thing means two, or an issuer could be shown in more than one way.
+
+    Raises:
+        CitizenIDError: ANCHOR_INVALID.
+    """
+    named = [(a.issuer, a.purpose, a.kid) for a in anchors if a.kid is not None]
+    ways = {(a.issuer, a.purpose, a.root is None, a.root is None or a.root.signer is None) for a in anchors}
+    distinct = {anchor.fingerprint[:16] for anchor in anchors}
+    mixed = len(ways) != len({way[:2] for way in ways})
+    if len(distinct) != len(anchors) or len(set(named)) != len(named) or mixed:
+        raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
+    _check_certificates(anchors)
+
+
+def _check_certificates(anchors: tuple[TrustAnchor, ...]) -> None:
+    # A chain must lead to one issuer and one scope, whatever the order of the anchors. A renewed certificate of a root
+    # (same key, another window) is welcome; the same certificate twice, or one key with two meanings, is not. CRLs are
+    # a part of the meaning: what is revoked under one certificate of a key must be so under the other.
+    meanings: dict[tuple[KeyPurpose, bytes], tuple[object, ...]] = {}
+    for anchor in anchors:
+        if (anchor.key is None) is (anchor.root is None):
+            raise CitizenIDError(Reason.ANCHOR_INVALID, "anchor")
+        if anchor.root is None:
+            continue
+        lists = frozenset(each.der for each in anchor.root.crls)
+        scope = (anchor.issuer, anchor.formats, anchor.types, anchor.countries, anchor.status_issuer)
+        meaning = (*scope, anchor.root.signer is None, lists)
+        if (anchor.purpose, anchor.root.der) in meanings:
+            raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
+        meanings[anchor.purpose, anchor.root.der] = meaning
+        if meanings.setdefault((anchor.purpose, anchor.root.key), meaning) != meaning:
+            raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
+
+
+def scope_of(
+    issuer: str,
+    purpose: KeyPurpose,
+    formats: Iterable[Format],
+    types: Iterable[str],
+    countries: Iterable[Country] | Countries | None,
+    not_before: int,
+    not_after: int,
+    status_issuer: str | None,
+) -> dict[str, Any]:
+    """Return the fields of an anchor that say what it may attest. Raises ANCHOR_INVALID when something is missing."""
+    whose = countries if countries is None or countries is ANY else frozenset(countries)
+    scope = (frozenset(formats), frozenset(types))
+    if purpose is KeyPurpose.CREDENTIAL:
+        stated = all(scope) and bool(whose)
+        if isinstance(whose, frozenset):
+            stated = stated and all(type(country) is Country for country in whose)
+    else:
+        stated = purpose is KeyPurpose.STATUS_LIST and not any(scope) and whose is None and status_issuer is None
+        whose = frozenset()
+    texts = (issuer, status_issuer or issuer, *scope[1])
+    if (
+        not stated
+        or isinstance(types, str)
+        or any(type(text) is not str or not text for text in texts)
+        or any(type(each) is not Format for each in scope[0])
+        or type(not_before) is not int
+        or type(not_after) is not int
+        or not 0 <= not_before < not_after <= MAX_UNIX_TIME
+    ):
+        raise CitizenIDError(Reason.ANCHOR_INVALID, "anchor")
+    return {
+        "issuer": issuer,
+        "purpose": purpose,
+        "formats": scope[0],
+        "types": scope[1],
+        "countries": whose,
+        "not_before": UnixTime(not_before),
+        "not_after": UnixTime(not_after),
+        "status_issuer": status_issuer or issuer,
+    }

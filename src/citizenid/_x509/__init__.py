@@ -1,0 +1,29 @@
+"""Certificates: an ordered chain to a pinned root, at a given time, under a named profile, and the CRLs beside it.
+
+One linear walk, no building, no fetching. No certificate of the input is ever an anchor, and the profile comes from
+whoever reads the format, never from a header. This package and `_crypto` alone import `cryptography`.
+
+Spec: RFC 5280; ISO/IEC 18013-5 annex B; SD-JWT VC section 2.5; Token Status List section 10.
+"""
+
+from __future__ import annotations
+
+from .anchors import Root, load_roots, load_signers
+from .path import CertifiedKey, LinkedPath, PathCache, check_bounds, check_chain, judge, link, verify_path
+from .profiles import PROFILES, Profile
+
+__all__ = [
+    "PROFILES",
+    "CertifiedKey",
+    "LinkedPath",
+    "PathCache",
+    "Profile",
+    "Root",
+    "check_bounds",
+    "check_chain",
+    "judge",
+    "link",
+    "load_roots",
+    "load_signers",
+    "verify_path",
+]

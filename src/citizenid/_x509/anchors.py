@@ -1,0 +1,125 @@
+"""Certificates that an operator pins: roots, which vouch for others, and document signers, which sign themselves.
+
+They are configuration and not input, so a broken one is refused when it is loaded, and the serial number of a root
+may be as it likes.
+
+Spec: RFC 5280 section 6.1.1 (trust anchor information); ISO/IEC 18013-5 B.1.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from .._crypto import PublicKey, pem_bytes
+from .._errors import CitizenIDError, Reason
+from .._model import UnixTime
+from .certificates import (
+    UNREADABLE,
+    check_authority_key,
+    is_authority,
+    is_self_issued,
+    is_sound,
+    key_of,
+    names_key_of,
+    window,
+)
+from .revocation import RevocationList, digest_of_revoked, load_crls
+
+_WHERE = "certificates"
+
+
+class Root(NamedTuple):
+    """A pinned certificate: a root, or (with `signer`) the certificate of a document signer itself.
+
+    Attributes:
+        certificate: as it was read.
+        der: its bytes.
+        key: its SubjectPublicKeyInfo.
+        identity: what of it and of its CRLs goes into the fingerprint of an anchor.
+        not_before: valid from then on.
+        not_after: valid before then.
+        crls: the CRLs under which everything below it is judged; none means that no revocation is looked at.
+        signer: the key, when the certificate is pinned by equality.
+    """
+
+    certificate: x509.Certificate
+    der: bytes
+    key: bytes
+    identity: bytes
+    not_before: UnixTime
+    not_after: UnixTime
+    crls: tuple[RevocationList, ...] = ()
+    signer: PublicKey | None = None
+
+
+def load_roots(pem: bytes | str, crls: Iterable[bytes] = ()) -> tuple[Root, ...]:
+    """Load the roots that an operator pins, and the CRLs for what is below them.
+
+    Raises:
+        CitizenIDError: ANCHOR_INVALID when the PEM holds no certificate, a broken or weak one, or one that is no CA,
+            and for bytes that are no CRL.
+    """
+    lists = load_crls(crls)
+    # A list that is merely renewed changes nothing for what was admitted under the last one; a certificate that is
+    # newly listed does: whatever was admitted under this anchor must then be shown again.
+    mark = b"\0" + digest_of_revoked(lists) if lists else b""
+    roots = _load(pem, leaf=False)
+    if not all(_is_root(root.certificate) for root in roots):
+        raise CitizenIDError(Reason.ANCHOR_INVALID, _WHERE)
+    return tuple(root._replace(identity=root.der + mark, crls=lists) for root in roots)
+
+
+def load_signers(pem: bytes | str) -> tuple[Root, ...]:
+    """Load the certificates of document signers that an operator pins by equality, without a profile.
+
+    Raises:
+        CitizenIDError: ANCHOR_INVALID when the PEM holds no certificate, a broken one, or one with a key outside of
+            the table of algorithms.
+    """
+    signers = []
+    for each in _load(pem, leaf=True):
+        key = None
+        try:
+            key = key_of(each.certificate, _WHERE)
+        except CitizenIDError:
+            pass  # raised below in our own words
+        if key is None:
+            raise CitizenIDError(Reason.ANCHOR_INVALID, _WHERE)
+        signers.append(each._replace(identity=each.der + b"\1", signer=key))
+    return tuple(signers)
+
+
+def _load(pem: bytes | str, *, leaf: bool) -> list[Root]:
+    loaded: list[Root] = []
+    try:
+        certificates = x509.load_pem_x509_certificates(pem_bytes(pem))
+        if all(is_sound(certificate, leaf=leaf) for certificate in certificates):
+            loaded = [_root(certificate) for certificate in certificates]
+    except UNREADABLE:
+        loaded = []
+    if not loaded:
+        raise CitizenIDError(Reason.ANCHOR_INVALID, _WHERE)
+    return loaded
+
+
+def _root(certificate: x509.Certificate) -> Root:
+    der = certificate.public_bytes(serialization.Encoding.DER)
+    key = certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    not_before, not_after = window([certificate])
+    return Root(certificate, der, key, der, UnixTime(not_before), UnixTime(not_after))
+
+
+def _is_root(certificate: x509.Certificate) -> bool:
+    try:
+        check_authority_key(certificate, _WHERE)
+    except CitizenIDError:
+        return False
+    return is_authority(certificate, below=0) and (
+        not is_self_issued(certificate) or names_key_of(certificate, certificate)
+    )

@@ -1,0 +1,245 @@
+"""One certificate: whether it is sound, what its key is worth, and whether another one issued it.
+
+All bytes of a chain are hostile until a pinned root has vouched for them. Constraints that we do not follow (names,
+policies) refuse, critical or not: RFC 5280 wants them critical, and one that is overlooked has constrained nothing.
+
+Spec: RFC 5280 sections 4.1, 4.2, 6.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
+from cryptography.x509.oid import PublicKeyAlgorithmOID
+
+from .._crypto import EXPLICIT_CURVE, PublicKey, material_of
+from .._errors import CitizenIDError, MalformedError, Reason
+from .der import is_quiet
+
+# All that `cryptography` raises for a certificate or a CRL that it cannot read; most of these are no ValueError.
+UNREADABLE: Final = (
+    ValueError,  # a year 0 as well
+    LookupError,  # KeyError of a feature without a name; IndexError of our own look at the elements
+    TypeError,  # of a list of features that is none
+    Warning,  # where warnings are errors
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+# What may be critical. The identifiers of keys MUST NOT be (RFC 5280 sections 4.2.1.1 and 4.2.1.2).
+_UNDERSTOOD: Final = frozenset(
+    {
+        x509.BasicConstraints.oid,
+        x509.KeyUsage.oid,
+        x509.SubjectAlternativeName.oid,  # names do not decide here: the operator's label of the root does
+        x509.IssuerAlternativeName.oid,
+        x509.CRLDistributionPoints.oid,
+    }
+)
+_NOT_FOLLOWED: Final = frozenset(
+    {x509.NameConstraints.oid, x509.PolicyConstraints.oid, x509.InhibitAnyPolicy.oid}
+)  # RFC 5280 sections 4.2.1.10, 4.2.1.11, 4.2.1.14
+_HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+_EC_BITS: Final = 256  # ISO/IEC 18013-5 annex B and BSI TR-03116: no smaller curve
+_RSA_BITS: Final = 2_048  # NIST SP 800-57 part 1 table 2: 112 bits of security
+# Keys that `cryptography` loads without a warning; Diffie-Hellman is not among them.
+_SIGNATURE_KEYS: Final = frozenset(
+    {
+        PublicKeyAlgorithmOID.EC_PUBLIC_KEY,
+        PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5,
+        PublicKeyAlgorithmOID.RSASSA_PSS,
+        PublicKeyAlgorithmOID.ED25519,
+        PublicKeyAlgorithmOID.ED448,
+        PublicKeyAlgorithmOID.ML_DSA_44,
+        PublicKeyAlgorithmOID.ML_DSA_65,
+        PublicKeyAlgorithmOID.ML_DSA_87,
+    }
+)
+_OF_FIXED_STRENGTH: Final = (
+    ed25519.Ed25519PublicKey,
+    ed448.Ed448PublicKey,
+    mldsa.MLDSA44PublicKey,
+    mldsa.MLDSA65PublicKey,
+    mldsa.MLDSA87PublicKey,
+)
+
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+
+
+def open_certificate(der: bytes, where: str, *, leaf: bool) -> x509.Certificate:
+    """Read one certificate of a chain.
+
+    Raises:
+        MalformedError: CERTIFICATE_INVALID for broken DER, a version below 3, a serial number that is not positive or
+            longer than 20 octets, an empty name, and what `is_sound` refuses.
+    """
+    certificate = None
+    try:
+        if is_quiet(der) and EXPLICIT_CURVE not in der:
+            certificate = x509.load_der_x509_certificate(der)
+            # The signature ends the certificate, after a count of unused bits that is not signed and must be none.
+            if not is_sound(certificate, leaf=leaf) or not der.endswith(b"\0" + certificate.signature):
+                certificate = None
+    except UNREADABLE:
+        certificate = None
+    if certificate is None:
+        raise MalformedError(Reason.CERTIFICATE_INVALID, where)
+    return certificate
+
+
+def is_sound(certificate: x509.Certificate, *, leaf: bool) -> bool:
+    """Whether names, dates and all extensions can be read, and none of these asks for what we do not do.
+
+    Raises:
+        one of `UNREADABLE`: for a part that cannot be read.
+    """
+    # A leaf's extended key usage is for its profile; in an authority it would be a constraint that we do not follow.
+    understood = _UNDERSTOOD | {x509.ExtendedKeyUsage.oid} if leaf else _UNDERSTOOD
+    extensions = certificate.extensions
+    window([certificate])
+    return (
+        certificate.version is x509.Version.v3
+        and bool(certificate.subject and certificate.issuer)
+        and not any(each.oid in _NOT_FOLLOWED or (each.critical and each.oid not in understood) for each in extensions)
+    )
+
+
+def extension(certificate: x509.Certificate, kind: type[_Extension]) -> x509.Extension[_Extension] | None:
+    """Return an extension with its criticality, or None."""
+    try:
+        return certificate.extensions.get_extension_for_class(kind)
+    except x509.ExtensionNotFound:
+        return None
+
+
+def is_self_issued(certificate: x509.Certificate) -> bool:
+    """By the names, without a look at its signature."""
+    return certificate.subject == certificate.issuer
+
+
+def is_authority(certificate: x509.Certificate, *, below: int) -> bool:
+    """Whether it may issue certificates, with `below` intermediates under it (RFC 5280 sections 4.2.1.3, 4.2.1.9)."""
+    constraints = extension(certificate, x509.BasicConstraints)
+    usage = extension(certificate, x509.KeyUsage)
+    return (
+        constraints is not None
+        and constraints.critical
+        and constraints.value.ca
+        and (constraints.value.path_length is None or constraints.value.path_length >= below)
+        and (usage is None or usage.value.key_cert_sign)
+    )
+
+
+def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether `issuer` signed `certificate`, by name and by key, with a digest that still counts."""
+    try:
+        if not is_strong_hash(certificate.signature_hash_algorithm):
+            return False
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def is_strong_hash(algorithm: hashes.HashAlgorithm | None) -> bool:
+    """SHA-2, or none at all: Ed25519, Ed448 and ML-DSA bring their own."""
+    return algorithm is None or isinstance(algorithm, _HASHES)
+
+
+def names_key_of(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether the key identifiers agree, when both are there (RFC 5280 sections 4.2.1.1 and 4.2.1.2)."""
+    authority = extension(certificate, x509.AuthorityKeyIdentifier)
+    subject = extension(issuer, x509.SubjectKeyIdentifier)
+    if authority is None or authority.value.key_identifier is None or subject is None:
+        return True
+    return bool(authority.value.key_identifier == subject.value.digest)
+
+
+def identifies_keys(certificate: x509.Certificate, *, leaf: bool) -> bool:
+    """Whether both identifiers stand where RFC 5280 wants them, the authority's as a key identifier alone."""
+    authority = extension(certificate, x509.AuthorityKeyIdentifier)
+    if authority is None:
+        stated = is_self_issued(certificate)
+    else:
+        value = authority.value
+        stated = value.key_identifier is not None and value.authority_cert_issuer is None
+    return stated and (leaf or extension(certificate, x509.SubjectKeyIdentifier) is not None)
+
+
+def check_authority_key(certificate: x509.Certificate, where: str) -> None:
+    """Refuse an authority's key that is too weak or of no kind that signs.
+
+    Raises:
+        MalformedError: KEY_INVALID for EC below 256 bits, RSA below 2048 bits or of broken octets, and other kinds;
+            CURVE_UNSUPPORTED for a curve that no backend here has.
+    """
+    handle = _handle(certificate)
+    if handle is None:
+        raise MalformedError(_key_refusal(certificate), where)
+    if isinstance(handle, ec.EllipticCurvePublicKey):
+        strong = handle.key_size >= _EC_BITS
+    elif isinstance(handle, rsa.RSAPublicKey):
+        strong = handle.key_size >= _RSA_BITS and handle.key_size % 8 == 0
+    else:
+        strong = isinstance(handle, _OF_FIXED_STRENGTH)
+    if not strong:
+        raise MalformedError(Reason.KEY_INVALID, where)
+
+
+def key_of(certificate: x509.Certificate, where: str) -> PublicKey:
+    """Return the key of a leaf, with the full gate.
+
+    Raises:
+        MalformedError: CURVE_UNSUPPORTED for a curve of sufficient size that is not in the table of algorithms,
+            KEY_INVALID for another kind of key, a smaller curve and what is no key.
+    """
+    handle = _handle(certificate)
+    material = None
+    try:
+        material = material_of(handle, where)
+    except CitizenIDError:
+        pass  # raised below, where the kind of key is known
+    if material is None:
+        small = isinstance(handle, ec.EllipticCurvePublicKey) and handle.key_size < _EC_BITS
+        raise MalformedError(Reason.KEY_INVALID if small else _key_refusal(certificate), where)
+    return PublicKey(material, where, full=True)
+
+
+def _handle(certificate: x509.Certificate) -> object:
+    if certificate.public_key_algorithm_oid not in _SIGNATURE_KEYS:
+        return None
+    try:
+        return certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
+def _key_refusal(certificate: x509.Certificate) -> Reason:
+    if certificate.public_key_algorithm_oid != PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
+        return Reason.KEY_INVALID
+    try:
+        certificate.public_key()
+    except ValueError:
+        return Reason.KEY_INVALID  # a curve that is known, and no point on it
+    except UnsupportedAlgorithm:
+        pass
+    return Reason.CURVE_UNSUPPORTED
+
+
+def window(whole: Sequence[x509.Certificate]) -> tuple[int, int]:
+    """Return when all of these are valid, in Unix seconds; the end is exclusive."""
+    not_before = max(unix(certificate.not_valid_before_utc) for certificate in whole)
+    # X.509 notAfter is inclusive (RFC 5280 section 4.1.2.5); ours is exclusive.
+    return not_before, min(unix(certificate.not_valid_after_utc) for certificate in whole) + 1
+
+
+def unix(moment: datetime) -> int:
+    """Return a date of a certificate in Unix seconds."""
+    return int(moment.astimezone(UTC).timestamp())

@@ -1,0 +1,100 @@
+"""What must be known of a certificate's DER before `cryptography` reads it: that it will not write a warning.
+
+A serial number that is not positive and a policy text with stray characters only make that library warn, on stderr,
+from hostile bytes, and as another exception where warnings are errors. So a short walk over the tags refuses them
+first. It judges nothing else: the library reads the same bytes afterwards, and strictly.
+
+Spec: RFC 5280 sections 4.1, 4.1.2.2, 4.2.1.1, 4.2.1.4; X.690 section 8.1.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+_SERIAL_OCTETS: Final = 20  # RFC 5280 section 4.1.2.2
+_INTEGER: Final = 0x02
+_OCTET_STRING: Final = 0x04
+_VISIBLE_STRING: Final = 0x1A
+_VERSION: Final = 0xA0
+_EXTENSIONS: Final = 0xA3
+_AUTHORITY_SERIAL: Final = 0x82
+_AUTHORITY_KEY_IDENTIFIER: Final = bytes.fromhex("551d23")
+_CERTIFICATE_POLICIES: Final = bytes.fromhex("551d20")
+_CONSTRUCTED: Final = 0x20
+_MAX_DEPTH: Final = 16  # a policy qualifier lies six deep
+
+
+class _Element(NamedTuple):
+    tag: int
+    start: int
+    end: int
+
+
+def is_quiet(der: bytes) -> bool:
+    """Whether a certificate of these bytes is read without a warning: positive serial numbers, plain policy texts.
+
+    Raises:
+        ValueError, IndexError: for bytes that are no elements.
+    """
+    certificate = _elements(der, 0, len(der))[0]
+    fields = _elements(der, *_inside(_elements(der, *_inside(certificate))[0]))
+    serial = fields[1] if fields[0].tag == _VERSION else fields[0]
+    if serial.tag != _INTEGER or not _is_positive(der, serial) or serial.end - serial.start > _SERIAL_OCTETS:
+        return False
+    if fields[-1].tag != _EXTENSIONS:
+        return True
+    wrapped = _elements(der, *_inside(fields[-1]))[0]
+    return all(_is_quiet_extension(der, each) for each in _elements(der, *_inside(wrapped)))
+
+
+def _is_quiet_extension(der: bytes, extension: _Element) -> bool:
+    parts = _elements(der, *_inside(extension))
+    name, value = parts[0], parts[-1]
+    kind = der[name.start : name.end]
+    if kind == _AUTHORITY_KEY_IDENTIFIER and value.tag == _OCTET_STRING:
+        content = _elements(der, *_inside(value))[0]
+        serials = [each for each in _elements(der, *_inside(content)) if each.tag == _AUTHORITY_SERIAL]
+        return all(_is_positive(der, each) for each in serials)
+    if kind == _CERTIFICATE_POLICIES and value.tag == _OCTET_STRING:
+        return _has_plain_texts(der, *_inside(value), 0)
+    return True
+
+
+def _has_plain_texts(der: bytes, start: int, end: int, depth: int) -> bool:
+    if depth > _MAX_DEPTH:
+        return False
+    for each in _elements(der, start, end):
+        if each.tag == _VISIBLE_STRING and not der[each.start : each.end].isascii():
+            return False
+        if each.tag & _CONSTRUCTED and not _has_plain_texts(der, each.start, each.end, depth + 1):
+            return False
+    return True
+
+
+def _is_positive(der: bytes, number: _Element) -> bool:
+    content = der[number.start : number.end]
+    return len(content) > 0 and content[0] < 0x80 and any(content)
+
+
+def _inside(element: _Element) -> tuple[int, int]:
+    return element.start, element.end
+
+
+def _elements(der: bytes, start: int, end: int) -> list[_Element]:
+    # One-byte tags and definite lengths: a certificate has no others.
+    found = []
+    while start < end:
+        tag, length, content = der[start], der[start + 1], start + 2
+        if length & 0x80:
+            size = length & 0x7F
+            if not 0 < size <= 4:
+                raise ValueError
+            length = int.from_bytes(der[content : content + size], "big")
+            content += size
+        start = content + length
+        if start > end:
+            raise ValueError
+        found.append(_Element(tag, content, start))
+    if not found:
+        raise ValueError
+    return found

@@ -1,0 +1,244 @@
+"""A certificate path from a leaf to a pinned root: `link` finds what no time can change, `judge` asks the time.
+
+The chain comes ordered, leaf first (RFC 7515 section 4.1.6, RFC 9360 section 2); each certificate must be signed by
+the next one, the last by a pinned root, which itself is not sent (HAIP 1.0 section 6.1.1) unless the profile says so.
+What `link` returned for exactly these bytes under exactly these roots may be kept: signatures, names and profiles
+stay as they are, and windows and CRLs are judged at every call.
+
+Spec: RFC 5280 section 6.1 (what applies to a linear path); specs/verification.md V2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Final, NamedTuple, final
+
+from cryptography import x509
+
+from .._crypto import PublicKey
+from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
+from .._model import CertificateProfile, UnixTime
+from .anchors import Root
+from .certificates import (
+    check_authority_key,
+    identifies_keys,
+    is_authority,
+    is_self_issued,
+    issued,
+    key_of,
+    names_key_of,
+    open_certificate,
+    window,
+)
+from .profiles import PROFILES, Profile, check_leaf, countries_agree, may_sign_objects
+from .revocation import Revocation, lists_of
+
+_MAX_CERTIFICATE_BYTES: Final = 16_384  # one with a key and a signature of ML-DSA-87 has below 8 KiB
+_MAX_PATHS: Final = 1_024  # document signers of all states of one union, at a few hundred bytes each
+
+
+class CertifiedKey(NamedTuple):
+    """The leaf's key, the window in which the whole path holds, which root it led to, and the leaf's own window."""
+
+    key: PublicKey
+    not_before: UnixTime
+    not_after: UnixTime  # exclusive
+    root: int
+    signer_not_before: UnixTime
+    signer_not_after: UnixTime  # exclusive
+
+
+class Route(NamedTuple):
+    """The path by way of one root: when all of its certificates are valid, and what CRLs say of each hop."""
+
+    root: int
+    not_before: UnixTime
+    not_after: UnixTime
+    hops: tuple[Revocation, ...]
+
+
+class LinkedPath(NamedTuple):
+    """A chain with its profile and all of its signatures verified, and nothing yet said about a time."""
+
+    key: PublicKey
+    not_before: UnixTime
+    not_after: UnixTime
+    routes: tuple[Route, ...]
+
+
+@final
+class PathCache:
+    """Linked paths of chains that have verified, by their exact bytes. A full cache begins anew.
+
+    It belongs to one set of anchors and holds no refusal: nobody fills it without a certificate of a trusted issuer.
+    """
+
+    __slots__ = ("_paths",)
+
+    def __init__(self) -> None:
+        self._paths: dict[Hashable, LinkedPath] = {}
+
+    def get(self, key: Hashable) -> LinkedPath | None:
+        """Return the path, or None."""
+        return self._paths.get(key)
+
+    def put(self, key: Hashable, path: LinkedPath) -> None:
+        """Keep a path that has verified."""
+        if len(self._paths) >= _MAX_PATHS:
+            self._paths.clear()
+        self._paths[key] = path
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+def verify_path(
+    chain: Sequence[bytes], roots: Sequence[Root], now: UnixTime, profile: CertificateProfile
+) -> CertifiedKey:
+    """Verify a chain of DER certificates, leaf first, up to one of the roots.
+
+    Raises:
+        MalformedError, VerificationError: as `link` and `judge`.
+    """
+    row = PROFILES[profile]
+    return judge(link(chain, roots, row), now, row)
+
+
+def check_bounds(chain: Sequence[bytes], profile: Profile) -> None:
+    """Refuse a chain by its size, before any of it is read.
+
+    Raises:
+        MalformedError: LIMIT_EXCEEDED.
+    """
+    where = profile.where
+    if len(chain) > profile.intermediates + 1 + profile.root_in_chain or any(
+        len(der) > _MAX_CERTIFICATE_BYTES for der in chain
+    ):
+        raise MalformedError(Reason.LIMIT_EXCEEDED, where)
+
+
+def link(chain: Sequence[bytes], roots: Sequence[Root], profile: Profile) -> LinkedPath:
+    """Verify all of a chain that no time can change.
+
+    Raises:
+        MalformedError: LIMIT_EXCEEDED for too many or too large certificates, CERTIFICATE_INVALID for broken DER,
+            KEY_INVALID and CURVE_UNSUPPORTED for a key that is too weak, of another kind, or on another curve.
+        VerificationError: CERTIFICATE_INVALID for a certificate that may not stand where it stands,
+            CERTIFICATE_USE_FORBIDDEN for a leaf that its profile does not permit, CERTIFICATE_UNTRUSTED when no root
+            signed the last one or one of them did not sign the one before, CERTIFICATE_COUNTRY_MISMATCH.
+    """
+    where = profile.where
+    check_bounds(chain, profile)
+    candidates = list(enumerate(roots))
+    if profile.root_in_chain and len(chain) > 1:
+        repeated = [(index, root) for index, root in candidates if root.der == chain[-1]]
+        if repeated:
+            candidates, chain = repeated, chain[:-1]
+    if not chain or len(chain) > profile.intermediates + 1:
+        raise MalformedError(Reason.LIMIT_EXCEEDED if chain else Reason.CERTIFICATE_INVALID, where)
+    path = [open_certificate(der, where, leaf=index == 0) for index, der in enumerate(chain)]
+    check_leaf(path[0], profile)
+    for below, issuer in enumerate(path[1:]):
+        if not is_authority(issuer, below=below):
+            raise VerificationError(Reason.CERTIFICATE_INVALID, where)
+    if profile.key_identifiers and not all(identifies_keys(each, leaf=each is path[0]) for each in path):
+        raise VerificationError(Reason.CERTIFICATE_INVALID, where)
+    # From the roots downwards: a key that nobody has vouched for verifies nothing, so that none is too slow to try.
+    routes = []
+    refusal = Reason.CERTIFICATE_UNTRUSTED
+    for index, root in candidates:
+        if root.der in chain or not issued(path[-1], root.certificate):
+            continue
+        fault = _fault_under(root, path, profile)
+        if fault is None:
+            not_before, not_after = window([*path, root.certificate])
+            routes.append((index, root, UnixTime(not_before), UnixTime(not_after)))
+        else:
+            refusal = fault
+    if not routes:
+        raise VerificationError(refusal, where)
+    _check_links(path, where)
+    not_before, not_after = window(path[:1])
+    return LinkedPath(
+        key_of(path[0], where),
+        UnixTime(not_before),
+        UnixTime(not_after),
+        tuple(Route(index, start, end, _hops(path, root)) for index, root, start, end in routes),
+    )
+
+
+def judge(path: LinkedPath, now: UnixTime, profile: Profile) -> CertifiedKey:
+    """Judge a linked path at `now`. Of several roots that lead to it, the first that holds counts.
+
+    Raises:
+        VerificationError: CERTIFICATE_EXPIRED outside of a window, CERTIFICATE_REVOKED, and CRL_UNUSABLE when no CRL
+            speaks for an issuer or the latest one cannot be used.
+    """
+    where = profile.where
+    refusal = Reason.CERTIFICATE_EXPIRED
+    for root, not_before, not_after, hops in path.routes:
+        if not not_before <= now < not_after:
+            continue  # a renewed root of the same key may still do
+        fault: Reason | None = None
+        for hop in hops:
+            known = hop.judge(now)
+            if isinstance(known, Reason):
+                fault = known
+                break
+            not_after = UnixTime(min(not_after, known))
+        if fault is None:
+            return CertifiedKey(path.key, not_before, not_after, root, path.not_before, path.not_after)
+        refusal = fault
+        if fault is Reason.CERTIFICATE_REVOKED:
+            break
+    raise VerificationError(refusal, where)
+
+
+def _fault_under(root: Root, path: list[x509.Certificate], profile: Profile) -> Reason | None:
+    # A root that did sign the last certificate, and may still not be the one for this path.
+    certificate = root.certificate
+    if not is_authority(certificate, below=len(path) - 1) or not names_key_of(path[-1], certificate):
+        return Reason.CERTIFICATE_INVALID
+    if profile.key_identifiers and not identifies_keys(certificate, leaf=False):
+        return Reason.CERTIFICATE_INVALID
+    if profile.country and not countries_agree(path[0], certificate):
+        return Reason.CERTIFICATE_COUNTRY_MISMATCH
+    return None
+
+
+def _check_links(path: list[x509.Certificate], where: str) -> None:
+    for certificate, issuer in zip(reversed(path[:-1]), reversed(path), strict=False):
+        check_authority_key(issuer, where)
+        if not issued(certificate, issuer):
+            raise VerificationError(Reason.CERTIFICATE_UNTRUSTED, where)
+        if not names_key_of(certificate, issuer):
+            raise VerificationError(Reason.CERTIFICATE_INVALID, where)
+
+
+def _hops(path: list[x509.Certificate], root: Root) -> tuple[Revocation, ...]:
+    if not root.crls:
+        return ()
+    issuers = [*path[1:], root.certificate]
+    pairs = reversed(list(zip(path, issuers, strict=True)))  # what is next to the root first
+    return tuple(Revocation(each.serial_number, lists_of(issuer, root.crls)) for each, issuer in pairs)
+
+
+def check_chain(chain: Sequence[bytes], key: PublicKey) -> None:
+    """Refuse a chain that no verifier would take, before it is written into a header.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID unless there are at most three certificates, each readable, and the leaf
+            is one for `key` that may sign.
+    """
+    where = "certificates"
+    usable = False
+    try:
+        path = [open_certificate(der, where, leaf=index == 0) for index, der in enumerate(chain) if type(der) is bytes]
+        limit = PROFILES[CertificateProfile.SD_JWT_VC_ISSUER].intermediates + 1
+        if 0 < len(path) == len(chain) <= limit and may_sign_objects(path[0]) and key_of(path[0], where) == key:
+            _check_links(path, where)
+            usable = not any(map(is_self_issued, path))  # a self-issued one at the end is the root: it is not sent
+    except CitizenIDError:
+        pass  # raised below in our own words
+    if not usable:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
