@@ -22,7 +22,7 @@ from ._model import Attestation, Challenge, ClaimPath, Format, Presentation, Ser
 from ._readers import Reading
 from ._wire import base64url
 from ._wire.writing import signing_input
-from ._writers import WRITERS
+from ._writers import WRITERS, PresentOptions
 from .trust import TrustAnchors
 from .verifier import open_presentation, verify_credential
 
@@ -133,14 +133,15 @@ class Credential:
             raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
         if type(serialization) is not Serialization:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "serialization")
-        if peer != challenge.audience:
+        if peer not in (challenge.audience, challenge.peer):
             raise CitizenIDError(Reason.PEER_MISMATCH, "challenge.audience")
         if key != self.attestation.holder_key:
             raise CitizenIDError(Reason.HOLDER_KEY_MISMATCH, "cnf")
         chosen = self._choose(disclose)
-        return WRITERS[self.format].present(
-            self._presentation, self._reading.hash_name, chosen, challenge, key, UnixTime(now), serialization
+        options = PresentOptions(
+            self.attestation.type, self._reading.hash_name, chosen, challenge, key, False, UnixTime(now), serialization
         )
+        return WRITERS[self.format].present(self._presentation, options)
 
     def _choose(self, disclose: Iterable[ClaimPath | str]) -> set[int]:
         parents = {placement.position: placement.parent for placement in self._reading.placements}

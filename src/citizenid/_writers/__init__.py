@@ -6,8 +6,8 @@ from typing import Final
 
 from .._model import Format
 from . import sd_jwt_vc
-from ._protocol import IssueOptions, Signer, Writer
+from ._protocol import IssueOptions, PresentOptions, Signer, Writer
 
-__all__ = ["WRITERS", "IssueOptions", "Signer", "Writer"]
+__all__ = ["WRITERS", "IssueOptions", "PresentOptions", "Signer", "Writer"]
 
 WRITERS: Final[dict[Format, Writer]] = {Format.SD_JWT_VC: sd_jwt_vc.WRITER}

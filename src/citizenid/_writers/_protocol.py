@@ -31,9 +31,33 @@ class IssueOptions(NamedTuple):
     serialization: Serialization
 
 
+class PresentOptions(NamedTuple):
+    """How to present.
+
+    Attributes:
+        type: the credential's type.
+        hash_name: hashlib's name of its digest algorithm.
+        chosen: positions of the disclosures to show; what they stand inside is among them.
+        challenge: what to answer.
+        key: the holder's public key.
+        by_mac: whether the holder proves possession by a MAC, for the formats that know one.
+        now: when, Unix seconds.
+        serialization: how to write an SD-JWT.
+    """
+
+    type: str
+    hash_name: str
+    chosen: Collection[int]
+    challenge: Challenge
+    key: PublicKey
+    by_mac: bool
+    now: UnixTime
+    serialization: Serialization
+
+
 class Writer(NamedTuple):
     """A format. `issue` makes credentials; `present` makes a presentation with the chosen disclosures."""
 
     format: Format
     issue: Callable[[Attestation, Signer, IssueOptions, Callable[[int], bytes], Limits], Unsigned]
-    present: Callable[[Presentation, str, Collection[int], Challenge, PublicKey, UnixTime, Serialization], Unsigned]
+    present: Callable[[Presentation, PresentOptions], Unsigned]

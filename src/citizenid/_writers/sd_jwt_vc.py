@@ -9,7 +9,7 @@ Spec: RFC 9901 sections 4, 4.3, 8; SD-JWT VC section 2; specs/profile-sd-jwt-vc.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, NamedTuple
@@ -17,25 +17,23 @@ from typing import Any, Final, NamedTuple
 import pybase64
 
 from .. import _registry as reg
-from .._crypto import PublicKey, Unsigned, jwk_text
+from .._crypto import Unsigned, jwk_text
 from .._errors import CitizenIDError, Reason
 from .._limits import Limits
 from .._model import (
     Assurance,
     Attestation,
-    Challenge,
     ClaimPath,
     Format,
     Presentation,
     Serialization,
     StatusReference,
-    UnixTime,
     Validity,
 )
 from .._redaction import EVERYTHING, SD_JWT_MARKERS, Selection, redact
 from .._wire import base64url
 from .._wire.writing import dump, dump_disclosure, dump_members, quote, signing_input
-from ._protocol import IssueOptions, Signer, Writer
+from ._protocol import IssueOptions, PresentOptions, Signer, Writer
 
 _HASHES: Final = {name: getattr(hashlib, function) for name, function in reg.SD_HASH_ALGORITHMS.items()}
 _SALTS_AT_ONCE: Final = 16
@@ -221,32 +219,23 @@ def _structural(attestation: Attestation) -> str:
     return members
 
 
-def present(
-    credential: Presentation,
-    hash_name: str,
-    chosen: Collection[int],
-    challenge: Challenge,
-    key: PublicKey,
-    now: UnixTime,
-    serialization: Serialization,
-) -> Unsigned:
+def present(credential: Presentation, options: PresentOptions) -> Unsigned:
     """Prepare a presentation of the chosen disclosures with a KB-JWT (RFC 9901 section 4.3).
 
     Args:
         credential: the framed credential, without key binding.
-        hash_name: hashlib's name of its digest algorithm.
-        chosen: positions of the disclosures to show; parents included by the caller.
-        challenge: what to answer.
-        key: the holder's public key.
-        now: when, Unix seconds.
-        serialization: how to write it down.
+        options: what to show, to whom and when.
 
     Raises:
-        CitizenIDError: NONCE_MISMATCH when the challenge's nonce is no text (a KB-JWT cannot carry bytes).
+        CitizenIDError: NONCE_MISMATCH when the challenge's nonce is no text (a KB-JWT cannot carry bytes),
+            ALGORITHM_NOT_ALLOWED for a MAC: a KB-JWT is signed.
     """
+    _, hash_name, chosen, challenge, key, by_mac, now, serialization = options
     nonce = challenge.nonce
     if not isinstance(nonce, str):
         raise CitizenIDError(Reason.NONCE_MISMATCH, "challenge.nonce")
+    if by_mac:
+        raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
     disclosures = [text for position, text in enumerate(credential.disclosures) if position in chosen]
     issuer_jwt = credential.issuer_half[: credential.issuer_half.index(b"~")]
     issuer_half = b"~".join((issuer_jwt, *disclosures, b""))
