@@ -410,7 +410,7 @@ def test_the_words_of_an_error_are_literals() -> None:
             and isinstance(node.value, ast.Constant)
             and isinstance(node.value.value, str)
         }
-        names = {"name", "where", "reg", *literals}
+        names = {"name", "where", "_WHERE", "reg", *literals}
         for node in ast.walk(source.tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("Error")):
                 continue

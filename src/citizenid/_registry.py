@@ -20,8 +20,8 @@ B64: Final = "b64"  # RFC 7797: no profile here uses it
 KEY_SUPPLYING_HEADERS: Final = frozenset({JWK, "jku", "x5u"})
 
 # Algorithms of the house (RFC 7518 section 3.4, RFC 8037, RFC 9864, RFC 9964), by the name a key carries. Nothing else
-# exists: no none, no HMAC, no RSA. `EdDSA` is the older name of Ed25519 here (RFC 9864 section 4.1). Brainpool curves and
-# Ed448 are keys of the CBOR formats alone, where ISO/IEC 18013-5 asks for them.
+# exists: no none, no HMAC, no RSA. `EdDSA` is the older name of Ed25519 here (RFC 9864 section 4.1). Brainpool curves
+# and Ed448 are for the CBOR formats alone, where ISO/IEC 18013-5 asks for them.
 JOSE_ALGORITHMS: Final = {
     "ES256": "ES256",
     "ES384": "ES384",
