@@ -368,8 +368,8 @@ def test_a_byte_string_whose_length_is_that_of_the_mark_is_an_item_like_any_othe
 # --- form ---
 
 # Nothing and more than one item; indefinite lengths; reserved heads; heads cut short; simple values below 32 in two
-# bytes, unassigned ones, undefined, simple(59) as a value; NaN and Infinity; text that is no UTF-8, with halves of a surrogate
-# pair and overlong forms among it; keys that are neither integers nor text; tags.
+# bytes, unassigned ones, undefined, simple(59) as a value; NaN and Infinity; text that is no UTF-8, with halves of a
+# surrogate pair and overlong forms among it; keys that are neither integers nor text; tags.
 MALFORMED = """
 0000 f600
 9f01ff bf0101ff 5f4101ff 7f6161ff 9fff bfff 5fff 7fff ff 81ff a1ff00
