@@ -1,15 +1,16 @@
 """Certificates that an operator pins: roots, which vouch for others, and document signers, which sign themselves.
 
-They are configuration and not input, so a broken one is refused when it is loaded, and the serial number of a root
-may be as it likes.
+They are configuration and not input, so a broken one is refused when it is loaded; the serial number of a root may be
+longer than that of what it issues.
 
 Spec: RFC 5280 section 6.1.1 (trust anchor information); ISO/IEC 18013-5 B.1.2.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -27,9 +28,10 @@ from .certificates import (
     names_key_of,
     window,
 )
+from .der import is_quiet
 from .revocation import RevocationList, digest_of_revoked, load_crls
 
-_WHERE = "certificates"
+_WHERE: Final = "certificates"
 
 
 class Root(NamedTuple):
@@ -96,7 +98,11 @@ def load_signers(pem: bytes | str) -> tuple[Root, ...]:
 def _load(pem: bytes | str, *, leaf: bool) -> list[Root]:
     loaded: list[Root] = []
     try:
-        certificates = x509.load_pem_x509_certificates(pem_bytes(pem))
+        data = pem_bytes(pem)
+        parts = data.split(b"-----")
+        bodies = [body for label, body in zip(parts[1::4], parts[2::4], strict=False) if label == b"BEGIN CERTIFICATE"]
+        quiet = all(is_quiet(base64.b64decode(body)) for body in bodies)
+        certificates = x509.load_pem_x509_certificates(data) if quiet else []
         if all(is_sound(certificate, leaf=leaf) for certificate in certificates):
             loaded = [_root(certificate) for certificate in certificates]
     except UNREADABLE:

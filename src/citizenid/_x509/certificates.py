@@ -46,6 +46,7 @@ _UNDERSTOOD: Final = frozenset(
 _NOT_FOLLOWED: Final = frozenset(
     {x509.NameConstraints.oid, x509.PolicyConstraints.oid, x509.InhibitAnyPolicy.oid}
 )  # RFC 5280 sections 4.2.1.10, 4.2.1.11, 4.2.1.14
+_SERIAL_BITS: Final = 159  # 20 octets with a sign (RFC 5280 section 4.1.2.2)
 _HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _EC_BITS: Final = 256  # ISO/IEC 18013-5 annex B and BSI TR-03116: no smaller curve
 _RSA_BITS: Final = 2_048  # NIST SP 800-57 part 1 table 2: 112 bits of security
@@ -84,8 +85,9 @@ def open_certificate(der: bytes, where: str, *, leaf: bool) -> x509.Certificate:
     try:
         if is_quiet(der) and EXPLICIT_CURVE not in der:
             certificate = x509.load_der_x509_certificate(der)
+            sound = is_sound(certificate, leaf=leaf) and certificate.serial_number.bit_length() <= _SERIAL_BITS
             # The signature ends the certificate, after a count of unused bits that is not signed and must be none.
-            if not is_sound(certificate, leaf=leaf) or not der.endswith(b"\0" + certificate.signature):
+            if not sound or not der.endswith(b"\0" + certificate.signature):
                 certificate = None
     except UNREADABLE:
         certificate = None

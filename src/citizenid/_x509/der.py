@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-_SERIAL_OCTETS: Final = 20  # RFC 5280 section 4.1.2.2
 _INTEGER: Final = 0x02
 _OCTET_STRING: Final = 0x04
 _VISIBLE_STRING: Final = 0x1A
@@ -39,7 +38,7 @@ def is_quiet(der: bytes) -> bool:
     certificate = _elements(der, 0, len(der))[0]
     fields = _elements(der, *_inside(_elements(der, *_inside(certificate))[0]))
     serial = fields[1] if fields[0].tag == _VERSION else fields[0]
-    if serial.tag != _INTEGER or not _is_positive(der, serial) or serial.end - serial.start > _SERIAL_OCTETS:
+    if serial.tag != _INTEGER or not _is_positive(der, serial):
         return False
     if fields[-1].tag != _EXTENSIONS:
         return True
