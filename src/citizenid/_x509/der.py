@@ -1,4 +1,4 @@
-"""What must be known of a certificate's DER before `cryptography` reads it: that it will not write a warning.
+"""What must be known of DER before `cryptography` reads a certificate or a CRL: that it will not write a warning.
 
 A serial number that is not positive and a policy text with stray characters only make that library warn, on stderr,
 from hostile bytes, and as another exception where warnings are errors. So a short walk over the tags refuses them
@@ -16,6 +16,7 @@ _OCTET_STRING: Final = 0x04
 _VISIBLE_STRING: Final = 0x1A
 _VERSION: Final = 0xA0
 _EXTENSIONS: Final = 0xA3
+_LIST_EXTENSIONS: Final = 0xA0
 _AUTHORITY_SERIAL: Final = 0x82
 _AUTHORITY_KEY_IDENTIFIER: Final = bytes.fromhex("551d23")
 _CERTIFICATE_POLICIES: Final = bytes.fromhex("551d20")
@@ -40,9 +41,24 @@ def is_quiet(der: bytes) -> bool:
     serial = fields[1] if fields[0].tag == _VERSION else fields[0]
     if serial.tag != _INTEGER or not _is_positive(der, serial):
         return False
-    if fields[-1].tag != _EXTENSIONS:
+    return _has_quiet_extensions(der, fields[-1], _EXTENSIONS)
+
+
+def is_quiet_list(der: bytes) -> bool:
+    """The same for a CRL, whose entries may have any number.
+
+    Raises:
+        ValueError, IndexError: for bytes that are no elements.
+    """
+    signed = _elements(der, 0, len(der))[0]
+    fields = _elements(der, *_inside(_elements(der, *_inside(signed))[0]))
+    return _has_quiet_extensions(der, fields[-1], _LIST_EXTENSIONS)
+
+
+def _has_quiet_extensions(der: bytes, last: _Element, tag: int) -> bool:
+    if last.tag != tag:
         return True
-    wrapped = _elements(der, *_inside(fields[-1]))[0]
+    wrapped = _elements(der, *_inside(last))[0]
     return all(_is_quiet_extension(der, each) for each in _elements(der, *_inside(wrapped)))
 
 
