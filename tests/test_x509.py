@@ -143,8 +143,8 @@ def test_an_authority_may_sign_with_rsa_brainpool_and_edwards_curves() -> None:
 WEAK: list[Any] = [
     rsa.generate_private_key(65537, 1024),  # noqa: S505  # that they are weak is the point
     rsa.generate_private_key(65537, 2050),
-    ec.generate_private_key(ec.SECP224R1()),  # noqa: S505
-    ec.generate_private_key(ec.SECP192R1()),  # noqa: S505
+    ec.generate_private_key(ec.SECP224R1()),
+    ec.generate_private_key(ec.SECP192R1()),
     dsa.generate_private_key(2048),
 ]
 
@@ -562,8 +562,8 @@ def test_a_leaf_with_a_key_outside_of_the_table_is_refused() -> None:
         rsa.generate_private_key(65537, 2048),
         rsa.generate_private_key(65537, 1024),  # noqa: S505  # that it is weak is the point
         dsa.generate_private_key(1024),  # noqa: S505
-        ec.generate_private_key(ec.SECP192R1()),  # noqa: S505
-        ec.generate_private_key(ec.SECP224R1()),  # noqa: S505
+        ec.generate_private_key(ec.SECP192R1()),
+        ec.generate_private_key(ec.SECP224R1()),
     ]
     for private in keys:
         refuses(Reason.KEY_INVALID, [certificate("leaf", "root", public=private.public_key())])
