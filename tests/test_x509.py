@@ -448,10 +448,33 @@ def test_a_serial_number_that_is_not_positive_is_refused_without_a_warning(
     # The library under us warns of it, and under -W error a warning is another exception.
     source = certificate("leaf", "root", serial=0x55)
     refuses(Reason.CERTIFICATE_INVALID, [edited(source, b"\x02\x01\x55", serial)])
+    assert len(recwarn) == 0
+
+
+@pytest.mark.parametrize("serial", [b"\x02\x01\x00", b"\x02\x01\xff", b"\x02\x01\x80"])
+def test_nothing_asks_for_the_serial_number_of_a_root(serial: bytes, recwarn: pytest.WarningsRecorder) -> None:
     root = edited(certificate("root", "root", authority=True, serial=0x55), b"\x02\x01\x55", serial)
     text = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(root) + b"-----END CERTIFICATE-----\n"
-    misused(Reason.ANCHOR_INVALID, lambda: load_roots(text))
+    (loaded,) = load_roots(text)
+    assert loaded.der == root
+    verify_path(der(LEAF), [loaded], UnixTime(NOW), PLAIN)
     assert len(recwarn) == 0
+
+
+@pytest.mark.parametrize("broken", [
+    pem(ROOT).replace(b"END CERTIFICATE", b"END X509 CRL"), pem(ROOT).replace(b"BEGIN", b"BEGIN X509"),
+    pem(ROOT)[:-10], pem(ROOT).replace(b"\n", b"\n*", 2), b"-----" + pem(ROOT), pem(ROOT) + b"-----BEGIN CERTIFICATE",
+    pem(ROOT) + b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+])  # fmt: skip
+def test_broken_armour_holds_no_root(broken: bytes) -> None:
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(broken))
+
+
+def test_text_and_other_things_beside_the_certificates_do_no_harm() -> None:
+    other = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+    data = b"subject=CN = root\n" + pem(ROOT) + other + pem(CA).replace(b"\n", b"\r\n") + b"\n"
+    assert [root.der for root in load_roots(data)] == [*der(ROOT, CA)]
+    assert load_roots(data.decode()) == load_roots(data)
 
 
 def test_a_serial_number_has_at_most_twenty_octets_and_one_of_a_root_may_have_more() -> None:

@@ -14,6 +14,7 @@ from builders import NOW, certificate_key, der, local_key, misused, pem, raises
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+from test_x509 import SHA256_OID, resigned, tlv
 
 from citizenid import Reason
 from citizenid._model import CertificateProfile, UnixTime
@@ -57,6 +58,7 @@ def make(
     issuer_id: bytes | None = ...,  # type: ignore[assignment]
     issuer_parts: bool = False,
     constraints: bool | None = None,
+    serial: int | None = None,
 ) -> x509.Certificate:
     """A certificate with all that the profiles look at; ids are the names unless others are given."""
     names = names or {}
@@ -68,7 +70,7 @@ def make(
         .subject_name(names.get(subject) or name(subject))
         .issuer_name(names.get(issuer) or name(issuer))
         .public_key(certificate_key(subject).public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial or x509.random_serial_number())
         .not_valid_before(datetime.datetime.fromtimestamp(NOW - 1_000, datetime.UTC))
         .not_valid_after(datetime.datetime.fromtimestamp(NOW + 1_000, datetime.UTC))
     )
@@ -344,6 +346,78 @@ def test_a_repeated_root_is_the_one_whose_rules_hold() -> None:
     refuses(Reason.CERTIFICATE_INVALID, VICAL, leaf(VICAL), short, roots=[ROOT, short])
     assert walk(VICAL, leaf(VICAL), ROOT, roots=[short, ROOT]).root == 1
     assert walk(VICAL, leaf(VICAL), roots=[short, ROOT]).root == 1
+
+
+# --- serial numbers ---
+
+
+def renumbered(source: x509.Certificate, content: bytes, signer: str, *, private: Any = None) -> bytes:
+    """The same certificate with other bytes for its serial number 0x55, signed again."""
+    tbs = source.tbs_certificate_bytes
+    body = tbs[4:] if tbs[1] == 0x82 else tbs[3:]
+    assert body[5:8] == b"\x02\x01\x55"
+    changed = tlv(0x30, body[:5] + tlv(0x02, content) + body[8:])
+    return resigned(changed, tlv(0x30, SHA256_OID), private or certificate_key(signer), hashes.SHA256())
+
+
+STRANGE = [b"\x00", b"\xff", b"\x80", b"\xd5\xaa", b"\x00" + b"\xff" * 20, b"\x80" + bytes(20)]
+
+
+@mdoc_profiles
+@pytest.mark.parametrize("content", STRANGE)
+def test_the_mdoc_profiles_take_any_serial_number_without_a_warning(
+    profile: CertificateProfile, content: bytes, recwarn: pytest.WarningsRecorder
+) -> None:
+    roots = load_roots(pem(ROOT))
+    data = renumbered(leaf(profile, serial=0x55), content, "iaca")
+    assert verify_path([data], roots, UnixTime(NOW), profile).key == local_key(certificate_key("leaf")).public
+    ca = renumbered(make("sub", "iaca", authority=True, serial=0x55), content, "iaca")
+    below = renumbered(leaf(profile, issuer="sub", serial=0x55), content, "sub")
+    verify_path([below, ca], roots, UnixTime(NOW), profile)
+    assert len(recwarn) == 0
+
+
+@mdoc_profiles
+def test_a_strange_serial_number_is_signed_like_any_other(profile: CertificateProfile) -> None:
+    roots = load_roots(pem(ROOT))
+
+    def untrusted(chain: list[bytes]) -> None:
+        raises(Reason.CERTIFICATE_UNTRUSTED, "V2", lambda: verify_path(chain, roots, UnixTime(NOW), profile))
+
+    source = leaf(profile, serial=0x55)
+    good = renumbered(source, b"\xd5\xaa", "iaca")
+    at = good.index(b"\x02\x02\xd5\xaa")
+    for other in (b"\xd5\xab", b"\x55\xaa", b"\x01\x01", b"\x00\x00"):  # the second last is what is read in its place
+        untrusted([good[: at + 2] + other + good[at + 4 :]])
+    untrusted([renumbered(source, b"\xd5\xaa", "iaca", private=certificate_key("impostor"))])
+    untrusted([renumbered(leaf(profile, issuer="stranger", serial=0x55), b"\xd5", "iaca")])
+    weak = good.replace(SHA256_OID, bytes.fromhex("06082a8648ce3d040301"))  # ecdsa-with-SHA224
+    untrusted([weak])
+
+
+@pytest.mark.parametrize("profile", [PLAIN, STATUS])
+@pytest.mark.parametrize("content", STRANGE)
+def test_the_other_profiles_take_positive_ones_of_twenty_octets(profile: CertificateProfile, content: bytes) -> None:
+    data = renumbered(leaf(profile, serial=0x55), content, "iaca")
+    call = lambda: verify_path([data], load_roots(pem(ROOT)), UnixTime(NOW), profile)  # noqa: E731
+    raises(Reason.CERTIFICATE_INVALID, None, call)
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"\x00", b"\x80" + bytes(20)])
+def test_a_strange_serial_number_can_be_revoked(content: bytes) -> None:
+    # The builder of the library writes positive ones alone, so that of the entry is written by hand as well.
+    data = renumbered(leaf(DS, serial=0x55), content, "iaca")
+    entries = tlv(0x30, tlv(0x30, tlv(0x02, content) + tlv(0x17, b"240101000000Z")))
+    number = tlv(0xA0, tlv(0x30, tlv(0x30, bytes.fromhex("0603551d14") + tlv(0x04, b"\x02\x01\x01"))))
+
+    def listed(revoked: bytes) -> bytes:
+        dates = tlv(0x17, b"240101000000Z") + tlv(0x17, b"490101000000Z")
+        tbs = b"\x02\x01\x01" + tlv(0x30, SHA256_OID) + ROOT.subject.public_bytes() + dates + revoked + number
+        return resigned(tlv(0x30, tbs), tlv(0x30, SHA256_OID), certificate_key("iaca"), hashes.SHA256())
+
+    verify_path([data], load_roots(pem(ROOT), [listed(b"")]), UnixTime(NOW), DS)
+    call = lambda: verify_path([data], load_roots(pem(ROOT), [listed(entries)]), UnixTime(NOW), DS)  # noqa: E731
+    raises(Reason.CERTIFICATE_REVOKED, "V2", call)
 
 
 # --- what a root must be is no matter of profiles ---

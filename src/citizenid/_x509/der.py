@@ -1,8 +1,10 @@
 """What must be known of DER before `cryptography` reads a certificate or a CRL: that it will not write a warning.
 
 A serial number that is not positive and a policy text with stray characters only make that library warn, on stderr,
-from hostile bytes, and as another exception where warnings are errors. So a short walk over the tags refuses them
-first. It judges nothing else: the library reads the same bytes afterwards, and strictly.
+from hostile bytes, and as another exception where warnings are errors. So a short walk over the tags finds them first.
+It judges nothing else: the library reads the bytes afterwards, and strictly. Where a profile takes any serial number
+(document signers in use have negative ones), it reads a copy with another in its place, and the signature is verified
+over the bytes that came.
 
 Spec: RFC 5280 sections 4.1, 4.1.2.2, 4.2.1.1, 4.2.1.4; X.690 section 8.1.
 """
@@ -30,22 +32,48 @@ class _Element(NamedTuple):
     end: int
 
 
-def is_quiet(der: bytes) -> bool:
-    """Whether a certificate of these bytes is read without a warning: positive serial numbers, plain policy texts.
+class Survey(NamedTuple):
+    """What the walk over a certificate found.
+
+    Attributes:
+        serial: the serial number, whatever its sign.
+        is_quiet: the extensions hold nothing to warn of.
+        tbs: the bytes that are signed, as received.
+        readable: the certificate with a serial number that is positive: itself, or a copy with another of that length.
+    """
+
+    serial: int
+    is_quiet: bool
+    tbs: bytes
+    readable: bytes
+
+
+def survey(der: bytes) -> Survey:
+    """Walk over a certificate.
 
     Raises:
-        ValueError, IndexError: for bytes that are no elements.
+        ValueError, IndexError: for bytes that are no elements, and an empty serial number.
     """
     certificate = _elements(der, 0, len(der))[0]
-    fields = _elements(der, *_inside(_elements(der, *_inside(certificate))[0]))
+    signed = _elements(der, *_inside(certificate))[0]
+    fields = _elements(der, *_inside(signed))
     serial = fields[1] if fields[0].tag == _VERSION else fields[0]
-    if serial.tag != _INTEGER or not _is_positive(der, serial):
-        return False
-    return _has_quiet_extensions(der, fields[-1], _EXTENSIONS)
+    size = serial.end - serial.start
+    if serial.tag != _INTEGER or size < 1:
+        raise ValueError
+    readable = der
+    if not _is_positive(der, serial):
+        readable = der[: serial.start] + b"\x01" * size + der[serial.end :]
+    return Survey(
+        int.from_bytes(der[serial.start : serial.end], "big", signed=True),
+        _has_quiet_extensions(der, fields[-1], _EXTENSIONS),
+        der[certificate.start : signed.end],
+        readable,
+    )
 
 
 def is_quiet_list(der: bytes) -> bool:
-    """The same for a CRL, whose entries may have any number.
+    """Whether a CRL is read without a warning; its entries may have any number.
 
     Raises:
         ValueError, IndexError: for bytes that are no elements.
