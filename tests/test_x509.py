@@ -34,7 +34,7 @@ from builders import (
 )
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
@@ -508,6 +508,39 @@ def test_a_serial_number_inside_a_key_identifier_is_refused_without_a_warning(
     assert len(recwarn) == 0
 
 
+COUNTRY_OID, COMMON_NAME_OID = bytes.fromhex("0603550406"), bytes.fromhex("0603550403")
+
+
+@pytest.mark.parametrize(("oid", "value"), [
+    (COUNTRY_OID, b"\x0c\x03USA"), (COUNTRY_OID, b"\x13\x01U"), (COUNTRY_OID, b"\x0c\x00"),
+    (COMMON_NAME_OID, b"\x0c\x00"), (COMMON_NAME_OID, b"\x0c\x41" + b"a" * 65),
+    (COMMON_NAME_OID, b"\x0c\x81\x80" + b"a" * 128), (COMMON_NAME_OID, b"\x1e\x42" + b"\0a" * 33),
+    (COMMON_NAME_OID, b"\x14\x03\xe9\xe9\xe9"), (bytes.fromhex("060b2b0601040182373c020103"), b"\x13\x03USA"),
+])  # fmt: skip
+@pytest.mark.parametrize("place", ["subject", "issuer", "extension"])
+def test_a_name_beyond_its_bounds_is_refused_without_a_warning(
+    oid: bytes, value: bytes, place: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    name = tlv(0x30, tlv(0x31, tlv(0x30, oid + value)))
+    extension = x509.UnrecognizedExtension(x509.IssuerAlternativeName.oid, tlv(0x30, tlv(0xA4, name)))
+    subject, issuer = ("marker" if place == each else each for each in ("subject", "issuer"))
+    source = certificate(subject, issuer, extensions=[(extension, False)] if place == "extension" else ())
+    content = source.tbs_certificate_bytes[4 if source.tbs_certificate_bytes[1] == 0x82 else 3 :]
+    marker = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "marker")]).public_bytes()
+    assert place == "extension" or marker in content
+    broken = tlv(0x30, content.replace(marker, name, 1))
+    refuses(
+        Reason.CERTIFICATE_INVALID,
+        [resigned(broken, tlv(0x30, SHA256_OID), certificate_key(issuer), hashes.SHA256())],
+    )
+    assert len(recwarn) == 0
+
+
+def test_a_name_within_its_bounds_passes() -> None:
+    for common in ("a", "a" * 64, "\u00e9" * 32):
+        walk([certificate(common, "root")])
+
+
 def test_a_policy_text_with_stray_characters_is_refused_without_a_warning(recwarn: pytest.WarningsRecorder) -> None:
     notice = x509.UserNotice(None, "marker-text")
     policy = x509.PolicyInformation(ObjectIdentifier("2.5.29.32.0"), [notice])
@@ -587,6 +620,7 @@ def test_a_leaf_with_a_key_outside_of_the_table_is_refused() -> None:
         dsa.generate_private_key(1024),  # noqa: S505
         ec.generate_private_key(ec.SECP192R1()),
         ec.generate_private_key(ec.SECP224R1()),
+        x25519.X25519PrivateKey.generate(),
     ]
     for private in keys:
         refuses(Reason.KEY_INVALID, [certificate("leaf", "root", public=private.public_key())])

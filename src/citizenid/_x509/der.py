@@ -1,7 +1,8 @@
 """What must be known of DER before `cryptography` reads a certificate or a CRL: that it will not write a warning.
 
-A serial number that is not positive and a policy text with stray characters only make that library warn, on stderr,
-from hostile bytes, and as another exception where warnings are errors. So a short walk over the tags finds them first.
+A serial number that is not positive, a policy text with stray characters, a country of three letters: these only make
+that library warn, on stderr, from hostile bytes, and as another exception where warnings are errors. So a short walk
+over the tags finds them first.
 It judges nothing else: the library reads the bytes afterwards, and strictly. Where a profile takes any serial number
 (document signers in use have negative ones), it reads a copy with another in its place, and the signature is verified
 over the bytes that came.
@@ -22,6 +23,15 @@ _LIST_EXTENSIONS: Final = 0xA0
 _AUTHORITY_SERIAL: Final = 0x82
 _AUTHORITY_KEY_IDENTIFIER: Final = bytes.fromhex("551d23")
 _CERTIFICATE_POLICIES: Final = bytes.fromhex("551d20")
+# Attributes of names whose length the library bounds with a warning, wherever a name stands (RFC 5280 appendix A.1:
+# countryName, commonName; CA/Browser Forum EV section 9.2.4: jurisdictionCountryName), with least and most octets.
+_BOUNDED_ATTRIBUTES: Final = (
+    (bytes.fromhex("0603550406"), 2, 2),
+    (bytes.fromhex("0603550403"), 1, 64),
+    (bytes.fromhex("060b2b0601040182373c020103"), 2, 2),
+)
+_UTF8_STRING: Final = 0x0C
+_TEXTS: Final = frozenset({_UTF8_STRING, 0x13, 0x14, 0x16, 0x1A})  # UTF8, Printable, Teletex, IA5, Visible
 _CONSTRUCTED: Final = 0x20
 _MAX_DEPTH: Final = 16  # a policy qualifier lies six deep
 
@@ -37,7 +47,7 @@ class Survey(NamedTuple):
 
     Attributes:
         serial: the serial number, whatever its sign.
-        is_quiet: the extensions hold nothing to warn of.
+        is_quiet: names and extensions hold nothing to warn of.
         tbs: the bytes that are signed, as received.
         readable: the certificate with a serial number that is positive: itself, or a copy with another of that length.
     """
@@ -66,7 +76,7 @@ def survey(der: bytes) -> Survey:
         readable = der[: serial.start] + b"\x01" * size + der[serial.end :]
     return Survey(
         int.from_bytes(der[serial.start : serial.end], "big", signed=True),
-        _has_quiet_extensions(der, fields[-1], _EXTENSIONS),
+        _has_bounded_names(der) and _has_quiet_extensions(der, fields[-1], _EXTENSIONS),
         der[certificate.start : signed.end],
         readable,
     )
@@ -80,7 +90,21 @@ def is_quiet_list(der: bytes) -> bool:
     """
     signed = _elements(der, 0, len(der))[0]
     fields = _elements(der, *_inside(_elements(der, *_inside(signed))[0]))
-    return _has_quiet_extensions(der, fields[-1], _LIST_EXTENSIONS)
+    return _has_bounded_names(der) and _has_quiet_extensions(der, fields[-1], _LIST_EXTENSIONS)
+
+
+def _has_bounded_names(der: bytes) -> bool:
+    # A search for the attributes finds them in the general names of extensions as well.
+    for attribute, least, most in _BOUNDED_ATTRIBUTES:
+        position = der.find(attribute)
+        while position >= 0:
+            start = position + len(attribute)
+            tag, length = der[start], der[start + 1]
+            text = der[start + 2 : start + 2 + length]
+            if tag not in _TEXTS or not least <= length <= most or not (tag == _UTF8_STRING or text.isascii()):
+                return False
+            position = der.find(attribute, start)
+    return True
 
 
 def _has_quiet_extensions(der: bytes, last: _Element, tag: int) -> bool:
