@@ -18,6 +18,7 @@ from .._wire.cbor import CBORTag, Redacted
 from ..verifier import open_presentation
 
 _TAGS: Final = frozenset(range(70_000))  # shown, not judged
+_LEVELS: Final = 3  # byte strings inside of byte strings that are opened; hostile ones may nest without end
 
 
 def sections(data: bytes | str, format_: Format, limits: Limits) -> Iterator[tuple[str, Any]]:
