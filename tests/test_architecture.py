@@ -20,6 +20,7 @@ from typing import NamedTuple
 import pytest
 
 import citizenid
+from citizenid import Format
 
 SOURCE = Path(citizenid.__file__).parent
 
@@ -435,6 +436,33 @@ def test_assert_is_no_check() -> None:
 
 
 # --- closed tables: no class tree, no registration ---
+
+
+def branches_on_format(tree: ast.Module) -> list[str]:
+    """What decides by the format: a member of it, its text, or a comparison with it other than V5's with an anchor's."""
+    texts = {format_.value for format_ in Format} | {format_.name for format_ in Format}
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "Format":
+            found.append(ast.unparse(node))
+        elif isinstance(node, ast.Constant) and node.value in texts:
+            found.append(repr(node.value))
+        elif isinstance(node, ast.Compare | ast.Match):
+            sides = [node.subject] if isinstance(node, ast.Match) else [node.left, *node.comparators]
+            words = [ast.unparse(side) for side in sides]
+            named = any(word.rpartition(".")[2] in {"format", "format_"} for word in words)
+            if named and words != ["presentation.format", "anchor.formats"]:
+                found.append(ast.unparse(node))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
+            found.extend(ast.unparse(node) for name in ("Reader", "Detached") if name in ast.unparse(node))
+    return found
+
+
+def test_the_verifier_has_no_branch_on_the_format() -> None:
+    (verifier,) = [source for source in sources() if source.file == "verifier.py"]
+    assert branches_on_format(verifier.tree) == []
+    for text in ("if x.format == y: pass", "Format.MDOC", "z = 1 if format_ is f else 2", "'mso_mdoc'"):
+        assert branches_on_format(ast.parse(text))  # the walk sees what it must see
 
 
 def test_no_class_tree_for_formats_roles_or_keys() -> None:
