@@ -33,7 +33,7 @@ LAYERS = (
     ("_crypto",),
     ("_x509",),
     ("_redaction",),
-    ("_issuer_metadata",),
+    ("_issuer_metadata", "_vical"),
     ("_anchor",),
     ("trust",),
     ("_readers", "_writers"),
@@ -439,7 +439,7 @@ def test_assert_is_no_check() -> None:
 
 
 def branches_on_format(tree: ast.Module) -> list[str]:
-    """What decides by the format: a member of it, its text, or a comparison with it other than V5's with an anchor's."""
+    """What decides by the format: a member of it, its text, or a comparison with it other than that of V5."""
     texts = {format_.value for format_ in Format} | {format_.name for format_ in Format}
     found = []
     for node in ast.walk(tree):

@@ -263,5 +263,6 @@ CITIZEN_OF: Final = "citizen_of_"  # and an alpha-2 code in lower case: one bool
 NATIONAL_OF: Final = "national_of_"
 MDOC_DIGESTS: Final = {"SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}  # 9.1.2.5, exact spelling
 EMBEDDED_TAG: Final = 24  # RFC 8949 section 3.4.5.1
+POSITIVE_BIGNUM_TAG: Final = 2  # RFC 8949 section 3.4.3; in a VICAL alone, for serial numbers
 DATE_TIME_TAG: Final = 0  # RFC 8949 section 3.4.1
 FULL_DATE_TAG: Final = 1004  # RFC 8943
