@@ -53,9 +53,13 @@ _ENTRY: Final = _RANDOM + 8  # the random bytes of an item, and eight more that 
 _DEPTH: Final = cbor.MAX_DEPTH - 1  # below the map of the item
 _NO_DATES: Final[Mapping[str, frozenset[int]]] = MappingProxyType({})
 _ANY_DATE: Final = frozenset({reg.FULL_DATE_TAG})
+_SCALARS: Final = frozenset({str, bytes, bool, type(None)})
 _KEYS: Final = frozenset({str, int})
 _TEXT: Final = frozenset({str})
 _NO_ELEMENTS: Final = b"\xa0"
+_ITEM: Final = b"\xa4\x66random\x58\x20%b\x68digestID%b\x6celementValue%b\x71elementIdentifier%b"
+_LONG_BYTES: Final = 1_024  # from here on the reader has bounds for what is inside: so it is read before it is written
+_VALUE_TAGS: Final = frozenset({reg.DATE_TIME_TAG, reg.FULL_DATE_TAG})
 _EMBEDDED: Final = frozenset({reg.EMBEDDED_TAG})
 _VERSION: Final = b"\x67version" + cbor.encode("1.0")
 
@@ -169,9 +173,7 @@ def _plain(value: Any, tags: frozenset[int] | None, dates: Mapping[str, frozense
         if depth <= 0:
             raise CitizenIDError(Reason.DEPTH_EXCEEDED, "claims")
         return [_plain(item, None, dates, depth - 1) for item in value]
-    if kind is str or kind is bytes or kind is bool or value is None or (kind is float and isfinite(value)):
-        return value
-    if kind is int and _fits(value):
+    if kind in _SCALARS or (kind is float and isfinite(value)) or (kind is int and _fits(value)):
         return value
     raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
 
@@ -217,7 +219,7 @@ def _conceal(
     # No namespace is without a digest: where there are no elements, one of random bytes stands.
     counts = [len(items) or 1 for _, items in groups]
     count = sum(counts) + decoys
-    if count > limits.digests:
+    if count > limits.digests or len(counts) > cbor.MAX_MEMBERS:
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
     drawn = iter(_draw(draw, count))
     entries = [list(islice(drawn, size)) for size in counts]
@@ -226,6 +228,8 @@ def _conceal(
     name_spaces: list[bytes] = []
     digests: list[bytes] = []
     for (name, items), group in zip(groups, entries, strict=True):
+        if len(group) > cbor.MAX_MEMBERS:
+            raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
         written, by_id = _items(items, group, hash_)
         digests += (name, by_id)
         if written:
@@ -259,10 +263,10 @@ def _items(
         number, random = head(0, digest_id), entries[index][:_RANDOM]
         if index < len(items):
             name, value = items[index]
-            random = written[index] = embedded(
-                b"\xa4\x66random\x58\x20%b\x68digestID%b\x6celementValue%b\x71elementIdentifier%b"
-                % (random, number, value, _text(name))
-            )
+            item = _ITEM % (random, number, value, _text(name))
+            if len(item) > _LONG_BYTES:
+                cbor.decode(item, "claims", _VALUE_TAGS)
+            random = written[index] = embedded(item)
         digests += (number, byte_string(hash_(random).digest()))
     return written, b"".join(digests)
 
@@ -317,17 +321,12 @@ def _status(references: tuple[StatusReference, ...]) -> bytes:
         return b""
     places: dict[str, dict[str, Any]] = {}
     for reference in references:
-        if type(reference) is not StatusReference:
+        if type(reference) is not StatusReference or type(reference.kind) is not StatusKind:
             raise CitizenIDError(Reason.CLAIM_INVALID, "status")
-        place: dict[str, Any] = {"uri": reference.uri}
+        listed = reference.kind is StatusKind.STATUS_LIST
+        place = {"uri": reference.uri, **({"idx": reference.index} if listed else {"id": reference.identifier})}
         if reference.certificate is not None:
             place["certificate"] = reference.certificate
-        if reference.kind is StatusKind.STATUS_LIST:
-            place["idx"] = reference.index
-        elif reference.kind is StatusKind.IDENTIFIER_LIST:
-            place["id"] = reference.identifier
-        else:
-            raise CitizenIDError(Reason.CLAIM_INVALID, "status")
         places[reference.kind.value] = place
     if len(places) != len(references):  # the claim has room for one of each kind
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "status")
