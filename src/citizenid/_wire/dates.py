@@ -1,11 +1,11 @@
 """Date and time as an mdoc writes them: RFC 3339 in UTC, without a fraction of a second. Exactly one spelling.
 
-Spec: ISO/IEC 18013-5 9.1.2.4; RFC 8949 section 3.4.1.
+Spec: ISO/IEC 18013-5 9.1.2.4; RFC 8949 section 3.4.1; RFC 8943.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -35,3 +35,11 @@ def write_date_time(moment: int) -> str | None:
         return (_EPOCH + timedelta(seconds=moment)).strftime(_FORM)
     except OverflowError:
         return None
+
+
+def is_full_date(text: str) -> bool:
+    """Whether this is the text of a full-date: a day of the calendar as `YYYY-MM-DD`."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
