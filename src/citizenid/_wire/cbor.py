@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 from functools import partial
 from math import isfinite
+from types import MappingProxyType
 from typing import Any, Final
 
 import cbor2
@@ -20,15 +21,21 @@ from cbor2 import CBORSimpleValue, CBORTag
 
 from .._errors import MalformedError, Reason
 
-__all__ = ["NO_TAGS", "CBORTag", "Redacted", "byte_string", "decode", "decode_marked", "encode", "head"]
+__all__ = ["NO_TAGS", "CBORTag", "Redacted", "byte_string", "check_names", "decode", "decode_marked", "encode", "head"]
 
+MAX_NAME_BYTES: Final = 255  # of a text key, draft-ietf-spice-sd-cwt section 6.3
 MAX_DEPTH: Final = 16  # draft-ietf-spice-sd-cwt section 6 lets more be refused; a DeviceResponse has nine levels
 NO_TAGS: Final[frozenset[int]] = frozenset()
 # cbor2 gives these a meaning of their own: all that it knows, found by trying every number (a test does it again).
 _KNOWN_TAGS: Final = (
     *(0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799),
 )
-_AS_TAGS: Final = {number: partial(lambda tag, value, _: CBORTag(tag, value), number) for number in _KNOWN_TAGS}
+# Under a tag that it does not know, cbor2 makes tuples and frozen maps. These may hold containers: COSE_Mac0, COSE_Sign1,
+# a redacted element, a CWT.
+_HOLDING_TAGS: Final = (17, 18, 60, 61)
+_AS_TAGS: Final = {
+    number: partial(lambda tag, value, _: CBORTag(tag, value), number) for number in (*_KNOWN_TAGS, *_HOLDING_TAGS)
+}
 _KEYS: Final = frozenset({int, str})
 _SCALARS: Final = frozenset({int, str, bytes, bool, type(None)})
 # Up to here keys that collide in a hash table cost a millisecond; whatever is longer is looked through beforehand.
@@ -161,6 +168,33 @@ def _mark_key(key: Any, where: str) -> Any:
     raise MalformedError(Reason.MALFORMED_CBOR, where)
 
 
+def check_names(value: Any, where: str) -> None:
+    """Refuse a text key of more than 255 bytes, at any depth (draft-ietf-spice-sd-cwt section 6.3).
+
+    Raises:
+        MalformedError: LIMIT_EXCEEDED.
+    """
+    level = [value]
+    while level:
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, (dict, MappingProxyType)):
+                for name in item:
+                    # No text has more bytes than four for each character.
+                    if type(name) is str and len(name) > MAX_NAME_BYTES // 4 and _size(name) > MAX_NAME_BYTES:
+                        raise MalformedError(Reason.LIMIT_EXCEEDED, where)
+                item = item.values()
+            elif not isinstance(item, (list, tuple)):
+                continue
+            if not _SCALARS.issuperset(map(type, item)):
+                below += item
+        level = below
+
+
+def _size(name: str) -> int:
+    return len(name.encode("utf-8", "surrogatepass"))
+
+
 def _refuse_composite_keys(data: bytes, where: str) -> None:
     """Refuse map keys that are no integer, text, byte string or simple value, before a hash table is built of them.
 
@@ -224,7 +258,8 @@ def embedded(data: bytes) -> bytes:
 def encode(value: Any, where: str = "cbor") -> bytes:
     """Write core deterministic CBOR (RFC 8949 section 4.2.1): shortest heads and floats, keys sorted by their bytes.
 
-    Dicts with integer or text keys (or `Redacted.KEYS`), lists, tuples, mappings, `CBORTag`, and what is below them.
+    Dicts with integer or text keys, or with the marks that `decode_marked` makes, lists, tuples, mappings, `CBORTag`,
+    and what is below them.
 
     Raises:
         MalformedError: MALFORMED_CBOR for anything else, NaN and Infinity included, and an integer beyond 64 bits.
@@ -253,6 +288,8 @@ def _ordered(value: Any) -> Any:
         return value
     if not hasattr(value, "items"):
         raise ValueError
+    if Redacted.ELEMENT in value and len(value) == 1:
+        return CBORTag(Redacted.TAG, _ordered(value[Redacted.ELEMENT]))
     if not _WRITTEN_KEYS.issuperset(map(type, value)):
         raise ValueError
     members = [(_REDACTED_KEY if key is Redacted.KEYS else key, item) for key, item in value.items()]
