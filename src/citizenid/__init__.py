@@ -10,6 +10,7 @@ from ._crypto import AgreementKey, LocalKey, PublicKey, SigningKey, Unsigned
 from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from ._limits import Limits
 from ._model import (
+    NO_TYPE,
     Assurance,
     Attestation,
     Challenge,
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ANY",
+    "NO_TYPE",
     "AgreementKey",
     "Assurance",
     "Attestation",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, final
 from ._crypto import PublicKey
 from ._errors import CitizenIDError, Reason, VerificationError
 from ._limits import MAX_UNIX_TIME
-from ._model import Citizenship, Format, KeyPurpose, UnixTime
+from ._model import NO_TYPE, Citizenship, Format, KeyPurpose, UnixTime
 from ._x509 import Root
 from .countries import ANY, Countries, Country
 
@@ -27,7 +27,7 @@ class TrustAnchor:
         issuer: the operator's label; an `iss` in what it signed must equal it.
         purpose: what it may sign.
         formats: the formats in which it may attest.
-        types: the vct values it may attest.
+        types: the vct values it may attest; `NO_TYPE` for those that state none.
         countries: whose citizenship it may attest, or ANY. What it says of other countries proves nothing.
         not_before: trusted from then on.
         not_after: trusted before then.
@@ -161,7 +161,8 @@ def scope_of(
     else:
         stated = purpose is KeyPurpose.STATUS_LIST and not any(scope) and whose is None and status_issuer is None
         whose = frozenset()
-    texts = (issuer, status_issuer or issuer, *scope[1])
+    # What a type may be and nothing else may: NO_TYPE.
+    texts = (issuer, status_issuer or issuer, *(text for text in scope[1] if type(text) is not str or text != NO_TYPE))
     if (
         not stated
         or isinstance(types, str)

@@ -5,7 +5,7 @@ a tree in which digests stand for hidden parts, and the disclosures that came wi
 left when every disclosure is in its place and every other marker is gone. Each digest may occur once, each disclosure
 must have exactly one place, and nothing may sit where the format forbids hiding. `redact` is the way back.
 
-Spec: RFC 9901 sections 4.2, 7.1 steps 3 to 5; SD-JWT VC section 2.2.2.3.
+Spec: RFC 9901 sections 4.2, 7.1 steps 3 to 5; SD-JWT VC section 2.2.2.3; draft-ietf-spice-sd-cwt sections 5.1, 9, 10.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from . import _registry as reg
 from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from ._limits import Limits
 from ._model import ClaimPath
+from ._wire.cbor import Redacted
 
-_WHERE: Final = "issuer-jwt.payload"
 _new: Final = tuple.__new__
-_NAMES: Final = frozenset({str})
 _PLAIN: Final = frozenset({str, int, bool, type(None)})  # nothing below these, and nothing to judge about them
 
 
@@ -30,37 +29,59 @@ class Markers(NamedTuple):
     """How a format marks hidden parts, and what it may not hide.
 
     Attributes:
+        where: spec path of the signed claims, for errors.
         members: the member whose value lists the digests of an object's hidden members.
         element: the member of the one-member object that stands for a hidden array element.
         reserved: member names that may stand nowhere else.
         digest_type: the exact type of a digest.
         undisclosable: top-level members that may not be hidden themselves.
         opaque: those of them in which nothing may be hidden either.
+        name_types: the exact types of a member name.
+        scalars: the exact types of the values that hold no others.
     """
 
-    members: str
-    element: str
-    reserved: frozenset[str]
+    where: str
+    members: Any
+    element: Any
+    reserved: frozenset[Any]
     digest_type: type
-    undisclosable: frozenset[str]
-    opaque: frozenset[str]
+    undisclosable: frozenset[Any]
+    opaque: frozenset[Any]
+    name_types: frozenset[type]
+    scalars: frozenset[type]
 
 
 SD_JWT_MARKERS: Final = Markers(
+    where="issuer-jwt.payload",
     members=reg.SD,
     element=reg.SD_ELEMENT,
     reserved=reg.SD_RESERVED,
     digest_type=str,
     undisclosable=reg.CONTROL_CLAIMS,
     opaque=reg.CONTROL_CLAIMS - {reg.AUD},  # RFC 9901 section 9.7: single entries of aud may be hidden
+    name_types=frozenset({str}),
+    scalars=frozenset({str, int, bool, float, type(None)}),
 )
+SD_CWT_MARKERS: Final = Markers(
+    where="sd-cwt.payload",
+    members=Redacted.KEYS,
+    element=Redacted.ELEMENT,
+    reserved=frozenset({Redacted.KEYS, Redacted.ELEMENT}),
+    digest_type=bytes,
+    undisclosable=reg.CWT_CONTROL_CLAIMS,
+    opaque=reg.CWT_CONTROL_CLAIMS,  # section 7 table 2: aud as well, with all that is in it
+    name_types=frozenset({int, str}),
+    scalars=frozenset({str, int, bytes, bool, float, type(None)}),
+)
+DECOY: Final[Any] = object()
+"""The value of a disclosure that shows nothing: what its digest stands for is a decoy."""
 
 
 class Disclosure(NamedTuple):
-    """A decoded disclosure. `name` is None for an array element."""
+    """A decoded disclosure. `name` is None for an array element, and `value` is `DECOY` for a decoy."""
 
     position: int
-    name: str | None
+    name: str | int | None
     value: Any
 
     def __repr__(self) -> str:
@@ -87,7 +108,7 @@ class Restored(NamedTuple):
         withheld: the arrays of which an element stayed hidden.
     """
 
-    claims: Mapping[str, Any]
+    claims: Mapping[Any, Any]
     placements: list[Placement]
     withheld: set[ClaimPath]
 
@@ -95,7 +116,7 @@ class Restored(NamedTuple):
         return "<Restored>"
 
 
-def restore(tree: dict[str, Any], disclosures: dict[Any, Disclosure], markers: Markers, limits: Limits) -> Restored:
+def restore(tree: dict[Any, Any], disclosures: dict[Any, Disclosure], markers: Markers, limits: Limits) -> Restored:
     """Put every disclosure into its one place and drop what stayed hidden.
 
     Args:
@@ -116,7 +137,7 @@ def restore(tree: dict[str, Any], disclosures: dict[Any, Disclosure], markers: M
     except RecursionError:
         pass  # raised below: the caller stands so deep that not even a legal nesting has room
     if claims is None:
-        raise MalformedError(Reason.DEPTH_EXCEEDED, _WHERE)
+        raise MalformedError(Reason.DEPTH_EXCEEDED, markers.where)
     if disclosures:
         raise VerificationError(Reason.DISCLOSURE_UNREFERENCED, "disclosure")
     return _new(Restored, (claims, walk.placements, walk.withheld))
@@ -136,17 +157,17 @@ class _Restoring:
         self.withheld: set[ClaimPath] = set()
 
     def object(
-        self, tree: dict[str, Any], path: ClaimPath, parent: int | None, opaque: frozenset[str] = frozenset()
-    ) -> Mapping[str, Any]:
+        self, tree: dict[Any, Any], path: ClaimPath, parent: int | None, opaque: frozenset[Any] = frozenset()
+    ) -> Mapping[Any, Any]:
         if len(path) >= self.depth:
-            raise MalformedError(Reason.DEPTH_EXCEEDED, _WHERE if parent is None else "disclosure")
+            raise MalformedError(Reason.DEPTH_EXCEEDED, self.markers.where if parent is None else "disclosure")
         claims = dict(tree)
         hidden = None
         reserved = self.markers.reserved
         if not reserved.isdisjoint(claims):
             hidden = claims.pop(self.markers.members, None)
             if hidden is None or not reserved.isdisjoint(claims):
-                raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
+                raise VerificationError(Reason.REDACTION_MALFORMED, self.markers.where)
         clear = []
         for name, item in tree.items():
             kind = type(item)
@@ -160,17 +181,19 @@ class _Restoring:
                 elif item is not hidden:
                     claims[name] = self.array(item, (*path, name), parent)
             elif kind is float and not isfinite(item):
-                raise MalformedError(Reason.MALFORMED_JSON, _WHERE if parent is None else "disclosure")
+                raise MalformedError(Reason.MALFORMED_JSON, self.markers.where if parent is None else "disclosure")
         if clear:
-            _check_clear(clear, reserved, self.depth - 1)
+            _check_clear(clear, self.markers, self.depth - 1)
         if hidden is not None:
             self.hidden_members(hidden, claims, path, parent)
         return MappingProxyType(claims)
 
-    def hidden_members(self, digests: Any, claims: dict[str, Any], path: ClaimPath, parent: int | None) -> None:
+    def hidden_members(self, digests: Any, claims: dict[Any, Any], path: ClaimPath, parent: int | None) -> None:
         if type(digests) is not list:
-            raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
+            raise VerificationError(Reason.REDACTION_MALFORMED, self.markers.where)
         for position, name, value in self.take(digests):
+            if value is DECOY:
+                continue
             if name is None:
                 raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
             if not path and name in self.markers.undisclosable:
@@ -181,7 +204,7 @@ class _Restoring:
 
     def array(self, items: list[Any], path: ClaimPath, parent: int | None) -> tuple[Any, ...]:
         if len(path) >= self.depth:
-            raise MalformedError(Reason.DEPTH_EXCEEDED, _WHERE if parent is None else "disclosure")
+            raise MalformedError(Reason.DEPTH_EXCEEDED, self.markers.where if parent is None else "disclosure")
         element, seen = self.markers.element, self.seen
         restored: list[Any] = []
         for item in items:
@@ -192,24 +215,26 @@ class _Restoring:
                     continue
                 digest = item[element]
                 if len(item) != 1 or type(digest) is not self.digest_type:
-                    raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
+                    raise VerificationError(Reason.REDACTION_MALFORMED, self.markers.where)
                 if digest in seen:
-                    raise VerificationError(Reason.DIGEST_DUPLICATE, _WHERE)
+                    raise VerificationError(Reason.DIGEST_DUPLICATE, self.markers.where)
                 seen.add(digest)
                 if len(seen) > self.digest_count:
-                    raise VerificationError(Reason.LIMIT_EXCEEDED, _WHERE)
+                    raise VerificationError(Reason.LIMIT_EXCEEDED, self.markers.where)
                 disclosure = self.disclosures.pop(digest, None)
                 if disclosure is None:
                     self.withheld.add(path)
                     continue
                 position, name, value = disclosure
+                if value is DECOY:  # nothing stays hidden where it stood
+                    continue
                 if name is not None:
                     raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
                 restored.append(self.place(position, value, (*path, len(restored)), parent))
             elif kind is list:
                 restored.append(self.array(item, (*path, len(restored)), parent))
             elif kind is float and not isfinite(item):
-                raise MalformedError(Reason.MALFORMED_JSON, _WHERE if parent is None else "disclosure")
+                raise MalformedError(Reason.MALFORMED_JSON, self.markers.where if parent is None else "disclosure")
             else:
                 restored.append(item)
         return tuple(restored)
@@ -228,31 +253,32 @@ class _Restoring:
     def take(self, digests: list[Any]) -> list[Disclosure]:
         # Sets, not a loop: decoys included there may be thousands, of which a few are disclosed.
         if not set(map(type, digests)) <= {self.digest_type}:
-            raise VerificationError(Reason.REDACTION_MALFORMED, _WHERE)
+            raise VerificationError(Reason.REDACTION_MALFORMED, self.markers.where)
         new = set(digests)
         seen = self.seen
         if len(new) != len(digests) or not seen.isdisjoint(new):
-            raise VerificationError(Reason.DIGEST_DUPLICATE, _WHERE)
+            raise VerificationError(Reason.DIGEST_DUPLICATE, self.markers.where)
         seen |= new
         if len(seen) > self.digest_count:
-            raise VerificationError(Reason.LIMIT_EXCEEDED, _WHERE)
+            raise VerificationError(Reason.LIMIT_EXCEEDED, self.markers.where)
         disclosures = self.disclosures
         if new.isdisjoint(disclosures):
             return []
         return [disclosures.pop(digest) for digest in digests if digest in disclosures]
 
 
-def _check_clear(level: list[Any], reserved: frozenset[str], depth: int) -> None:
+def _check_clear(level: list[Any], markers: Markers, depth: int) -> None:
     # What decides on validity stands in the clear, whole (RFC 9901 section 9.7). Level by level, without recursion.
+    reserved, where = markers.reserved, markers.where
     while level:
         if depth <= 0:
-            raise MalformedError(Reason.DEPTH_EXCEEDED, _WHERE)
+            raise MalformedError(Reason.DEPTH_EXCEEDED, where)
         depth -= 1
         below = []
         for container in level:
             if type(container) is dict:
                 if not reserved.isdisjoint(container):
-                    raise VerificationError(Reason.CLAIM_NOT_DISCLOSABLE, _WHERE)
+                    raise VerificationError(Reason.CLAIM_NOT_DISCLOSABLE, where)
                 container = container.values()
             if _PLAIN.issuperset(map(type, container)):
                 continue
@@ -261,7 +287,7 @@ def _check_clear(level: list[Any], reserved: frozenset[str], depth: int) -> None
                 if kind is dict or kind is list:
                     below.append(item)
                 elif kind is float and not isfinite(item):
-                    raise MalformedError(Reason.MALFORMED_JSON, _WHERE)
+                    raise MalformedError(Reason.MALFORMED_JSON, where)
         level = below
 
 
@@ -313,15 +339,13 @@ _NOTHING: Final = Selection()
 EVERYTHING: Final = Selection()
 EVERYTHING.marked = True
 
-_SCALARS: Final = frozenset({str, int, bool, float, type(None)})
-
-Conceal = Callable[[str | None, Any], Any]
+Conceal = Callable[[Any, Any], Any]
 """Makes a disclosure of (name or None, value), keeps it, and returns its digest."""
 
 
 def redact(
-    claims: Mapping[str, Any], selection: Selection, conceal: Conceal, markers: Markers, limits: Limits
-) -> dict[str, Any]:
+    claims: Mapping[Any, Any], selection: Selection, conceal: Conceal, markers: Markers, limits: Limits
+) -> dict[Any, Any]:
     """Return `claims` as plain dicts and lists in which the selected parts are replaced by digests.
 
     Inner parts are hidden before outer ones, so that a selected part inside a selected part gives a recursive
@@ -340,8 +364,6 @@ def redact(
 
 def _redact(value: Any, selection: Selection, conceal: Conceal, markers: Markers, depth: int) -> Any:
     kind = type(value)
-    if kind in _SCALARS:
-        return value
     if kind is tuple or kind is list:
         return _redact_array(value, selection, conceal, markers, depth)
     if kind is MappingProxyType or kind is dict:
@@ -350,20 +372,20 @@ def _redact(value: Any, selection: Selection, conceal: Conceal, markers: Markers
 
 
 def _redact_object(
-    tree: Mapping[str, Any], selection: Selection, conceal: Conceal, markers: Markers, depth: int
-) -> dict[str, Any]:
+    tree: Mapping[Any, Any], selection: Selection, conceal: Conceal, markers: Markers, depth: int
+) -> dict[Any, Any]:
     if depth <= 0:
         raise CitizenIDError(Reason.DEPTH_EXCEEDED, "claims")
-    if not _NAMES.issuperset(map(type, tree)):
+    if not markers.name_types.issuperset(map(type, tree)):
         raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
     if not markers.reserved.isdisjoint(tree):
         raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
-    below, rest = selection.below, selection.rest
-    shown: dict[str, Any] = {}
+    below, rest, scalars = selection.below, selection.rest, markers.scalars
+    shown: dict[Any, Any] = {}
     hidden = []
     for name, item in tree.items():
         chosen = below.get(name, rest)
-        value = item if type(item) in _SCALARS else _redact(item, chosen, conceal, markers, depth - 1)
+        value = item if type(item) in scalars else _redact(item, chosen, conceal, markers, depth - 1)
         if chosen.marked:
             hidden.append(conceal(name, value))
         else:
@@ -379,9 +401,10 @@ def _redact_array(
 ) -> list[Any]:
     if depth <= 0:
         raise CitizenIDError(Reason.DEPTH_EXCEEDED, "claims")
+    scalars = markers.scalars
     shown: list[Any] = []
     for index, item in enumerate(items):
         chosen = selection.element(index)
-        value = item if type(item) in _SCALARS else _redact(item, chosen, conceal, markers, depth - 1)
+        value = item if type(item) in scalars else _redact(item, chosen, conceal, markers, depth - 1)
         shown.append({markers.element: conceal(None, value)} if chosen.marked else value)
     return shown
