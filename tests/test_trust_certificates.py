@@ -333,6 +333,8 @@ def test_a_path_is_kept_for_one_profile_one_purpose_and_these_bytes() -> None:
     status = resolve(anchors, plain, purpose=KeyPurpose.STATUS_LIST)
     assert status.anchor.purpose is KeyPurpose.STATUS_LIST
     assert resolve(anchors, plain).anchor.purpose is KeyPurpose.CREDENTIAL
+    same_profile = resolve(anchors, plain, profile=CertificateProfile.STATUS_LIST_SIGNER)
+    assert same_profile.anchor.purpose is KeyPurpose.CREDENTIAL
     # The same bytes, cut at another place, are another chain.
     whole = der(plain)[0]
     refuses(Reason.CERTIFICATE_INVALID, anchors, whole[:100], whole[100:])
