@@ -574,6 +574,18 @@ def test_a_name_beyond_its_bounds_is_refused_without_a_warning(
     assert len(recwarn) == 0
 
 
+def test_a_policy_as_deep_as_the_bytes_allow_ends_in_our_own_words() -> None:
+    # The walk over policy texts goes down: as deep as a policy has reason to lie, and no deeper than the stack.
+    nested = b""
+    while len(nested) < 12_000:
+        nested = tlv(0x30, nested)
+    deep = x509.UnrecognizedExtension(x509.CertificatePolicies.oid, nested)
+    leaf = certificate("leaf", "root", extensions=[(deep, False)])
+    refuses(Reason.CERTIFICATE_INVALID, [leaf])
+    root = certificate("root", "root", authority=True, extensions=[(deep, False)])
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(root)))
+
+
 def test_a_name_within_its_bounds_passes() -> None:
     for common in ("a", "a" * 64, "\u00e9" * 32):
         walk([certificate(common, "root")])
