@@ -132,8 +132,7 @@ def _check_certificates(anchors: tuple[TrustAnchor, ...]) -> None:
         if anchor.root is None:
             continue
         lists = frozenset(each.der for each in anchor.root.crls)
-        scope = (anchor.issuer, anchor.formats, anchor.types, anchor.countries, anchor.status_issuer)
-        meaning = (*scope, anchor.root.signer is None, lists)
+        meaning = (anchor.issuer, anchor.formats, anchor.types, anchor.countries, anchor.status_issuer, lists)
         if (anchor.purpose, anchor.root.der) in meanings:
             raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
         meanings[anchor.purpose, anchor.root.der] = meaning
