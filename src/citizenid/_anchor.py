@@ -160,8 +160,9 @@ def scope_of(
     else:
         stated = purpose is KeyPurpose.STATUS_LIST and not any(scope) and whose is None and status_issuer is None
         whose = frozenset()
-    # What a type may be and nothing else may: NO_TYPE.
-    texts = (issuer, status_issuer or issuer, *(text for text in scope[1] if type(text) is not str or text != NO_TYPE))
+    # NO_TYPE is empty, and stands in the one format whose credentials need not state a type.
+    typed = scope[1] - {NO_TYPE} if Format.SD_CWT in scope[0] else scope[1]
+    texts = (issuer, status_issuer or issuer, *typed)
     if (
         not stated
         or isinstance(types, str)

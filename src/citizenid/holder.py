@@ -21,7 +21,7 @@ from ._limits import DEFAULT_LIMITS, Limits
 from ._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
 from ._readers import Reading
 from ._wire import base64url
-from ._wire.writing import signing_input
+from ._wire.writing import check_jose_algorithm, signing_input
 from ._writers import WRITERS, PresentOptions
 from .trust import TrustAnchors
 from .verifier import open_presentation, verify_credential
@@ -254,10 +254,12 @@ def dpop_proof(
         random: a source of random bytes for `jti`.
 
     Raises:
-        CitizenIDError: CLOCK_UNUSABLE, TICKET_INVALID for a ticket that no gateway of ours makes.
+        CitizenIDError: CLOCK_UNUSABLE, TICKET_INVALID for a ticket that no gateway of ours makes,
+            ALGORITHM_NOT_ALLOWED for a key that JOSE does not know here.
     """
     if type(now) is not int or now < 0:
         raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
+    check_jose_algorithm(key.public.algorithm)
     if ticket is not None and not ticket.isascii():
         raise CitizenIDError(Reason.TICKET_INVALID, "ticket")
     claims: dict[str, Any] = {

@@ -355,10 +355,12 @@ def _ordered(value: Any) -> Any:
         return CBORTag(value.tag, _ordered(value.value))
     if kind is float and isfinite(value):
         return value
-    if not isinstance(value, Mapping) or not _WRITTEN_KEYS.issuperset(map(type, value)):
+    if not isinstance(value, Mapping):
         raise ValueError
-    if Redacted.ELEMENT in value and len(value) == 1:
-        return CBORTag(Redacted.TAG, _ordered(value[Redacted.ELEMENT]))
+    if len(value) == 1 and type(value.get(Redacted.ELEMENT)) is bytes:
+        return CBORTag(Redacted.TAG, value[Redacted.ELEMENT])
+    if not _WRITTEN_KEYS.issuperset(map(type, value)) or Redacted.ELEMENT in value:
+        raise ValueError
     members = [(_written_key(key), item) for key, item in value.items()]
     # In a dict simple(59) and 59 are one key: of the two, one would be lost without a word.
     if len(dict(members)) != len(members):

@@ -252,7 +252,7 @@ def present(credential: Presentation, options: PresentOptions) -> Unsigned:
     """
     if options.by_mac:
         raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
-    challenge, key = options.challenge, options.key
+    _, _, _, challenge, key, _, now, _ = options
     nonce = challenge.nonce
     protected = b"".join(
         (
@@ -268,7 +268,7 @@ def present(credential: Presentation, options: PresentOptions) -> Unsigned:
     payload = cbor.encode(
         {
             reg.CWT_AUD: challenge.audience,
-            reg.CWT_IAT: options.now,
+            reg.CWT_IAT: now,
             reg.CWT_CNONCE: nonce.encode() if isinstance(nonce, str) else nonce,
         }
     )
