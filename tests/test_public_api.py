@@ -123,7 +123,9 @@ def test_public_names_exist_are_documented_and_stand_in_order(module_name: str) 
     module = importlib.import_module(module_name)
     names = public_names(module)
     if hasattr(module, "__all__"):
-        assert len(set(names)) == len(names) and names == sorted(names, key=lambda name: (name.startswith("_"), name))
+        assert len(set(names)) == len(names) and names == sorted(
+            names, key=lambda name: (name.startswith("_"), not name.isupper(), name)
+        )
     assert module.__doc__
     for name in names:
         value = getattr(module, name)

@@ -252,7 +252,7 @@ def present(credential: Presentation, options: PresentOptions) -> Unsigned:
     """
     if options.by_mac:
         raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
-    _, _, _, challenge, key, _, now, _ = options
+    _, _, _, challenge, key, _, now, *_ = options
     nonce = challenge.nonce
     protected = b"".join(
         (
