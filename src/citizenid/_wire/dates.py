@@ -32,7 +32,9 @@ def date_time(text: str) -> UnixTime | None:
 def write_date_time(moment: int) -> str | None:
     """Write Unix seconds as the text of a tdate, or None beyond the year 9999."""
     try:
-        return (_EPOCH + timedelta(seconds=moment)).strftime(_FORM)
+        return (_EPOCH + timedelta(seconds=moment)).isoformat()[
+            :-6
+        ] + "Z"  # for +00:00; strftime takes ten times as long
     except OverflowError:
         return None
 
