@@ -57,7 +57,9 @@ NUMBERS: Final = {
 }  # fmt: skip
 
 
-def named(subject: str, issuer: str, *, country: str | None = "UT", purpose: str | None = SIGNER, **changes: Any) -> Any:
+def named(
+    subject: str, issuer: str, *, country: str | None = "UT", purpose: str | None = SIGNER, **changes: Any
+) -> Any:
     """Make a certificate with a country in both names, and for a leaf the purpose of a document signer."""
     extensions = [*changes.pop("extensions", ())]
     if purpose is not None and not changes.get("authority"):
