@@ -18,7 +18,7 @@ from test_x509 import SHA256_OID, resigned, tlv
 
 from citizenid import Reason
 from citizenid._model import CertificateProfile, UnixTime
-from citizenid._x509 import PROFILES, CertifiedKey, load_roots, verify_path
+from citizenid._x509 import PROFILES, CertifiedKey, load_roots, signer_window, verify_path
 
 DS, READER, STATUS, VICAL, PLAIN = (
     CertificateProfile.MDOC_DOCUMENT_SIGNER,
@@ -427,3 +427,22 @@ def test_a_root_with_a_purpose_is_a_root_when_it_is_not_critical() -> None:
     load_roots(pem(make("iaca", "iaca", authority=True, purposes=(SERVER,), purposes_critical=False)))
     critical = make("iaca", "iaca", authority=True, purposes=(SERVER,))
     misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(critical)))
+
+
+# --- a chain that is to be written ---
+
+
+def test_a_chain_is_held_against_its_profile_before_it_is_written() -> None:
+    assert signer_window(der(leaf(DS)), DS) == (NOW - 1_000, NOW + 1_001)
+    assert signer_window(der(leaf(DS, "sub"), CA), DS) == (NOW - 1_000, NOW + 1_001)
+    assert signer_window(der(leaf(DS)), PLAIN) == signer_window(der(leaf(PLAIN)), PLAIN)
+    countries = [(), ("UT", "UT"), ("UT", "VT")]
+    for profile, chain in (
+        (DS, [leaf(PLAIN)]), (DS, [leaf(READER)]), (PLAIN, [leaf(READER)]), (DS, [ROOT]), (DS, [CA]),
+        (DS, [leaf(DS, usage=None)]), (DS, [leaf(DS, purposes_critical=False)]), (DS, [leaf(DS), leaf(DS)]),
+        (DS, [leaf(DS), CA, CA, CA]), (READER, [leaf(READER, own_id=None, issuer_id=None)]),
+        *((DS, [leaf(DS, names={"leaf": name("leaf", each)})]) for each in countries),
+    ):  # fmt: skip
+        misused(Reason.CONFIGURATION_INVALID, lambda chain=chain, profile=profile: signer_window(der(*chain), profile))
+    for broken in ((), (b"",), (b"no DER",), (bytes(20_000),)):
+        misused(Reason.CONFIGURATION_INVALID, lambda broken=broken: signer_window(broken, DS))

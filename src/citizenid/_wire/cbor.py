@@ -33,6 +33,7 @@ __all__ = [
     "encode",
     "head",
     "member_slices",
+    "text_string",
 ]
 
 MAX_NAME_BYTES: Final = 255  # of a text key, draft-ietf-spice-sd-cwt section 6.3
@@ -317,6 +318,22 @@ def head(major: int, count: int) -> bytes:
 def byte_string(data: bytes) -> bytes:
     """Write a byte string."""
     return head(2, len(data)) + data
+
+
+def text_string(text: str, where: str) -> bytes:
+    """Write a text, as `encode` would and at a third of the price.
+
+    Raises:
+        MalformedError: MALFORMED_CBOR for half of a surrogate pair.
+    """
+    data = None
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        pass  # raised below, so that no __context__ carries the text
+    if data is None:
+        raise MalformedError(Reason.MALFORMED_CBOR, where)
+    return head(3, len(data)) + data
 
 
 def embedded(data: bytes) -> bytes:

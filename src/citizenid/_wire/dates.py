@@ -32,7 +32,8 @@ def date_time(text: str) -> UnixTime | None:
 def write_date_time(moment: int) -> str | None:
     """Write Unix seconds as the text of a tdate, or None beyond the year 9999."""
     try:
-        return (_EPOCH + timedelta(seconds=moment)).strftime(_FORM)
+        # Z takes the place of +00:00; strftime would take ten times as long.
+        return (_EPOCH + timedelta(seconds=moment)).isoformat()[:-6] + "Z"
     except OverflowError:
         return None
 

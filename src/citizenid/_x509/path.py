@@ -262,14 +262,14 @@ def signer_window(chain: tuple[bytes, ...], profile: CertificateProfile) -> tupl
     What depends on the root is for whoever pins it: here a chain is held against what its profile says of every chain.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID for a chain that no verifier of the profile would take.
+        CitizenIDError: CONFIGURATION_INVALID for a chain that no verifier of the profile would take, or for none.
     """
     where = "certificates"
     row = PROFILES[profile]
     leaf = None
     try:
         check_bounds(chain, row)
-        opened = [open_certificate(der, where, leaf=i == 0, any_serial=False) for i, der in enumerate(chain)]
+        opened = [open_certificate(der, where, leaf=i == 0, any_serial=False) for i, der in enumerate(chain or (b"",))]
         path = [each.certificate for each in opened]
         check_leaf(path[0], row)
         if (
