@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from .._errors import MalformedError, Reason
+from .. import _registry as reg
+from .._errors import CitizenIDError, MalformedError, Reason
 from . import base64url
 
 # Without its search for cycles: what nests without end is a RecursionError either way.
@@ -68,6 +69,22 @@ def dump_disclosure(salt: str, name: str | None, value: Any, where: str) -> byte
     raise MalformedError(Reason.MALFORMED_JSON, where)
 
 
+def check_algorithm(algorithm: str, where: str) -> None:
+    """Refuse to name an algorithm that JOSE does not have: brainpool keys sign in the CBOR formats alone (RFC 9864).
+
+    Raises:
+        CitizenIDError: ALGORITHM_NOT_ALLOWED.
+    """
+    if algorithm not in reg.JOSE_ALGORITHMS:
+        raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, where)
+
+
 def signing_input(header: dict[str, Any], payload: dict[str, Any], where: str) -> bytes:
-    """Return what the signer of a compact JWS signs (RFC 7515 section 5.1)."""
+    """Return what the signer of a compact JWS signs (RFC 7515 section 5.1).
+
+    Raises:
+        CitizenIDError: ALGORITHM_NOT_ALLOWED, as `check_algorithm`.
+        MalformedError: MALFORMED_JSON, as `dump`.
+    """
+    check_algorithm(header[reg.ALG], where + ".header")
     return base64url.encode(dump(header, where)) + b"." + base64url.encode(dump(payload, where))
