@@ -222,7 +222,7 @@ def _refuse_composite_keys(data: bytes, where: str) -> None:
     """Refuse what would cost more than its length: keys that collide in a hash table, and items without number.
 
     A map key that is an array, a map or a tag: arrays of -1 and -2 have all one hash, and 15,000 of them as the keys of
-    one map take cbor2 four seconds. Integers are their own hash, so whoever chooses 20,000 of them can have most look
+    one map take cbor2 five seconds. Integers are their own hash, so whoever chooses 20,000 of them can have most look
     at most of the others: hence the bound on the members of a map. This walk looks at heads alone. Where the bytes are
     no CBOR it stops: cbor2 stops there as well.
     """

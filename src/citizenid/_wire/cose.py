@@ -63,8 +63,9 @@ def read_message(value: Any, where: str) -> Message:
     """Read a COSE_Sign1 or COSE_Mac0 out of the array that was decoded, without its tag.
 
     Raises:
-        MalformedError: MALFORMED_TOKEN, MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, CRIT_UNSUPPORTED,
-            HEADER_INVALID for a label in both headers, HEADER_FORBIDDEN for one that says where to get a key.
+        MalformedError: MALFORMED_TOKEN, MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, LIMIT_EXCEEDED,
+            CRIT_UNSUPPORTED, HEADER_INVALID for a label in both headers, HEADER_FORBIDDEN for one that says where to
+            get a key.
     """
     if type(value) is not list or len(value) != 4:
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
