@@ -30,8 +30,8 @@ NO_TAGS: Final[frozenset[int]] = frozenset()
 _KNOWN_TAGS: Final = (
     *(0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799),
 )
-# Under a tag that it does not know, cbor2 makes tuples and frozen maps. These may hold containers: COSE_Mac0, COSE_Sign1,
-# a redacted element, a CWT.
+# Under a tag that it does not know, cbor2 makes tuples and frozen maps. These may hold containers: COSE_Mac0 and
+# COSE_Sign1, a redacted element, a CWT.
 _HOLDING_TAGS: Final = (17, 18, 60, 61)
 _AS_TAGS: Final = {
     number: partial(lambda tag, value, _: CBORTag(tag, value), number) for number in (*_KNOWN_TAGS, *_HOLDING_TAGS)
