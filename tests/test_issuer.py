@@ -189,7 +189,7 @@ def test_decoys_are_a_number(decoys: Any) -> None:
     misused(Reason.CONFIGURATION_INVALID, lambda: issuer().issue(usual(), decoys=decoys, **SD_JWT_VC))
 
 
-@pytest.mark.parametrize("format", ["mso_mdoc", "sd-cwt", "", None, 5])
+@pytest.mark.parametrize("format", ["mso_mdoc", "sd-jwt", "", None, 5])
 def test_a_format_that_is_none_is_refused(format: Any) -> None:
     misused(Reason.CONFIGURATION_INVALID, lambda: issuer().issue(usual(), format=format))
 
