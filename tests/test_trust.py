@@ -38,6 +38,7 @@ from hypothesis import strategies as st
 
 from citizenid import (
     ANY,
+    NO_TYPE,
     CitizenIDError,
     Country,
     Format,
@@ -222,7 +223,7 @@ def test_resolve_finds_what_the_rules_say(
     "missing",
     [
         {"formats": ()}, {"types": ()}, {"countries": None}, {"countries": ()}, {"countries": frozenset()},
-        {"types": ("",)}, {"types": (5,)}, {"types": VCT}, {"formats": ("dc+sd-jwt",)}, {"formats": Format.SD_JWT_VC},
+        {"types": (b"",)}, {"types": (5,)}, {"types": VCT}, {"formats": ("dc+sd-jwt",)}, {"formats": Format.SD_JWT_VC},
         {"countries": ("US",)}, {"countries": "US"}, {"countries": [None]}, {"countries": [ANY]},
         {"not_before": -1}, {"not_before": 5, "not_after": 5}, {"not_after": 0}, {"not_after": MAX_UNIX_TIME + 1},
         {"not_before": True}, {"not_after": 1e10}, {"not_after": None}, {"purpose": "credential"}, {"purpose": None},
@@ -234,6 +235,16 @@ def test_an_anchor_says_all_of_its_scope_in_exact_types(missing: dict[str, Any])
     misused(
         Reason.ANCHOR_INVALID, lambda: TrustAnchors.from_keys(ISSUER, [key("a").public], **{**CREDENTIAL, **missing})
     )
+
+
+def test_of_all_that_is_text_a_type_alone_may_be_none() -> None:
+    (anchor,) = trust(jwk("a"), types=[NO_TYPE, VCT])
+    assert anchor.types == {"", VCT}
+    (alone,) = trust(jwk("a"), types=[NO_TYPE])
+    assert alone.types == {""}
+    assert alone.fingerprint != anchor.fingerprint
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), types=[NO_TYPE], issuer=""))
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), types=[type("Text", (str,), {})()]))
 
 
 @pytest.mark.parametrize("issuer", ["", None, 5, b"https://id.example"])

@@ -197,7 +197,7 @@ def test_the_holder_presents_the_published_credential_as_the_draft_does(folder: 
     key = LocalKey.from_pem((folder / "holder_privkey.pem").read_bytes())
     challenge = Challenge(AUDIENCE, NONCE)
     shown = credential.present(
-        [501, (502, 0), (503, "region")], challenge=challenge, key=key, peer=AUDIENCE, now=1_725_244_237
+        [(501,), (502, 0), (503, "region")], challenge=challenge, key=key, peer=AUDIENCE, now=1_725_244_237
     )
     ours, theirs = cbor2.loads(shown).value, cbor2.loads(token(folder, "kbt")).value
     assert ours[2] == theirs[2]  # the same statement

@@ -91,7 +91,7 @@ class Credential:
 
     def present(
         self,
-        disclose: Iterable[ClaimPath | str | int],
+        disclose: Iterable[ClaimPath | str],
         *,
         challenge: Challenge,
         key: SigningKey | AgreementKey,
@@ -114,7 +114,7 @@ class Credential:
 
     def prepare(
         self,
-        disclose: Iterable[ClaimPath | str | int],
+        disclose: Iterable[ClaimPath | str],
         *,
         challenge: Challenge,
         key: PublicKey,
@@ -125,8 +125,8 @@ class Credential:
         """Prepare a presentation for a signer elsewhere (a secure element).
 
         Args:
-            disclose: claims to show, by path or by the name or label of a top-level claim; in an mdoc (namespace,
-                element) or a namespace alone, for all of it. What stands inside a chosen claim is shown with it, and
+            disclose: claims to show, by path or by the name of a top-level claim; in an mdoc (namespace, element) or
+                a namespace alone, for all of it. What stands inside a chosen claim is shown with it, and
                 what it stands inside comes along by itself; ("nationalities", 0) shows one nationality and no other.
                 An empty choice shows what cannot be withheld and nothing else.
             challenge: what the verifier asked.
@@ -144,7 +144,7 @@ class Credential:
 
     def _prepare(
         self,
-        disclose: Iterable[ClaimPath | str | int],
+        disclose: Iterable[ClaimPath | str],
         challenge: Challenge,
         key: PublicKey,
         by_mac: bool,
@@ -167,13 +167,13 @@ class Credential:
         )
         return WRITERS[self.format].present(self._presentation, options)
 
-    def _choose(self, disclose: Iterable[ClaimPath | str | int]) -> set[int]:
+    def _choose(self, disclose: Iterable[ClaimPath | str]) -> set[int]:
         parents = {placement.position: placement.parent for placement in self._reading.placements}
         chosen: set[int] = set()
         if isinstance(disclose, str):
             raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")  # a string is a list of letters: surely a slip
         for wanted in disclose:
-            path: ClaimPath = (wanted,) if isinstance(wanted, (str, int)) else tuple(wanted)
+            path: ClaimPath = (wanted,) if isinstance(wanted, str) else tuple(wanted)
             claims = self._reading.claims
             selected = [each.position for each in self._reading.placements if _selects(path, each.path, claims)]
             # A claim of the person may be named though it is always shown; one of the profile's own (an iat that the

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -250,9 +250,9 @@ def present(credential: Presentation, options: PresentOptions) -> Unsigned:
     Raises:
         CitizenIDError: ALGORITHM_NOT_ALLOWED for a MAC: an SD-KBT is signed.
     """
-    if options.by_mac:
+    _, _, chosen, challenge, key, by_mac, now, *_ = options
+    if by_mac:
         raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
-    _, _, _, challenge, key, _, now, *_ = options
     nonce = challenge.nonce
     protected = b"".join(
         (
@@ -260,7 +260,7 @@ def present(credential: Presentation, options: PresentOptions) -> Unsigned:
             cbor.encode(reg.COSE_ALG),
             cbor.encode(reg.COSE_WRITTEN[key.algorithm]),
             cbor.encode(reg.COSE_KCWT),
-            _chosen(credential, options),
+            _showing(credential, chosen),
             cbor.encode(reg.COSE_TYP),
             cbor.encode(_CONTENT_FORMATS[reg.TYP_KB_CWT]),
         )
@@ -279,7 +279,7 @@ def present(credential: Presentation, options: PresentOptions) -> Unsigned:
     )
 
 
-def _chosen(credential: Presentation, options: PresentOptions) -> bytes:
+def _showing(credential: Presentation, chosen: Collection[int]) -> bytes:
     signed = credential.credential
     _, protected, _, _ = cbor.decode(signed.to_be_signed, "sd-cwt")
     header = cbor.decode(protected, "sd-cwt.header")
@@ -289,7 +289,7 @@ def _chosen(credential: Presentation, options: PresentOptions) -> bytes:
         unprotected[reg.COSE_KID] = kid.encode("utf-8", "surrogateescape")
     if certificates and reg.COSE_X5CHAIN not in header:
         unprotected[reg.COSE_X5CHAIN] = certificates[0] if len(certificates) == 1 else list(certificates)
-    shown = [data for position, data in enumerate(credential.disclosures) if position in options.chosen]
+    shown = [data for position, data in enumerate(credential.disclosures) if position in chosen]
     if shown:
         unprotected[reg.COSE_SD_CLAIMS] = shown
     return _SIGN1 + cose.write(protected, unprotected, signed.payload, signed.signature)
