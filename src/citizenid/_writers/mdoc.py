@@ -92,8 +92,6 @@ def issue(
     algorithm, certificates = signer.key.algorithm, signer.certificates
     if algorithm not in _PROTECTED:
         raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "issuer.key")
-    if not certificates:
-        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "certificates")
     before, behind = _structural(attestation, certificates)
     elements = _elements(attestation, limits)
     _check_choice(attestation.claims, options)
@@ -280,6 +278,7 @@ def _validity_info(validity: Validity, certificates: tuple[bytes, ...]) -> bytes
         raise CitizenIDError(Reason.SIGNED_OUTSIDE_CERTIFICATE, "validityInfo.signed")
     if until >= not_after:
         raise CitizenIDError(Reason.CERTIFICATE_EXPIRED, "validityInfo.validUntil")
+    # f, i, j and t are the heads of texts of 6, 9, 10 and 20 bytes, as the keys and a tdate have them.
     return "\xa3fsigned\xc0t{}ivalidFrom\xc0t{}jvalidUntil\xc0t{}".format(*times).encode("latin-1")
 
 
