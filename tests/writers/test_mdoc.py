@@ -390,6 +390,28 @@ def test_half_of_a_surrogate_pair_is_no_text(claims: Any) -> None:
     refuses(Reason.MALFORMED_CBOR, attestation(claims))
 
 
+junk = st.recursive(
+    st.sampled_from([float("nan"), 2**64, b"", object(), {1}, "\ud800", "1980-01-01", True, None, 0.5, "x"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["birth_date", OURS, "citizen_of_us", "\ud800", 1, None, True, b"k"]), inner)
+    ),
+    max_leaves=8,
+)
+junk_claims = st.dictionaries(st.sampled_from([OURS, PID, MDL, PHOTO, "x", "\ud800", 1, None]), junk, max_size=4)
+
+
+@given(junk_claims, st.sampled_from(["org.example.other", OURS, PID]))
+def test_whatever_claims_are_given_they_are_written_or_refused_in_our_own_words(claims: Any, doc_type: str) -> None:
+    try:
+        what = attestation(claims, type=doc_type)
+        data = issue(what)
+    except CitizenIDError as error:
+        assert error.__context__ is None and error.__cause__ is None  # what else comes out is a failure
+    else:
+        assert same(read(data).claims, {name: each for name, each in what.claims.items() if each})
+
+
 @pytest.mark.parametrize("claims", [{"a": 1}, {"x": [1]}, {"x": {1: 1}}, {1: {"a": 1}}, {"x": {("a",): 1}}])
 def test_claims_are_elements_in_namespaces(claims: Any) -> None:
     what = attestation(claims, type="org.example.other")
@@ -439,6 +461,12 @@ def test_what_a_reader_would_not_walk_through_is_refused() -> None:
     wide = Limits(disclosures=3_000)
     refuses(Reason.LIMIT_EXCEEDED, attestation({"x": many}), limits=wide)
     refuses(Reason.LIMIT_EXCEEDED, attestation({name: {"a": 1} for name in many}), limits=wide)
+    most = Limits(digests=40_000, presentation_bytes=8_388_608)
+    spread = {str(number): {"a": 1} for number in range(1_000)}
+    refuses(Reason.LIMIT_EXCEEDED, attestation(spread), limits=most, decoys=29_721)
+    data = issue(attestation(spread), limits=most, decoys=29_720)
+    (presentation,) = open_presentation(data, limits=most, **MDOC)
+    verify_credential(presentation, anchors=trusted(), now=NOW, limits=most)
     what = attestation({"x": {"a": dict(list(many.items())[:1_024])}})
     assert read(issue(what, decoys=1_023)) == what
 
@@ -540,6 +568,15 @@ def test_what_is_written_depends_on_the_source_alone() -> None:
 def test_a_source_that_is_stuck_is_refused(claims: Any, block: int) -> None:
     draw = lambda size: (bytes(range(block)) * size)[:size]  # noqa: E731
     refuses(Reason.DISCLOSURE_DUPLICATE, attestation(claims, type="org.example.other"), draw=draw)
+
+
+@pytest.mark.parametrize("claims", [{"x": {"a": 1}}, TEN])
+def test_neither_the_random_bytes_nor_the_places_may_repeat(claims: Any) -> None:
+    entries = lambda size: range(size // 40)  # noqa: E731
+    one_random = lambda size: b"".join(bytes(32) + bytes([each]) * 8 for each in entries(size))  # noqa: E731
+    one_place = lambda size: b"".join(bytes([each]) * 32 + bytes(8) for each in entries(size))  # noqa: E731
+    for draw in (one_random, one_place):
+        refuses(Reason.DISCLOSURE_DUPLICATE, attestation(claims), draw=draw)
 
 
 def test_digest_ids_are_unique_in_their_namespace_and_in_range() -> None:

@@ -54,6 +54,7 @@ _TEXT: Final = frozenset({str})
 _NO_ELEMENTS: Final = b"\xa0"
 _ITEM: Final = b"\xa4\x66random\x58\x20%b\x68digestID%b\x6celementValue%b\x71elementIdentifier%b"
 _NUMBERS: Final = tuple(map(cbor.encode, range(24)))
+_MAX_DIGESTS: Final = cbor.MAX_ITEMS // 2 - 2 * cbor.MAX_MEMBERS  # each is two items, and so is each namespace
 _LONG_BYTES: Final = 1_024  # from here on the reader has bounds for what is inside: so it is read before it is written
 _VALUE_TAGS: Final = frozenset({reg.DATE_TIME_TAG, reg.FULL_DATE_TAG})
 _EMBEDDED: Final = frozenset({reg.EMBEDDED_TAG})
@@ -91,8 +92,6 @@ def issue(
     algorithm, certificates = signer.key.algorithm, signer.certificates
     if algorithm not in _PROTECTED:
         raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "issuer.key")
-    if not certificates:
-        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "certificates")
     before, behind = _structural(attestation, certificates)
     elements = _elements(attestation, limits)
     _check_choice(attestation.claims, options)
@@ -174,12 +173,12 @@ def _conceal(
     # No namespace is without a digest: where there are no elements, one of random bytes stands.
     counts = [len(items) or 1 for _, items in groups]
     count = sum(counts) + decoys
-    if count > limits.digests or len(counts) > cbor.MAX_MEMBERS:
+    if count > min(limits.digests, _MAX_DIGESTS) or len(counts) > cbor.MAX_MEMBERS:
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
     drawn = iter(_draw(draw, count))
     entries = [list(islice(drawn, size)) for size in counts]
     for entry in drawn:  # by chance, so that no namespace shows how many of its digests are of elements
-        entries[entry[0][-1] % len(entries)].append(entry)
+        entries[int.from_bytes(entry[0], "big") % len(entries)].append(entry)
     name_spaces: list[bytes] = []
     digests: list[bytes] = []
     for (name, items), group in zip(groups, entries, strict=True):
@@ -279,6 +278,7 @@ def _validity_info(validity: Validity, certificates: tuple[bytes, ...]) -> bytes
         raise CitizenIDError(Reason.SIGNED_OUTSIDE_CERTIFICATE, "validityInfo.signed")
     if until >= not_after:
         raise CitizenIDError(Reason.CERTIFICATE_EXPIRED, "validityInfo.validUntil")
+    # f, i, j and t are the heads of texts of 6, 9, 10 and 20 bytes, as the keys and a tdate have them.
     return "\xa3fsigned\xc0t{}ivalidFrom\xc0t{}jvalidUntil\xc0t{}".format(*times).encode("latin-1")
 
 
