@@ -172,14 +172,14 @@ def certificate(
         digital_signature=not authority, key_cert_sign=authority, crl_sign=authority, decipher_only=False, **bits
     )
 
-    def name(common: str) -> x509.Name:
+    def name(common: str, country: str = "UT") -> x509.Name:
         return x509.Name(
             [x509.NameAttribute(NameOID.COUNTRY_NAME, country), x509.NameAttribute(NameOID.COMMON_NAME, common)]
         )
 
     made = (
         x509.CertificateBuilder()
-        .subject_name(name(subject))
+        .subject_name(name(subject, country))
         .issuer_name(name(issuer))
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
@@ -195,16 +195,20 @@ def certificate(
 
 
 @cache
-def root(name: str = "IACA") -> x509.Certificate:
-    """Return the IACA certificate of this name."""
-    return certificate(name, name, key(name), key(name), authority=True)
+def root() -> x509.Certificate:
+    """Return the certificate of the one IACA that is trusted."""
+    return certificate("IACA", "IACA", key("IACA"), key("IACA"), authority=True)
 
 
-@cache
 def signer_certificate(
     curve: str = "P-256", not_before: int = NOW - 30 * 86_400, not_after: int = NOW + 300 * 86_400
 ) -> bytes:
     """Return a document signer's certificate under the trusted IACA, DER."""
+    return _signer_certificate(curve, not_before, not_after)
+
+
+@cache
+def _signer_certificate(curve: str, not_before: int, not_after: int) -> bytes:
     made = certificate("DS", "IACA", key("signer", curve), key("IACA"), not_before=not_before, not_after=not_after)
     return made.public_bytes(serialization.Encoding.DER)
 
