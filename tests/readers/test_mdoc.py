@@ -143,7 +143,7 @@ def test_a_byte_changed_anywhere_never_verifies_with_other_claims(data: st.DataO
     mutated = GOOD[:position] + bytes((GOOD[position] ^ value,)) + GOOD[position + 1 :]
     verdict = outcome(lambda: verify(mutated))
     if isinstance(verdict, _verifier.VerifiedPresentation):
-        # A byte that nobody signs: a minor version, the name of an RFU entry, or that of nameSpaces, which withholds all.
+        # A byte that nobody signs: a minor version, or the name nameSpaces, without which all is withheld.
         assert verdict.attestation.claims in (accepted(GOOD).attestation.claims, {})
         assert verdict.attestation.type == PID
 
