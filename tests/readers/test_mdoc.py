@@ -198,14 +198,19 @@ places = st.sampled_from(
 )
 
 
-@given(places, anything)
-def test_anything_in_any_place_is_refused_in_our_words_or_changes_no_claim(place: Any, value: Any) -> None:
+def replaced(place: Any, value: Any) -> bytes:
+    """Return the good response with something else in one place."""
     tree = cbor2.loads(GOOD)
     holder = tree
     for step in place[:-1]:
         holder = holder[step]
     holder[place[-1]] = value
-    verdict = outcome(lambda: verify(dump(tree)))
+    return dump(tree)
+
+
+@given(places, anything)
+def test_anything_in_any_place_is_refused_in_our_words_or_changes_no_claim(place: Any, value: Any) -> None:
+    verdict = outcome(lambda: verify(replaced(place, value)))
     if isinstance(verdict, _verifier.VerifiedPresentation):
         assert verdict.attestation.citizenship.nationalities in ((), us("US"))
 
@@ -1512,6 +1517,20 @@ def test_different_issuer_halves_have_different_names() -> None:
     assert len(distinct) == len(halves) - len(same)
 
 
+def test_an_item_that_moves_to_another_namespace_is_not_found_in_the_cache() -> None:
+    cache = Kept()
+    content = item(0, "nationality", ["US"])
+    signed = issuer_signed(items={PID: [content]})
+    accepted(response(document(signed)), cache=cache)
+    for spaces in ({PHOTO_ID: [embedded(content)]}, {PID: [embedded(content)], PHOTO_ID: [embedded(content)]}):
+        moved = response(document({**signed, "nameSpaces": spaces}))
+        refused(moved, Reason.DISCLOSURE_UNREFERENCED, "V4", cache=cache)
+    added = response(document({**signed, "nameSpaces": {PID: [embedded(content)] * 2}}))
+    refused(added, Reason.DISCLOSURE_DUPLICATE, "V4", cache=cache)
+    fewer = response(document({**signed, "nameSpaces": {}}))
+    assert accepted(fewer, cache=cache).attestation.claims == {}
+
+
 def test_certificates_and_items_cannot_change_places() -> None:
     leaf = signer_certificate()
     constant = {"sign_with": lambda _: bytes(64)}
@@ -1524,6 +1543,9 @@ def test_certificates_and_items_cannot_change_places() -> None:
         issuer_signed(items={}, shown={"a": [b"a"]}, chain=[leaf, b"a"], **constant),
         issuer_signed(items={}, shown={}, chain=[leaf, b"a", b"a"], **constant),
         issuer_signed(items={}, shown={}, chain=[leaf, b"aa"], **constant),
+        issuer_signed(items={}, shown={"a": [b"a"]}, chain=[leaf], **constant),
+        issuer_signed(items={}, shown={"c": [b"b"]}, chain=[leaf], **constant),
+        issuer_signed(items={}, shown={"a": [b"b"], "d": [b"c"]}, chain=[leaf], **constant),
     ]
     assert len({opened(response(document(each)))[0].issuer_half for each in faces}) == len(faces)
 
