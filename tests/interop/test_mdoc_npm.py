@@ -1,0 +1,279 @@
+"""Against the npm packages @auth0/mdl and @owf/mdoc: what they issue and present verifies here, and the reverse.
+
+Both issue, answer with a DeviceResponse and verify one, each against the certificates of `mdoc_world`, which both
+sides check. Where they and we part, a test says so; README.md beside this file has the list.
+
+Spec: ISO/IEC 18013-5 8.3.2.1.2, 9.1.2, 9.1.3; OpenID4VP 1.0 appendix B.2.6; ISO/IEC 18013-7:2024 B.4.4.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+
+import cbor2
+import pytest
+from builders import raises
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+import interop.mdoc_world as world
+from citizenid import Challenge, Citizenship, Country, Format, KeyPurpose, Reason, TrustAnchors
+from citizenid._crypto import AgreementKey
+from citizenid._wire.transcript import session_transcript
+from citizenid.verifier import open_presentation, verify_credential
+from interop.conftest import Peer
+from interop.mdoc_world import ALL, CLAIMS, NOW, PID, check, claims_of, openid4vp, proximity, transcript_bytes
+
+BOTH = pytest.mark.parametrize("name", ["auth0", "owf"])
+SOME = [(PID, "nationality"), (world.OURS, "citizen_of_us")]
+
+
+@pytest.fixture
+def peer(request: pytest.FixtureRequest, name: str) -> Peer:
+    found = request.getfixturevalue(name)
+    assert isinstance(found, Peer)
+    return found
+
+
+def issued(peer: Peer, *, curve: str = "P-256", device: str = "P-256", digest: str = "SHA-256", **changes: Any) -> str:
+    """Let a peer issue all of CLAIMS."""
+    signer = world.jwk_of(world.private_key("DS", curve))
+    public = {name: value for name, value in world.jwk_of(world.device(device)).items() if name != "d"}
+    arguments: dict[str, Any] = {
+        "type": PID,
+        "claims": CLAIMS,
+        "certificate": world.der(world.document_signer(curve)),
+        "key": _named(peer, signer, "ds-1"),
+        "deviceKey": public,
+        "validity": world.VALIDITY,
+        "alg": world.ALGORITHMS[curve],
+        "digest": digest,
+    }
+    made = peer.ask("issue", **(arguments | changes))
+    assert isinstance(made, str)
+    return made
+
+
+def presented(
+    peer: Peer, mdoc: str, challenge: Challenge, *, device: str = "P-256", disclose: Any = ALL, **changes: Any
+) -> bytes:
+    """Let a peer answer a challenge, with a MAC if the challenge has a key for it."""
+    arguments: dict[str, Any] = {
+        "mdoc": mdoc,
+        "type": PID,
+        "disclose": disclose,
+        "key": _named(peer, world.jwk_of(world.device(device)), "device-1"),
+        "alg": world.ALGORITHMS[device],
+        "transcript": transcript_bytes(challenge),
+    }
+    if challenge.reader_key is not None:
+        arguments["readerKey"] = world.reader().public.to_jwk()
+    return bytes.fromhex(peer.ask("present", **(arguments | changes)))
+
+
+def _named(peer: Peer, key: dict[str, str], kid: str) -> dict[str, str]:
+    # Each takes only one of the two; the tests of what they write for the other are below.
+    return {**key, "kid": kid} if peer.name == "auth0" else key
+
+
+def changed(response: bytes, path: list[Any], value: Any) -> bytes:
+    """Return a DeviceResponse with another value at a path of its decoded form."""
+    decoded = cbor2.loads(response)
+    holder = decoded
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[path[-1]] = value
+    return cbor2.dumps(decoded)
+
+
+# --- they issue and present, we verify ---
+
+
+@BOTH
+@pytest.mark.parametrize("asked", [openid4vp, proximity])
+@pytest.mark.parametrize("curve", ["P-256", "P-384", "P-521"])
+def test_what_a_peer_issues_and_signs_for_a_device_verifies_here(peer: Peer, asked: Any, curve: str) -> None:
+    challenge = asked()
+    digest = {"P-256": "SHA-256", "P-384": "SHA-384", "P-521": "SHA-512"}[curve]
+    mdoc = issued(peer, curve=curve, device=curve, digest=digest)
+    verified = check(presented(peer, mdoc, challenge, device=curve), challenge)
+    assert claims_of(verified) == CLAIMS
+    assert verified.attestation.type == PID
+    assert verified.citizenship == Citizenship((Country("US"), Country("FR")), (Country("US"),))
+    assert verified.attestation.holder_key == world.local(world.device(curve)).public
+    validity = verified.attestation.validity
+    assert (validity.issued_at, validity.not_before, validity.not_after) == (*world.VALIDITY[:2], world.VALIDITY[2] + 1)
+
+
+@BOTH
+def test_what_a_peer_withholds_is_not_seen_here(peer: Peer) -> None:
+    challenge = openid4vp()
+    verified = check(presented(peer, issued(peer), challenge, disclose=SOME), challenge)
+    assert claims_of(verified) == world.picked(SOME)
+
+
+@pytest.mark.parametrize("asked", [openid4vp, proximity])
+def test_the_mac_of_auth0_verifies_here_with_the_readers_key_alone(auth0: Peer, asked: Any) -> None:
+    challenge = asked(mac=True)
+    response = presented(auth0, issued(auth0), challenge)
+    assert claims_of(check(response, challenge)) == CLAIMS
+    with_other_key = Challenge(
+        challenge.audience, challenge.nonce, 300, challenge.handover, AgreementKey.generate("P-256")
+    )
+    raises(Reason.SIGNATURE_INVALID, "V8", lambda: check(response, with_other_key))
+    without = Challenge(challenge.audience, challenge.nonce, 300, challenge.handover)
+    raises(Reason.READER_KEY_MISSING, "V7", lambda: check(response, without))
+
+
+@BOTH
+def test_an_answer_to_another_challenge_is_refused_here(peer: Peer) -> None:
+    response = presented(peer, issued(peer), openid4vp())
+    other = Challenge.openid4vp(client_id=world.CLIENT_ID, nonce=world.NONCE + "x", response_uri=world.RESPONSE_URI)
+    raises(Reason.SIGNATURE_INVALID, "V8", lambda: check(response, other))
+    raises(Reason.SIGNATURE_INVALID, "V8", lambda: check(response, proximity()))
+
+
+@BOTH
+def test_what_is_changed_on_the_way_is_refused_here(peer: Peer) -> None:
+    challenge = openid4vp()
+    response = presented(peer, issued(peer), challenge)
+    issuer_signed = ["documents", 0, "issuerSigned"]
+    items = cbor2.loads(response)["documents"][0]["issuerSigned"]["nameSpaces"][PID]
+    item = cbor2.loads(items[0].value)
+    forged = [cbor2.CBORTag(24, cbor2.dumps({**item, "elementValue": "Mallory"})), *items[1:]]
+    bad = changed(response, [*issuer_signed, "nameSpaces", PID], forged)
+    raises(Reason.DIGEST_MISMATCH, "V4", lambda: check(bad, challenge))
+    bad = changed(response, [*issuer_signed, "issuerAuth", 3], bytes(64))
+    raises(Reason.SIGNATURE_INVALID, "V3", lambda: check(bad, challenge))
+    bad = changed(response, ["documents", 0, "docType"], world.OURS)
+    raises(Reason.TYPE_NOT_ALLOWED, "V5", lambda: check(bad, challenge))
+    bad = changed(response, ["documents", 0, "deviceSigned", "deviceAuth"], {})
+    raises(Reason.KEY_BINDING_MISSING, "V7", lambda: check(bad, challenge))
+
+
+@BOTH
+def test_the_certificates_and_the_times_of_what_a_peer_issues_count_here(peer: Peer) -> None:
+    challenge = openid4vp()
+    response = presented(peer, issued(peer), challenge)
+    elsewhere = TrustAnchors.from_certificates(
+        world.pem(world.iaca("another IACA")),
+        issuer=world.ISSUER,
+        purpose=KeyPurpose.CREDENTIAL,
+        formats=[Format.MDOC],
+        types=[PID],
+        countries=[Country("US")],
+    )
+    raises(Reason.CERTIFICATE_UNTRUSTED, "V2", lambda: check(response, challenge, anchors=elsewhere))
+    # validUntil is inclusive.
+    assert check(response, challenge, now=world.VALIDITY[2]).attestation.type == PID
+    raises(Reason.EXPIRED, "V6", lambda: check(response, challenge, now=world.VALIDITY[2] + 1))
+    raises(Reason.NOT_YET_VALID, "V6", lambda: check(response, challenge, now=world.VALIDITY[1] - 1))
+
+
+@BOTH
+def test_the_issuers_half_alone_is_read_here(peer: Peer) -> None:
+    """What @owf/mdoc hands out is an IssuerSigned; of @auth0/mdl it stands in a response without deviceSigned."""
+    data = bytes.fromhex(issued(peer))
+    (opened,) = open_presentation(data, format=Format.MDOC)
+    credential = verify_credential(opened, anchors=world.anchors(), now=NOW)
+    assert credential.attestation.claims[PID]["family_name"] == CLAIMS[PID]["family_name"]
+
+
+# --- transcripts ---
+
+
+def test_owf_makes_the_same_session_transcripts(owf: Peer) -> None:
+    thumbprint = hashlib.sha256(b"key").digest()
+    names = {"clientId": world.CLIENT_ID, "nonce": world.NONCE, "responseUri": world.RESPONSE_URI}
+    ours = {"client_id": world.CLIENT_ID, "nonce": world.NONCE, "response_uri": world.RESPONSE_URI}
+    origin = {"origin": world.ORIGIN, "nonce": world.NONCE}
+    old = {**names, "mdocGeneratedNonce": "wallet-nonce", "verifierGeneratedNonce": world.NONCE}
+    pairs = [
+        (["forOid4Vp", names], Challenge.openid4vp(**ours)),
+        (["forOid4Vp", names, thumbprint], Challenge.openid4vp(**ours, jwk_thumbprint=thumbprint)),
+        (["forOid4VpDcApi", origin], Challenge.dc_api(**origin)),
+        (["forOid4VpDcApi", origin, thumbprint], Challenge.dc_api(**origin, jwk_thumbprint=thumbprint)),
+        (
+            ["forOid4VpDcApiDraft24", {**origin, "clientId": world.CLIENT_ID}],
+            Challenge.dc_api_draft_24(**origin, client_id=world.CLIENT_ID),
+        ),
+        (["forOid4VpDraft18", old], Challenge.iso_18013_7_2024(**ours, mdoc_generated_nonce="wallet-nonce")),
+    ]
+    for handover, challenge in pairs:
+        assert owf.ask("sessionTranscript", handover=handover) == session_transcript(challenge).hex(), handover[0]
+
+
+def test_owf_answers_by_its_own_openid4vp_transcript(owf: Peer) -> None:
+    challenge = openid4vp()
+    names = {"clientId": world.CLIENT_ID, "nonce": world.NONCE, "responseUri": world.RESPONSE_URI}
+    response = presented(owf, issued(owf), challenge, transcript=None, handover=["forOid4Vp", names])
+    assert claims_of(check(response, challenge)) == CLAIMS
+
+
+def test_auth0_answers_by_the_handover_of_a_draft_of_2023(auth0: Peer) -> None:
+    """It has no other: of OpenID4VP 1.0 and of ISO/IEC 18013-7:2024 the caller makes the transcript himself."""
+    stated = ["wallet-nonce", world.CLIENT_ID, world.RESPONSE_URI, world.NONCE]
+    response = presented(auth0, issued(auth0), openid4vp(), transcript=None, handover=stated)
+    transcript = cbor2.dumps([None, None, stated])
+    challenge = Challenge.session_transcript(transcript, audience=world.ORIGIN, nonce=world.NONCE)
+    assert claims_of(check(response, challenge)) == CLAIMS
+    iso = Challenge.iso_18013_7_2024(
+        client_id=world.CLIENT_ID,
+        nonce=world.NONCE,
+        response_uri=world.RESPONSE_URI,
+        mdoc_generated_nonce="wallet-nonce",
+    )
+    raises(Reason.SIGNATURE_INVALID, "V8", lambda: check(response, iso))
+
+
+# --- what they write that is not in the standard ---
+
+
+def test_auth0_writes_undefined_for_a_kid_that_it_does_not_have(auth0: Peer) -> None:
+    challenge = openid4vp()
+    key = world.jwk_of(world.private_key("DS"))
+    mdoc = issued(auth0, key=key)
+    issuer_auth = cbor2.loads(bytes.fromhex(mdoc))["documents"][0]["issuerSigned"]["issuerAuth"]
+    assert issuer_auth[1][4] is cbor2.undefined  # RFC 9052 section 3.1: kid is a byte string
+    raises(Reason.MALFORMED_CBOR, "V1", lambda: check(presented(auth0, mdoc, challenge), challenge))
+    unnamed = presented(auth0, issued(auth0), challenge, key=world.jwk_of(world.device()))
+    raises(Reason.MALFORMED_CBOR, "V1", lambda: check(unnamed, challenge))
+
+
+def test_owf_writes_a_kid_as_text(owf: Peer) -> None:
+    challenge = openid4vp()
+    key = {**world.jwk_of(world.private_key("DS")), "kid": "ds-1"}
+    mdoc = issued(owf, key=key)
+    assert cbor2.loads(bytes.fromhex(mdoc))["issuerAuth"][1][4] == "ds-1"  # RFC 9052 section 3.1: a byte string
+    raises(Reason.HEADER_INVALID, "V1", lambda: check(presented(owf, mdoc, challenge), challenge))
+
+
+def test_owf_takes_digest_ids_of_32_bits(owf: Peer) -> None:
+    """ISO/IEC 18013-5 9.1.2.4 wants them below 2^31. The package draws 32 bits for each, whatever the caller does."""
+    challenge = openid4vp()
+    mdoc = issued(owf, largeNumbers=True)
+    item = cbor2.loads(cbor2.loads(bytes.fromhex(mdoc))["nameSpaces"][PID][0].value)
+    assert item["digestID"] >= 2**31
+    raises(Reason.DISCLOSURE_MALFORMED, "V4", lambda: check(presented(owf, mdoc, challenge), challenge))
+
+
+def test_owf_leaves_external_aad_out_of_what_it_macs(owf: Peer) -> None:
+    challenge = openid4vp(mac=True)
+    response = presented(owf, issued(owf), challenge)
+    raises(Reason.SIGNATURE_INVALID, "V8", lambda: check(response, challenge))
+    # RFC 9052 section 6.3: the MAC_structure has four members, of which this one has three.
+    device_mac = cbor2.loads(response)["documents"][0]["deviceSigned"]["deviceAuth"]["deviceMac"]
+    transcript = session_transcript(challenge)
+    authenticated = ["DeviceAuthentication", cbor2.loads(transcript), PID, cbor2.CBORTag(24, b"\xa0")]
+    payload = cbor2.dumps(cbor2.CBORTag(24, cbor2.dumps(authenticated)))
+    for structure, equal in ((["MAC0", device_mac[0], payload], True), (["MAC0", device_mac[0], b"", payload], False)):
+        assert (_mac(transcript_bytes(challenge), cbor2.dumps(structure)) == device_mac[3]) is equal
+
+
+def _mac(transcript: bytes, data: bytes) -> bytes:
+    shared = world.device().exchange(ec.ECDH(), world.agreement_public())
+    salt = hashlib.sha256(transcript).digest()
+    return hmac.digest(HKDF(hashes.SHA256(), 32, salt=salt, info=b"EMacKey").derive(shared), data, "sha256")
