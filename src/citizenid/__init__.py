@@ -6,7 +6,7 @@ This module holds the shared vocabulary alone. The doors are `citizenid.gateway`
 
 from __future__ import annotations
 
-from ._crypto import LocalKey, PublicKey, SigningKey, Unsigned
+from ._crypto import AgreementKey, LocalKey, PublicKey, SigningKey, Unsigned
 from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from ._limits import Limits
 from ._model import (
@@ -32,6 +32,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ANY",
+    "AgreementKey",
     "Assurance",
     "Attestation",
     "Challenge",

@@ -265,3 +265,25 @@ MDOC_DIGESTS: Final = {"SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha
 EMBEDDED_TAG: Final = 24  # RFC 8949 section 3.4.5.1
 DATE_TIME_TAG: Final = 0  # RFC 8949 section 3.4.1
 FULL_DATE_TAG: Final = 1004  # RFC 8943
+# Elements that are dates, and under which tags: an issuer gives text, and no other element is tagged.
+# EU PID rulebook 3.1.2; ISO/IEC 18013-5 table 5; ISO/IEC 23220-2.
+# Inside a map a member of such a name is a full-date.
+_FULL_DATE: Final = frozenset({FULL_DATE_TAG})
+_EITHER_DATE: Final = frozenset({DATE_TIME_TAG, FULL_DATE_TAG})
+_DATES_OF_A_DOCUMENT: Final = {
+    "birth_date": _FULL_DATE,
+    "issue_date": _EITHER_DATE,
+    "expiry_date": _EITHER_DATE,
+    "portrait_capture_date": frozenset({DATE_TIME_TAG}),
+}
+MDOC_DATES: Final = {
+    "eu.europa.ec.eudi.pid.1": {
+        "birth_date": _FULL_DATE,
+        "issuance_date": _EITHER_DATE,
+        "expiry_date": _EITHER_DATE,
+    },
+    "org.iso.18013.5.1": _DATES_OF_A_DOCUMENT,
+    "org.iso.23220.1": _DATES_OF_A_DOCUMENT,
+}
+MDOC_RANDOM_BYTES: Final = 32  # ISO/IEC 18013-5 9.1.2.5: at least 16, and 32 for the largest of the digests
+HMAC_256: Final = 5  # RFC 9053 section 3.1: HMAC 256/256

@@ -3,7 +3,7 @@
 A wallet receives a credential (and checks it as a verifier would), lists what it may withhold, and presents a choice
 of it to somebody whose identity it knows. `dpop_proof` makes the sender proof that goes with a gateway ticket.
 
-Spec: RFC 9901 sections 4.3, 7.2; RFC 9449 section 4.2; specs/profile-sd-jwt-vc.md.
+Spec: RFC 9901 sections 4.3, 7.2; ISO/IEC 18013-5 9.1.3; RFC 9449 section 4.2; specs/profile-sd-jwt-vc.md.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from . import _registry as reg
-from ._crypto import PublicKey, SigningKey, Unsigned
+from ._crypto import AgreementKey, PublicKey, SigningKey, Unsigned
 from ._errors import CitizenIDError, MalformedError, Reason
 from ._limits import DEFAULT_LIMITS, Limits
 from ._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
@@ -65,7 +65,7 @@ class Credential:
         """Take a credential from its issuer, after V1 to V6 (RFC 9901 section 7.2).
 
         Args:
-            data: the credential as received.
+            data: the credential as received; an mdoc's is its IssuerSigned.
             format: its format.
             anchors: whom this holder accepts credentials from.
             now: integer Unix seconds.
@@ -76,14 +76,17 @@ class Credential:
             MalformedError: a Reason of form, KEY_BINDING_UNEXPECTED when it comes with a key binding.
             VerificationError: the Reasons of V2 to V6.
         """
-        (presentation,) = open_presentation(data, format=format, limits=limits, serialization=serialization)
-        if presentation.binding is not None:
+        presentations = open_presentation(data, format=format, limits=limits, serialization=serialization)
+        presentation = presentations[0]
+        if any(each.binding is not None for each in presentations):
             raise MalformedError(Reason.KEY_BINDING_UNEXPECTED, "kb-jwt")
+        if len(presentations) != 1 or presentation.declared_type is not None:  # documents of somebody's response
+            raise MalformedError(Reason.MALFORMED_TOKEN, "issuer-signed")
         verified = verify_credential(presentation, anchors=anchors, now=now, limits=limits)
-        return cls(data.encode("utf-8") if isinstance(data, str) else data, presentation, verified._reading)
+        return cls(_bytes_of(data, format), presentation, verified._reading)
 
     def to_bytes(self) -> bytes:
-        """Return the credential as it was received."""
+        """Return the credential as it was received, CBOR without the base64url that it may have come in."""
         return self._data
 
     def present(
@@ -91,16 +94,23 @@ class Credential:
         disclose: Iterable[ClaimPath | str],
         *,
         challenge: Challenge,
-        key: SigningKey,
+        key: SigningKey | AgreementKey,
         peer: str,
         now: UnixTime | int,
         serialization: Serialization = Serialization.COMPACT,
     ) -> bytes:
-        """Present the chosen claims and prove possession of the key. Arguments and Raises as `prepare`."""
-        unsigned = self.prepare(
-            disclose, challenge=challenge, key=key.public, peer=peer, now=now, serialization=serialization
-        )
-        return unsigned.sign(key)
+        """Present the chosen claims and prove possession of the key. Arguments and Raises as `prepare`.
+
+        With an `AgreementKey` an mdoc's holder proves it by a MAC (deviceMac), for a challenge with the verifier's key.
+        One key is for signatures or for MACs and never for both (ISO/IEC 18013-5 9.1.3.5), which is why these are two
+        classes: whoever holds a credential for MACs keeps its key as an `AgreementKey` from the beginning.
+
+        Raises:
+            CitizenIDError: READER_KEY_MISSING, and KEY_INVALID for a verifier's key on another curve;
+                ALGORITHM_NOT_ALLOWED for a MAC in a format that has none.
+        """
+        by_mac = isinstance(key, AgreementKey)
+        return self._prepare(disclose, challenge, key.public, by_mac, peer, now, serialization).sign(key)
 
     def prepare(
         self,
@@ -115,9 +125,10 @@ class Credential:
         """Prepare a presentation for a signer elsewhere (a secure element).
 
         Args:
-            disclose: claims to show, by path or by the name of a top-level claim. What stands inside a chosen claim
-                is shown with it, and what it stands inside comes along by itself; ("nationalities", 0) shows one
-                nationality and no other. An empty choice shows what cannot be withheld and nothing else.
+            disclose: claims to show, by path or by the name of a top-level claim; in an mdoc (namespace, element) or a
+                namespace alone, for all of it. What stands inside a chosen claim is shown with it, and what it stands
+                inside comes along by itself; ("nationalities", 0) shows one nationality and no other. An empty choice
+                shows what cannot be withheld and nothing else.
             challenge: what the verifier asked.
             key: the holder's public key; it must be the one in the credential.
             peer: the authenticated identity of who asks, as the transport knows it (the https origin, say). It must
@@ -129,6 +140,18 @@ class Credential:
             CitizenIDError: PEER_MISMATCH, HOLDER_KEY_MISMATCH, CLAIM_UNKNOWN for a path the credential does not have,
                 CLOCK_UNUSABLE, NONCE_MISMATCH when the format cannot carry the challenge's nonce.
         """
+        return self._prepare(disclose, challenge, key, False, peer, now, serialization)
+
+    def _prepare(
+        self,
+        disclose: Iterable[ClaimPath | str],
+        challenge: Challenge,
+        key: PublicKey,
+        by_mac: bool,
+        peer: str,
+        now: UnixTime | int,
+        serialization: Serialization,
+    ) -> Unsigned:
         if type(now) is not int or now < 0:
             raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
         if type(serialization) is not Serialization:
@@ -138,8 +161,9 @@ class Credential:
         if key != self.attestation.holder_key:
             raise CitizenIDError(Reason.HOLDER_KEY_MISMATCH, "cnf")
         chosen = self._choose(disclose)
+        type_, hash_name = self.attestation.type, self._reading.hash_name
         options = PresentOptions(
-            self.attestation.type, self._reading.hash_name, chosen, challenge, key, False, UnixTime(now), serialization
+            type_, hash_name, chosen, challenge, key, by_mac, UnixTime(now), serialization, self._data
         )
         return WRITERS[self.format].present(self._presentation, options)
 
@@ -154,7 +178,8 @@ class Credential:
             # A claim of the person may be named though it is always shown; one of the profile's own (an iat that the
             # issuer has hidden) only where there is something to choose.
             within = self._reading.claims if selected else self.attestation.claims
-            if not path or not _exists(within, path):
+            # A part of an element would show the whole of it: in an mdoc a path ends there.
+            if not path or not _exists(within, path) or (self.format is Format.MDOC and len(path) > 2):
                 raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")
             for leaf in selected:
                 position: int | None = leaf
@@ -165,6 +190,12 @@ class Credential:
 
     def __repr__(self) -> str:
         return f"<Credential {self.format}>"
+
+
+def _bytes_of(data: bytes | str, format: Format) -> bytes:
+    if not isinstance(data, str):
+        return data
+    return data.encode("utf-8") if format is Format.SD_JWT_VC else base64url.decode_text(data, "credential")
 
 
 def _selects(path: ClaimPath, placed: ClaimPath) -> bool:

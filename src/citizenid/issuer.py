@@ -5,7 +5,7 @@
 
 `issue` signs in one call; `prepare` returns `Unsigned`, for a signer that is elsewhere. This door draws the salts.
 
-Spec: RFC 9901 sections 4 and 9.3; SD-JWT VC section 2.2; specs/profile-sd-jwt-vc.md.
+Spec: RFC 9901 sections 4 and 9.3; SD-JWT VC section 2.2; ISO/IEC 18013-5 9.1.2; specs/profile-sd-jwt-vc.md.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ._limits import DEFAULT_LIMITS, Limits
 from ._model import (
     Assurance,
     Attestation,
+    CertificateProfile,
     Citizenship,
     ClaimPath,
     Format,
@@ -31,7 +32,7 @@ from ._model import (
 )
 from ._wire import base64url
 from ._writers import WRITERS, IssueOptions, Signer
-from ._x509 import check_chain
+from ._x509 import check_chain, signer_window
 
 __all__ = ["Issuer", "Unsigned", "prepare_attestation"]
 
@@ -48,7 +49,9 @@ def prepare_attestation(
     claims: Mapping[str, Any] | None = None,
     assurance: Assurance | None = None,
 ) -> Attestation:
-    """Put together the usual attestation of citizenship, of our own type `urn:citizenid:citizenship:1`.
+    """Put together the usual attestation of citizenship, of our own type.
+
+    That is the vct `urn:citizenid:citizenship:1`, and in an mdoc the docType `org.citizenid.citizenship.1`.
 
     Args:
         citizenship: what was established.
@@ -58,30 +61,54 @@ def prepare_attestation(
         lifetime_s: how long it is valid, seconds. Without a status reference at most 24 h.
         status: a reference of its own for this credential (`StatusPublisher.allocate`), or None for a short-lived one.
         format: the format it will be issued in.
-        claims: further claims of the person.
+        claims: further claims of the person; for an mdoc `{namespace: {element: value}}`. What they say of nationality
+            in namespaces of others must be what `citizenship` says.
         assurance: how well the issuer checked.
 
     Raises:
         CitizenIDError: STATUS_MISSING without a status reference and a lifetime over 24 h, CLAIM_INVALID,
             CLAIM_RESERVED when `claims` states citizenship too.
     """
-    stated = citizenship.to_claims(format)
-    further = dict(claims or {})
-    if not {reg.NATIONALITIES, reg.CITIZENSHIPS, reg.NATIONALITIES_COMPLETE}.isdisjoint(further):
-        raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
+    stated = _merged(dict(claims or {}), citizenship.to_claims(format), format)
     if type(now) is not int or type(lifetime_s) is not int or lifetime_s <= 0:
         raise CitizenIDError(Reason.CLAIM_INVALID, "exp")
     if status is None and lifetime_s > DEFAULT_LIMITS.unreferenced_validity_s:
         raise CitizenIDError(Reason.STATUS_MISSING, "status")
-    return Attestation(
-        type=reg.VCT_CITIZENSHIP,
+    made = Attestation(
+        type=reg.MDOC_CITIZENSHIP if format is Format.MDOC else reg.VCT_CITIZENSHIP,
         issuer=issuer,
-        claims={**further, **stated},
+        claims=stated,
         validity=Validity(UnixTime(now), None, UnixTime(now + lifetime_s)),
         holder_key=holder_key,
         status=() if status is None else (status,),
         assurance=assurance,
     )
+    if made.citizenship.all_nationalities != citizenship.all_nationalities:  # another namespace states another one
+        raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
+    return made
+
+
+def _merged(further: dict[str, Any], stated: dict[str, Any], format: Format) -> dict[str, Any]:
+    """Put the claims of citizenship beside the further ones, which may not state it too."""
+    if format is not Format.MDOC:
+        if not _CITIZENSHIP.isdisjoint(further):
+            raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
+        return {**further, **stated}
+    if not all(isinstance(elements, Mapping) for elements in further.values()):
+        raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
+    own = further.get(reg.MDOC_CITIZENSHIP, {})
+    if any(name in _CITIZENSHIP or str(name).startswith((reg.NATIONAL_OF, reg.CITIZEN_OF)) for name in own):
+        raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
+    return {**further, reg.MDOC_CITIZENSHIP: {**own, **stated[reg.MDOC_CITIZENSHIP]}}
+
+
+_CITIZENSHIP: Final = frozenset({reg.NATIONALITIES, reg.CITIZENSHIPS, reg.NATIONALITIES_COMPLETE})
+# What the certificates of an issuer must be, by the format that is issued.
+_PROFILES: Final = {
+    Format.SD_JWT_VC: CertificateProfile.SD_JWT_VC_ISSUER,
+    Format.MDOC: CertificateProfile.MDOC_DOCUMENT_SIGNER,
+    Format.SD_CWT: CertificateProfile.SD_JWT_VC_ISSUER,
+}
 
 
 @final
@@ -91,7 +118,8 @@ class Issuer:
     Args:
         identifier: the `iss` of its credentials; an attestation must name the same issuer.
         key: a signing key for `issue`, or a public key when the signer is elsewhere and only `prepare` is used.
-        certificates: DER certificates of the key, leaf first, without the root: then the header carries x5c.
+        certificates: DER certificates of the key, leaf first, without the root: then the header carries x5c. An mdoc
+            needs them, and a leaf that is the certificate of a document signer.
         kid: key identifier in the header; the key's thumbprint in base64url by default.
         random: a source of random bytes; the system's by default.
         limits: bounds that every credential keeps.
@@ -179,14 +207,17 @@ class Issuer:
             attestation: what to state; its issuer must be this one.
             format: the credential's format.
             disclosable: paths that the holder may show or withhold one by one; ("nationalities", None) is each of the
-                list. None means everything that may be: every member and every array element, at every depth.
+                list. None means everything that may be: every member and every array element, at every depth. An mdoc
+                knows no other choice: each of its elements may be withheld, and nothing inside one.
             serialization: how to write an SD-JWT.
             decoys: how many digests without a disclosure to add, so that their number tells less.
             hash_algorithm: "sha-256", "sha-384" or "sha-512".
 
         Raises:
             CitizenIDError: CONFIGURATION_INVALID, ISSUER_MISMATCH, CLAIM_RESERVED, CLAIM_INVALID, CLAIM_UNKNOWN,
-                CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED, LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED.
+                CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED, LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED; for
+                an mdoc also HOLDER_KEY_MISSING, ALGORITHM_NOT_ALLOWED, COUNTRY_INVALID, CERTIFICATE_EXPIRED when it
+                would outlive the certificate, and SIGNED_OUTSIDE_CERTIFICATE.
         """
         if attestation.issuer != self.identifier:
             raise CitizenIDError(Reason.ISSUER_MISMATCH, "iss")
@@ -198,6 +229,8 @@ class Issuer:
         writer = WRITERS.get(format)
         if writer is None:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
+        if self._signer.certificates:
+            signer_window(self._signer.certificates, _PROFILES[format])
         return writer.issue(attestation, self._signer, options, self._draw, self._limits)
 
     def _draw(self, size: int) -> bytes:

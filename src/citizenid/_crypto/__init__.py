@@ -22,11 +22,12 @@ from .keys import (
     verify_signature,
 )
 from .sealing import SealingKey, derive_key
-from .unsigned import Unsigned
+from .unsigned import HolderAgreement, Unsigned
 
 __all__ = [
     "EXPLICIT_CURVE",
     "AgreementKey",
+    "HolderAgreement",
     "LocalKey",
     "PublicKey",
     "ReaderAgreement",

@@ -18,6 +18,7 @@ from .._crypto import AgreementKey, PublicKey, ReaderAgreement, load_cose_key
 from .._errors import MalformedError, Reason, VerificationError
 from .._limits import Limits
 from .._model import (
+    Assurance,
     CertificateProfile,
     Challenge,
     Citizenship,
@@ -187,14 +188,15 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     claims, placements = _match(presentation, _digests(mso, limits), hash_name)
     validity = _validity(_member(mso, "validityInfo", dict))
     device_key = _member(mso, "deviceKeyInfo", dict)
+    assurance, personal = _assurance(claims)
     attestation = attestation_of_frozen(
         doc_type,
         issuer,
-        claims,
+        personal,
         validity,
         _device_key(device_key),
         _status(mso),
-        None,
+        assurance,
         Citizenship.from_namespaces(claims),
     )
     authorizations = _authorizations(device_key)
@@ -274,6 +276,21 @@ def _freeze(value: Any) -> Any:
             raise MalformedError(Reason.CLAIM_INVALID, _ITEM)
         return value.value
     return value
+
+
+def _assurance(claims: Mapping[str, Mapping[str, Any]]) -> tuple[Assurance | None, Mapping[str, Mapping[str, Any]]]:
+    """Read how well the issuer checked, an element of our own namespace, and return the claims without it."""
+    own = claims.get(reg.MDOC_CITIZENSHIP)
+    if own is None or reg.ASSURANCE not in own:
+        return None, claims
+    stated = own[reg.ASSURANCE]
+    if type(stated) is not MappingProxyType or set(stated) != {"framework", "level"}:
+        raise MalformedError(Reason.CLAIM_INVALID, reg.ASSURANCE)
+    rest = {name: value for name, value in own.items() if name != reg.ASSURANCE}
+    personal = {name: each for name, each in claims.items() if each is not own}
+    if rest:
+        personal[reg.MDOC_CITIZENSHIP] = MappingProxyType(rest)
+    return Assurance(stated["framework"], stated["level"]), MappingProxyType(personal)
 
 
 def _validity(stated: dict[Any, Any]) -> Validity:

@@ -20,7 +20,17 @@ from cbor2 import CBORSimpleValue, CBORTag
 
 from .._errors import MalformedError, Reason
 
-__all__ = ["NO_TAGS", "CBORTag", "Redacted", "byte_string", "decode", "decode_marked", "encode", "head"]
+__all__ = [
+    "NO_TAGS",
+    "CBORTag",
+    "Redacted",
+    "byte_string",
+    "decode",
+    "decode_marked",
+    "encode",
+    "head",
+    "member_slices",
+]
 
 MAX_DEPTH: Final = 16  # draft-ietf-spice-sd-cwt section 6 lets more be refused; a DeviceResponse has nine levels
 NO_TAGS: Final[frozenset[int]] = frozenset()
@@ -198,6 +208,45 @@ def _refuse_composite_keys(data: bytes, where: str) -> None:
 
 
 _COMPOSITE: Final = frozenset({4, 5, 6})  # array, map, tag
+
+
+def member_slices(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> dict[Any, bytes]:
+    """Return the members of a map by their keys, each value as the bytes that stand there: to be passed on as they are.
+
+    Raises:
+        MalformedError: as `decode`, and MALFORMED_CBOR for anything but a map.
+    """
+    members = decode(data, where, tags)
+    if type(members) is not dict:
+        raise MalformedError(Reason.MALFORMED_CBOR, where)
+    position = 1 + _argument_bytes(data[0])
+    slices = {}
+    for name in members:  # in the order in which they stand
+        start = _end(data, position)
+        position = _end(data, start)
+        slices[name] = data[start:position]
+    return slices
+
+
+def _argument_bytes(first: int) -> int:
+    info = first & 0x1F
+    return 0 if info < 24 else 1 << (info - 24)
+
+
+def _end(data: bytes, position: int) -> int:
+    """Return where the item that begins here ends, in bytes that have been decoded already."""
+    left = 1
+    while left:
+        major, width = data[position] >> 5, _argument_bytes(data[position])
+        start = position + 1
+        position = start + width
+        count = int.from_bytes(data[start:position], "big") if width else data[start - 1] & 0x1F
+        if major == 2 or major == 3:
+            position += count
+        elif 4 <= major <= 6:
+            left += 1 if major == 6 else count << (major - 4)
+        left -= 1
+    return position
 
 
 def head(major: int, count: int) -> bytes:

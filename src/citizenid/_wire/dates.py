@@ -1,11 +1,11 @@
 """Date and time as an mdoc writes them: RFC 3339 in UTC, without a fraction of a second. Exactly one spelling.
 
-Spec: ISO/IEC 18013-5 9.1.2.4; RFC 8949 section 3.4.1.
+Spec: ISO/IEC 18013-5 9.1.2.4; RFC 8949 section 3.4.1; RFC 8943.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Final
 
@@ -34,3 +34,11 @@ def write_date_time(moment: int) -> str | None:
         return datetime.fromtimestamp(moment, UTC).strftime(_FORM)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def is_full_date(text: str) -> bool:
+    """Whether this is the text of a full-date: a day of the calendar as `YYYY-MM-DD`."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -43,6 +43,7 @@ class PresentOptions(NamedTuple):
         by_mac: whether the holder proves possession by a MAC, for the formats that know one.
         now: when, Unix seconds.
         serialization: how to write an SD-JWT.
+        credential: the credential as it was received, for a format that passes on more of it than was framed.
     """
 
     type: str
@@ -53,6 +54,7 @@ class PresentOptions(NamedTuple):
     by_mac: bool
     now: UnixTime
     serialization: Serialization
+    credential: bytes = b""
 
 
 class Writer(NamedTuple):

@@ -230,7 +230,7 @@ def present(credential: Presentation, options: PresentOptions) -> Unsigned:
         CitizenIDError: NONCE_MISMATCH when the challenge's nonce is no text (a KB-JWT cannot carry bytes),
             ALGORITHM_NOT_ALLOWED for a MAC: a KB-JWT is signed.
     """
-    _, hash_name, chosen, challenge, key, by_mac, now, serialization = options
+    _, hash_name, chosen, challenge, key, by_mac, now, serialization, _ = options
     nonce = challenge.nonce
     if not isinstance(nonce, str):
         raise CitizenIDError(Reason.NONCE_MISMATCH, "challenge.nonce")

@@ -9,7 +9,17 @@ Spec: RFC 5280; ISO/IEC 18013-5 annex B; SD-JWT VC section 2.5; Token Status Lis
 from __future__ import annotations
 
 from .anchors import Root, load_roots, load_signers
-from .path import CertifiedKey, LinkedPath, PathCache, check_bounds, check_chain, judge, link, verify_path
+from .path import (
+    CertifiedKey,
+    LinkedPath,
+    PathCache,
+    check_bounds,
+    check_chain,
+    judge,
+    link,
+    signer_window,
+    verify_path,
+)
 from .profiles import PROFILES, Profile
 
 __all__ = [
@@ -25,5 +35,6 @@ __all__ = [
     "link",
     "load_roots",
     "load_signers",
+    "signer_window",
     "verify_path",
 ]

@@ -11,6 +11,7 @@ Spec: RFC 5280 section 6.1 (what applies to a linear path); specs/verification.m
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple, final
 
 from cryptography import x509
@@ -30,7 +31,7 @@ from .certificates import (
     open_certificate,
     window,
 )
-from .profiles import PROFILES, Profile, check_leaf, countries_agree, may_sign_objects
+from .profiles import PROFILES, Profile, check_leaf, countries_agree, has_one_country, may_sign_objects
 from .revocation import Revocation, lists_of
 
 _MAX_CERTIFICATE_BYTES: Final = 16_384  # one with a key and a signature of ML-DSA-87 has below 8 KiB
@@ -242,3 +243,33 @@ def check_chain(chain: Sequence[bytes], key: PublicKey) -> None:
         pass  # raised below in our own words
     if not usable:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
+
+
+@lru_cache(maxsize=64)  # an issuer has one chain for years, and it says the same each time
+def signer_window(chain: tuple[bytes, ...], profile: CertificateProfile) -> tuple[UnixTime, UnixTime]:
+    """Return when the leaf of a chain that is to be written is valid; the end is exclusive.
+
+    What depends on the root is for whoever pins it: here a chain is held against what its profile says of every chain.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for a chain that no verifier of the profile would take.
+    """
+    where = "certificates"
+    row = PROFILES[profile]
+    leaf = None
+    try:
+        check_bounds(chain, row)
+        path = [open_certificate(der, where, leaf=index == 0) for index, der in enumerate(chain)]
+        check_leaf(path[0], row)
+        if (
+            all(is_authority(issuer, below=below) for below, issuer in enumerate(path[1:]))
+            and (not row.key_identifiers or all(identifies_keys(each, leaf=each is path[0]) for each in path))
+            and (not row.country or has_one_country(path[0]))
+        ):
+            leaf = path[0]
+    except CitizenIDError:
+        pass  # raised below in our own words
+    if leaf is None:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
+    not_before, not_after = window([leaf])
+    return UnixTime(not_before), UnixTime(not_after)

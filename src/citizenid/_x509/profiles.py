@@ -116,6 +116,11 @@ def countries_agree(leaf: x509.Certificate, root: x509.Certificate) -> bool:
     return len(country) == 1 and country == other and (not (state and province) or state == province)
 
 
+def has_one_country(leaf: x509.Certificate) -> bool:
+    """Whether its subject names a country, and not two: without one it agrees with no root."""
+    return len(_values(leaf, NameOID.COUNTRY_NAME)) == 1
+
+
 def _values(certificate: x509.Certificate, name: x509.ObjectIdentifier) -> list[str | bytes]:
     return [attribute.value for attribute in certificate.subject.get_attributes_for_oid(name)]
 

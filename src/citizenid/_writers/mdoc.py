@@ -1,0 +1,418 @@
+"""ISO mdoc, written: the issuer's IssuerSigned and the holder's DeviceResponse with the elements that he has chosen.
+
+What this file writes is canonical CBOR, and the reader reads it: it refuses to write what verification would refuse.
+An item is encoded once, and its digest taken over these bytes; what the issuer made goes on as it was received.
+
+Claims are `{namespace: {element: value}}` of plain values. Dates are text: the elements of `reg.MDOC_DATES` are written
+as tdate or full-date, by the form of their text, and nothing else is.
+
+Spec: ISO/IEC 18013-5 8.3.2.1.2, 9.1.2, 9.1.3; specs/profile-mdoc.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from itertools import islice
+from math import isfinite
+from types import MappingProxyType
+from typing import Any, Final
+
+from .. import _registry as reg
+from .._crypto import AgreementKey, HolderAgreement, PublicKey, Unsigned, cose_key
+from .._errors import CitizenIDError, MalformedError, Reason
+from .._limits import Limits
+from .._model import (
+    Assurance,
+    Attestation,
+    CertificateProfile,
+    Challenge,
+    Citizenship,
+    Format,
+    Presentation,
+    Serialization,
+    StatusKind,
+    StatusReference,
+    Validity,
+)
+from .._wire import cbor, cose
+from .._wire.cbor import CBORTag, byte_string, embedded, head
+from .._wire.dates import date_time, is_full_date, write_date_time
+from .._wire.transcript import MAC_INFO, device_authentication_bytes, mac_salt, session_transcript
+from .._x509 import signer_window
+from ._protocol import IssueOptions, PresentOptions, Signer, Writer
+
+_DIGESTS: Final = {
+    name.lower(): (cbor.encode(name), getattr(hashlib, function)) for name, function in reg.MDOC_DIGESTS.items()
+}
+_PROTECTED: Final = {name: cbor.encode({reg.COSE_ALG: number}) for name, number in reg.MDOC_WRITTEN.items()}
+_PROTECTED_MAC: Final = cbor.encode({reg.COSE_ALG: reg.HMAC_256})
+_RANDOM: Final = reg.MDOC_RANDOM_BYTES
+_ENTRY: Final = _RANDOM + 8  # the random bytes of an item, and eight more that decide on its place
+_DEPTH: Final = cbor.MAX_DEPTH - 1  # below the map of the item
+_NO_DATES: Final[Mapping[str, frozenset[int]]] = MappingProxyType({})
+_ANY_DATE: Final = frozenset({reg.FULL_DATE_TAG})
+_KEYS: Final = frozenset({str, int})
+_TEXT: Final = frozenset({str})
+_NO_ELEMENTS: Final = b"\xa0"
+_EMBEDDED: Final = frozenset({reg.EMBEDDED_TAG})
+_VERSION: Final = b"\x67version" + cbor.encode("1.0")
+
+Elements = dict[str, list[tuple[str, bytes]]]
+"""Namespace to its elements, each with its name and its value as CBOR."""
+
+
+def issue(
+    attestation: Attestation, signer: Signer, options: IssueOptions, draw: Callable[[int], bytes], limits: Limits
+) -> Unsigned:
+    """Prepare an IssuerSigned.
+
+    Args:
+        attestation: what to state; its type is the docType.
+        signer: whose key signs, with the certificates of the document signer.
+        options: decoys and digest algorithm; of the rest only the default, as every element may be withheld.
+        draw: gives so many random bytes; the randoms, digestIDs and decoys are made of them.
+        limits: bounds that the result must keep.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID without a chain of a document signer and for another serialisation,
+            ALGORITHM_NOT_ALLOWED for a key of either side that mdoc does not know, HOLDER_KEY_MISSING, CLAIM_RESERVED,
+            CLAIM_INVALID, CLAIM_UNKNOWN, CLAIM_NOT_DISCLOSABLE, COUNTRY_INVALID, DEPTH_EXCEEDED, DISCLOSURE_DUPLICATE
+            for a random source that is stuck, LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED,
+            CERTIFICATE_EXPIRED for a credential that would outlive the certificate, and SIGNED_OUTSIDE_CERTIFICATE.
+    """
+    digest = _DIGESTS.get(options.hash_algorithm)
+    if digest is None:
+        raise CitizenIDError(Reason.HASH_ALGORITHM_NOT_ALLOWED, "hash_algorithm")
+    if options.serialization is not Serialization.COMPACT:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "serialization")
+    algorithm, certificates = signer.key.algorithm, signer.certificates
+    if algorithm not in _PROTECTED:
+        raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "issuer.key")
+    if not certificates:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "certificates")
+    before, behind = _structural(attestation, certificates)
+    elements = _elements(attestation, limits)
+    _check_choice(attestation.claims, options)
+    name_spaces, value_digests = _conceal(elements, options.decoys, digest[1], draw, limits)
+    payload = embedded(
+        b"".join((before, b"\x6cvalueDigests", value_digests, behind, b"\x6fdigestAlgorithm", digest[0]))
+    )
+    header = _header(algorithm, certificates)
+    written = len(header) + len(payload) + len(name_spaces) + reg.SIGNATURE_BYTES[algorithm]
+    if written > limits.presentation_bytes // 2:  # leave the holder room for his own half
+        raise CitizenIDError(Reason.INPUT_TOO_LARGE, "claims")
+    issuer_auth = (b"\xa2" if name_spaces else b"\xa1") + b"\x6aissuerAuth" + header + byte_string(payload)
+    return Unsigned(
+        cose.structure(cose.SIGNATURE, _PROTECTED[algorithm], payload),
+        signer.key,
+        lambda signature: issuer_auth + byte_string(signature) + name_spaces,
+    )
+
+
+@lru_cache(maxsize=64)  # an issuer writes one header over and over
+def _header(algorithm: str, certificates: tuple[bytes, ...]) -> bytes:
+    # RFC 9360 section 2: one certificate is a byte string, more are an array. 9.1.2.4: they stand unprotected.
+    chain = certificates[0] if len(certificates) == 1 else list(certificates)
+    return b"\x84" + byte_string(_PROTECTED[algorithm]) + cbor.encode({reg.COSE_X5CHAIN: chain})
+
+
+# --- what may be withheld: the elements ---
+
+
+def _elements(attestation: Attestation, limits: Limits) -> Elements:
+    claims, assurance = attestation.claims, attestation.assurance
+    elements: Elements = {}
+    for namespace, members in claims.items():
+        if type(namespace) is not str or type(members) is not MappingProxyType:
+            raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
+        if not _TEXT.issuperset(map(type, members)):
+            raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
+        if max(map(len, (namespace, *members))) > limits.claim_name_chars:
+            raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
+        dates = reg.MDOC_DATES.get(namespace, _NO_DATES)
+        elements[namespace] = [(name, _value(value, dates.get(name), dates)) for name, value in members.items()]
+    if attestation.type not in reg.MDOC_TYPES:  # of these the attestation has read it already
+        Citizenship.from_namespaces(claims)
+    if reg.ASSURANCE in claims.get(reg.MDOC_CITIZENSHIP, ()):
+        raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
+    if assurance is not None:
+        if type(assurance) is not Assurance:
+            raise CitizenIDError(Reason.CLAIM_INVALID, reg.ASSURANCE)
+        value = cbor.encode({"framework": assurance.framework, "level": assurance.level}, "assurance")
+        elements.setdefault(reg.MDOC_CITIZENSHIP, []).append((reg.ASSURANCE, value))
+    if sum(map(len, elements.values())) > limits.disclosures:
+        raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
+    return elements or {attestation.type: []}
+
+
+def _value(value: Any, tags: frozenset[int] | None, dates: Mapping[str, frozenset[int]]) -> bytes:
+    if value is True and tags is None:  # one for each country: they are most of what is issued here
+        return b"\xf5"
+    return cbor.encode(_plain(value, tags, dates, _DEPTH), "claims")
+
+
+def _plain(value: Any, tags: frozenset[int] | None, dates: Mapping[str, frozenset[int]], depth: int) -> Any:
+    kind = type(value)
+    if kind is MappingProxyType:
+        if depth <= 0:
+            raise CitizenIDError(Reason.DEPTH_EXCEEDED, "claims")
+        if not all(type(name) in _KEYS and _fits(name) for name in value):
+            raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
+        return {
+            name: _plain(item, _ANY_DATE if name in dates else None, dates, depth - 1) for name, item in value.items()
+        }
+    if tags is not None:
+        return _date(value, tags, depth)
+    if kind is tuple:
+        if depth <= 0:
+            raise CitizenIDError(Reason.DEPTH_EXCEEDED, "claims")
+        return [_plain(item, None, dates, depth - 1) for item in value]
+    if kind is str or kind is bytes or kind is bool or value is None or (kind is float and isfinite(value)):
+        return value
+    if kind is int and _fits(value):
+        return value
+    raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
+
+
+def _fits(value: str | int) -> bool:
+    return type(value) is str or -(2**64) <= int(value) < 2**64
+
+
+def _date(value: object, tags: frozenset[int], depth: int) -> CBORTag:
+    if depth <= 0:
+        raise CitizenIDError(Reason.DEPTH_EXCEEDED, "claims")
+    if type(value) is str:
+        if reg.FULL_DATE_TAG in tags and is_full_date(value):
+            return CBORTag(reg.FULL_DATE_TAG, value)
+        if reg.DATE_TIME_TAG in tags and date_time(value) is not None:
+            return CBORTag(reg.DATE_TIME_TAG, value)
+    raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
+
+
+def _check_choice(claims: Mapping[str, Any], options: IssueOptions) -> None:
+    """Refuse a choice of what may be withheld: in an mdoc that is every element, and nothing inside one."""
+    if options.disclosable is None:
+        return
+    elements = {(namespace, name) for namespace, members in claims.items() for name in members}
+    chosen = set()
+    for path in options.disclosable:
+        steps = tuple(path) if isinstance(path, (tuple, list)) else ()
+        if not _TEXT.issuperset(map(type, steps)) or steps not in elements:
+            raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclosable")
+        chosen.add(steps)
+    if chosen != elements:
+        raise CitizenIDError(Reason.CLAIM_NOT_DISCLOSABLE, "disclosable")
+
+
+# --- items and digests ---
+
+
+def _conceal(
+    elements: Elements, decoys: int, hash_: Callable[[bytes], Any], draw: Callable[[int], bytes], limits: Limits
+) -> tuple[bytes, bytes]:
+    """Return the member `nameSpaces`, empty when there are no elements at all, and the map `valueDigests`."""
+    groups = sorted([(_text(name), items) for name, items in elements.items()])
+    # No namespace is without a digest: where there are no elements, one of random bytes stands.
+    counts = [len(items) or 1 for _, items in groups]
+    count = sum(counts) + decoys
+    if count > limits.digests:
+        raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
+    drawn = iter(_draw(draw, count))
+    entries = [list(islice(drawn, size)) for size in counts]
+    for entry in drawn:  # by chance, so that no namespace shows how many of its digests are of elements
+        entries[entry[-1] % len(entries)].append(entry)
+    name_spaces: list[bytes] = []
+    digests: list[bytes] = []
+    for (name, items), group in zip(groups, entries, strict=True):
+        written, by_id = _items(items, group, hash_)
+        digests += (name, by_id)
+        if written:
+            name_spaces += (name, head(4, len(written)), *written)
+    shown = sum(1 for _, items in groups if items)
+    return (
+        b"".join((b"\x6anameSpaces", head(5, shown), *name_spaces)) if shown else b"",
+        b"".join((head(5, len(groups)), *digests)),
+    )
+
+
+def _draw(draw: Callable[[int], bytes], count: int) -> list[bytes]:
+    block = draw(_ENTRY * max(count, 2))
+    entries = [block[start : start + _ENTRY] for start in range(0, len(block), _ENTRY)]
+    # Each item has random bytes of its own. A source that is stuck repeats itself at once.
+    if not len(entries) == len({each[:_RANDOM] for each in entries}) == len({each[_RANDOM:] for each in entries}):
+        raise CitizenIDError(Reason.DISCLOSURE_DUPLICATE, "random")
+    return entries[:count]
+
+
+def _items(
+    items: list[tuple[str, bytes]], entries: list[bytes], hash_: Callable[[bytes], Any]
+) -> tuple[list[bytes], bytes]:
+    """Return IssuerSignedItemBytes in the order of `items`, and the DigestIDs of the namespace.
+
+    digestIDs are the places in an order by chance: they tell nothing of the elements, nor of any other MSO (9.1.2.5).
+    """
+    places = sorted(range(len(entries)), key=[entry[_RANDOM:] for entry in entries].__getitem__)
+    written, digests = [b""] * len(items), [head(5, len(entries))]
+    for digest_id, index in enumerate(places):
+        number, random = head(0, digest_id), entries[index][:_RANDOM]
+        if index < len(items):
+            name, value = items[index]
+            random = written[index] = embedded(
+                b"\xa4\x66random\x58\x20%b\x68digestID%b\x6celementValue%b\x71elementIdentifier%b"
+                % (random, number, value, _text(name))
+            )
+        digests += (number, byte_string(hash_(random).digest()))
+    return written, b"".join(digests)
+
+
+@lru_cache(maxsize=1_024)  # the names of elements are the same in every credential of a type
+def _text(text: str) -> bytes:
+    return cbor.encode(text, "claims")
+
+
+# --- what the profile states itself ---
+
+
+def _structural(attestation: Attestation, certificates: tuple[bytes, ...]) -> tuple[bytes, bytes]:
+    """Return what stands before and behind valueDigests in an MSO, digestAlgorithm aside."""
+    doc_type, holder_key = attestation.type, attestation.holder_key
+    if type(doc_type) is not str or not doc_type:
+        raise CitizenIDError(Reason.CLAIM_INVALID, "docType")
+    if holder_key is None:
+        raise CitizenIDError(Reason.HOLDER_KEY_MISSING, "deviceKeyInfo")
+    if holder_key.algorithm not in _PROTECTED:
+        raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "deviceKeyInfo")
+    status = _status(attestation.status)
+    before = (
+        b"\xa7" if status else b"\xa6",
+        status,
+        b"\x67docType" + _text(doc_type),
+        _VERSION,
+        b"\x6cvalidityInfo" + _validity_info(attestation.validity, certificates),
+    )
+    return b"".join(before), b"\x6ddeviceKeyInfo\xa1\x69deviceKey" + cbor.encode(cose_key(holder_key))
+
+
+def _validity_info(validity: Validity, certificates: tuple[bytes, ...]) -> bytes:
+    """Write ValidityInfo (9.1.2.4): signed <= validFrom < validUntil, and all of it while the certificate is valid."""
+    if type(validity) is not Validity or validity.issued_at is None:
+        raise CitizenIDError(Reason.CLAIM_INVALID, "validityInfo")
+    signed, until = validity.issued_at, validity.not_after - 1  # validUntil is inclusive, ours is exclusive
+    start = signed if validity.not_before is None else validity.not_before
+    times = [write_date_time(moment) for moment in (signed, start, until)]
+    if not signed <= start < until or None in times:
+        raise CitizenIDError(Reason.CLAIM_INVALID, "validityInfo")
+    not_before, not_after = signer_window(certificates, CertificateProfile.MDOC_DOCUMENT_SIGNER)
+    if signed < not_before:
+        raise CitizenIDError(Reason.SIGNED_OUTSIDE_CERTIFICATE, "validityInfo.signed")
+    if until >= not_after:
+        raise CitizenIDError(Reason.CERTIFICATE_EXPIRED, "validityInfo.validUntil")
+    return "\xa3fsigned\xc0t{}ivalidFrom\xc0t{}jvalidUntil\xc0t{}".format(*times).encode("latin-1")
+
+
+def _status(references: tuple[StatusReference, ...]) -> bytes:
+    if not references:
+        return b""
+    places: dict[str, dict[str, Any]] = {}
+    for reference in references:
+        if type(reference) is not StatusReference:
+            raise CitizenIDError(Reason.CLAIM_INVALID, "status")
+        place: dict[str, Any] = {"uri": reference.uri}
+        if reference.certificate is not None:
+            place["certificate"] = reference.certificate
+        if reference.kind is StatusKind.STATUS_LIST:
+            place["idx"] = reference.index
+        elif reference.kind is StatusKind.IDENTIFIER_LIST:
+            place["id"] = reference.identifier
+        else:
+            raise CitizenIDError(Reason.CLAIM_INVALID, "status")
+        places[reference.kind.value] = place
+    if len(places) != len(references):  # the claim has room for one of each kind
+        raise CitizenIDError(Reason.LIMIT_EXCEEDED, "status")
+    return b"\x66status" + cbor.encode(places, "status")
+
+
+# --- the holder ---
+
+
+def present(credential: Presentation, options: PresentOptions) -> Unsigned:
+    """Prepare a DeviceResponse with the chosen elements and a deviceSignature or deviceMac (9.1.3).
+
+    Args:
+        credential: the framed IssuerSigned.
+        options: what to show and to whom, with the IssuerSigned as it was received.
+
+    Raises:
+        MalformedError: CHALLENGE_INVALID, or a Reason of form when the IssuerSigned is none.
+        VerificationError: NONCE_MISMATCH when the protocol of the challenge cannot carry its nonce.
+        CitizenIDError: ALGORITHM_NOT_ALLOWED for a key that mdoc does not know; for a MAC, READER_KEY_MISSING without
+            the verifier's key and KEY_INVALID when it is on another curve; CONFIGURATION_INVALID for another
+            serialisation than the one there is.
+    """
+    if options.serialization is not Serialization.COMPACT:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "serialization")
+    challenge, key = options.challenge, options.key
+    protected = _PROTECTED_MAC if options.by_mac else _PROTECTED.get(key.algorithm)
+    if protected is None:
+        raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
+    transcript = session_transcript(challenge)
+    agreement = None
+    if options.by_mac:
+        agreement = HolderAgreement(_reader_key(challenge, key), mac_salt(transcript), MAC_INFO)
+    # What the issuer has signed goes on bit by bit, his unprotected header with it.
+    issuer_auth = cbor.member_slices(options.credential, "issuer-signed", _EMBEDDED).get("issuerAuth")
+    if issuer_auth is None:
+        raise MalformedError(Reason.MALFORMED_TOKEN, "issuer-signed")
+    name_spaces = _chosen(credential, options)
+    before = b"".join(
+        (
+            b"\xa3\x66status\x00" + _VERSION + b"\x69documents\x81\xa3\x67docType",
+            cbor.encode(options.type),
+            b"\x6cdeviceSigned\xa2\x6adeviceAuth\xa1",
+            b"\x69deviceMac" if options.by_mac else b"\x6fdeviceSignature",
+            b"\x84" + byte_string(protected) + b"\xa0\xf6",
+        )
+    )
+    after = b"".join(
+        (
+            b"\x6anameSpaces" + embedded(_NO_ELEMENTS),
+            b"\x6cissuerSigned" + (b"\xa2" if name_spaces else b"\xa1") + b"\x6aissuerAuth",
+            issuer_auth,
+            name_spaces,
+        )
+    )
+    payload = device_authentication_bytes(transcript, options.type, _NO_ELEMENTS)
+    return Unsigned(
+        cose.structure(cose.MAC if options.by_mac else cose.SIGNATURE, protected, payload),
+        key,
+        lambda signature: before + byte_string(signature) + after,
+        agreement,
+    )
+
+
+def _chosen(credential: Presentation, options: PresentOptions) -> bytes:
+    """Return the member `nameSpaces` with what was chosen; a namespace without items may not stand there."""
+    shown: dict[str, list[bytes]] = {}
+    for position, (namespace, item) in enumerate(zip(credential.namespaces, credential.disclosures, strict=True)):
+        if position in options.chosen:
+            shown.setdefault(namespace, []).append(embedded(item))
+    if not shown:
+        return b""
+    groups = sorted([(cbor.encode(namespace), items) for namespace, items in shown.items()])
+    parts = [part for name, items in groups for part in (name, head(4, len(items)), *items)]
+    return b"".join((b"\x6anameSpaces", head(5, len(groups)), *parts))
+
+
+def _reader_key(challenge: Challenge, key: PublicKey) -> PublicKey:
+    stated = challenge.reader_key
+    reader = stated.public if isinstance(stated, AgreementKey) else stated
+    if not isinstance(reader, PublicKey):
+        raise CitizenIDError(Reason.READER_KEY_MISSING, "challenge.reader_key")
+    if reader.algorithm != key.algorithm:  # the name of a curve as well
+        raise CitizenIDError(Reason.KEY_INVALID, "challenge.reader_key")
+    return reader
+
+
+WRITER: Final = Writer(Format.MDOC, issue, present)
