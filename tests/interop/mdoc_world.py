@@ -8,7 +8,9 @@ Spec: ISO/IEC 18013-5 9.1.2.4 and annex B.1.
 from __future__ import annotations
 
 import datetime
+import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
@@ -19,11 +21,25 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from citizenid import ANY, Challenge, Country, Format, KeyPurpose, LocalKey, PublicKey, TrustAnchors
+from citizenid import (
+    ANY,
+    Attestation,
+    Challenge,
+    Format,
+    KeyPurpose,
+    LocalKey,
+    PublicKey,
+    TrustAnchors,
+    UnixTime,
+    Validity,
+)
 from citizenid._crypto import AgreementKey, cose_key
 from citizenid._model import thaw
 from citizenid._wire.cbor import embedded
+from citizenid._wire.dates import write_date_time
 from citizenid._wire.transcript import session_transcript
+from citizenid.holder import Credential
+from citizenid.issuer import Issuer
 from citizenid.status import StatusStore
 from citizenid.verifier import VerifiedPresentation, verify
 
@@ -106,13 +122,12 @@ def iaca(name: str = "IACA") -> x509.Certificate:
 
 
 @cache
-def document_signer(curve: str = "P-256", root: str = "IACA") -> x509.Certificate:
-    """Return the certificate of a document signer under a root (annex B.1.4)."""
-    purpose = x509.ObjectIdentifier("1.0.18013.5.1.2")
+def document_signer(curve: str = "P-256", root: str = "IACA", purpose: str = "1.0.18013.5.1.2") -> x509.Certificate:
+    """Return the certificate of a document signer under a root (annex B.1.4), or with another purpose."""
     return (
         _certificate(f"DS {curve}", root, private_key("DS", curve).public_key())
         .add_extension(_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([x509.ObjectIdentifier(purpose)]), critical=True)
         .sign(private_key(root), hashes.SHA256())
     )
 
@@ -227,13 +242,116 @@ def check(response: str | bytes, challenge: Challenge, **changes: Any) -> Verifi
     return verdict
 
 
+def credential(device_key: PublicKey, *, curve: str = "P-256", digest: str = "sha-256", **changes: Any) -> bytes:
+    """Issue all of CLAIMS with our writer; an IssuerSigned."""
+    arguments: dict[str, Any] = {
+        "type": PID,
+        "issuer": ISSUER,
+        "claims": CLAIMS,
+        "validity": Validity(*(UnixTime(each) for each in VALIDITY)),
+        "holder_key": device_key,
+        "status": (),
+    }
+    issuer = Issuer(identifier=ISSUER, key=local(private_key("DS", curve)), certificates=[der(document_signer(curve))])
+    return issuer.issue(Attestation(**(arguments | changes)), format=Format.MDOC, decoys=3, hash_algorithm=digest)
+
+
+def response(
+    challenge: Challenge, *, key: LocalKey | AgreementKey | None = None, disclose: Any = ALL, **changes: Any
+) -> bytes:
+    """Answer a challenge with our writer; a DeviceResponse of a credential of ours."""
+    key = key or local(device())
+    received = Credential.receive(
+        changes.pop("data", None) or credential(key.public, **changes), format=Format.MDOC, anchors=anchors(), now=NOW
+    )
+    return received.present(disclose, challenge=challenge, key=key, peer=challenge.peer, now=NOW)
+
+
+@dataclass
+class Forgery:
+    """All that a hand-made DeviceResponse is made of. What a test changes is signed nevertheless."""
+
+    declared: str = PID
+    type: str = PID
+    items: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: _items())
+    unsigned_namespaces: tuple[str, ...] = ()
+    validity: tuple[int, int, int] = VALIDITY
+    certificate: x509.Certificate = field(default_factory=lambda: document_signer())
+    issuer_key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: private_key("DS"))
+    device_elements: dict[str, dict[str, Any]] = field(default_factory=dict)
+    device_key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: device())
+    status: int = 0
+    mac_too: bool = False
+    no_device_auth: bool = False
+
+    def answer(self, challenge: Challenge) -> bytes:
+        """Return the DeviceResponse."""
+        tagged = {
+            namespace: [cbor2.CBORTag(24, cbor2.dumps(item)) for item in items]
+            for namespace, items in self.items.items()
+        }
+        digests = {
+            namespace: {
+                item["digestID"]: hashlib.sha256(cbor2.dumps(data)).digest()
+                for item, data in zip(self.items[namespace], tagged[namespace], strict=True)
+            }
+            for namespace in tagged
+            if namespace not in self.unsigned_namespaces
+        }
+        signed, valid_from, valid_until = (cbor2.CBORTag(0, write_date_time(UnixTime(each))) for each in self.validity)
+        mso = {
+            "version": "1.0",
+            "digestAlgorithm": "SHA-256",
+            "docType": self.type,
+            "valueDigests": digests,
+            "deviceKeyInfo": {"deviceKey": cose_key(local(device()).public)},
+            "validityInfo": {"signed": signed, "validFrom": valid_from, "validUntil": valid_until},
+        }
+        payload = cbor2.dumps(cbor2.CBORTag(24, cbor2.dumps(mso)))
+        issuer_auth = _sign1(self.issuer_key, {33: der(self.certificate)}, payload, attached=True)
+        elements = cbor2.CBORTag(24, cbor2.dumps(self.device_elements))
+        transcript = cbor2.loads(session_transcript(challenge))
+        content = cbor2.dumps(["DeviceAuthentication", transcript, self.declared, elements])
+        auth = {"deviceSignature": _sign1(self.device_key, {}, cbor2.dumps(cbor2.CBORTag(24, content)), attached=False)}
+        if self.mac_too:
+            auth["deviceMac"] = [cbor2.dumps({1: 5}), {}, None, bytes(32)]
+        document = {
+            "docType": self.declared,
+            "issuerSigned": {"nameSpaces": tagged, "issuerAuth": issuer_auth},
+            "deviceSigned": {"nameSpaces": elements, "deviceAuth": auth},
+        }
+        if self.no_device_auth:
+            del document["deviceSigned"]
+        return cbor2.dumps({"version": "1.0", "documents": [document], "status": self.status})
+
+
+def _items() -> dict[str, list[dict[str, Any]]]:
+    return {
+        namespace: [
+            {
+                "digestID": number,
+                "random": hashlib.sha256(f"{namespace}/{name}".encode()).digest(),
+                "elementIdentifier": name,
+                "elementValue": value,
+            }
+            for number, (name, value) in enumerate(elements.items())
+        ]
+        for namespace, elements in CLAIMS.items()
+    }
+
+
+def _sign1(
+    key: ec.EllipticCurvePrivateKey, unprotected: dict[int, Any], payload: bytes, *, attached: bool
+) -> list[Any]:
+    protected = cbor2.dumps({1: -7})
+    signature = local(key).sign(cbor2.dumps(["Signature1", protected, b"", payload]))
+    return [protected, unprotected, payload if attached else None, signature]
+
+
 def claims_of(verified: VerifiedPresentation) -> Mapping[str, Any]:
     claims = thaw(verified.attestation.claims)
     assert isinstance(claims, dict)
     return claims
-
-
-US_AND_FR: Final = (Country("US"), Country("FR"))
 
 
 def picked(paths: list[tuple[str, str]]) -> dict[str, dict[str, Any]]:

@@ -20,11 +20,21 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 import interop.mdoc_world as world
-from citizenid import Challenge, Citizenship, Country, Format, KeyPurpose, Reason, TrustAnchors
+from citizenid import (
+    Challenge,
+    Citizenship,
+    Country,
+    Format,
+    KeyPurpose,
+    LocalKey,
+    Reason,
+    StatusReference,
+    TrustAnchors,
+)
 from citizenid._crypto import AgreementKey
 from citizenid._wire.transcript import session_transcript
 from citizenid.verifier import open_presentation, verify_credential
-from interop.conftest import Peer
+from interop.conftest import Peer, Refused
 from interop.mdoc_world import ALL, CLAIMS, NOW, PID, check, claims_of, openid4vp, proximity, transcript_bytes
 
 BOTH = pytest.mark.parametrize("name", ["auth0", "owf"])
@@ -277,3 +287,126 @@ def _mac(transcript: bytes, data: bytes) -> bytes:
     shared = world.device().exchange(ec.ECDH(), world.agreement_public())
     salt = hashlib.sha256(transcript).digest()
     return hmac.digest(HKDF(hashes.SHA256(), 32, salt=salt, info=b"EMacKey").derive(shared), data, "sha256")
+
+
+# --- we issue and present, they verify ---
+
+
+def verified_by(
+    peer: Peer, response: bytes, challenge: Challenge, *, root: str = "IACA", reader: AgreementKey | None = None
+) -> dict[str, Any]:
+    """Let a peer verify one document, and return the claims that it read."""
+    arguments = {} if reader is None else {"readerKey": reader.to_private_jwk()}
+    (document,) = peer.ask(
+        "verify",
+        response=response,
+        roots=[world.pem(world.iaca(root))],
+        transcript=transcript_bytes(challenge),
+        **arguments,
+    )
+    assert document["type"] == PID
+    claims = document["claims"]
+    assert isinstance(claims, dict)
+    return claims
+
+
+def refused_by(peer: Peer, says: str, response: bytes, challenge: Challenge, **changes: Any) -> None:
+    with pytest.raises(Refused, match=says):
+        verified_by(peer, response, challenge, **changes)
+
+
+@BOTH
+@pytest.mark.parametrize("asked", [openid4vp, proximity])
+@pytest.mark.parametrize(
+    ("curve", "digest"), [("P-256", "sha-256"), ("P-384", "sha-384"), ("P-521", "sha-512"), ("P-384", "sha-256")]
+)
+def test_what_we_issue_and_present_verifies_there(peer: Peer, asked: Any, curve: str, digest: str) -> None:
+    challenge = asked()
+    response = world.response(challenge, key=world.local(world.device(curve)), curve=curve, digest=digest)
+    assert verified_by(peer, response, challenge) == CLAIMS
+
+
+@BOTH
+def test_what_we_present_by_eddsa_verifies_there(peer: Peer) -> None:
+    challenge = openid4vp()
+    assert verified_by(peer, world.response(challenge, key=LocalKey.generate("Ed25519")), challenge) == CLAIMS
+
+
+@BOTH
+def test_what_our_holder_withholds_is_not_seen_there(peer: Peer) -> None:
+    challenge = openid4vp()
+    assert verified_by(peer, world.response(challenge, disclose=SOME), challenge) == world.picked(SOME)
+
+
+@BOTH
+def test_our_dates_and_our_status_are_read_there(peer: Peer) -> None:
+    challenge = openid4vp()
+    claims = {**CLAIMS, PID: {**CLAIMS[PID], "birth_date": "1990-02-28", "expiry_date": "2027-01-16T00:00:00Z"}}
+    status = StatusReference("https://id.example/status/1", 7)
+    response = world.response(challenge, claims=claims, status=(status,), disclose=[(PID,)])
+    read = verified_by(peer, response, challenge)
+    assert read[PID].pop("birth_date")[:10] == "1990-02-28"
+    assert read[PID].pop("expiry_date")[:10] == "2027-01-16"
+    assert read == {PID: CLAIMS[PID]}
+
+
+@BOTH
+def test_a_peer_presents_a_credential_of_ours(peer: Peer) -> None:
+    challenge = openid4vp()
+    credential = cbor2.loads(world.credential(world.local(world.device()).public))
+    if peer.name == "auth0":  # which reads an IssuerSigned only inside of a response
+        credential = {"version": "1.0", "documents": [{"docType": PID, "issuerSigned": credential}], "status": 0}
+    response = presented(peer, cbor2.dumps(credential).hex(), challenge, disclose=SOME)
+    assert claims_of(check(response, challenge)) == world.picked(SOME)
+    assert verified_by(peer, response, challenge) == world.picked(SOME)
+
+
+@pytest.mark.parametrize("asked", [openid4vp, proximity])
+@pytest.mark.parametrize("curve", ["P-256", "P-384", "P-521"])
+def test_our_mac_verifies_at_auth0_with_the_readers_key_alone(auth0: Peer, asked: Any, curve: str) -> None:
+    reader = AgreementKey.generate(curve)
+    stated = asked(mac=True)
+    challenge = Challenge(stated.audience, stated.nonce, 300, stated.handover, reader)
+    response = world.response(challenge, key=AgreementKey.generate(curve))
+    assert verified_by(auth0, response, challenge, reader=reader) == CLAIMS
+    refused_by(auth0, "Device MAC must be valid", response, challenge, reader=AgreementKey.generate(curve))
+    refused_by(auth0, "Ephemeral private key must be present", response, challenge)
+
+
+def test_owf_verifies_no_mac(owf: Peer) -> None:
+    """It compares the name of the algorithm, "HS256", with its number, 5. Behind that it would end in a refusal too."""
+    challenge = openid4vp(mac=True)
+    response = world.response(challenge, key=AgreementKey.generate("P-256"))
+    refused_by(owf, "Device MAC must use alg 5", response, challenge, reader=world.reader())
+    refused_by(
+        owf, "Device MAC must use alg 5", presented(owf, issued(owf), challenge), challenge, reader=world.reader()
+    )
+
+
+@BOTH
+def test_our_answer_to_another_challenge_is_refused_there(peer: Peer) -> None:
+    response = world.response(openid4vp())
+    refused_by(peer, "Device signature must be valid", response, proximity())
+
+
+@BOTH
+def test_our_answer_is_refused_there_when_it_is_changed(peer: Peer) -> None:
+    challenge = openid4vp()
+    response = world.response(challenge)
+    issuer_signed = ["documents", 0, "issuerSigned"]
+    items = cbor2.loads(response)["documents"][0]["issuerSigned"]["nameSpaces"][PID]
+    item = cbor2.loads(items[0].value)
+    forged = [cbor2.CBORTag(24, cbor2.dumps({**item, "elementValue": "Mallory"})), *items[1:]]
+    bad = changed(response, [*issuer_signed, "nameSpaces", PID], forged)
+    refused_by(peer, "calculated digest for .* must match", bad, challenge)
+    bad = changed(response, [*issuer_signed, "issuerAuth", 3], bytes([1] * 64))
+    refused_by(peer, "Issuer signature must be valid|Issuer auth signature is invalid", bad, challenge)
+    bad = changed(response, ["documents", 0, "deviceSigned", "deviceAuth", "deviceSignature", 3], bytes([1] * 64))
+    refused_by(peer, "Device signature must be valid", bad, challenge)
+
+
+@BOTH
+def test_our_answer_is_refused_there_under_another_root(peer: Peer) -> None:
+    challenge = openid4vp()
+    says = "No valid certificate paths found|no trusted certificate issued this one"
+    refused_by(peer, says, world.response(challenge), challenge, root="another IACA")

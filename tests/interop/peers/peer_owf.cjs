@@ -19,11 +19,11 @@ const certificateOf = (der) => new crypto.X509Certificate(der);
 const attribute = (name, field) => name.split("\n").filter((line) => line.startsWith(`${field}=`)).map((line) => line.slice(field.length + 1));
 
 // Of the names in RFC 7518 section 6.2.1.1 the package knows P-256 as it is, and the other two as p-384 and p-521.
-const theirs = (jwk) => ({ ...jwk, crv: jwk.crv === "P-256" ? jwk.crv : jwk.crv.toLowerCase() });
+const theirs = (jwk) => ({ ...jwk, crv: jwk.crv.replace(/^P-(384|521)$/, "p-$1") });
 
 function jwkOf(key) {
   const { kty, crv, x, y, d } = key.jwk;
-  return { kty, crv: crv.toUpperCase(), x, y, ...(d && { d }) };
+  return { kty, crv: crv.replace("p-", "P-"), x, ...(y && { y }), ...(d && { d }) };
 }
 
 // Of a private and a public key the package gives the raw bytes where it verifies, and COSE_Keys where it creates.
@@ -51,9 +51,9 @@ function contextOf(mdoc) {
     cose: {
       sign1: {
         sign: ({ toBeSigned, key, algorithm }) =>
-          new Uint8Array(crypto.sign(HASHES[algorithm], toBeSigned, raw(crypto.createPrivateKey({ key: jwkOf(key), format: "jwk" })))),
+          new Uint8Array(crypto.sign(HASHES[algorithm] ?? null, toBeSigned, raw(crypto.createPrivateKey({ key: jwkOf(key), format: "jwk" })))),
         verify: ({ key, sign1 }) =>
-          crypto.verify(HASHES[sign1.signatureAlgorithmName], sign1.toBeSigned, raw(crypto.createPublicKey({ key: jwkOf(key), format: "jwk" })), sign1.signature),
+          crypto.verify(HASHES[sign1.signatureAlgorithmName] ?? null, sign1.toBeSigned, raw(crypto.createPublicKey({ key: jwkOf(key), format: "jwk" })), sign1.signature),
       },
       mac0: {
         sign: ({ key, toBeAuthenticated }) => hmac(key, toBeAuthenticated),

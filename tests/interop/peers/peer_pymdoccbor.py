@@ -6,6 +6,7 @@ The package reads the clock by itself: both of its modules that do so get a cloc
 import datetime
 import logging
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import cbor2
@@ -33,14 +34,7 @@ class _Clock(datetime.datetime):
         return datetime.datetime.fromtimestamp(_NOW, tz)
 
 
-class _Module:
-    """What `import datetime` brings, with the clock above."""
-
-    datetime = _Clock
-    timedelta = datetime.timedelta
-
-
-pymdoccbor.mso.issuer.datetime = _Module
+pymdoccbor.mso.issuer.datetime = SimpleNamespace(datetime=_Clock, timedelta=datetime.timedelta)
 pymdoccbor.mso.verifier.datetime = _Clock
 
 
