@@ -97,9 +97,8 @@ def pymdoccbor() -> Iterator[Peer]:
 
 
 @pytest.fixture(scope="session")
-def pycose(pymdoccbor: Peer) -> Peer:
-    """The package on which pymdoccbor stands, in the same process."""
-    return pymdoccbor
+def pycose() -> Iterator[Peer]:
+    yield from _peer("peer_pycose.py", "pycose")
 
 
 @pytest.fixture(scope="session")

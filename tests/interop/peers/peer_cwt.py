@@ -7,7 +7,7 @@ from cwt import COSE, COSEKey
 from serve import serve
 
 
-def sign1_sign(alg: str, key: str, headers: str, payload: str) -> str:
+def sign1_sign(alg: int, key: str, headers: str, payload: str) -> str:
     """Return a tagged COSE_Sign1; `headers` is a CBOR array of the protected and the unprotected map."""
     protected, unprotected = cbor2.loads(bytes.fromhex(headers))
     made = COSE.new().encode_and_sign(bytes.fromhex(payload), _key(key, alg), protected, unprotected)
@@ -15,7 +15,7 @@ def sign1_sign(alg: str, key: str, headers: str, payload: str) -> str:
     return made.hex()
 
 
-def sign1_verify(alg: str, key: str, message: str, payload: str | None) -> dict[str, Any]:
+def sign1_verify(alg: int, key: str, message: str, payload: str | None) -> dict[str, Any]:
     """Verify a tagged COSE_Sign1, its payload detached if it is given here."""
     detached = None if payload is None else bytes.fromhex(payload)
     _, _, read = COSE.new().decode_with_headers(bytes.fromhex(message), _key(key, alg), detached_payload=detached)
@@ -25,7 +25,7 @@ def sign1_verify(alg: str, key: str, message: str, payload: str | None) -> dict[
 def mac0(key: str, headers: str, payload: str) -> str:
     """Return a tagged COSE_Mac0 by HMAC 256/256."""
     protected, unprotected = cbor2.loads(bytes.fromhex(headers))
-    secret = COSEKey.from_symmetric_key(bytes.fromhex(key), alg="HS256")
+    secret = COSEKey.from_symmetric_key(bytes.fromhex(key), alg="HMAC 256/256")
     made = COSE.new().encode_and_mac(bytes.fromhex(payload), secret, protected, unprotected)
     assert isinstance(made, bytes)
     return made.hex()
@@ -36,16 +36,8 @@ def encode_key(key: str) -> str:
     return cbor2.dumps(COSEKey.new(cbor2.loads(bytes.fromhex(key))).to_dict()).hex()
 
 
-def canonical(item: str) -> str:
-    """Return an item as cbor2 of this environment writes it in its canonical mode."""
-    return cbor2.dumps(cbor2.loads(bytes.fromhex(item)), canonical=True).hex()
+def _key(key: str, alg: int) -> Any:
+    return COSEKey.new({**cbor2.loads(bytes.fromhex(key)), 3: alg})
 
 
-_ALGORITHMS = {"ES256": -7, "ES384": -35, "ES512": -36, "EdDSA": -8}
-
-
-def _key(key: str, alg: str) -> Any:
-    return COSEKey.new({**cbor2.loads(bytes.fromhex(key)), 3: _ALGORITHMS[alg]})
-
-
-serve(sign1_sign, sign1_verify, mac0, encode_key, canonical)
+serve(sign1_sign, sign1_verify, mac0, encode_key)

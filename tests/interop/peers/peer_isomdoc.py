@@ -39,4 +39,9 @@ def verify(response: str, transcript: str) -> list[dict[str, Any]]:
     ]
 
 
-serve(issue, verify)
+def canonical(item: str) -> str:
+    """Return an item as cbor2 of this environment writes it in its canonical mode."""
+    return cbor2.dumps(cbor2.loads(bytes.fromhex(item)), canonical=True).hex()
+
+
+serve(issue, verify, canonical)
