@@ -125,17 +125,30 @@ def test_what_a_peer_withholds_is_not_seen_here(peer: Peer) -> None:
     assert claims_of(verified) == world.picked(SOME)
 
 
+@BOTH
+def test_what_a_peer_signs_by_eddsa_verifies_here(peer: Peer) -> None:
+    challenge = openid4vp()
+    device = LocalKey.generate("Ed25519")
+    mdoc = issued(peer, deviceKey=device.public.to_jwk())
+    key = _named(peer, device.to_private_jwk(), "device-1")
+    verified = check(presented(peer, mdoc, challenge, key=key, alg="EdDSA"), challenge)
+    assert claims_of(verified) == CLAIMS
+    assert verified.attestation.holder_key == device.public
+
+
 @pytest.mark.parametrize("asked", [openid4vp, proximity])
-def test_the_mac_of_auth0_verifies_here_with_the_readers_key_alone(auth0: Peer, asked: Any) -> None:
-    challenge = asked(mac=True)
-    response = presented(auth0, issued(auth0), challenge)
-    assert claims_of(check(response, challenge)) == CLAIMS
-    with_other_key = Challenge(
-        challenge.audience, challenge.nonce, 300, challenge.handover, AgreementKey.generate("P-256")
-    )
-    raises(Reason.SIGNATURE_INVALID, "V8", lambda: check(response, with_other_key))
-    without = Challenge(challenge.audience, challenge.nonce, 300, challenge.handover)
-    raises(Reason.READER_KEY_MISSING, "V7", lambda: check(response, without))
+@pytest.mark.parametrize("curve", ["P-256", "P-384", "P-521"])
+def test_the_mac_of_auth0_verifies_here_with_the_readers_key_alone(auth0: Peer, asked: Any, curve: str) -> None:
+    stated, reader = asked(mac=True), AgreementKey.generate(curve)
+
+    def with_key(key: AgreementKey | None) -> Challenge:
+        return Challenge(stated.audience, stated.nonce, 300, stated.handover, key)
+
+    mdoc = issued(auth0, device=curve)
+    response = presented(auth0, mdoc, with_key(reader), device=curve, readerKey=reader.public.to_jwk())
+    assert claims_of(check(response, with_key(reader))) == CLAIMS
+    raises(Reason.SIGNATURE_INVALID, "V8", lambda: check(response, with_key(AgreementKey.generate(curve))))
+    raises(Reason.READER_KEY_MISSING, "V7", lambda: check(response, with_key(None)))
 
 
 @BOTH
