@@ -35,6 +35,11 @@ _INDIRECT: Final = {
     Reason.MALFORMED_JSON: {"Malformed"},
     Reason.DUPLICATE_MEMBER: {"Malformed"},
     Reason.DEPTH_EXCEEDED: {"Malformed"},
+    Reason.MALFORMED_CBOR: {"Malformed"},
+    Reason.CERTIFICATE_COUNTRY_MISMATCH: {"Verification"},
+    Reason.CERTIFICATE_REVOKED: {"Verification"},
+    Reason.CRL_UNUSABLE: {"Verification"},
+    Reason.CURVE_UNSUPPORTED: {"Malformed"},
     Reason.NONCE_MISMATCH: {"Verification"},
     Reason.AUDIENCE_MISMATCH: {"Verification"},
     Reason.SD_HASH_MISMATCH: {"Verification"},
@@ -67,7 +72,10 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.MALFORMED_TOKEN: Row("The parts are not as many, or not of the kind, that the format has.", _FIX),
     Reason.MALFORMED_BASE64: Row("A part is not base64url without padding in its one canonical spelling.", _FIX),
     Reason.MALFORMED_JSON: Row("A part is not strict JSON in UTF-8, or no object where one is due.", _FIX),
-    Reason.DUPLICATE_MEMBER: Row("A JSON object has two members of one name.", _FIX),
+    Reason.MALFORMED_CBOR: Row(
+        "A part is not CBOR of definite lengths with the tags and keys of its place, or bytes are left over.", _FIX
+    ),
+    Reason.DUPLICATE_MEMBER: Row("An object or map has two members of one name.", _FIX),
     Reason.DEPTH_EXCEEDED: Row("Arrays and objects nest deeper than the bound.", "state less deeply"),
     Reason.INPUT_TOO_LARGE: Row("The input, or a part of it, has more bytes than its bound.", "send less"),
     Reason.LIMIT_EXCEEDED: Row("There are more of something than its bound permits.", "send fewer"),
@@ -79,6 +87,7 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.ALGORITHM_NOT_ALLOWED: Row("The algorithm is not on the closed list.", "sign with an algorithm of the list"),
     Reason.ALGORITHM_MISMATCH: Row("The header names another algorithm than the one of the trusted key.", _FIX),
     Reason.TYP_MISMATCH: Row("The header's typ is not the one of this slot.", "send the right kind of token"),
+    Reason.VERSION_UNSUPPORTED: Row("The major version of a structure is not one that is known here.", _FIX),
     Reason.KEY_INVALID: Row(
         "A key is not well formed, not on its curve, weak, or of a kind that is not used here.", _FIX
     ),
@@ -90,6 +99,7 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.CLAIM_INVALID: Row("A claim has the wrong type or an impossible value.", _FIX),
     # V1
     Reason.KEY_BINDING_UNEXPECTED: Row("A credential came from its issuer with a key binding.", "ask the issuer again"),
+    Reason.RESPONSE_NOT_OK: Row("The mdoc says that it could not answer: its status is not 0.", "answer again"),
     # V2
     Reason.KEY_UNKNOWN: Row("No trusted key can have signed this.", "use a credential of an issuer trusted here"),
     Reason.KEY_AMBIGUOUS: Row("More than one trusted key may be meant.", "have the issuer name its key by kid"),
@@ -98,18 +108,24 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.CERTIFICATE_INVALID: Row("A certificate is broken, or may not stand where it stands.", _WALLET),
     Reason.CERTIFICATE_UNTRUSTED: Row("The chain of certificates leads to no pinned root.", _WALLET),
     Reason.CERTIFICATE_EXPIRED: Row("A certificate of the chain is outside of its time.", _WALLET),
+    Reason.CERTIFICATE_USE_FORBIDDEN: Row("A certificate's key may not be used for what it was used for.", _WALLET),
+    Reason.CERTIFICATE_COUNTRY_MISMATCH: Row("A signer's certificate names another country than its root.", _WALLET),
+    Reason.CERTIFICATE_REVOKED: Row("A certificate of the chain is on a revocation list.", _WALLET),
+    Reason.CRL_UNUSABLE: Row("No revocation list at hand speaks for a certificate of the chain now.", _OPERATOR),
     # V4
     Reason.HASH_ALGORITHM_NOT_ALLOWED: Row("The hash of the disclosures is unknown, or unfit.", _WALLET),
     Reason.REDACTION_MALFORMED: Row(
         "A mark of hidden claims has the wrong shape or stands in the wrong place.", _WALLET
     ),
     Reason.DIGEST_DUPLICATE: Row("A digest occurs twice.", _WALLET),
+    Reason.DIGEST_MISMATCH: Row("An element is not the one that was signed.", _WALLET),
     Reason.DISCLOSURE_MALFORMED: Row("A disclosure is no array of the right length and types for its place.", _FIX),
     Reason.DISCLOSURE_DUPLICATE: Row("A disclosure came twice.", "show each once"),
     Reason.DISCLOSURE_CLASH: Row("A disclosure has the name of a claim that is there already.", _WALLET),
     Reason.DISCLOSURE_UNREFERENCED: Row(
         "No digest points to a disclosure.", "show parents with what they contain, and no more"
     ),
+    Reason.DISCLOSURE_ENCRYPTED: Row("A disclosure is encrypted, which is not read here.", "show it in the clear"),
     Reason.CLAIM_NOT_DISCLOSABLE: Row("A claim that decides about validity was hidden, or part of one.", _WALLET),
     Reason.COUNTRY_INVALID: Row("A list of countries is no array of distinct ISO 3166-1 alpha-2 codes.", _WALLET),
     Reason.STATUS_MECHANISM_UNKNOWN: Row("The status is kept by a mechanism that is not understood here.", _WALLET),
@@ -122,9 +138,10 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.ISSUED_IN_FUTURE: Row("The credential says that it was issued in the future.", "wait, or check the clock"),
     Reason.NOT_YET_VALID: Row("The credential is not valid yet.", "wait"),
     Reason.EXPIRED: Row("The credential is not valid any more.", "have it issued anew"),
+    Reason.SIGNED_OUTSIDE_CERTIFICATE: Row("It was signed when the signer's certificate was not valid.", _WALLET),
     # V7
     Reason.KEY_BINDING_MISSING: Row(
-        "The presentation does not show possession of the holder's key.", "present with a KB-JWT"
+        "The presentation does not show possession of the holder's key.", "present with a key binding"
     ),
     Reason.HOLDER_KEY_MISSING: Row("The credential names no holder key.", _WALLET),
     Reason.NONCE_MISMATCH: Row("The key binding answers another challenge.", _AGAIN),
@@ -134,6 +151,12 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.SD_HASH_MISMATCH: Row("The key binding was made for another set of disclosures.", "sign what is shown"),
     Reason.KEY_BINDING_STALE: Row("The key binding is older than the challenge permits.", _AGAIN),
     Reason.KEY_BINDING_IN_FUTURE: Row("The key binding says that it was made in the future.", "check the clock"),
+    Reason.DEVICE_ELEMENT_NOT_AUTHORIZED: Row(
+        "The device states an element that the issuer has not authorised it to sign.", "leave it out"
+    ),
+    Reason.READER_KEY_MISSING: Row(
+        "The device proves possession by a MAC, and this verifier has no key for it.", "answer with a signature"
+    ),
     # V9
     Reason.STATUS_MISSING: Row("A credential for more than 24 hours has no status reference.", _WALLET),
     Reason.STATUS_LIST_UNAVAILABLE: Row(
@@ -196,6 +219,9 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.CONFIGURATION_INVALID: Row("An argument of ours cannot be right.", "correct the call"),
     Reason.ANCHOR_INVALID: Row("A trust anchor is incomplete or contradicts another.", "correct the anchors"),
     Reason.KEY_USE_FORBIDDEN: Row("The key's own use or key_ops does not let it verify.", "use a signing key"),
+    Reason.CURVE_UNSUPPORTED: Row(
+        "The curve is one of the standard's that no library here has: brainpoolP320r1.", "use another key"
+    ),
     Reason.POLICY_INVALID: Row("The policy has an error; the path names the rule.", "correct the policy"),
     Reason.CLAIM_RESERVED: Row("A claim has a name that the format, or the profile, needs itself.", "rename the claim"),
     Reason.CLAIM_UNKNOWN: Row("A path names a claim that the credential does not have.", "correct the path"),

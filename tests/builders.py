@@ -380,8 +380,10 @@ def certificate(
     extensions: Iterable[tuple[x509.ExtensionType, bool]] = (),
     hash_algorithm: Any = hashes.SHA256(),  # noqa: B008  # an immutable value
     serial: int | None = None,
+    names: Callable[[str], x509.Name] | None = None,
 ) -> x509.Certificate:
     """Make a certificate. Keys are those of the two names unless others are given."""
+    names = names or (lambda text: x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]))
     private = signer or certificate_key(issuer)
     bits = {
         "digital_signature": not authority,
@@ -396,8 +398,8 @@ def certificate(
     }
     builder = (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+        .subject_name(names(subject))
+        .issuer_name(names(issuer))
         .public_key(public or certificate_key(subject).public_key())
         .serial_number(serial or x509.random_serial_number())
         .not_valid_before(datetime.datetime.fromtimestamp(not_before, datetime.UTC))

@@ -44,8 +44,13 @@ from builders import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from mdoc_writing import MDOC, OURS, PID
+from mdoc_writing import attestation as mdoc_attestation
+from mdoc_writing import door as mdoc_door
+from mdoc_writing import trusted as mdoc_anchors
 
 from citizenid import (
+    AgreementKey,
     Attestation,
     CitizenIDError,
     Format,
@@ -57,6 +62,7 @@ from citizenid import (
     Validity,
 )
 from citizenid._model import thaw
+from citizenid._wire import cbor
 from citizenid.holder import Credential, dpop_proof
 from citizenid.issuer import Issuer
 
@@ -542,3 +548,94 @@ def test_a_proof_by_a_secure_element_is_verified_before_it_leaves() -> None:
 def test_a_ticket_is_ascii() -> None:
     with pytest.raises((CitizenIDError, UnicodeEncodeError)):
         proof(ticket="\u00e9")
+
+
+# --- mdoc ---
+
+
+def mdoc(claims: Mapping[str, Any] | None = None, **changes: Any) -> Credential:
+    data = mdoc_door().issue(mdoc_attestation(claims, **changes), **MDOC)
+    return Credential.receive(data, anchors=mdoc_anchors(), now=NOW, **MDOC)
+
+
+CLAIMS: dict[str, Any] = {OURS: {"citizen_of_us": True, "nationalities": ["US"]}, PID: {"family_name": "Ada"}}
+
+
+def mdoc_shown(credential: Credential, disclose: Any, **changes: Any) -> Any:
+    data = presented(credential, disclose, **changes)
+    return thaw(accepted(data, anchors=mdoc_anchors(), **MDOC).attestation.claims)
+
+
+def test_an_issuer_signed_is_kept_as_it_came() -> None:
+    data = mdoc_door().issue(mdoc_attestation(CLAIMS), **MDOC)
+    for form in (data, base64url(data).decode()):
+        credential = Credential.receive(form, anchors=mdoc_anchors(), now=NOW, **MDOC)
+        assert credential.to_bytes() == data and repr(credential) == "<Credential mso_mdoc>"
+        again = Credential.receive(credential.to_bytes(), anchors=mdoc_anchors(), now=NOW, **MDOC)
+        assert again.attestation == credential.attestation == mdoc_attestation(CLAIMS)
+        assert mdoc_shown(credential, [OURS]) == {OURS: CLAIMS[OURS]}
+
+
+def test_every_element_of_an_mdoc_may_be_withheld() -> None:
+    assert dict(mdoc(CLAIMS).disclosable) == {
+        (OURS, "citizen_of_us"): True, (OURS, "nationalities"): ("US",), (PID, "family_name"): "Ada",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("disclose", "expected"), [
+    ([], {}),
+    ([(OURS, "citizen_of_us")], {OURS: {"citizen_of_us": True}}),
+    ([(OURS,)], {OURS: CLAIMS[OURS]}), ([OURS], {OURS: CLAIMS[OURS]}),
+    ([PID, (OURS, "nationalities")], {PID: CLAIMS[PID], OURS: {"nationalities": ["US"]}}),
+    ([OURS, PID, OURS], CLAIMS),
+])  # fmt: skip
+def test_elements_are_chosen_by_path_and_namespaces_as_a_whole(disclose: Any, expected: Any) -> None:
+    assert mdoc_shown(mdoc(CLAIMS), disclose) == expected
+
+
+@pytest.mark.parametrize("path", [
+    "citizen_of_us", "family_name", (), ("",), (OURS, "family_name"), (PID, "citizen_of_us"), (OURS, None), (None,),
+    (None, "citizen_of_us"), (OURS, 0),
+    (OURS, "nationalities", 0), (OURS, "nationalities", None),  # a part would show the whole
+])  # fmt: skip
+def test_what_is_no_element_is_not_shown(path: Any) -> None:
+    misused(Reason.CLAIM_UNKNOWN, lambda: presented(mdoc(CLAIMS), [path]))
+    misused(Reason.CLAIM_UNKNOWN, lambda: presented(mdoc(CLAIMS), OURS))
+
+
+def test_a_device_response_is_no_credential() -> None:
+    data = presented(mdoc(CLAIMS), [OURS])
+    receive = lambda: Credential.receive(data, anchors=mdoc_anchors(), now=NOW, **MDOC)  # noqa: E731
+    raises(Reason.KEY_BINDING_UNEXPECTED, "V1", receive)
+    response = cbor.decode(data, "x", frozenset({24}))
+    del response["documents"][0]["deviceSigned"]
+    for documents in (response["documents"], response["documents"] * 2):
+        data = cbor.encode({**response, "documents": documents})
+        raises(Reason.MALFORMED_TOKEN, None, receive)
+
+
+def test_an_mdoc_is_presented_to_who_asked_and_by_the_key_in_it() -> None:
+    credential = mdoc(CLAIMS)
+    misused(Reason.PEER_MISMATCH, lambda: presented(credential, [OURS], peer="https://other.example"))
+    misused(Reason.HOLDER_KEY_MISMATCH, lambda: presented(credential, [OURS], key=key("other")))
+    misused(Reason.HOLDER_KEY_MISMATCH, lambda: presented(credential, [OURS], key=AgreementKey.generate("P-256")))
+    misused(Reason.CLOCK_UNUSABLE, lambda: presented(credential, [OURS], now=-1))
+    misused(Reason.CONFIGURATION_INVALID, lambda: presented(credential, [], serialization=Serialization.GENERAL))
+
+
+def test_a_holder_with_a_key_for_agreement_answers_by_a_mac() -> None:
+    device, reader = AgreementKey.generate("P-256"), AgreementKey.generate("P-256")
+    credential = mdoc(CLAIMS, holder_key=device.public)
+    asked = challenge(reader_key=reader.public)
+    data = presented(credential, [(OURS, "citizen_of_us")], challenge=asked, key=device)
+    verdict = accepted(data, anchors=mdoc_anchors(), challenge=challenge(reader_key=reader), **MDOC)
+    assert thaw(verdict.attestation.claims) == {OURS: {"citizen_of_us": True}}
+    raises(Reason.READER_KEY_MISSING, "V7", lambda: accepted(data, anchors=mdoc_anchors(), **MDOC))
+    misused(Reason.READER_KEY_MISSING, lambda: presented(credential, [], key=device))
+
+
+def test_a_format_that_knows_no_mac_refuses_a_key_that_signs_nothing() -> None:
+    device = AgreementKey.generate("P-256")
+    what = Attestation(VCT, ISSUER, {"a": 1}, Validity(UnixTime(NOW), None, UnixTime(NOW + 60)), device.public)
+    credential = received(Issuer(identifier=ISSUER, key=key("issuer"), kid="k1").issue(what, **SD_JWT_VC))
+    misused(Reason.ALGORITHM_NOT_ALLOWED, lambda: presented(credential, ["a"], key=device))

@@ -40,8 +40,12 @@ from builders import (
     unreachable,
     us,
 )
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
+from mdoc_writing import OURS, PID, document_signer, items_of, mso_of, named
+from mdoc_writing import door as mdoc_door
+from mdoc_writing import trusted as mdoc_anchors
 
 from citizenid import (
     ANY,
@@ -62,6 +66,7 @@ from citizenid import (
     Unsigned,
     Validity,
 )
+from citizenid._wire import cbor
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer, prepare_attestation
 
@@ -189,7 +194,7 @@ def test_decoys_are_a_number(decoys: Any) -> None:
     misused(Reason.CONFIGURATION_INVALID, lambda: issuer().issue(usual(), decoys=decoys, **SD_JWT_VC))
 
 
-@pytest.mark.parametrize("format", ["mso_mdoc", "sd-cwt", "", None, 5])
+@pytest.mark.parametrize("format", ["mso-mdoc", "vc+sd-jwt", "", None, 5])
 def test_a_format_that_is_none_is_refused(format: Any) -> None:
     misused(Reason.CONFIGURATION_INVALID, lambda: issuer().issue(usual(), format=format))
 
@@ -484,3 +489,95 @@ def test_a_key_may_be_generated_loaded_and_kept() -> None:
     again = LocalKey.from_jwk(private.to_private_jwk())
     assert again.public == private.public
     assert verified(issuer(key("issuer")).issue(usual(), **SD_JWT_VC)).attestation == usual()
+
+
+# --- mdoc ---
+
+
+def of_an_mdoc(**changes: Any) -> Attestation:
+    return usual(**{"format": Format.MDOC, "lifetime_s": 30 * 86_400, **changes})
+
+
+def test_the_usual_attestation_of_an_mdoc_has_our_type_and_namespace() -> None:
+    made = of_an_mdoc(claims={PID: {"family_name": "Ada"}, OURS: {"document_number": "7"}})
+    assert made.type == OURS and made.citizenship == Citizenship(us("US", "DE"), us("US"))
+    assert same(made.claims, {
+        PID: {"family_name": "Ada"},
+        OURS: {
+            "document_number": "7", "nationalities": ["US", "DE"], "national_of_us": True, "national_of_de": True,
+            "citizen_of_us": True,
+        },
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("claims", [
+    {OURS: {"nationalities": ["US"]}}, {OURS: {"nationalities_complete": True}}, {OURS: {"citizenships": ["US"]}},
+    {OURS: {"citizen_of_us": True}}, {OURS: {"citizen_of_us": False}}, {OURS: {"national_of_us": True}},
+    {PID: {"nationality": ["FR"]}}, {PID: {"nationality": ["US", "FR"]}},
+])  # fmt: skip
+def test_the_citizenship_of_an_mdoc_is_stated_once(claims: Any) -> None:
+    misused(Reason.CLAIM_RESERVED, lambda: of_an_mdoc(claims=claims))
+
+
+def test_other_namespaces_may_state_the_same_citizenship() -> None:
+    # Verifiers that know the EU PID alone read it there.
+    made = of_an_mdoc(claims={PID: {"nationality": ["US"]}, "org.iso.18013.5.1": {"nationality": "DEU"}})
+    assert made.citizenship.all_nationalities == frozenset(us("US", "DE"))
+
+
+@pytest.mark.parametrize("claims", [{"family_name": "Ada"}, {PID: None}, {OURS: ["nationalities"]}])
+def test_the_further_claims_of_an_mdoc_are_in_namespaces(claims: Any) -> None:
+    misused(Reason.CLAIM_INVALID, lambda: of_an_mdoc(claims=claims))
+
+
+def test_an_mdoc_is_issued_and_received() -> None:
+    what = of_an_mdoc(assurance=Assurance("eIDAS", "high"))
+    data = mdoc_door().issue(what, format=Format.MDOC, decoys=3)
+    made = Credential.receive(data, anchors=mdoc_anchors(), now=NOW, format=Format.MDOC).attestation
+    assert (made.claims, made.assurance, made.holder_key, made.status) == (
+        what.claims, what.assurance, what.holder_key, what.status,
+    )  # fmt: skip
+
+
+def test_the_signer_of_an_mdoc_may_be_elsewhere() -> None:
+    signer, chain = document_signer()
+    unsigned = Issuer(identifier=ISSUER, key=signer.public, certificates=chain).prepare(
+        of_an_mdoc(), format=Format.MDOC
+    )
+    data = unsigned.complete(signer.sign(unsigned.to_be_signed))
+    assert Credential.receive(data, anchors=mdoc_anchors(), now=NOW, format=Format.MDOC).format is Format.MDOC
+    misused(Reason.SIGNATURE_INVALID, lambda: unsigned.complete(key("other").sign(unsigned.to_be_signed)))
+
+
+def test_two_issues_of_one_attestation_share_no_random_no_digest_and_no_order() -> None:
+    countries = us("US", "DE", "FR", "IT", "ES", "PT", "PL", "AT", "NL", "BE", "SE", "DK")
+    what = of_an_mdoc(citizenship=Citizenship(countries, countries, True))
+    one, other = (mdoc_door().issue(what, format=Format.MDOC) for _ in range(2))
+    items = [
+        [cbor.decode(item, "item") for item in items_of(data)[OURS]] for data in (one, other)
+    ]  # 26 elements: the same order twice has a chance of one in 26!
+    numbers = [[item["digestID"] for item in each] for each in items]
+    assert sorted(numbers[0]) == sorted(numbers[1]) == list(range(26))
+    assert numbers[0] != numbers[1] and all(each not in (sorted(each), sorted(each)[::-1]) for each in numbers)
+    assert not {item["random"] for item in items[0]} & {item["random"] for item in items[1]}
+    digests = [set(mso_of(data)["valueDigests"][OURS].values()) for data in (one, other)]
+    assert not digests[0] & digests[1]
+
+
+def test_the_certificates_must_be_what_the_format_asks_for() -> None:
+    # A chain that does for SD-JWT VC is none of a document signer, and says so where an mdoc is asked for.
+    plain = issuer(local_key(certificate_key("leaf")), certificates=der(certificate("leaf", "root")))
+    plain.issue(usual(), **SD_JWT_VC)
+    misused(Reason.CONFIGURATION_INVALID, lambda: plain.issue(of_an_mdoc(), format=Format.MDOC))
+    # A document signer may sign SD-JWT VCs; a certificate for TLS may sign neither.
+    mdoc_door().issue(usual(), **SD_JWT_VC)
+    server = named("leaf", "root", purpose=ExtendedKeyUsageOID.SERVER_AUTH.dotted_string)
+    tls = issuer(local_key(certificate_key("leaf")), certificates=der(server))
+    misused(Reason.CONFIGURATION_INVALID, lambda: tls.issue(usual(), **SD_JWT_VC))
+    misused(Reason.CONFIGURATION_INVALID, lambda: tls.issue(of_an_mdoc(), format=Format.MDOC))
+    # Without certificates there is no mdoc at all.
+    misused(Reason.CONFIGURATION_INVALID, lambda: issuer().issue(of_an_mdoc(), format=Format.MDOC))
+
+
+def test_an_mdoc_of_another_issuer_is_refused() -> None:
+    misused(Reason.ISSUER_MISMATCH, lambda: mdoc_door(identifier="other").issue(of_an_mdoc(), format=Format.MDOC))

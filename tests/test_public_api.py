@@ -46,6 +46,7 @@ SPELLINGS = (
     (re.compile(r"ForwardRef\('([^']*)'\)"), r"\1"),
     (re.compile(r"Limits\([^()]*\)"), "Limits()"),
     (re.compile(r"<(\w+\.\w+): [^<>]*>"), r"\1"),
+    (re.compile(r"<(Handover) (\w+)>"), r"\1(\2)"),
     (re.compile(r"<(?:built-in )?(?:function|method) ([\w.]+)(?: of [^<>]*)?(?: at 0x[0-9a-f]+)?>"), r"\1"),
     (re.compile(r"(?<=: )'([^']*)'|(?<=-> )'([^']*)'"), lambda match: match[1] or match[2]),
 )

@@ -34,12 +34,13 @@ from builders import (
 )
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid import ANY, CitizenIDError, Format, KeyPurpose, MalformedError, Reason, TrustAnchors, VerificationError
+from citizenid._crypto.algorithms import ALGORITHMS
 from citizenid._model import CertificateProfile, UnixTime
 from citizenid._x509 import CertifiedKey, load_roots, verify_path
 
@@ -124,15 +125,88 @@ def test_a_leaf_may_have_a_key_of_any_algorithm_of_the_house(private: Any) -> No
     assert walk([leaf]).key == local_key(private).public
 
 
-def test_an_authority_may_sign_with_rsa_and_ed25519() -> None:
+def test_an_authority_may_sign_with_rsa_brainpool_and_edwards_curves() -> None:
     for private, hash_ in (
         (rsa.generate_private_key(65537, 2048), hashes.SHA256()),
         (ed25519.Ed25519PrivateKey.generate(), None),
+        (ed448.Ed448PrivateKey.generate(), None),
+        (ec.generate_private_key(ec.BrainpoolP256R1()), hashes.SHA256()),
+        (ec.generate_private_key(ec.BrainpoolP384R1()), hashes.SHA384()),
+        (ec.generate_private_key(ec.BrainpoolP512R1()), hashes.SHA512()),
     ):
         root = certificate(
             "other", "other", authority=True, signer=private, public=private.public_key(), hash_algorithm=hash_
         )
         walk([certificate("leaf", "other", signer=private, hash_algorithm=hash_)], root)
+
+
+WEAK: list[Any] = [
+    rsa.generate_private_key(65537, 1024),  # noqa: S505  # that they are weak is the point
+    rsa.generate_private_key(65537, 2050),
+    ec.generate_private_key(ec.SECP224R1()),
+    ec.generate_private_key(ec.SECP192R1()),
+    dsa.generate_private_key(2048),
+]
+
+
+@pytest.mark.parametrize("private", WEAK)
+def test_a_weak_key_signs_no_certificates(private: Any) -> None:
+    root = certificate("other", "other", authority=True, signer=private, public=private.public_key())
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(root)))
+    weak = certificate("ca", "root", authority=True, public=private.public_key())
+    refuses(Reason.KEY_INVALID, [certificate("leaf", "ca", signer=private), weak])
+
+
+def test_an_authority_on_a_curve_without_a_backend_has_its_own_reason() -> None:
+    private = ec.generate_private_key(ec.BrainpoolP384R1())
+    source = certificate("ca", "root", authority=True, public=private.public_key())
+    known, unknown = bytes.fromhex("06092b240303020801010b"), bytes.fromhex("06092b2403030208010109")
+    tbs = source.tbs_certificate_bytes.replace(known, unknown)
+    ca = resigned(tbs, tlv(0x30, SHA256_OID), certificate_key("root"), hashes.SHA256())
+    refuses(Reason.CURVE_UNSUPPORTED, [certificate("leaf", "ca", signer=private), ca])
+
+
+def test_a_key_that_no_root_vouches_for_is_never_looked_at() -> None:
+    # The weak key would be its own Reason; here nobody signed the certificate that it stands in.
+    weak = certificate("ca", "root", authority=True, public=WEAK[0].public_key(), signer=certificate_key("stranger"))
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [certificate("leaf", "ca", signer=WEAK[0]), weak])
+
+
+def test_the_basic_constraints_of_an_authority_are_critical() -> None:
+    plain = [(x509.BasicConstraints(True, None), False)]
+    ca = certificate("ca", "root", authority=True, constraints=False, extensions=plain)
+    refuses(Reason.CERTIFICATE_INVALID, [LEAF_OF_CA, ca])
+    root = certificate("root", "root", authority=True, constraints=False, extensions=plain)
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(root)))
+
+
+# --- CHN-015: key identifiers ---
+
+
+def with_ids(subject: str, issuer: str, own: bytes | None, of: bytes | None, **changes: Any) -> x509.Certificate:
+    extensions: list[tuple[x509.ExtensionType, bool]] = []
+    if own is not None:
+        extensions.append((x509.SubjectKeyIdentifier(own), False))
+    if of is not None:
+        extensions.append((x509.AuthorityKeyIdentifier(of, None, None), False))
+    return certificate(subject, issuer, extensions=extensions, **changes)
+
+
+def test_key_identifiers_agree_at_every_hop_when_both_are_there() -> None:
+    root = with_ids("root", "root", b"root-key", None, authority=True)
+    for of in (b"root-key", None):
+        walk([with_ids("leaf", "root", None, of)], root)
+    walk([with_ids("leaf", "root", None, b"another")], ROOT)
+    refuses(Reason.CERTIFICATE_INVALID, [with_ids("leaf", "root", None, b"another")], root)
+    ca = with_ids("ca", "root", b"ca-key", b"root-key", authority=True)
+    walk([with_ids("leaf", "ca", None, b"ca-key"), ca], root)
+    refuses(Reason.CERTIFICATE_INVALID, [with_ids("leaf", "ca", None, b"root-key"), ca], root)
+
+
+def test_a_root_that_does_not_name_its_own_key_is_no_root() -> None:
+    load_roots(pem(with_ids("root", "root", b"root-key", b"root-key", authority=True)))
+    bad = with_ids("root", "root", b"root-key", b"another", authority=True)
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(bad)))
 
 
 # --- CHN-001, 002, 004: the chain ends in a pinned root, and nothing of the message is one ---
@@ -166,7 +240,7 @@ def test_the_root_itself_is_not_sent() -> None:
 
 
 def test_the_wrong_order_is_refused() -> None:
-    refuses(Reason.CERTIFICATE_INVALID, [CA, LEAF_OF_CA])
+    refuses(Reason.CERTIFICATE_USE_FORBIDDEN, [CA, LEAF_OF_CA])
     refuses(Reason.CERTIFICATE_UNTRUSTED, [LEAF_OF_CA2, CA, CA2])
     refuses(Reason.CERTIFICATE_UNTRUSTED, [LEAF_OF_CA2, CA])
     refuses(Reason.CERTIFICATE_UNTRUSTED, [LEAF, CA])  # an intermediate that signed nothing
@@ -182,8 +256,8 @@ def test_a_signer_signs_itself_never() -> None:
 
 
 def test_an_authority_signs_no_credentials() -> None:
-    refuses(Reason.CERTIFICATE_INVALID, [CA])
-    refuses(Reason.CERTIFICATE_INVALID, [CA2, CA])
+    refuses(Reason.CERTIFICATE_USE_FORBIDDEN, [CA])
+    refuses(Reason.CERTIFICATE_USE_FORBIDDEN, [CA2, CA])
 
 
 def test_an_end_entity_issues_no_certificates() -> None:
@@ -204,16 +278,28 @@ def test_four_certificates_are_one_too_many() -> None:
     refuses(Reason.LIMIT_EXCEEDED, [b"not even DER"] * 1_000)
 
 
+def test_a_chain_is_bounded_in_bytes_before_it_is_read() -> None:
+    refuses(Reason.LIMIT_EXCEEDED, [bytes(5_000_000)])
+    refuses(Reason.LIMIT_EXCEEDED, [LEAF_OF_CA, bytes(16_385)])
+    refuses(Reason.CERTIFICATE_INVALID, [LEAF_OF_CA, bytes(16_384)])
+    refuses(Reason.CERTIFICATE_INVALID, [])
+
+
 # --- the profile of a certificate ---
 
 
 @pytest.mark.parametrize(
     "usage",
-    [{"digital_signature": False}, {"key_cert_sign": True}, {"key_cert_sign": True, "digital_signature": False}],
+    [
+        {"digital_signature": False},
+        {"key_cert_sign": True},
+        {"crl_sign": True},
+        {"key_cert_sign": True, "digital_signature": False},
+    ],
 )
 def test_the_key_usage_of_a_leaf_is_to_sign_objects_and_no_certificates(usage: dict[str, bool]) -> None:
     bits = usage if usage.get("digital_signature", True) else {**usage, "content_commitment": True}
-    refuses(Reason.CERTIFICATE_INVALID, [certificate("leaf", "root", usage=bits)])
+    refuses(Reason.CERTIFICATE_USE_FORBIDDEN, [certificate("leaf", "root", usage=bits)])
 
 
 def test_a_leaf_without_basic_constraints_is_no_authority_and_passes() -> None:
@@ -239,11 +325,35 @@ NAMES = x509.NameConstraints(permitted_subtrees=[x509.DNSName("example.com")], e
 POLICY = x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=None)
 
 
-@pytest.mark.parametrize("extension", [UNKNOWN, SERVER, NAMES, POLICY, x509.InhibitAnyPolicy(0)])
+AKI = x509.AuthorityKeyIdentifier(b"12345678", None, None)
+SKI = x509.SubjectKeyIdentifier(b"12345678")
+
+
+@pytest.mark.parametrize("extension", [UNKNOWN, NAMES, POLICY, x509.InhibitAnyPolicy(0), AKI, SKI])
 def test_a_critical_extension_that_is_not_understood_refuses_at_every_position(extension: x509.ExtensionType) -> None:
     critical = [(extension, True)]
     refuses(Reason.CERTIFICATE_INVALID, [certificate("leaf", "root", extensions=critical)])
     refuses(Reason.CERTIFICATE_INVALID, [LEAF_OF_CA, certificate("ca", "root", authority=True, extensions=critical)])
+    root = certificate("root", "root", authority=True, extensions=critical)
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(root)))
+
+
+@pytest.mark.parametrize("extension", [NAMES, POLICY, x509.InhibitAnyPolicy(0)])
+def test_a_constraint_that_is_not_followed_refuses_even_when_it_is_not_critical(extension: x509.ExtensionType) -> None:
+    plain = [(extension, False)]
+    refuses(Reason.CERTIFICATE_INVALID, [certificate("leaf", "root", extensions=plain)])
+    refuses(Reason.CERTIFICATE_INVALID, [LEAF_OF_CA, certificate("ca", "root", authority=True, extensions=plain)])
+    root = certificate("root", "root", authority=True, extensions=plain)
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(root)))
+
+
+@pytest.mark.parametrize("critical", [True, False])
+def test_a_purpose_of_an_authority_is_a_constraint_only_when_it_is_critical(critical: bool) -> None:
+    chain = [LEAF_OF_CA, certificate("ca", "root", authority=True, extensions=[(SERVER, critical)])]
+    if critical:
+        refuses(Reason.CERTIFICATE_INVALID, chain)
+    else:
+        walk(chain)
 
 
 def test_an_unknown_extension_that_is_not_critical_passes() -> None:
@@ -332,11 +442,113 @@ def test_an_unknown_signature_algorithm_is_refused(position: int) -> None:
 
 
 @pytest.mark.parametrize("serial", [b"\x02\x01\x00", b"\x02\x01\xff", b"\x02\x01\x80"])
-def test_a_serial_number_that_is_not_positive_is_refused_without_a_warning(serial: bytes) -> None:
+def test_a_serial_number_that_is_not_positive_is_refused_without_a_warning(
+    serial: bytes, recwarn: pytest.WarningsRecorder
+) -> None:
     # The library under us warns of it, and under -W error a warning is another exception.
     source = certificate("leaf", "root", serial=0x55)
-    with pytest.raises(CitizenIDError):
-        walk([edited(source, b"\x02\x01\x55", serial)])
+    refuses(Reason.CERTIFICATE_INVALID, [edited(source, b"\x02\x01\x55", serial)])
+    assert len(recwarn) == 0
+
+
+@pytest.mark.parametrize("serial", [b"\x02\x01\x00", b"\x02\x01\xff", b"\x02\x01\x80"])
+def test_nothing_asks_for_the_serial_number_of_a_root(serial: bytes, recwarn: pytest.WarningsRecorder) -> None:
+    root = edited(certificate("root", "root", authority=True, serial=0x55), b"\x02\x01\x55", serial)
+    text = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(root) + b"-----END CERTIFICATE-----\n"
+    (loaded,) = load_roots(text)
+    assert loaded.der == root
+    verify_path(der(LEAF), [loaded], UnixTime(NOW), PLAIN)
+    assert len(recwarn) == 0
+
+
+@pytest.mark.parametrize("broken", [
+    pem(ROOT).replace(b"END CERTIFICATE", b"END X509 CRL"), pem(ROOT).replace(b"BEGIN", b"BEGIN X509"),
+    pem(ROOT)[:-10], pem(ROOT).replace(b"\n", b"\n*", 2), b"-----" + pem(ROOT), pem(ROOT) + b"-----BEGIN CERTIFICATE",
+    pem(ROOT) + b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+])  # fmt: skip
+def test_broken_armour_holds_no_root(broken: bytes) -> None:
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(broken))
+
+
+def test_text_and_other_things_beside_the_certificates_do_no_harm() -> None:
+    other = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+    data = b"subject=CN = root\n" + pem(ROOT) + other + pem(CA).replace(b"\n", b"\r\n") + b"\n"
+    assert [root.der for root in load_roots(data)] == [*der(ROOT, CA)]
+    assert load_roots(data.decode()) == load_roots(data)
+
+
+def test_a_serial_number_has_at_most_twenty_octets_and_one_of_a_root_may_have_more() -> None:
+    walk([certificate("leaf", "root", serial=2**159 - 1)])
+    name, whole = tlv(0x02, (2**158).to_bytes(20, "big")), tlv(0x02, b"\0" + (2**159).to_bytes(20, "big"))
+
+    def lengthened(source: x509.Certificate, signer: str) -> bytes:
+        tbs = source.tbs_certificate_bytes
+        content = tbs[4:] if tbs[1] == 0x82 else tbs[3:]
+        assert name in content
+        longer = tlv(0x30, content.replace(name, whole, 1))
+        return resigned(longer, tlv(0x30, SHA256_OID), certificate_key(signer), hashes.SHA256())
+
+    refuses(Reason.CERTIFICATE_INVALID, [lengthened(certificate("leaf", "root", serial=2**158), "root")])
+    root = lengthened(certificate("root", "root", authority=True, serial=2**158), "root")
+    walk([LEAF], x509.load_der_x509_certificate(root))
+
+
+@pytest.mark.parametrize("serial", [b"\x82\x01\xff", b"\x82\x01\x00", b"\x82\x01\x80"])
+def test_a_serial_number_inside_a_key_identifier_is_refused_without_a_warning(
+    serial: bytes, recwarn: pytest.WarningsRecorder
+) -> None:
+    name = x509.DirectoryName(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "root")]))
+    extension = x509.AuthorityKeyIdentifier(b"12345678", [name], 0x55)
+    walk([certificate("leaf", "root", extensions=[(extension, False)])])
+    for source, chain in (
+        (certificate("leaf", "root", extensions=[(extension, False)]), lambda data: [data]),
+        (certificate("ca", "root", authority=True, extensions=[(extension, False)]), lambda data: [LEAF_OF_CA, data]),
+    ):
+        refuses(Reason.CERTIFICATE_INVALID, chain(edited(source, b"\x82\x01\x55", serial)))
+    assert len(recwarn) == 0
+
+
+COUNTRY_OID, COMMON_NAME_OID = bytes.fromhex("0603550406"), bytes.fromhex("0603550403")
+
+
+@pytest.mark.parametrize(("oid", "value"), [
+    (COUNTRY_OID, b"\x0c\x03USA"), (COUNTRY_OID, b"\x13\x01U"), (COUNTRY_OID, b"\x0c\x00"),
+    (COMMON_NAME_OID, b"\x0c\x00"), (COMMON_NAME_OID, b"\x0c\x41" + b"a" * 65),
+    (COMMON_NAME_OID, b"\x0c\x81\x80" + b"a" * 128), (COMMON_NAME_OID, b"\x1e\x42" + b"\0a" * 33),
+    (COMMON_NAME_OID, b"\x14\x03\xe9\xe9\xe9"), (bytes.fromhex("060b2b0601040182373c020103"), b"\x13\x03USA"),
+])  # fmt: skip
+@pytest.mark.parametrize("place", ["subject", "issuer", "extension"])
+def test_a_name_beyond_its_bounds_is_refused_without_a_warning(
+    oid: bytes, value: bytes, place: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    name = tlv(0x30, tlv(0x31, tlv(0x30, oid + value)))
+    extension = x509.UnrecognizedExtension(x509.IssuerAlternativeName.oid, tlv(0x30, tlv(0xA4, name)))
+    subject, issuer = ("marker" if place == each else each for each in ("subject", "issuer"))
+    source = certificate(subject, issuer, extensions=[(extension, False)] if place == "extension" else ())
+    content = source.tbs_certificate_bytes[4 if source.tbs_certificate_bytes[1] == 0x82 else 3 :]
+    marker = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "marker")]).public_bytes()
+    assert place == "extension" or marker in content
+    broken = tlv(0x30, content.replace(marker, name, 1))
+    refuses(
+        Reason.CERTIFICATE_INVALID,
+        [resigned(broken, tlv(0x30, SHA256_OID), certificate_key(issuer), hashes.SHA256())],
+    )
+    assert len(recwarn) == 0
+
+
+def test_a_name_within_its_bounds_passes() -> None:
+    for common in ("a", "a" * 64, "\u00e9" * 32):
+        walk([certificate(common, "root")])
+
+
+def test_a_policy_text_with_stray_characters_is_refused_without_a_warning(recwarn: pytest.WarningsRecorder) -> None:
+    notice = x509.UserNotice(None, "marker-text")
+    policy = x509.PolicyInformation(ObjectIdentifier("2.5.29.32.0"), [notice])
+    source = certificate("leaf", "root", extensions=[(x509.CertificatePolicies([policy]), False)])
+    walk([source])
+    utf8, visible = b"\x0c\x0bmarker-text", b"\x1a\x0bmarker-te\xc3\xa9"
+    refuses(Reason.CERTIFICATE_INVALID, [edited(source, utf8, visible)])
+    assert len(recwarn) == 0
 
 
 def test_an_extension_that_cannot_be_read_is_refused() -> None:
@@ -402,15 +614,46 @@ def test_every_byte_of_a_leaf_changed_in_several_ways_is_refused_in_our_own_word
 
 
 def test_a_leaf_with_a_key_outside_of_the_table_is_refused() -> None:
-    publics: list[Any] = [
-        rsa.generate_private_key(65537, 2048).public_key(),
-        ec.generate_private_key(ec.SECP256K1()).public_key(),
-        ec.generate_private_key(ec.BrainpoolP256R1()).public_key(),
-        ed448.Ed448PrivateKey.generate().public_key(),
-        dsa.generate_private_key(1024).public_key(),  # noqa: S505  # that it is weak is the point
+    keys: list[Any] = [
+        rsa.generate_private_key(65537, 2048),
+        rsa.generate_private_key(65537, 1024),  # noqa: S505  # that it is weak is the point
+        dsa.generate_private_key(1024),  # noqa: S505
+        ec.generate_private_key(ec.SECP192R1()),
+        ec.generate_private_key(ec.SECP224R1()),
+        x25519.X25519PrivateKey.generate(),
     ]
-    for public in publics:
-        refuses(Reason.KEY_INVALID, [certificate("leaf", "root", public=public)])
+    for private in keys:
+        refuses(Reason.KEY_INVALID, [certificate("leaf", "root", public=private.public_key())])
+
+
+def test_a_leaf_on_a_curve_that_is_not_listed_has_its_own_reason() -> None:
+    private = ec.generate_private_key(ec.SECP256K1())
+    refuses(Reason.CURVE_UNSUPPORTED, [certificate("leaf", "root", public=private.public_key())])
+    # brainpoolP320r1, which no backend here has, in place of brainpoolP384r1, at a point of the right size.
+    private = ec.generate_private_key(ec.BrainpoolP384R1())
+    source = certificate("leaf", "root", public=private.public_key())
+    known, unknown = bytes.fromhex("06092b240303020801010b"), bytes.fromhex("06092b2403030208010109")
+    tbs = source.tbs_certificate_bytes.replace(known, unknown)
+    signed = resigned(tbs, tlv(0x30, SHA256_OID), certificate_key("root"), hashes.SHA256())
+    refuses(Reason.CURVE_UNSUPPORTED, [signed])
+
+
+@pytest.mark.parametrize(
+    ("name", "private"),
+    [
+        ("ESB256", ec.generate_private_key(ec.BrainpoolP256R1())),
+        ("ESB384", ec.generate_private_key(ec.BrainpoolP384R1())),
+        ("ESB512", ec.generate_private_key(ec.BrainpoolP512R1())),
+        ("Ed448", ed448.Ed448PrivateKey.generate()),
+    ],
+)
+def test_a_leaf_may_have_a_key_of_each_algorithm_that_the_table_has(name: str, private: Any) -> None:
+    # The table decides alone; what it does not have is refused.
+    leaf = certificate("leaf", "root", public=private.public_key())
+    if name in ALGORITHMS:
+        assert walk([leaf]).key.algorithm == name
+    else:
+        refuses(Reason.KEY_INVALID if name == "Ed448" else Reason.CURVE_UNSUPPORTED, [leaf])
 
 
 def test_a_leaf_whose_point_is_off_the_curve_or_of_small_order_is_refused() -> None:

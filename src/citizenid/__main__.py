@@ -16,7 +16,8 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn, TypeVar
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
 
 from . import (
     ANY,
@@ -47,6 +48,22 @@ LIMITS: Final = Limits()
 _MEDIA_TYPE: Final = "application/statuslist+jwt"
 _JWKS_BYTES: Final = 1_048_576
 _PROGRESS_EVERY: Final = 250  # trials; drawing takes two milliseconds, and a thread that draws would be measured too
+
+
+class FormatName(StrEnum):
+    """The formats by the short names that `--format` takes."""
+
+    SD_JWT_VC = "sd-jwt-vc"
+    MDOC = "mdoc"
+    SD_CWT = "sd-cwt"
+
+    @property
+    def credential_format(self) -> Format:
+        """The format of this name."""
+        return Format[self.name]
+
+
+_FORMAT_HELP: Final = "The credential format."
 
 
 class UsageError(Exception):
@@ -89,9 +106,10 @@ def _add_demo(app: "typer.Typer") -> None:
     def demo(
         quick: Annotated[bool, typer.Option("--quick", help="A tenth of the trials.")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+        format_: Annotated[FormatName, typer.Option("--format", help=_FORMAT_HELP)] = FormatName.SD_JWT_VC,
     ) -> None:
         """Run the four rows of the latency budget; exit 1 on a wrong decision or a missed budget."""
-        raise typer.Exit(run_demo(quick=quick, as_json=as_json))
+        raise typer.Exit(run_demo(quick=quick, as_json=as_json, format=format_.credential_format))
 
 
 def _add_inspect(app: "typer.Typer") -> None:
@@ -101,10 +119,12 @@ def _add_inspect(app: "typer.Typer") -> None:
     def inspect(
         file: Annotated[str, typer.Argument(help="A credential or presentation, or - for standard input.")],
         serialization: Annotated[Serialization, typer.Option(help="How it is written down.")] = Serialization.COMPACT,
+        format_: Annotated[FormatName, typer.Option("--format", help=_FORMAT_HELP)] = FormatName.SD_JWT_VC,
     ) -> None:
         """Show what a credential or presentation contains. Nothing is verified."""
+        kind = format_.credential_format
         try:
-            for line in inspection(read_token(file), serialization, LIMITS):
+            for line in inspection(read_token(file, kind), format=kind, serialization=serialization, limits=LIMITS):
                 print(line)
         except UsageError as error:
             _fail(error, 2)
@@ -118,11 +138,20 @@ def _add_verify(app: "typer.Typer") -> None:
     @app.command()
     def verify(
         file: Annotated[str, typer.Argument(help="A presentation, or - for standard input.")],
-        jwks: Annotated[str, typer.Option(help="File with the issuer's JWK Set.", metavar="FILE")],
         issuer: Annotated[str, typer.Option(help="The issuer's label; an iss must equal it.", metavar="LABEL")],
-        type_: Annotated[list[str], typer.Option("--type", help="A vct it may attest; repeatable.", metavar="VCT")],
-        audience: Annotated[str, typer.Option(help="The audience of the challenge.", metavar="A")],
-        nonce: Annotated[str, typer.Option(help="The nonce of the challenge.", metavar="N")],
+        type_: Annotated[
+            list[str], typer.Option("--type", help="A vct or docType it may attest; repeatable.", metavar="VCT")
+        ],
+        format_: Annotated[FormatName, typer.Option("--format", help=_FORMAT_HELP)] = FormatName.SD_JWT_VC,
+        jwks: Annotated[str, typer.Option(help="File with the issuer's JWK Set.", metavar="FILE")] = "",
+        certificates: Annotated[
+            str, typer.Option(help="File with the issuer's root certificates, in PEM.", metavar="FILE")
+        ] = "",
+        challenge: Annotated[
+            str, typer.Option(help="The challenge as text, in place of the next two.", metavar="TEXT")
+        ] = "",
+        audience: Annotated[str, typer.Option(help="The audience of the challenge.", metavar="A")] = "",
+        nonce: Annotated[str, typer.Option(help="The nonce of the challenge.", metavar="N")] = "",
         country: Annotated[
             list[str] | None, typer.Option(help="Whose citizenship it may attest; repeatable.", metavar="US")
         ] = None,
@@ -141,16 +170,19 @@ def _add_verify(app: "typer.Typer") -> None:
         """Verify a presentation, V1 to V9. Exit 0: valid, 1: refused, 3: a status list is needed."""
         try:
             moment = int(time.time()) if now is None else now
-            anchors = read_anchors(jwks, issuer, type_, country or [], any_country)
-            challenge = _configured("--audience, --nonce, --max-age-s", lambda: Challenge(audience, nonce, max_age_s))
+            kind = format_.credential_format
+            countries = read_countries(country or [], any_country)
+            anchors = read_anchors(jwks, certificates, issuer, kind, type_, countries)
+            asked = read_challenge(challenge, audience, nonce, max_age_s)
             statuses, refused_lists = read_status_lists(status_list or [], status_jwks, issuer, moment)
-            data = read_token(file)
+            data = read_token(file, kind)
         except UsageError as error:
             _fail(error, 2)
         steps = verify_steps(
             data,
+            format=kind,
             anchors=anchors,
-            challenge=challenge,
+            challenge=asked,
             statuses=statuses,
             now=moment,
             limits=LIMITS,
@@ -161,8 +193,8 @@ def _add_verify(app: "typer.Typer") -> None:
         raise typer.Exit(steps.exit_code)
 
 
-def run_demo(*, quick: bool, as_json: bool) -> int:
-    """Run the demo, print what it found, and return the exit code."""
+def run_demo(*, quick: bool, as_json: bool, format: Format) -> int:
+    """Run the demo in one format, print what it found, and return the exit code."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -172,7 +204,7 @@ def run_demo(*, quick: bool, as_json: bool) -> int:
     authorizations, admissions = _demo.AUTHORIZATIONS // share, _demo.ADMISSIONS // share
     try:
         if as_json:
-            report = _demo.run(authorizations=authorizations, admissions=admissions)
+            report = _demo.run(authorizations=authorizations, admissions=admissions, format=format)
             print(json.dumps(_demo.to_json(report), indent=2))
             return 0 if report.ok else 1
         # Drawn between trials by this thread: one of its own would take the interpreter in the midst of a timing.
@@ -185,7 +217,7 @@ def run_demo(*, quick: bool, as_json: bool) -> int:
                 if progress.tasks[task].completed % _PROGRESS_EVERY == 0:
                     progress.refresh()
 
-            report = _demo.run(authorizations=authorizations, admissions=admissions, advance=advance)
+            report = _demo.run(authorizations=authorizations, admissions=admissions, advance=advance, format=format)
     except _demo.WrongDecision as error:
         if as_json:
             print(json.dumps({"ok": False, "wrong": str(error)}, indent=2))
@@ -230,33 +262,63 @@ def read_file(name: str, bound: int) -> bytes:
     raise UsageError(f"cannot read {name}: {refused}")
 
 
-def read_token(name: str) -> bytes:
-    """Read a presentation. One line end at its end belongs to the file and not to the token."""
-    return read_file(name, LIMITS.presentation_bytes + 2).removesuffix(b"\n").removesuffix(b"\r")
+def read_token(name: str, format_: Format) -> bytes | str:
+    """Read a presentation. One line end at the end of a text belongs to the file and not to the token.
+
+    The CBOR formats may stand in a file as they are, or as base64url; no CBOR of theirs is ASCII throughout.
+    """
+    data = read_file(name, LIMITS.presentation_bytes + 2)
+    if format_ is not Format.SD_JWT_VC and not data.isascii():
+        return data
+    text = data.removesuffix(b"\n").removesuffix(b"\r")
+    return text if format_ is Format.SD_JWT_VC else text.decode("ascii")
 
 
-def read_anchors(jwks: str, issuer: str, types: list[str], codes: list[str], any_country: bool) -> TrustAnchors:
-    """Make the anchors that the options describe.
+def read_challenge(text: str, audience: str, nonce: str, max_age_s: int) -> Challenge:
+    """Make the challenge that the options describe.
 
     Raises:
-        UsageError: when they describe none.
+        UsageError: when they describe none, or two.
+    """
+    if bool(text) is bool(audience or nonce):
+        raise UsageError("name --challenge, or --audience and --nonce")
+    if text:
+        return _configured("--challenge", lambda: Challenge.from_text(text))
+    return _configured("--audience, --nonce, --max-age-s", lambda: Challenge(audience, nonce, max_age_s))
+
+
+def read_countries(codes: list[str], any_country: bool) -> Iterable[Country] | Countries:
+    """Return whose citizenship may be attested.
+
+    Raises:
+        UsageError: when no country is named, or ANY and some.
     """
     if any_country is bool(codes):
         raise UsageError("name --country at least once, or --any-country")
-    countries: Iterable[Country] | Countries = ANY
-    if not any_country:
-        countries = _configured("--country", lambda: [Country.parse(code) for code in codes])
-    data = read_file(jwks, _JWKS_BYTES)
+    return ANY if any_country else _configured("--country", lambda: [Country.parse(code) for code in codes])
+
+
+def read_anchors(
+    jwks: str,
+    certificates: str,
+    issuer: str,
+    format_: Format,
+    types: list[str],
+    countries: Iterable[Country] | Countries,
+) -> TrustAnchors:
+    """Make the anchors that the options describe.
+
+    Raises:
+        UsageError: when they describe none, or two kinds.
+    """
+    if bool(jwks) is bool(certificates):
+        raise UsageError("name --jwks or --certificates")
+    data = read_file(jwks or certificates, _JWKS_BYTES)
+    scope: Any = {"purpose": KeyPurpose.CREDENTIAL, "formats": [format_], "types": types, "countries": countries}
+    if jwks:
+        return _configured("--jwks, --issuer, --type", lambda: TrustAnchors.from_jwks(issuer, data, **scope))
     return _configured(
-        "--jwks, --issuer, --type",
-        lambda: TrustAnchors.from_jwks(
-            issuer,
-            data,
-            purpose=KeyPurpose.CREDENTIAL,
-            formats=[Format.SD_JWT_VC],
-            types=types,
-            countries=countries,
-        ),
+        "--certificates, --issuer, --type", lambda: TrustAnchors.from_certificates(data, issuer=issuer, **scope)
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, final
 from ._crypto import PublicKey
 from ._errors import CitizenIDError, Reason, VerificationError
 from ._limits import MAX_UNIX_TIME
-from ._model import Format, KeyPurpose, UnixTime
+from ._model import Citizenship, Format, KeyPurpose, UnixTime
 from ._x509 import Root
 from .countries import ANY, Countries, Country
 
@@ -73,6 +73,16 @@ class TrustAnchor:
             raise VerificationError(Reason.ANCHOR_NOT_YET_VALID, "anchor")
         if now >= self.not_after:
             raise VerificationError(Reason.ANCHOR_EXPIRED, "anchor")
+
+    def proven(self, stated: Citizenship) -> Citizenship:
+        """Return the part of a statement that this anchor may attest; what is left of a complete list is none."""
+        countries = self.countries
+        if not isinstance(countries, frozenset):
+            return stated
+        nationalities, citizenships = stated.nationalities, stated.citizenships
+        if countries.issuperset(nationalities) and countries.issuperset(citizenships):
+            return stated
+        return Citizenship(filter(countries.__contains__, nationalities), filter(countries.__contains__, citizenships))
 
     def may_attest(self, country: Country) -> bool:
         """Whether this anchor's word on the citizenship of `country` proves anything."""

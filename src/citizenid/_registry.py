@@ -20,14 +20,14 @@ B64: Final = "b64"  # RFC 7797: no profile here uses it
 KEY_SUPPLYING_HEADERS: Final = frozenset({JWK, "jku", "x5u"})
 
 # Algorithms of the house (RFC 7518 section 3.4, RFC 8037, RFC 9864, RFC 9964), by the name a key carries. Nothing else
-# exists: no none, no HMAC, no RSA. `EdDSA` is the older name of Ed25519 here (RFC 9864 section 4.1).
+# exists: no none, no HMAC, no RSA. `EdDSA` is the older name of Ed25519 here (RFC 9864 section 4.1). Brainpool curves
+# and Ed448 are for the CBOR formats alone, where ISO/IEC 18013-5 asks for them.
 JOSE_ALGORITHMS: Final = {
     "ES256": "ES256",
     "ES384": "ES384",
     "ES512": "ES512",
     "Ed25519": "Ed25519",
     "EdDSA": "Ed25519",
-    "Ed448": "Ed448",
     "ML-DSA-44": "ML-DSA-44",
     "ML-DSA-65": "ML-DSA-65",
     "ML-DSA-87": "ML-DSA-87",

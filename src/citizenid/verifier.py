@@ -12,7 +12,7 @@
 
 The first step that fails decides, and gives exactly one Reason. `verify_credential` is V2 to V6 and its result may be
 cached (V3 and V4 alone are skipped on a hit); `verify_presentation` is V7 to V9 and never is. Nothing here reads a
-clock, a file, a socket or a random source; all that a verdict depends on is an argument.
+clock, a file, a socket or a random source, or asks for the format; all that a verdict depends on is an argument.
 
 Spec: specs/verification.md, where the same numbers stand.
 """
@@ -205,8 +205,7 @@ def verify_credential(
     Spec: specs/verification.md V2 to V6.
     """
     now = check_now(now)
-    signed = presentation.credential
-    reader = READERS[presentation.format]
+    signed, reader = presentation.credential, READERS[presentation.format]
     step = "V2"
     try:
         resolved = anchors.resolve(signed, _CREDENTIAL, now, reader.credential_path)
@@ -224,10 +223,7 @@ def verify_credential(
         step = "V5"
         _check_allowed(presentation, reading, attestation, anchor)
         step = "V6"
-        _check_validity(attestation, now, limits)
-        signed_at = reading.signed_at
-        if signed_at is not None and not resolved.signer_not_before <= signed_at < resolved.signer_not_after:
-            raise VerificationError(Reason.SIGNED_OUTSIDE_CERTIFICATE, "signed")
+        _check_validity(attestation, reading.signed_at, resolved, now, limits)
     except CitizenIDError as error:
         error.at(step)
         raise
@@ -263,14 +259,13 @@ def verify_presentation(
     """
     now = check_now(now)
     presentation, attestation, anchor = credential.presentation, credential.attestation, credential.anchor
-    format_, holder_key = presentation.format, attestation.holder_key
+    format_, holder_key, reader = presentation.format, attestation.holder_key, READERS[presentation.format]
     if now >= credential.not_after:  # it was verified at another `now`
         raise VerificationError(Reason.EXPIRED, "exp")
     step = "V7"
     try:
         if holder_key is None:
             raise VerificationError(Reason.HOLDER_KEY_MISSING, "cnf")
-        reader = READERS[format_]
         binding, _ = reader.bind(presentation, credential._reading, challenge, now, limits)
         step = "V8"
         verify_signature(binding, holder_key, reader.binding_path)
@@ -281,7 +276,7 @@ def verify_presentation(
         raise
     if type(status) is NeedStatusList:
         return status
-    proven = _proven(attestation.citizenship, anchor)
+    proven = anchor.proven(attestation.citizenship)
     return VerifiedPresentation(attestation, anchor, format_, status, proven, credential.not_after, _SEAL)
 
 
@@ -370,7 +365,9 @@ def _check_allowed(presentation: Presentation, reading: Reading, attestation: At
             raise VerificationError(Reason.COUNTRY_NOT_ALLOWED, "nationalities")
 
 
-def _check_validity(attestation: Attestation, now: UnixTime, limits: Limits) -> None:
+def _check_validity(
+    attestation: Attestation, signed_at: UnixTime | None, resolved: ResolvedKey, now: UnixTime, limits: Limits
+) -> None:
     """V6: the window of validity; the skew excuses an iat in the future alone."""
     validity = attestation.validity
     issued_at, not_before = validity.issued_at, validity.not_before
@@ -380,6 +377,8 @@ def _check_validity(attestation: Attestation, now: UnixTime, limits: Limits) -> 
         raise VerificationError(Reason.NOT_YET_VALID, "nbf")
     if now >= validity.not_after:
         raise VerificationError(Reason.EXPIRED, "exp")
+    if signed_at is not None and not resolved.signer_not_before <= signed_at < resolved.signer_not_after:
+        raise VerificationError(Reason.SIGNED_OUTSIDE_CERTIFICATE, "signed")
 
 
 def _check_status(
@@ -394,7 +393,8 @@ def _check_status(
             raise VerificationError(Reason.STATUS_MISSING, "status")
         return None
     for reference in attestation.status:
-        status = statuses.check(reference, issuer=anchor.status_issuer, now=now)
+        issuer = anchor.status_issuer
+        status = statuses.check(reference, issuer=issuer, now=now, any_certificate=issuer != anchor.issuer)
         if type(status) is NeedStatusList:
             return status
         if status is not _VALID:
@@ -411,14 +411,3 @@ def check_status_valid(status: Status) -> None:
     if status is Status.SUSPENDED:
         raise VerificationError(Reason.SUSPENDED, "status")
     raise VerificationError(Reason.STATUS_NOT_VALID, "status")
-
-
-def _proven(stated: Citizenship, anchor: TrustAnchor) -> Citizenship:
-    countries = anchor.countries
-    if countries is ANY:
-        return stated
-    nationalities, citizenships = stated.nationalities, stated.citizenships
-    if countries.issuperset(nationalities) and countries.issuperset(citizenships):
-        return stated
-    # What is left of a complete list is none.
-    return Citizenship(filter(countries.__contains__, nationalities), filter(countries.__contains__, citizenships))

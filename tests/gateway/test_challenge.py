@@ -492,7 +492,7 @@ def test_a_sender_is_a_thumbprint(sender: Any) -> None:
     assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "challenge.sender")
 
 
-@pytest.mark.parametrize("format_", ["", "dc+sd-jwt ", "DC+SD-JWT", "mso_mdoc", None, 5, [], b"dc+sd-jwt"])
+@pytest.mark.parametrize("format_", ["", "dc+sd-jwt ", "DC+SD-JWT", "mso-mdoc", None, 5, [], b"dc+sd-jwt"])
 def test_a_format_is_named_exactly(format_: Any) -> None:
     world = World()
     alice = world.wallet()

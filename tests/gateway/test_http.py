@@ -278,7 +278,7 @@ def test_a_need_for_a_presentation_is_401_with_all_that_is_needed_for_one() -> N
     answer = need.http()
     document = check_problem(answer, 401, Reason.TICKET_MISSING)
     assert document["endpoint"] == ORIGIN + ENDPOINT
-    assert document["formats"] == ["dc+sd-jwt"]
+    assert document["formats"] == ["dc+sd-jwt", "mso_mdoc"]
     assert document["audience"] == AUDIENCE
     challenge = Challenge.from_text(document["challenge"])
     assert (challenge.nonce, challenge.audience) == (document["nonce"], AUDIENCE)
@@ -482,7 +482,7 @@ def test_a_format_that_we_do_not_know_is_refused() -> None:
     world = World()
     alice = world.wallet()
     challenge = world.challenge(alice.sender).to_text()
-    body = json.dumps({"format": "mso_mdoc", "challenge": challenge, "presentation": "x"}).encode()
+    body = json.dumps({"format": "vc+sd-jwt", "challenge": challenge, "presentation": "x"}).encode()
     check_problem(post(world, body, world.proof(alice.sender, url=ORIGIN + ENDPOINT)), 403, Reason.REQUEST_INVALID)
 
 

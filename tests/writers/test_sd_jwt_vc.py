@@ -63,7 +63,7 @@ from citizenid import (
     Validity,
 )
 from citizenid._limits import DEFAULT_LIMITS
-from citizenid._writers import WRITERS, IssueOptions, Signer
+from citizenid._writers import WRITERS, IssueOptions, PresentOptions, Signer
 from citizenid.verifier import VerifiedPresentation, open_presentation, verify, verify_credential
 
 WRITER = WRITERS[Format.SD_JWT_VC]
@@ -456,15 +456,17 @@ def present(data: bytes, chosen: set[int], **changes: Any) -> bytes:
         "hash_name": "sha256", "challenge": challenge(), "serialization": Serialization.COMPACT, **changes,
     }  # fmt: skip
     holder = key("holder")
-    unsigned = WRITER.present(
-        credential,
+    options = PresentOptions(
+        VCT,
         arguments["hash_name"],
         chosen,
         arguments["challenge"],
         holder.public,
+        arguments.get("by_mac", False),
         UnixTime(NOW),
         arguments["serialization"],
     )
+    unsigned = WRITER.present(credential, options)
     return unsigned.complete(holder.sign(unsigned.to_be_signed))
 
 
@@ -517,6 +519,10 @@ def test_a_presentation_verifies_in_every_serialisation(serialization: Serializa
 
 def test_a_nonce_of_bytes_does_not_fit_into_a_key_binding() -> None:
     misused(Reason.NONCE_MISMATCH, lambda: present(CREDENTIAL, set(), challenge=challenge(nonce=b"n" * 16)))
+
+
+def test_a_key_binding_is_signed_and_no_mac() -> None:
+    misused(Reason.ALGORITHM_NOT_ALLOWED, lambda: present(CREDENTIAL, set(), by_mac=True))
 
 
 class _Looks:

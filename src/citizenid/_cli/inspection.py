@@ -18,17 +18,24 @@ from .._readers import sd_jwt_vc
 from .._wire import base64url
 from .._wire import json as strict_json
 from ..verifier import open_presentation
+from .cbor_inspection import sections
 
 COLUMNS: Final = 100  # of a terminal; a line of ours is never longer
 
 
-def inspection(data: bytes, serialization: Serialization, limits: Limits) -> list[str]:
+_NOTICE: Final = "UNVERIFIED, all of it: no signature, digest, time or status was checked. Lines with | are foreign."
+
+
+def inspection(data: bytes | str, *, format: Format, serialization: Serialization, limits: Limits) -> list[str]:
     """Return what a credential or presentation contains, in lines that are safe to print. Nothing is verified.
 
     Raises:
         MalformedError: a Reason of form.
-        VerificationError: HASH_ALGORITHM_NOT_ALLOWED, DISCLOSURE_MALFORMED, DISCLOSURE_DUPLICATE.
+        VerificationError: HASH_ALGORITHM_NOT_ALLOWED, DISCLOSURE_MALFORMED, DISCLOSURE_DUPLICATE, RESPONSE_NOT_OK.
     """
+    if format is not Format.SD_JWT_VC:
+        found = sections(data, format, limits)
+        return [_NOTICE, *(line for title, value in found for line in _section(title, value))]
     (presentation,) = open_presentation(data, format=Format.SD_JWT_VC, limits=limits, serialization=serialization)
     credential, binding = presentation.credential, presentation.binding
     header = _header(credential.to_be_signed, "issuer-jwt", limits)
@@ -37,7 +44,7 @@ def inspection(data: bytes, serialization: Serialization, limits: Limits) -> lis
     disclosures = sd_jwt_vc.decode_disclosures(presentation.disclosures, hash_name, limits)
     in_payload = Counter(_digests(payload))
     lines = [
-        "UNVERIFIED, all of it: no signature, digest, time or status was checked. Lines with | are foreign.",
+        _NOTICE,
         *_section("issuer-jwt header", header),
         *_section("issuer-jwt payload", payload),
     ]

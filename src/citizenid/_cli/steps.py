@@ -20,6 +20,7 @@ from .. import (
     Limits,
     MalformedError,
     NeedStatusList,
+    Reason,
     Serialization,
     TrustAnchors,
     VerificationError,
@@ -127,8 +128,9 @@ class Steps:
 
 
 def verify_steps(
-    data: bytes,
+    data: bytes | str,
     *,
+    format: Format,
     anchors: TrustAnchors,
     challenge: Challenge,
     statuses: StatusStore,
@@ -140,7 +142,10 @@ def verify_steps(
     result: VerifiedPresentation | NeedStatusList | CitizenIDError
     stage = "V1"
     try:
-        (presentation,) = open_presentation(data, format=Format.SD_JWT_VC, limits=limits, serialization=serialization)
+        presentations = open_presentation(data, format=format, limits=limits, serialization=serialization)
+        if len(presentations) != 1:
+            raise _more_than_one()
+        (presentation,) = presentations
         stage = "V2"
         credential = verify_credential(presentation, anchors=anchors, now=now, limits=limits)
         stage = "V7"
@@ -148,6 +153,12 @@ def verify_steps(
     except (MalformedError, VerificationError) as error:
         result = error
     return Steps(result, stage)
+
+
+def _more_than_one() -> MalformedError:
+    error = MalformedError(Reason.LIMIT_EXCEEDED, "documents")  # as `citizenid.verifier.verify` says it
+    error.at("V1")
+    return error
 
 
 def _error_members(error: CitizenIDError) -> dict[str, str]:

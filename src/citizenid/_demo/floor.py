@@ -3,13 +3,14 @@
 Whatever can be prepared is prepared: signatures are in DER and the trusted keys are loaded before the clock runs. What
 is left are the signature checks, the loading of keys that come with the message, and the digests.
 
-Spec: RFC 7518 section 3.4 (ES256); RFC 9901 sections 4.2.3, 4.3.1; RFC 9449 section 4.3.
+Spec: RFC 7518 section 3.4 (ES256); RFC 9901 sections 4.2.3, 4.3.1; RFC 9449 section 4.3; ISO/IEC 18013-5 9.3.1.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -18,7 +19,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from .. import PublicKey
+from .. import Challenge, Format, PublicKey, TrustAnchors, UnixTime
+from .._limits import DEFAULT_LIMITS
+from .._readers import READERS
+from ..verifier import open_presentation, verify_credential
 
 BACKEND_VERSION: Final = cryptography.__version__
 _P256: Final = ec.SECP256R1()
@@ -34,9 +38,8 @@ class RawVerify(NamedTuple):
     data: bytes
 
     @classmethod
-    def of(cls, token: bytes, key: PublicKey) -> RawVerify:
-        data, _, encoded = token.rpartition(b".")
-        jwk, signature = key.to_jwk(), _unbase64url(encoded)
+    def of(cls, data: bytes, signature: bytes, key: PublicKey) -> RawVerify:
+        jwk = key.to_jwk()
         point = b"\x04" + _unbase64url(jwk["x"].encode()) + _unbase64url(jwk["y"].encode())
         halves = (int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
         loaded = ec.EllipticCurvePublicKey.from_encoded_point(_P256, point)
@@ -61,18 +64,42 @@ class Floor(NamedTuple):
 
 def proof_floor(proof: str, sender: PublicKey, *, load: bool = False) -> Floor:
     """Return the floor of a request with a proof: one verification, and the key to load where it is new."""
-    raw = RawVerify.of(proof.encode(), sender)
+    raw = _proof(proof, sender)
     return Floor([raw], [raw.point] if load else [])
 
 
-def admission_floor(presentation: bytes, proof: str, issuer: PublicKey, holder: PublicKey, sender: PublicKey) -> Floor:
-    """Return the floor of an admission: three verifications, two keys to load, the digests and sd_hash."""
-    half, _, key_binding = presentation.rpartition(b"~")
-    issuer_jwt, *disclosures = half.split(b"~")
-    by_sender = RawVerify.of(proof.encode(), sender)
-    by_holder = RawVerify.of(key_binding, holder)
-    by_issuer = RawVerify.of(issuer_jwt, issuer)
-    return Floor([by_sender, by_issuer, by_holder], [by_sender.point, by_holder.point], [*disclosures, half + b"~"])
+def admission_floor(
+    data: bytes,
+    format_: Format,
+    challenge: Challenge,
+    anchors: TrustAnchors,
+    proof: str,
+    issuer: PublicKey,
+    sender: PublicKey,
+) -> Floor:
+    """Return the floor of an admission: three verifications, two keys to load, and the digests.
+
+    What is signed is taken from the library's own reading of the presentation, outside of any timing.
+    """
+    now = int(time.time())
+    (presentation,) = open_presentation(data, format=format_)
+    credential = verify_credential(presentation, anchors=anchors, now=now)
+    holder = credential.attestation.holder_key
+    binding, _ = READERS[format_].bind(presentation, credential._reading, challenge, UnixTime(now), DEFAULT_LIMITS)
+    if holder is None:
+        raise ValueError("a credential without a holder key")
+    digests = [*presentation.disclosures]
+    if format_ is Format.SD_JWT_VC:
+        digests.append(presentation.issuer_half)  # sd_hash
+    by_sender, signed = _proof(proof, sender), presentation.credential
+    by_holder = RawVerify.of(binding.to_be_signed, binding.signature, holder)
+    by_issuer = RawVerify.of(signed.to_be_signed, signed.signature, issuer)
+    return Floor([by_sender, by_issuer, by_holder], [by_sender.point, by_holder.point], digests)
+
+
+def _proof(proof: str, sender: PublicKey) -> RawVerify:
+    data, _, signature = proof.encode().rpartition(b".")
+    return RawVerify.of(data, _unbase64url(signature), sender)
 
 
 def _unbase64url(text: bytes) -> bytes:

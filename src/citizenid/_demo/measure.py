@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple
 
+from .. import Format
 from ..gateway import Gateway
 from .cases import CASES, Case
 from .world import Door, World, describe
@@ -87,8 +88,9 @@ class CaseReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found: for each row of the article its cases."""
+    """What was found in one format: for each row of the article its cases."""
 
+    format: Format
     rows: tuple[tuple[Row, tuple[CaseReport, ...]], ...]
 
     @property
@@ -109,6 +111,7 @@ def run(
     rows: Sequence[Row] = ROWS,
     wrap: Callable[[Gateway], Door] = lambda gateway: gateway,
     advance: Callable[[], None] = lambda: None,
+    format: Format,
 ) -> Report:
     """Run every case.
 
@@ -118,21 +121,23 @@ def run(
         rows: titles and budgets.
         wrap: what stands between the demo and the gateway; a test puts a wrong one there.
         advance: called after each trial, outside of the timing.
+        format: of the credentials.
 
     Raises:
         WrongDecision: when a citizen is refused on whose admission the next trials stand.
     """
-    world = World(wrap)
+    world = World(wrap, format)
     reports = []
     for case in CASES:
         count = admissions if case.admits else authorizations
         reports.append(_measure(case, world, count, round(rows[case.row].budget_s * 1e9), advance))
     grouped = [tuple(r for c, r in zip(CASES, reports, strict=True) if c.row == row) for row in range(len(rows))]
-    return Report(tuple(zip(rows, grouped, strict=True)))
+    return Report(format, tuple(zip(rows, grouped, strict=True)))
 
 
 def _measure(case: Case, world: World, count: int, budget_ns: int, advance: Callable[[], None]) -> CaseReport:
-    expected = (case.decision.__name__, case.reason.value if case.reason else "")
+    reason = case.reason(world) if callable(case.reason) else case.reason
+    expected = (case.decision.__name__, reason.value if reason else "")
     times, floors, wrong, first_wrong = [], [], 0, ""
     clock = time.perf_counter_ns
     for number, trial in enumerate(islice(case.trials(world), count)):

@@ -39,7 +39,7 @@ def to_json(report: Report) -> dict[str, Any]:
         ]
         rows.append({"row": row.title, "article_s": row.article_s, "budget_us": row.budget_s * 1e6, "cases": found})
     versions = {"python": platform.python_version(), "cryptography": BACKEND_VERSION}
-    return {"ok": report.ok, "rows": rows, "versions": versions}
+    return {"ok": report.ok, "format": report.format.value, "rows": rows, "versions": versions}
 
 
 def to_table(report: Report) -> Group:
@@ -59,6 +59,7 @@ def to_table(report: Report) -> Group:
                     text += f", where the floor alone takes {_time(case.floor_p99_ns)}"
                 parts.append(Text(text, style="bold red"))
         parts.append(Text())
+    parts.append(Text(f"credentials: {report.format.value}"))
     verdict = "every decision right, every budget kept" if report.ok else "FAILED: see WRONG and LATE above"
     parts.append(Text(verdict, style="bold green" if report.ok else "bold red"))
     parts.append(Text("floor: signature checks, key loads and digests that the case cannot avoid, in this same run"))

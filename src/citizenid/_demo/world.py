@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
-from .. import Challenge, Citizenship, Country, Format, KeyPurpose, LocalKey, Reason, TrustAnchors
+from .. import Challenge, Citizenship, ClaimPath, Country, Format, KeyPurpose, LocalKey, Reason, TrustAnchors
 from ..gateway import (
     AdmissionPolicy,
     Admitted,
@@ -27,9 +27,10 @@ from ..gateway import (
     Request,
 )
 from ..holder import Credential, dpop_proof
-from ..issuer import Issuer, prepare_attestation
+from ..issuer import prepare_attestation
 from ..status import StatusPublisher, StatusReference, StatusStore
 from .floor import Floor, proof_floor
+from .formats import set_up
 
 _ISSUER: Final = "https://id.example"
 _LIST: Final = "https://id.example/status/1"
@@ -49,14 +50,7 @@ resource = "{BEARER}"
 citizenship = ["US"]
 binding = "bearer"
 """
-_PERSON: Final = {
-    "given_name": "Ada",
-    "family_name": "Example",
-    "birthdate": "1990-01-01",
-    "sex": 2,
-    "email": "ada@example.com",
-    "address": {"locality": "Springfield", "country": "US"},
-}
+_COUNTRIES: Final = (Country("US"), Country("FR"))
 _HEADERS: Final = (
     (b"host", b"api.example"),
     (b"content-type", b"application/json"),
@@ -103,11 +97,12 @@ class Trial(NamedTuple):
 
 
 class Citizen(NamedTuple):
-    """Somebody with a credential, its key, and its place in the status list."""
+    """Somebody with a credential, its key, its place in the status list, and the one claim that he shows."""
 
     credential: Credential
     key: LocalKey
     status: StatusReference
+    shown: ClaimPath
 
 
 class Session(NamedTuple):
@@ -120,17 +115,12 @@ class Session(NamedTuple):
 class World:
     """An identity provider, its status list, and a gateway that trusts both."""
 
-    def __init__(self, wrap: Callable[[Gateway], Door]) -> None:
-        issuer_key = LocalKey.generate("ES256")
-        self.issuer = Issuer(identifier=_ISSUER, key=issuer_key)
-        self.anchors = TrustAnchors.from_jwks(
-            _ISSUER,
-            self.issuer.jwks(),
-            purpose=KeyPurpose.CREDENTIAL,
-            formats=[Format.SD_JWT_VC],
-            types=["urn:citizenid:citizenship:1"],
-            countries=[Country("US"), Country("FR")],
-        )
+    def __init__(self, wrap: Callable[[Gateway], Door], format_: Format) -> None:
+        self.format: Final = format_
+        self._issuance = set_up(format_, _ISSUER, _COUNTRIES)
+        self.issuer: Final = self._issuance.issuer
+        self.anchors: Final = self._issuance.anchors
+        self.captured: Final = self._issuance.captured
         self._status_key = LocalKey.generate("ES256")
         signers = TrustAnchors.from_keys(_ISSUER, [self._status_key.public], purpose=KeyPurpose.STATUS_LIST)
         self._publisher = StatusPublisher(uri=_LIST, size=_LIST_SIZE)
@@ -168,23 +158,23 @@ class World:
             now=wall_clock(),
             lifetime_s=30 * 86_400,
             status=status,
-            format=Format.SD_JWT_VC,
-            claims=_PERSON,
+            format=self.format,
+            claims=self._issuance.claims,
         )
-        data = self.issuer.issue(attestation, format=Format.SD_JWT_VC)
-        received = Credential.receive(data, format=Format.SD_JWT_VC, anchors=self.anchors, now=wall_clock())
-        return Citizen(received, key, status)
+        data = self.issuer.issue(attestation, format=self.format)
+        received = Credential.receive(data, format=self.format, anchors=self.anchors, now=wall_clock())
+        return Citizen(received, key, status, self._issuance.shown(country))
 
     def present(self, citizen: Citizen, challenge: Challenge) -> bytes:
         """Show one citizenship, and nothing else."""
         return citizen.credential.present(
-            [("citizenships", 0)], challenge=challenge, key=citizen.key, peer=_ORIGIN, now=wall_clock()
+            [citizen.shown], challenge=challenge, key=citizen.key, peer=_ORIGIN, now=wall_clock()
         )
 
     def post(self, data: bytes, challenge: Challenge, proof: str | None) -> Trial:
         """Make a trial of `admit`."""
         request, text = make_request(ENDPOINT, proof=proof), challenge.to_text()
-        return Trial(partial(self.gateway.admit, data, format=Format.SD_JWT_VC, challenge=text, request=request))
+        return Trial(partial(self.gateway.admit, data, format=self.format, challenge=text, request=request))
 
     def session(self, citizen: Citizen, *, bearer: bool = False) -> Session:
         """Get a citizen admitted, untimed."""

@@ -149,7 +149,8 @@ class Attestation:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "claims", freeze(self.claims))
-        read = _read_mdoc if self.type in reg.MDOC_TYPES else Citizenship.from_claims
+        mdoc = type(self.type) is str and self.type in reg.MDOC_TYPES
+        read = _read_mdoc if mdoc else Citizenship.from_claims
         object.__setattr__(self, "citizenship", read(self.claims, withheld=self.withheld))
 
 

@@ -126,6 +126,7 @@ class NeedStatusList(NamedTuple):
 
     uri: str  # "" when only a ticket refers to the list: a ticket holds its identity and not its URI
     reason: Reason = Reason.STATUS_LIST_UNAVAILABLE
+    certificate: bytes | None = None  # DER, when the list must be signed under it (ISO/IEC 18013-5 second edition)
 
     def http(self) -> Answer:
         """Return 503 with Retry-After: nothing was decided, and nothing is allowed."""

@@ -11,7 +11,8 @@ Spec: RFC 8949 sections 3, 4.2.1, 5.6; DESIGN section 6.
 from __future__ import annotations
 
 import struct
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from math import isfinite
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ __all__ = [
     "encode",
     "head",
     "member_slices",
+    "text_string",
 ]
 
 MAX_DEPTH: Final = 16  # draft-ietf-spice-sd-cwt section 6 lets more be refused; a DeviceResponse has nine levels
@@ -38,11 +40,12 @@ NO_TAGS: Final[frozenset[int]] = frozenset()
 _KNOWN_TAGS: Final = (
     *(0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799),
 )
-_AS_TAGS: Final = {number: partial(lambda tag, value, _: CBORTag(tag, value), number) for number in _KNOWN_TAGS}
 _KEYS: Final = frozenset({int, str})
 _SCALARS: Final = frozenset({int, str, bytes, bool, type(None)})
-# Up to here keys that collide in a hash table cost a millisecond; whatever is longer is looked through beforehand.
-_UNSCANNED_BYTES: Final = 4_096
+# Up to here keys that collide in a hash table cost half a millisecond; whatever is longer is looked through beforehand.
+_UNSCANNED_BYTES: Final = 1_024
+MAX_MEMBERS: Final = 1_024  # of one map; a namespace of our own mdocs has one for each of 249 countries
+MAX_ITEMS: Final = 65_536  # of all kinds; 10,000 digests with their numbers, and everything around them, are a third
 
 
 class _Marker:
@@ -66,6 +69,9 @@ class Redacted:
     TAG: Final = 60
 
 
+_MARK_TAGS: Final = frozenset({Redacted.TAG})
+
+
 def decode(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> Any:
     """Decode one item: dicts, lists, integers, text, byte strings, finite floats, booleans, None, and `CBORTag`.
 
@@ -75,9 +81,9 @@ def decode(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> Any:
         tags: the tags that may stand in it; what they hold is the caller's to judge.
 
     Raises:
-        MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED.
+        MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, LIMIT_EXCEEDED.
     """
-    value = _load(data, where)
+    value = _load(data, where, tags)
     _check(value, tags, where)
     return value
 
@@ -86,27 +92,38 @@ def decode_marked(data: bytes, where: str) -> Any:
     """Decode claims of an SD-CWT: as `decode`, with the two marks of hidden parts as `Redacted` keys, and no tags.
 
     Raises:
-        MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED.
+        MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, LIMIT_EXCEEDED.
     """
-    return _mark(_load(data, where), where)
+    return _mark(_load(data, where, _MARK_TAGS), where)
 
 
-def _load(data: bytes, where: str) -> Any:
+@lru_cache(maxsize=64)
+def _as_tags(tags: frozenset[int]) -> dict[int, Callable[[Any, bool], Any]]:
+    # The expected tags too: what stands under a tag without a decoder comes as tuples and frozen dicts.
+    return {number: partial(_tag, number) for number in (*_KNOWN_TAGS, *tags)}
+
+
+def _tag(number: int, value: Any, _: bool) -> CBORTag:
+    return CBORTag(number, value)
+
+
+def _load(data: bytes, where: str, tags: frozenset[int]) -> Any:
     if len(data) > _UNSCANNED_BYTES:
         _refuse_composite_keys(data, where)
     # Nothing in cbor2 says whether bytes are left over. So a byte string longer than `data` is put behind: no part of
-    # `data` can hold it, and it is found in its place only when what comes before is one item and no more.
-    size = len(data) + 1
+    # `data` can hold it, and it is found in its place only when what comes before is one item and no more. What reads
+    # on into it finds break codes, which are no items.
+    mark = b"\xff" * (len(data) + 1)
     item = fault = None
     try:
         item, end = cbor2.loads(
-            b"\x82" + data + head(2, size) + bytes(size),
-            semantic_decoders=_AS_TAGS,
+            b"\x82" + data + head(2, len(mark)) + mark,
+            semantic_decoders=_as_tags(tags),
             max_depth=MAX_DEPTH + 1,  # the pair counts as one
             allow_indefinite=False,
             allow_duplicate_keys=False,
         )
-        if end != bytes(size) or type(end) is not bytes:
+        if type(end) is not bytes or end != mark:
             fault = Reason.MALFORMED_CBOR
     except cbor2.CBORDecodeError as error:
         text = str(error)  # looked at, and never passed on: it may name a key
@@ -172,24 +189,30 @@ def _mark_key(key: Any, where: str) -> Any:
 
 
 def _refuse_composite_keys(data: bytes, where: str) -> None:
-    """Refuse map keys that are no integer, text, byte string or simple value, before a hash table is built of them.
+    """Refuse what would cost more than its length: keys that collide in a hash table, and items without number.
 
-    Arrays of -1 and -2 have all one hash: 15,000 of them as the keys of one map would take cbor2 four seconds. This
-    walk looks at heads alone. Where the bytes are no CBOR it stops: cbor2 stops there as well.
+    A map key that is an array, a map or a tag: arrays of -1 and -2 have all one hash, and 15,000 of them as the keys of
+    one map take cbor2 four seconds. Integers are their own hash, so whoever chooses 20,000 of them can have most look
+    at most of the others: hence the bound on the members of a map. This walk looks at heads alone. Where the bytes are
+    no CBOR it stops: cbor2 stops there as well.
     """
     position, size = 0, len(data)
-    # What is still open: the items left of each container; a map counts its keys and values, keys at even numbers.
-    left, is_map = [1], [False]
-    while left and position < size:
-        if left[-1] == 0:
-            left.pop()
-            is_map.pop()
-            continue
+    # The items left of the container that is open, and of those around it; a map counts its keys and values, and its
+    # keys stand at even numbers.
+    left, in_map = 1, False
+    around: list[tuple[int, bool]] = []
+    for _ in range(MAX_ITEMS + 1):
+        while not left:
+            if not around:
+                return
+            left, in_map = around.pop()
+        if position >= size:
+            return
         first = data[position]
         major, info = first >> 5, first & 0x1F
-        if is_map[-1] and left[-1] % 2 == 0 and major in _COMPOSITE:
+        if 4 <= major <= 6 and in_map and not left & 1:
             raise MalformedError(Reason.MALFORMED_CBOR, where)
-        left[-1] -= 1
+        left -= 1
         position += 1
         count = info
         if info >= 24:
@@ -201,13 +224,15 @@ def _refuse_composite_keys(data: bytes, where: str) -> None:
         if major == 2 or major == 3:
             position += count
         elif 4 <= major <= 6:
-            if len(left) > MAX_DEPTH + 1:
+            if len(around) > MAX_DEPTH:
                 return
-            left.append(1 if major == 6 else count << (major - 4))
-            is_map.append(major == 5)
-
-
-_COMPOSITE: Final = frozenset({4, 5, 6})  # array, map, tag
+            around.append((left, in_map))
+            left, in_map = (1 if major == 6 else count << (major - 4)), major == 5
+            if in_map and count > MAX_MEMBERS:
+                # Each item has one byte at least: with fewer left, the bytes are no CBOR.
+                short = left > size - position
+                raise MalformedError(Reason.MALFORMED_CBOR if short else Reason.LIMIT_EXCEEDED, where)
+    raise MalformedError(Reason.LIMIT_EXCEEDED, where)
 
 
 def member_slices(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> dict[Any, bytes]:
@@ -265,6 +290,22 @@ def byte_string(data: bytes) -> bytes:
     return head(2, len(data)) + data
 
 
+def text_string(text: str, where: str) -> bytes:
+    """Write a text, as `encode` would and at a third of the price.
+
+    Raises:
+        MalformedError: MALFORMED_CBOR for half of a surrogate pair.
+    """
+    data = None
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        pass  # raised below, so that no __context__ carries the text
+    if data is None:
+        raise MalformedError(Reason.MALFORMED_CBOR, where)
+    return head(3, len(data)) + data
+
+
 def embedded(data: bytes) -> bytes:
     """Write `#6.24(bstr .cbor ...)` around bytes that are CBOR already (RFC 8949 section 3.4.5.1)."""
     return b"\xd8\x18" + head(2, len(data)) + data
@@ -300,12 +341,21 @@ def _ordered(value: Any) -> Any:
         return CBORTag(value.tag, _ordered(value.value))
     if kind is float and isfinite(value):
         return value
-    if not hasattr(value, "items"):
+    if not isinstance(value, Mapping) or not _WRITTEN_KEYS.issuperset(map(type, value)):
         raise ValueError
-    if not _WRITTEN_KEYS.issuperset(map(type, value)):
+    members = [(_written_key(key), item) for key, item in value.items()]
+    # In a dict simple(59) and 59 are one key: of the two, one would be lost without a word.
+    if len(dict(members)) != len(members):
         raise ValueError
-    members = [(_REDACTED_KEY if key is Redacted.KEYS else key, item) for key, item in value.items()]
     return {key: _ordered(item) for key, item in sorted(members, key=_encoded_key)}
+
+
+def _written_key(key: Any) -> Any:
+    if key is Redacted.KEYS:
+        return _REDACTED_KEY
+    if type(key) is int and not -(2**64) <= key < 2**64:
+        raise ValueError
+    return key
 
 
 def _encoded_key(member: tuple[Any, Any]) -> bytes:

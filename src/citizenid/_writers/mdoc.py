@@ -15,7 +15,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import islice
-from math import isfinite
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -37,8 +36,9 @@ from .._model import (
     Validity,
 )
 from .._wire import cbor, cose
-from .._wire.cbor import CBORTag, byte_string, embedded, head
-from .._wire.dates import date_time, is_full_date, write_date_time
+from .._wire.cbor import byte_string, embedded, head
+from .._wire.dates import write_date_time
+from .._wire.elements import NO_DATES, element_value
 from .._wire.transcript import MAC_INFO, device_authentication_bytes, mac_salt, session_transcript
 from .._x509 import signer_window
 from ._protocol import IssueOptions, PresentOptions, Signer, Writer
@@ -50,15 +50,17 @@ _PROTECTED: Final = {name: cbor.encode({reg.COSE_ALG: number}) for name, number 
 _PROTECTED_MAC: Final = cbor.encode({reg.COSE_ALG: reg.HMAC_256})
 _RANDOM: Final = reg.MDOC_RANDOM_BYTES
 _ENTRY: Final = _RANDOM + 8  # the random bytes of an item, and eight more that decide on its place
-_DEPTH: Final = cbor.MAX_DEPTH - 1  # below the map of the item
-_NO_DATES: Final[Mapping[str, frozenset[int]]] = MappingProxyType({})
-_ANY_DATE: Final = frozenset({reg.FULL_DATE_TAG})
-_KEYS: Final = frozenset({str, int})
 _TEXT: Final = frozenset({str})
 _NO_ELEMENTS: Final = b"\xa0"
+_ITEM: Final = b"\xa4\x66random\x58\x20%b\x68digestID%b\x6celementValue%b\x71elementIdentifier%b"
+_NUMBERS: Final = tuple(map(cbor.encode, range(24)))
+_MAX_DIGESTS: Final = cbor.MAX_ITEMS // 2 - 2 * cbor.MAX_MEMBERS  # each is two items, and so is each namespace
+_LONG_BYTES: Final = 1_024  # from here on the reader has bounds for what is inside: so it is read before it is written
+_VALUE_TAGS: Final = frozenset({reg.DATE_TIME_TAG, reg.FULL_DATE_TAG})
 _EMBEDDED: Final = frozenset({reg.EMBEDDED_TAG})
 _VERSION: Final = b"\x67version" + cbor.encode("1.0")
 
+_Entry = tuple[bytes, bytes]  # what decides on the place of a digest, and the random bytes of its item
 Elements = dict[str, list[tuple[str, bytes]]]
 """Namespace to its elements, each with its name and its value as CBOR."""
 
@@ -131,8 +133,8 @@ def _elements(attestation: Attestation, limits: Limits) -> Elements:
             raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
         if max(map(len, (namespace, *members))) > limits.claim_name_chars:
             raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
-        dates = reg.MDOC_DATES.get(namespace, _NO_DATES)
-        elements[namespace] = [(name, _value(value, dates.get(name), dates)) for name, value in members.items()]
+        dates = reg.MDOC_DATES.get(namespace, NO_DATES)
+        elements[namespace] = [(name, element_value(value, dates.get(name), dates)) for name, value in members.items()]
     if attestation.type not in reg.MDOC_TYPES:  # of these the attestation has read it already
         Citizenship.from_namespaces(claims)
     if reg.ASSURANCE in claims.get(reg.MDOC_CITIZENSHIP, ()):
@@ -145,50 +147,6 @@ def _elements(attestation: Attestation, limits: Limits) -> Elements:
     if sum(map(len, elements.values())) > limits.disclosures:
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
     return elements or {attestation.type: []}
-
-
-def _value(value: Any, tags: frozenset[int] | None, dates: Mapping[str, frozenset[int]]) -> bytes:
-    if value is True and tags is None:  # one for each country: they are most of what is issued here
-        return b"\xf5"
-    return cbor.encode(_plain(value, tags, dates, _DEPTH), "claims")
-
-
-def _plain(value: Any, tags: frozenset[int] | None, dates: Mapping[str, frozenset[int]], depth: int) -> Any:
-    kind = type(value)
-    if kind is MappingProxyType:
-        if depth <= 0:
-            raise CitizenIDError(Reason.DEPTH_EXCEEDED, "claims")
-        if not all(type(name) in _KEYS and _fits(name) for name in value):
-            raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
-        return {
-            name: _plain(item, _ANY_DATE if name in dates else None, dates, depth - 1) for name, item in value.items()
-        }
-    if tags is not None:
-        return _date(value, tags, depth)
-    if kind is tuple:
-        if depth <= 0:
-            raise CitizenIDError(Reason.DEPTH_EXCEEDED, "claims")
-        return [_plain(item, None, dates, depth - 1) for item in value]
-    if kind is str or kind is bytes or kind is bool or value is None or (kind is float and isfinite(value)):
-        return value
-    if kind is int and _fits(value):
-        return value
-    raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
-
-
-def _fits(value: str | int) -> bool:
-    return type(value) is str or -(2**64) <= int(value) < 2**64
-
-
-def _date(value: object, tags: frozenset[int], depth: int) -> CBORTag:
-    if depth <= 0:
-        raise CitizenIDError(Reason.DEPTH_EXCEEDED, "claims")
-    if type(value) is str:
-        if reg.FULL_DATE_TAG in tags and is_full_date(value):
-            return CBORTag(reg.FULL_DATE_TAG, value)
-        if reg.DATE_TIME_TAG in tags and date_time(value) is not None:
-            return CBORTag(reg.DATE_TIME_TAG, value)
-    raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
 
 
 def _check_choice(claims: Mapping[str, Any], options: IssueOptions) -> None:
@@ -217,15 +175,17 @@ def _conceal(
     # No namespace is without a digest: where there are no elements, one of random bytes stands.
     counts = [len(items) or 1 for _, items in groups]
     count = sum(counts) + decoys
-    if count > limits.digests:
+    if count > min(limits.digests, _MAX_DIGESTS) or len(counts) > cbor.MAX_MEMBERS:
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
     drawn = iter(_draw(draw, count))
     entries = [list(islice(drawn, size)) for size in counts]
     for entry in drawn:  # by chance, so that no namespace shows how many of its digests are of elements
-        entries[entry[-1] % len(entries)].append(entry)
+        entries[int.from_bytes(entry[0], "big") % len(entries)].append(entry)
     name_spaces: list[bytes] = []
     digests: list[bytes] = []
     for (name, items), group in zip(groups, entries, strict=True):
+        if len(group) > cbor.MAX_MEMBERS:
+            raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
         written, by_id = _items(items, group, hash_)
         digests += (name, by_id)
         if written:
@@ -237,38 +197,42 @@ def _conceal(
     )
 
 
-def _draw(draw: Callable[[int], bytes], count: int) -> list[bytes]:
+def _draw(draw: Callable[[int], bytes], count: int) -> list[_Entry]:
     block = draw(_ENTRY * max(count, 2))
-    entries = [block[start : start + _ENTRY] for start in range(0, len(block), _ENTRY)]
+    starts = range(0, len(block), _ENTRY)
+    randoms = [block[start : start + _RANDOM] for start in starts]
+    orders = [block[start + _RANDOM : start + _ENTRY] for start in starts]
     # Each item has random bytes of its own. A source that is stuck repeats itself at once.
-    if not len(entries) == len({each[:_RANDOM] for each in entries}) == len({each[_RANDOM:] for each in entries}):
+    if not len(starts) == len(set(randoms)) == len(set(orders)):
         raise CitizenIDError(Reason.DISCLOSURE_DUPLICATE, "random")
-    return entries[:count]
+    return list(zip(orders, randoms, strict=True))[:count]
 
 
 def _items(
-    items: list[tuple[str, bytes]], entries: list[bytes], hash_: Callable[[bytes], Any]
+    items: list[tuple[str, bytes]], entries: list[_Entry], hash_: Callable[[bytes], Any]
 ) -> tuple[list[bytes], bytes]:
     """Return IssuerSignedItemBytes in the order of `items`, and the DigestIDs of the namespace.
 
     digestIDs are the places in an order by chance: they tell nothing of the elements, nor of any other MSO (9.1.2.5).
     """
-    places = sorted(range(len(entries)), key=[entry[_RANDOM:] for entry in entries].__getitem__)
+    places = sorted(range(len(entries)), key=entries.__getitem__)
     written, digests = [b""] * len(items), [head(5, len(entries))]
+    digest_head = head(2, hash_(b"").digest_size)
     for digest_id, index in enumerate(places):
-        number, random = head(0, digest_id), entries[index][:_RANDOM]
+        number = _NUMBERS[digest_id] if digest_id < 24 else head(0, digest_id)
+        hidden = entries[index][1]
         if index < len(items):
             name, value = items[index]
-            random = written[index] = embedded(
-                b"\xa4\x66random\x58\x20%b\x68digestID%b\x6celementValue%b\x71elementIdentifier%b"
-                % (random, number, value, _text(name))
-            )
-        digests += (number, byte_string(hash_(random).digest()))
+            item = _ITEM % (hidden, number, value, _text(name))
+            if len(item) > _LONG_BYTES:
+                cbor.decode(item, "claims", _VALUE_TAGS)
+            hidden = written[index] = embedded(item)
+        digests += (number, digest_head, hash_(hidden).digest())
     return written, b"".join(digests)
 
 
 @lru_cache(maxsize=1_024)  # the names of elements are the same in every credential of a type
-def _text(text: str) -> bytes:
+def _text(text: str | int) -> bytes:
     return cbor.encode(text, "claims")
 
 
@@ -292,7 +256,14 @@ def _structural(attestation: Attestation, certificates: tuple[bytes, ...]) -> tu
         _VERSION,
         b"\x6cvalidityInfo" + _validity_info(attestation.validity, certificates),
     )
-    return b"".join(before), b"\x6ddeviceKeyInfo\xa1\x69deviceKey" + cbor.encode(cose_key(holder_key))
+    return b"".join(before), b"\x6ddeviceKeyInfo\xa1\x69deviceKey" + _cose_key(holder_key)
+
+
+def _cose_key(key: PublicKey) -> bytes:
+    members = cose_key(key)  # in the order of canonical CBOR
+    return head(5, len(members)) + b"".join(
+        [_text(label) + (byte_string(each) if type(each) is bytes else _text(each)) for label, each in members.items()]
+    )
 
 
 def _validity_info(validity: Validity, certificates: tuple[bytes, ...]) -> bytes:
@@ -315,23 +286,21 @@ def _validity_info(validity: Validity, certificates: tuple[bytes, ...]) -> bytes
 def _status(references: tuple[StatusReference, ...]) -> bytes:
     if not references:
         return b""
-    places: dict[str, dict[str, Any]] = {}
+    places: dict[str, bytes] = {}
     for reference in references:
-        if type(reference) is not StatusReference:
+        if type(reference) is not StatusReference or type(reference.kind) is not StatusKind:
             raise CitizenIDError(Reason.CLAIM_INVALID, "status")
-        place: dict[str, Any] = {"uri": reference.uri}
-        if reference.certificate is not None:
-            place["certificate"] = reference.certificate
-        if reference.kind is StatusKind.STATUS_LIST:
-            place["idx"] = reference.index
-        elif reference.kind is StatusKind.IDENTIFIER_LIST:
-            place["id"] = reference.identifier
-        else:
-            raise CitizenIDError(Reason.CLAIM_INVALID, "status")
-        places[reference.kind.value] = place
+        listed, certificate = reference.kind is StatusKind.STATUS_LIST, reference.certificate
+        identifier = reference.identifier or b""
+        place = b"\x63idx" + head(0, reference.index) if listed else b"\x62id" + byte_string(identifier)
+        place += b"\x63uri" + _text(reference.uri)
+        if certificate is not None:
+            place += b"\x6bcertificate" + byte_string(certificate)
+        places[reference.kind.value] = (b"\xa2" if certificate is None else b"\xa3") + place
     if len(places) != len(references):  # the claim has room for one of each kind
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "status")
-    return b"\x66status" + cbor.encode(places, "status")
+    members = [_text(name) + places[name] for name in (reg.STATUS_LIST, reg.IDENTIFIER_LIST) if name in places]
+    return b"\x66status" + head(5, len(members)) + b"".join(members)
 
 
 # --- the holder ---

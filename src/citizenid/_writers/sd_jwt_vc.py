@@ -32,7 +32,7 @@ from .._model import (
 )
 from .._redaction import EVERYTHING, SD_JWT_MARKERS, Selection, redact
 from .._wire import base64url
-from .._wire.writing import dump, dump_disclosure, dump_members, quote, signing_input
+from .._wire.writing import check_jose_algorithm, dump, dump_disclosure, dump_members, quote, signing_input
 from ._protocol import IssueOptions, PresentOptions, Signer, Writer
 
 _HASHES: Final = {name: getattr(hashlib, function) for name, function in reg.SD_HASH_ALGORITHMS.items()}
@@ -59,7 +59,8 @@ def issue(
 
     Raises:
         CitizenIDError: CLAIM_RESERVED, CLAIM_INVALID, CLAIM_UNKNOWN, CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED,
-            DISCLOSURE_DUPLICATE, LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED.
+            DISCLOSURE_DUPLICATE, LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED,
+            ALGORITHM_NOT_ALLOWED.
     """
     hash_ = _HASHES.get(options.hash_algorithm)
     if hash_ is None:
@@ -124,6 +125,7 @@ def _salts(draw: Callable[[int], bytes]) -> Iterator[str]:
 
 @lru_cache(maxsize=64)  # an issuer writes one header over and over
 def _header(algorithm: str, kid: str | None, certificates: tuple[bytes, ...]) -> bytes:
+    check_jose_algorithm(algorithm)
     header: dict[str, Any] = {reg.ALG: algorithm, reg.TYP: reg.TYP_SD_JWT_VC}
     if certificates:
         header[reg.X5C] = [pybase64.b64encode(der).decode("ascii") for der in certificates]

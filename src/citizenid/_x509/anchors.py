@@ -1,15 +1,16 @@
 """Certificates that an operator pins: roots, which vouch for others, and document signers, which sign themselves.
 
-They are configuration and not input, so a broken one is refused when it is loaded, and the serial number of a root
-may be as it likes.
+They are configuration and not input, so a broken one is refused when it is loaded. Their serial numbers may be as they
+like: nothing asks for them.
 
 Spec: RFC 5280 section 6.1.1 (trust anchor information); ISO/IEC 18013-5 B.1.2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+import base64
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -22,21 +23,21 @@ from .certificates import (
     check_authority_key,
     is_authority,
     is_self_issued,
-    is_sound,
     key_of,
     names_key_of,
+    read_certificate,
     window,
 )
 from .revocation import RevocationList, digest_of_revoked, load_crls
 
-_WHERE = "certificates"
+_WHERE: Final = "certificates"
 
 
 class Root(NamedTuple):
     """A pinned certificate: a root, or (with `signer`) the certificate of a document signer itself.
 
     Attributes:
-        certificate: as it was read.
+        certificate: as it was read, but for its serial number where that is not positive.
         der: its bytes.
         key: its SubjectPublicKeyInfo.
         identity: what of it and of its CRLs goes into the fingerprint of an anchor.
@@ -96,9 +97,11 @@ def load_signers(pem: bytes | str) -> tuple[Root, ...]:
 def _load(pem: bytes | str, *, leaf: bool) -> list[Root]:
     loaded: list[Root] = []
     try:
-        certificates = x509.load_pem_x509_certificates(pem_bytes(pem))
-        if all(is_sound(certificate, leaf=leaf) for certificate in certificates):
-            loaded = [_root(certificate) for certificate in certificates]
+        for der in _bodies(pem_bytes(pem)):
+            opened = read_certificate(der, leaf=leaf)
+            if opened is None:
+                raise CitizenIDError(Reason.ANCHOR_INVALID, _WHERE)
+            loaded.append(_root(der, opened.certificate))
     except UNREADABLE:
         loaded = []
     if not loaded:
@@ -106,8 +109,19 @@ def _load(pem: bytes | str, *, leaf: bool) -> list[Root]:
     return loaded
 
 
-def _root(certificate: x509.Certificate) -> Root:
-    der = certificate.public_bytes(serialization.Encoding.DER)
+def _bodies(pem: bytes) -> Iterator[bytes]:
+    # RFC 7468 section 5. The loader of `cryptography` would write its warnings, so the armour is taken off here.
+    parts = pem.split(b"-----")
+    if len(parts) % 4 != 1:
+        raise ValueError
+    for begin, body, end in zip(parts[1::4], parts[2::4], parts[3::4], strict=True):
+        if begin == b"BEGIN CERTIFICATE" and end == b"END CERTIFICATE":
+            yield base64.b64decode(b"".join(body.split()), validate=True)
+        elif begin.removeprefix(b"BEGIN ") != end.removeprefix(b"END "):
+            raise ValueError
+
+
+def _root(der: bytes, certificate: x509.Certificate) -> Root:
     key = certificate.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -20,7 +20,7 @@ from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from .._crypto import EXPLICIT_CURVE, PublicKey, material_of
 from .._errors import CitizenIDError, MalformedError, Reason
-from .der import is_quiet
+from .der import survey
 
 # All that `cryptography` raises for a certificate or a CRL that it cannot read; most of these are no ValueError.
 UNREADABLE: Final = (
@@ -46,6 +46,7 @@ _UNDERSTOOD: Final = frozenset(
 _NOT_FOLLOWED: Final = frozenset(
     {x509.NameConstraints.oid, x509.PolicyConstraints.oid, x509.InhibitAnyPolicy.oid}
 )  # RFC 5280 sections 4.2.1.10, 4.2.1.11, 4.2.1.14
+_SERIAL_BOUND: Final = 1 << 159  # 20 octets with a sign (RFC 5280 section 4.1.2.2)
 _HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _EC_BITS: Final = 256  # ISO/IEC 18013-5 annex B and BSI TR-03116: no smaller curve
 _RSA_BITS: Final = 2_048  # NIST SP 800-57 part 1 table 2: 112 bits of security
@@ -73,25 +74,51 @@ _OF_FIXED_STRENGTH: Final = (
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 
-def open_certificate(der: bytes, where: str, *, leaf: bool) -> x509.Certificate:
+class Opened(NamedTuple):
+    """A certificate that was read, with its serial number.
+
+    Attributes:
+        certificate: what was read.
+        serial: the serial number as received.
+        tbs: the signed bytes as received, when `certificate` was read from a copy with another serial number.
+    """
+
+    certificate: x509.Certificate
+    serial: int
+    tbs: bytes | None
+
+
+def open_certificate(der: bytes, where: str, *, leaf: bool, any_serial: bool) -> Opened:
     """Read one certificate of a chain.
 
     Raises:
         MalformedError: CERTIFICATE_INVALID for broken DER, a version below 3, a serial number that is not positive or
-            longer than 20 octets, an empty name, and what `is_sound` refuses.
+            longer than 20 octets (unless any will do), an empty name, and what `is_sound` refuses.
     """
-    certificate = None
+    opened = None
     try:
-        if is_quiet(der) and EXPLICIT_CURVE not in der:
-            certificate = x509.load_der_x509_certificate(der)
-            # The signature ends the certificate, after a count of unused bits that is not signed and must be none.
-            if not is_sound(certificate, leaf=leaf) or not der.endswith(b"\0" + certificate.signature):
-                certificate = None
+        opened = read_certificate(der, leaf=leaf)
     except UNREADABLE:
-        certificate = None
-    if certificate is None:
+        opened = None
+    if opened is None or not (any_serial or 0 < opened.serial < _SERIAL_BOUND):
         raise MalformedError(Reason.CERTIFICATE_INVALID, where)
-    return certificate
+    return opened
+
+
+def read_certificate(der: bytes, *, leaf: bool) -> Opened | None:
+    """Read a certificate with any serial number; None when it is not sound.
+
+    Raises:
+        one of `UNREADABLE`: for what cannot be read.
+    """
+    found = survey(der)
+    if not found.is_quiet or EXPLICIT_CURVE in der:
+        return None
+    certificate = x509.load_der_x509_certificate(found.readable)
+    # The signature ends the certificate, after a count of unused bits that is not signed and must be none.
+    if not is_sound(certificate, leaf=leaf) or not der.endswith(b"\0" + certificate.signature):
+        return None
+    return Opened(certificate, found.serial, None if found.readable is der else found.tbs)
 
 
 def is_sound(certificate: x509.Certificate, *, leaf: bool) -> bool:
@@ -137,14 +164,26 @@ def is_authority(certificate: x509.Certificate, *, below: int) -> bool:
     )
 
 
-def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether `issuer` signed `certificate`, by name and by key, with a digest that still counts."""
+def issued(opened: Opened, issuer: x509.Certificate) -> bool:
+    """Whether `issuer` signed this certificate, by name and by key, with a digest that still counts."""
+    certificate, _, tbs = opened
     try:
         if not is_strong_hash(certificate.signature_hash_algorithm):
             return False
-        certificate.verify_directly_issued_by(issuer)
+        if tbs is None:
+            certificate.verify_directly_issued_by(issuer)
+            return True
+        return certificate.issuer == issuer.subject and _signed_over(tbs, certificate, issuer.public_key())
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
+
+
+def _signed_over(tbs: bytes, certificate: x509.Certificate, key: object) -> bool:
+    # What `verify_directly_issued_by` does, for ECDSA alone: ISO/IEC 18013-5 annex B has nothing else.
+    scheme = certificate.signature_algorithm_parameters
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(scheme, ec.ECDSA):
+        return False
+    key.verify(certificate.signature, tbs, scheme)
     return True
 
 

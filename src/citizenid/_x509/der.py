@@ -1,8 +1,11 @@
-"""What must be known of a certificate's DER before `cryptography` reads it: that it will not write a warning.
+"""What must be known of DER before `cryptography` reads a certificate or a CRL: that it will not write a warning.
 
-A serial number that is not positive and a policy text with stray characters only make that library warn, on stderr,
-from hostile bytes, and as another exception where warnings are errors. So a short walk over the tags refuses them
-first. It judges nothing else: the library reads the same bytes afterwards, and strictly.
+A serial number that is not positive, a policy text with stray characters, a country of three letters: these only make
+that library warn, on stderr, from hostile bytes, and as another exception where warnings are errors. So a short walk
+over the tags finds them first.
+It judges nothing else: the library reads the bytes afterwards, and strictly. Where a profile takes any serial number
+(document signers in use have negative ones), it reads a copy with another in its place, and the signature is verified
+over the bytes that came.
 
 Spec: RFC 5280 sections 4.1, 4.1.2.2, 4.2.1.1, 4.2.1.4; X.690 section 8.1.
 """
@@ -11,15 +14,24 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-_SERIAL_OCTETS: Final = 20  # RFC 5280 section 4.1.2.2
 _INTEGER: Final = 0x02
 _OCTET_STRING: Final = 0x04
 _VISIBLE_STRING: Final = 0x1A
 _VERSION: Final = 0xA0
 _EXTENSIONS: Final = 0xA3
+_LIST_EXTENSIONS: Final = 0xA0
 _AUTHORITY_SERIAL: Final = 0x82
 _AUTHORITY_KEY_IDENTIFIER: Final = bytes.fromhex("551d23")
 _CERTIFICATE_POLICIES: Final = bytes.fromhex("551d20")
+# Attributes of names whose length the library bounds with a warning, wherever a name stands (RFC 5280 appendix A.1:
+# countryName, commonName; CA/Browser Forum EV section 9.2.4: jurisdictionCountryName), with least and most octets.
+_BOUNDED_ATTRIBUTES: Final = (
+    (bytes.fromhex("0603550406"), 2, 2),
+    (bytes.fromhex("0603550403"), 1, 64),
+    (bytes.fromhex("060b2b0601040182373c020103"), 2, 2),
+)
+_UTF8_STRING: Final = 0x0C
+_TEXTS: Final = frozenset({_UTF8_STRING, 0x13, 0x14, 0x16, 0x1A})  # UTF8, Printable, Teletex, IA5, Visible
 _CONSTRUCTED: Final = 0x20
 _MAX_DEPTH: Final = 16  # a policy qualifier lies six deep
 
@@ -30,20 +42,75 @@ class _Element(NamedTuple):
     end: int
 
 
-def is_quiet(der: bytes) -> bool:
-    """Whether a certificate of these bytes is read without a warning: positive serial numbers, plain policy texts.
+class Survey(NamedTuple):
+    """What the walk over a certificate found.
+
+    Attributes:
+        serial: the serial number, whatever its sign.
+        is_quiet: names and extensions hold nothing to warn of.
+        tbs: the bytes that are signed, as received.
+        readable: the certificate with a serial number that is positive: itself, or a copy with another of that length.
+    """
+
+    serial: int
+    is_quiet: bool
+    tbs: bytes
+    readable: bytes
+
+
+def survey(der: bytes) -> Survey:
+    """Walk over a certificate.
+
+    Raises:
+        ValueError, IndexError: for bytes that are no elements, and an empty serial number.
+    """
+    certificate = _elements(der, 0, len(der))[0]
+    signed = _elements(der, *_inside(certificate))[0]
+    fields = _elements(der, *_inside(signed))
+    serial = fields[1] if fields[0].tag == _VERSION else fields[0]
+    size = serial.end - serial.start
+    if serial.tag != _INTEGER or size < 1:
+        raise ValueError
+    readable = der
+    if not _is_positive(der, serial):
+        readable = der[: serial.start] + b"\x01" * size + der[serial.end :]
+    return Survey(
+        int.from_bytes(der[serial.start : serial.end], "big", signed=True),
+        _has_bounded_names(der) and _has_quiet_extensions(der, fields[-1], _EXTENSIONS),
+        der[certificate.start : signed.end],
+        readable,
+    )
+
+
+def is_quiet_list(der: bytes) -> bool:
+    """Whether a CRL is read without a warning; its entries may have any number.
 
     Raises:
         ValueError, IndexError: for bytes that are no elements.
     """
-    certificate = _elements(der, 0, len(der))[0]
-    fields = _elements(der, *_inside(_elements(der, *_inside(certificate))[0]))
-    serial = fields[1] if fields[0].tag == _VERSION else fields[0]
-    if serial.tag != _INTEGER or not _is_positive(der, serial) or serial.end - serial.start > _SERIAL_OCTETS:
-        return False
-    if fields[-1].tag != _EXTENSIONS:
+    signed = _elements(der, 0, len(der))[0]
+    fields = _elements(der, *_inside(_elements(der, *_inside(signed))[0]))
+    return _has_bounded_names(der) and _has_quiet_extensions(der, fields[-1], _LIST_EXTENSIONS)
+
+
+def _has_bounded_names(der: bytes) -> bool:
+    # A search for the attributes finds them in the general names of extensions as well.
+    for attribute, least, most in _BOUNDED_ATTRIBUTES:
+        position = der.find(attribute)
+        while position >= 0:
+            start = position + len(attribute)
+            tag, length = der[start], der[start + 1]
+            text = der[start + 2 : start + 2 + length]
+            if tag not in _TEXTS or not least <= length <= most or not (tag == _UTF8_STRING or text.isascii()):
+                return False
+            position = der.find(attribute, start)
+    return True
+
+
+def _has_quiet_extensions(der: bytes, last: _Element, tag: int) -> bool:
+    if last.tag != tag:
         return True
-    wrapped = _elements(der, *_inside(fields[-1]))[0]
+    wrapped = _elements(der, *_inside(last))[0]
     return all(_is_quiet_extension(der, each) for each in _elements(der, *_inside(wrapped)))
 
 

@@ -21,6 +21,7 @@ from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._model import CertificateProfile, UnixTime
 from .anchors import Root
 from .certificates import (
+    Opened,
     check_authority_key,
     identifies_keys,
     is_authority,
@@ -137,7 +138,10 @@ def link(chain: Sequence[bytes], roots: Sequence[Root], profile: Profile) -> Lin
             candidates, chain = repeated, chain[:-1]
     if not chain or len(chain) > profile.intermediates + 1:
         raise MalformedError(Reason.LIMIT_EXCEEDED if chain else Reason.CERTIFICATE_INVALID, where)
-    path = [open_certificate(der, where, leaf=index == 0) for index, der in enumerate(chain)]
+    opened = [
+        open_certificate(der, where, leaf=index == 0, any_serial=profile.any_serial) for index, der in enumerate(chain)
+    ]
+    path = [each.certificate for each in opened]
     check_leaf(path[0], profile)
     for below, issuer in enumerate(path[1:]):
         if not is_authority(issuer, below=below):
@@ -148,7 +152,7 @@ def link(chain: Sequence[bytes], roots: Sequence[Root], profile: Profile) -> Lin
     routes = []
     refusal = Reason.CERTIFICATE_UNTRUSTED
     for index, root in candidates:
-        if root.der in chain or not issued(path[-1], root.certificate):
+        if root.der in chain or not issued(opened[-1], root.certificate):
             continue
         fault = _fault_under(root, path, profile)
         if fault is None:
@@ -158,13 +162,13 @@ def link(chain: Sequence[bytes], roots: Sequence[Root], profile: Profile) -> Lin
             refusal = fault
     if not routes:
         raise VerificationError(refusal, where)
-    _check_links(path, where)
+    _check_links(opened, where)
     not_before, not_after = window(path[:1])
     return LinkedPath(
         key_of(path[0], where),
         UnixTime(not_before),
         UnixTime(not_after),
-        tuple(Route(index, start, end, _hops(path, root)) for index, root, start, end in routes),
+        tuple(Route(index, start, end, _hops(opened, root)) for index, root, start, end in routes),
     )
 
 
@@ -207,21 +211,21 @@ def _fault_under(root: Root, path: list[x509.Certificate], profile: Profile) -> 
     return None
 
 
-def _check_links(path: list[x509.Certificate], where: str) -> None:
-    for certificate, issuer in zip(reversed(path[:-1]), reversed(path), strict=False):
+def _check_links(path: list[Opened], where: str) -> None:
+    for opened, (issuer, _, _) in zip(reversed(path[:-1]), reversed(path), strict=False):
         check_authority_key(issuer, where)
-        if not issued(certificate, issuer):
+        if not issued(opened, issuer):
             raise VerificationError(Reason.CERTIFICATE_UNTRUSTED, where)
-        if not names_key_of(certificate, issuer):
+        if not names_key_of(opened.certificate, issuer):
             raise VerificationError(Reason.CERTIFICATE_INVALID, where)
 
 
-def _hops(path: list[x509.Certificate], root: Root) -> tuple[Revocation, ...]:
+def _hops(path: list[Opened], root: Root) -> tuple[Revocation, ...]:
     if not root.crls:
         return ()
-    issuers = [*path[1:], root.certificate]
+    issuers = [*(each.certificate for each in path[1:]), root.certificate]
     pairs = reversed(list(zip(path, issuers, strict=True)))  # what is next to the root first
-    return tuple(Revocation(each.serial_number, lists_of(issuer, root.crls)) for each, issuer in pairs)
+    return tuple(Revocation(each.serial, lists_of(issuer, root.crls)) for each, issuer in pairs)
 
 
 def check_chain(chain: Sequence[bytes], key: PublicKey) -> None:
@@ -234,11 +238,17 @@ def check_chain(chain: Sequence[bytes], key: PublicKey) -> None:
     where = "certificates"
     usable = False
     try:
-        path = [open_certificate(der, where, leaf=index == 0) for index, der in enumerate(chain) if type(der) is bytes]
+        path = [
+            open_certificate(der, where, leaf=index == 0, any_serial=False)
+            for index, der in enumerate(chain)
+            if type(der) is bytes
+        ]
         limit = PROFILES[CertificateProfile.SD_JWT_VC_ISSUER].intermediates + 1
-        if 0 < len(path) == len(chain) <= limit and may_sign_objects(path[0]) and key_of(path[0], where) == key:
+        leaf = path[0].certificate if 0 < len(path) == len(chain) <= limit else None
+        if leaf is not None and may_sign_objects(leaf) and key_of(leaf, where) == key:
             _check_links(path, where)
-            usable = not any(map(is_self_issued, path))  # a self-issued one at the end is the root: it is not sent
+            # A self-issued one at the end is the root: it is not sent.
+            usable = not any(is_self_issued(each.certificate) for each in path)
     except CitizenIDError:
         pass  # raised below in our own words
     if not usable:
@@ -252,14 +262,15 @@ def signer_window(chain: tuple[bytes, ...], profile: CertificateProfile) -> tupl
     What depends on the root is for whoever pins it: here a chain is held against what its profile says of every chain.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID for a chain that no verifier of the profile would take.
+        CitizenIDError: CONFIGURATION_INVALID for a chain that no verifier of the profile would take, or for none.
     """
     where = "certificates"
     row = PROFILES[profile]
     leaf = None
     try:
         check_bounds(chain, row)
-        path = [open_certificate(der, where, leaf=index == 0) for index, der in enumerate(chain)]
+        opened = [open_certificate(der, where, leaf=i == 0, any_serial=False) for i, der in enumerate(chain or (b"",))]
+        path = [each.certificate for each in opened]
         check_leaf(path[0], row)
         if (
             all(is_authority(issuer, below=below) for below, issuer in enumerate(path[1:]))

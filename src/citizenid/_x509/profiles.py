@@ -42,6 +42,8 @@ class Profile(NamedTuple):
         country: the country of the leaf's subject must be the root's, and the state too if both name one.
         root_in_chain: the chain may end with the pinned root.
         key_identifiers: all certificates name the keys of their issuers, and all authorities their own.
+        any_serial: serial numbers may be negative, zero or long. RFC 5280 section 4.1.2.2 wants verifiers prepared for
+            these, and document signers in use have them; nothing but a CRL asks for the number.
         intermediates: how many certificates may stand between the leaf and the root.
     """
 
@@ -53,6 +55,7 @@ class Profile(NamedTuple):
     country: bool = False
     root_in_chain: bool = False
     key_identifiers: bool = False
+    any_serial: bool = False
     intermediates: int = 2
 
 
@@ -61,10 +64,20 @@ PROFILES: Final[dict[CertificateProfile, Profile]] = {
     # formats say whether that counts; a certificate for TLS under the same root never does.
     CertificateProfile.SD_JWT_VC_ISSUER: Profile("issuer-jwt.header.x5c", reg.EKU_DOCUMENT_SIGNER),
     CertificateProfile.MDOC_DOCUMENT_SIGNER: Profile(
-        "issuerAuth.x5chain", reg.EKU_DOCUMENT_SIGNER, purpose_required=True, usage_required=True, country=True
+        "issuerAuth.x5chain",
+        reg.EKU_DOCUMENT_SIGNER,
+        purpose_required=True,
+        usage_required=True,
+        country=True,
+        any_serial=True,
     ),
     CertificateProfile.MDOC_READER: Profile(
-        "readerAuth.x5chain", reg.EKU_READER, purpose_required=True, usage_required=True, key_identifiers=True
+        "readerAuth.x5chain",
+        reg.EKU_READER,
+        purpose_required=True,
+        usage_required=True,
+        key_identifiers=True,
+        any_serial=True,
     ),
     CertificateProfile.STATUS_LIST_SIGNER: Profile("status-list.x5c", reg.EKU_STATUS_LIST_SIGNER),
     CertificateProfile.VICAL_SIGNER: Profile(
@@ -75,6 +88,7 @@ PROFILES: Final[dict[CertificateProfile, Profile]] = {
         usage_required=True,
         root_in_chain=True,
         key_identifiers=True,
+        any_serial=True,
     ),
 }
 

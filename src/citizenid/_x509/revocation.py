@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 
 from .._errors import CitizenIDError, Reason
 from .certificates import UNREADABLE, extension, is_strong_hash, unix
+from .der import is_quiet_list
 
 _MAX_CRLS: Final = 64  # two for each of the issuers that one anchor has: far more than any
 _MAX_CRL_BYTES: Final = 1_048_576  # some 25,000 entries; document signers are counted in tens
@@ -83,6 +84,10 @@ def _load(data: bytes) -> RevocationList:
     if armoured > 1:
         raise ValueError  # all but the first would go unread
     crl = x509.load_pem_x509_crl(data) if armoured else x509.load_der_x509_crl(data)
+    der = crl.public_bytes(serialization.Encoding.DER)
+    # The count of unused bits before the signature is not signed and must be none.
+    if not is_quiet_list(der) or not der.endswith(b"\0" + crl.signature):
+        raise ValueError
     next_update = crl.next_update_utc
     extensions = crl.extensions
     entries = list(crl)
@@ -96,7 +101,7 @@ def _load(data: bytes) -> RevocationList:
     )
     return RevocationList(
         crl,
-        crl.public_bytes(serialization.Encoding.DER),
+        der,
         unix(crl.last_update_utc),
         0 if next_update is None else unix(next_update),
         frozenset(entry.serial_number for entry in entries),

@@ -17,15 +17,16 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, NoReturn, final
 
 from .._answer import Answer
+from .._crypto import AgreementKey
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, Limits
-from .._model import Binding, Challenge, Format, NeedStatusList, Status, StatusReference, UnixTime
+from .._model import Binding, Challenge, Format, Handover, NeedStatusList, Status, StatusReference, UnixTime
 from .._readers import READERS, Reading
 from .._wire import json
 from ..countries import ANY
 from ..policy import AdmissionPolicy, Rule
 from ..status import StatusStore
-from ..status._store import status_identity
+from ..status._store import identity_of
 from ..trust import TrustAnchor, TrustAnchors
 from ..verifier import IssuerHalfCache, VerifiedPresentation, check_status_valid, verify
 from ._clock import GatewayClock
@@ -76,6 +77,7 @@ class Gateway:
         ticket_lifetime_s: at most so long, seconds; the credential and the anchor may end earlier.
         challenge_lifetime_s: how long a wallet may take, seconds.
         proof_max_age_s: how old a sender proof may be, seconds.
+        reader_key: the key for which an mdoc may answer with a MAC instead of a signature; None accepts none.
         limits: bounds.
         clock: wall time in Unix seconds.
         monotonic: a clock that never goes back, in seconds.
@@ -100,6 +102,7 @@ class Gateway:
         ticket_lifetime_s: int = 3_600,
         challenge_lifetime_s: int = 300,
         proof_max_age_s: int = 60,
+        reader_key: AgreementKey | None = None,
         limits: Limits = DEFAULT_LIMITS,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -114,6 +117,8 @@ class Gateway:
         if not isinstance(ticket_keys, (list, tuple)) or type(cache) is bool:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
         check_parts(statuses=statuses, replay=replay, cache=cache, functions=(clock, monotonic, random), limits=limits)
+        if reader_key is not None and type(reader_key) is not AgreementKey:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.reader_key")
         check_audience(audience)
         self._audience: Final = audience
         self._origin: Final = origin_of(external_url)
@@ -124,6 +129,7 @@ class Gateway:
         self._ticket_lifetime_s: Final = ticket_lifetime_s
         self._challenge_lifetime_s: Final = challenge_lifetime_s
         self._limits: Final = limits
+        self._reader_key: Final = reader_key
         self._clock: Final = GatewayClock(clock, monotonic, limits.clock_skew_s)
         self._random = random
         self._rules: Final = ProofRules(self._origin, proof_max_age_s, limits, SenderKeys(4_096))
@@ -133,8 +139,8 @@ class Gateway:
     def _make_state(self, anchors: TrustAnchors, policy: AdmissionPolicy, secrets: tuple[bytes, ...]) -> _State:
         if type(anchors) is not TrustAnchors or type(policy) is not AdmissionPolicy:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
-        name = self._audience
-        return _State(anchors, policy, TicketKeys(secrets, name), ChallengeKeys(secrets, name), secrets)
+        challenges = ChallengeKeys(secrets, self._audience, self._reader_key)
+        return _State(anchors, policy, TicketKeys(secrets, self._audience), challenges, secrets)
 
     def reload(
         self,
@@ -161,23 +167,29 @@ class Gateway:
                 held.secrets if ticket_keys is None else tuple(ticket_keys),
             )
 
-    def challenge(self, *, sender: bytes | None) -> Challenge:
+    def challenge(self, *, sender: bytes | None, handover: Handover | None = None) -> Challenge:
         """Make a challenge that any gateway of the fleet will recognise.
 
         Args:
             sender: thumbprint (32 bytes) of the key that the ticket will be bound to, or None for a bearer ticket,
                 which only rules with `binding = "bearer"` accept.
+            handover: the protocol by which a wallet is asked: OpenID4VP or the Digital Credentials API, with this
+                gateway's audience as client_id or origin. None is the latter, with an answer that is not encrypted.
 
         Raises:
-            CitizenIDError: CONFIGURATION_INVALID for another length, BINDING_TOO_WEAK for None when no rule of the
-                policy accepts a bearer ticket.
+            CitizenIDError: CONFIGURATION_INVALID for another length or handover, BINDING_TOO_WEAK for None when no rule
+                of the policy accepts a bearer ticket.
         """
         if sender is None and not self._state.policy.permits_bearer:
             raise CitizenIDError(Reason.BINDING_TOO_WEAK, "challenge")
         if sender is not None and (type(sender) is not bytes or len(sender) != len(_NO_SENDER) or sender == _NO_SENDER):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "challenge.sender")
         return self._state.challenges.make(
-            sender=sender, now=self._clock.read()[0], lifetime_s=self._challenge_lifetime_s, random=self._random(16)
+            sender=sender,
+            handover=Handover() if handover is None else handover,
+            now=self._clock.read()[0],
+            lifetime_s=self._challenge_lifetime_s,
+            random=self._random(16),
         )
 
     def admit(
@@ -213,7 +225,7 @@ class Gateway:
             if expires_at(nonce) - self._challenge_lifetime_s < self._clock.proofs_from:
                 raise VerificationError(Reason.CHALLENGE_EXPIRED, "challenge")
         sender = _NO_SENDER if proof is None else proof.thumbprint
-        state.challenges.check_sender(nonce, None if proof is None else sender)
+        state.challenges.check_sender(nonce, None if proof is None else sender, challenge.handover)
         if proof is not None:
             self._consume(sender, proof.token, proof.lifetime_s, "proof")
         verified = verify(
@@ -401,4 +413,4 @@ def _format(name: str) -> Format:
 
 
 def _ticket_status(reference: StatusReference, anchor: TrustAnchor) -> tuple[bytes, int]:
-    return status_identity(reference.uri, anchor.status_issuer), reference.index
+    return identity_of(reference, anchor), reference.index

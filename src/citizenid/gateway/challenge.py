@@ -2,7 +2,8 @@
 
 The nonce is version, binding kind, expiry, 16 random bytes and a MAC over these, the audience and the sender key to
 which the coming ticket will be bound. So a challenge made for one sender cannot be answered for another: whoever
-relays it gets a ticket for a key that he does not have.
+relays it gets a ticket for a key that he does not have. The handover is covered as well: where a wallet posts its
+answer is for the gateway to say.
 
 Spec: DESIGN section 4 (challenge); RFC 9901 section 9.5.
 """
@@ -13,15 +14,18 @@ import hashlib
 import hmac
 from typing import Final
 
-from .._crypto import derive_key
-from .._errors import MalformedError, Reason, VerificationError
-from .._model import Binding, Challenge, UnixTime
+from .._crypto import AgreementKey, derive_key
+from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
+from .._model import Binding, Challenge, Handover, HandoverKind, UnixTime
 from .._wire import base64url
 
 _VERSION: Final = 1
 _FIXED_BYTES: Final = 1 + 1 + 4 + 16
 _MAC_BYTES: Final = 32
 _PURPOSE: Final = b"admission"
+# Protocols in which the wallet signs the nonce. Of the other two, one has a nonce of the wallet's that nobody knows
+# beforehand, and in a transcript of the caller's own ours need not stand: these are verified by `citizenid.verifier`.
+_HANDOVERS: Final = frozenset({HandoverKind.DC_API, HandoverKind.OPENID4VP, HandoverKind.DC_API_DRAFT_24})
 
 
 def expires_at(nonce: bytes) -> int:
@@ -32,16 +36,26 @@ def expires_at(nonce: bytes) -> int:
 class ChallengeKeys:
     """Makes and recognises challenges under the fleet's secrets; the first makes, all recognise."""
 
-    def __init__(self, secrets: tuple[bytes, ...], audience: str) -> None:
+    def __init__(self, secrets: tuple[bytes, ...], audience: str, reader_key: AgreementKey | None) -> None:
         self._keys: Final = tuple(derive_key(secret, "challenge") for secret in secrets)
         self._audience: Final = audience
+        self._reader_key: Final = reader_key
 
-    def make(self, *, sender: bytes | None, now: UnixTime, lifetime_s: int, random: bytes) -> Challenge:
-        """Make a challenge for a sender key (its thumbprint), or for a bearer ticket when `sender` is None."""
+    def make(
+        self, *, sender: bytes | None, handover: Handover, now: UnixTime, lifetime_s: int, random: bytes
+    ) -> Challenge:
+        """Make a challenge for a sender key (its thumbprint), or for a bearer ticket when `sender` is None.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID for a handover in which a wallet does not sign the nonce.
+            MalformedError: CHALLENGE_INVALID for one that is not complete.
+        """
+        if type(handover) is not Handover or handover.kind not in _HANDOVERS:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "challenge.handover")
         kind = Binding.BEARER if sender is None else Binding.DPOP
         fixed = bytes((_VERSION, kind)) + (now + lifetime_s).to_bytes(4, "big") + random
-        nonce = fixed + self._mac(self._keys[0], fixed, sender or b"")
-        return Challenge(self._audience, base64url.encode_text(nonce), lifetime_s)
+        nonce = fixed + self._mac(self._keys[0], fixed, sender or b"", handover)
+        return Challenge(self._audience, base64url.encode_text(nonce), lifetime_s, handover, self._reader_key)
 
     def recognise(self, text: str, *, now: UnixTime, lifetime_s: int) -> tuple[Challenge, Binding, bytes]:
         """Read a challenge text: the challenge with our own age limit, its kind, and the decoded nonce.
@@ -63,17 +77,18 @@ class ChallengeKeys:
             raise MalformedError(Reason.CHALLENGE_INVALID, "challenge")
         if now >= expires_at(nonce):
             raise VerificationError(Reason.CHALLENGE_EXPIRED, "challenge")
-        return Challenge(self._audience, stated.nonce, lifetime_s), Binding(nonce[1]), nonce
+        challenge = Challenge(self._audience, stated.nonce, lifetime_s, stated.handover, self._reader_key)
+        return challenge, Binding(nonce[1]), nonce
 
-    def check_sender(self, nonce: bytes, sender: bytes | None) -> None:
-        """Refuse a nonce that was not made by this fleet for exactly this sender. Raises CHALLENGE_INVALID."""
+    def check_sender(self, nonce: bytes, sender: bytes | None, handover: Handover) -> None:
+        """Refuse a nonce that was not made by this fleet for this sender and handover. Raises CHALLENGE_INVALID."""
         fixed, mac = nonce[:_FIXED_BYTES], nonce[_FIXED_BYTES:]
-        matches = [hmac.compare_digest(self._mac(key, fixed, sender or b""), mac) for key in self._keys]
+        matches = [hmac.compare_digest(self._mac(key, fixed, sender or b"", handover), mac) for key in self._keys]
         if True not in matches:
             raise VerificationError(Reason.CHALLENGE_INVALID, "challenge")
 
-    def _mac(self, key: bytes, fixed: bytes, sender: bytes) -> bytes:
+    def _mac(self, key: bytes, fixed: bytes, sender: bytes, handover: Handover) -> bytes:
         audience = self._audience.encode()
-        parts = (_PURPOSE, audience, sender)
+        parts = (_PURPOSE, audience, sender, handover.to_text().encode())
         framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
         return hmac.new(key, fixed + framed, hashlib.sha256).digest()

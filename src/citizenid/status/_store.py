@@ -18,11 +18,12 @@ from typing import Final, NamedTuple, final
 
 from .._errors import CitizenIDError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, Limits
-from .._model import NeedStatusList, Status, StatusReference, UnixTime, check_now
-from ..trust import TrustAnchors
+from .._model import NeedStatusList, Status, StatusKind, StatusReference, UnixTime, check_now
+from ..trust import TrustAnchor, TrustAnchors
 from ._list import StatusList
 from ._token import VerifiedStatusList, verify_status_list
 
+_STATUS_LIST: Final = StatusKind.STATUS_LIST
 _MAX_WANTED: Final = 4_096  # only references of verified credentials are remembered, so issuers bound this
 
 
@@ -119,7 +120,9 @@ class StatusStore:
             elif token.issued_at == mark.issued_at and token.statuses.digest != mark.digest:
                 raise VerificationError(Reason.STATUS_LIST_CONFLICT, "status-list.iat")
             self._marks[key] = _Mark(token.issued_at, token.statuses.digest)
-            self._held[key] = _Held(token.uri, token.statuses, refresh_at, usable_until, anchor)
+            held = self._held[key] = _Held(token.uri, token.statuses, refresh_at, usable_until, anchor)
+            if token.anchor.root is not None:  # credentials may ask for a list under this certificate alone
+                self._held[status_identity(token.uri, token.anchor.issuer, token.anchor.root.der)] = held
             self._wanted.pop(token.uri, None)
 
     def reload(self, *, anchors: TrustAnchors) -> None:
@@ -131,25 +134,34 @@ class StatusStore:
             self._wanted.update(dict.fromkeys(gone[:_MAX_WANTED]))
             self._held = {key: held for key, held in self._held.items() if held.anchor in trusted}
 
-    def check(self, reference: StatusReference, *, issuer: str, now: UnixTime | int) -> Status | NeedStatusList:
+    def check(
+        self, reference: StatusReference, *, issuer: str, now: UnixTime | int, any_certificate: bool = False
+    ) -> Status | NeedStatusList:
         """Return the status of a credential.
 
         Args:
             reference: from the credential.
             issuer: the label of the trust point whose list counts.
             now: integer Unix seconds.
+            any_certificate: whether the operator has named that trust point himself, so that it counts also for a
+                reference that asks for a list under a certificate of its own.
 
         Raises:
-            VerificationError: STATUS_INDEX_OUT_OF_RANGE.
+            VerificationError: STATUS_INDEX_OUT_OF_RANGE, STATUS_MECHANISM_UNKNOWN.
         """
         now = check_now(now)
-        held = self._held.get(status_identity(reference.uri, issuer))
+        if reference.kind is not _STATUS_LIST:
+            raise VerificationError(Reason.STATUS_MECHANISM_UNKNOWN, "status")
+        certificate = None if any_certificate else reference.certificate
+        held = self._held.get(status_identity(reference.uri, issuer, certificate))
         if held is not None and now < held.usable_until:
             return held.statuses[reference.index]
         with self._lock:
             if len(self._wanted) < _MAX_WANTED:
                 self._wanted[reference.uri] = None
-        return NeedStatusList(reference.uri) if held is None else _stale(held)
+        if held is None:
+            return NeedStatusList(reference.uri, certificate=certificate)
+        return _stale(held)
 
     def check_identity(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
         """As `check`, by `status_identity`; None when no such list is held (its URI is not known here then)."""
@@ -182,7 +194,19 @@ def _stale(held: _Held) -> NeedStatusList:
 
 
 @lru_cache(maxsize=4_096)  # few lists stand behind many credentials
-def status_identity(uri: str, issuer: str) -> bytes:
-    """Return the 16 bytes by which a list is known inside a ticket: SHA-256 over (URI, trust point), cut."""
+def status_identity(uri: str, issuer: str, certificate: bytes | None = None) -> bytes:
+    """Return the 16 bytes by which a list is known inside a ticket: SHA-256 over (URI, trust point), cut.
+
+    With a certificate, the list counts only when it is signed under that.
+    """
     name = uri.encode("utf-8", "surrogatepass")  # a foreign text may hold half of a surrogate pair
-    return hashlib.sha256(len(name).to_bytes(4, "big") + name + issuer.encode()).digest()[:16]
+    point = issuer.encode()
+    if certificate is not None:
+        point = b"\0" + certificate + hashlib.sha256(point).digest()
+    return hashlib.sha256(len(name).to_bytes(4, "big") + name + point).digest()[:16]
+
+
+def identity_of(reference: StatusReference, anchor: TrustAnchor) -> bytes:
+    """Return the identity of the list that counts for a credential of this anchor."""
+    named = anchor.status_issuer != anchor.issuer
+    return status_identity(reference.uri, anchor.status_issuer, None if named else reference.certificate)

@@ -1,0 +1,398 @@
+"""Certificates as anchors: CRLs, document signers pinned by equality, and the cache of paths, which changes no verdict.
+
+The oracle of the cache is a set of anchors that has never seen the chain.
+
+Spec: DESIGN sections 4 (V2, caches) and 5; ISO/IEC 18013-5 9.3.1; specs/verification.md V2.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from builders import (
+    ISSUER,
+    NOW,
+    VCT,
+    certificate,
+    certificate_key,
+    der,
+    key,
+    local_key,
+    misused,
+    pem,
+    raises,
+    unreachable,
+)
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ObjectIdentifier
+from hypothesis import given
+from hypothesis import strategies as st
+from test_x509_profiles import DS, PLAIN, READER, VICAL, make
+from test_x509_profiles import leaf as profiled
+from test_x509_revocation import crl
+
+from citizenid import ANY, CitizenIDError, Format, KeyPurpose, PublicKey, Reason, TrustAnchors
+from citizenid import trust as trust_module
+from citizenid._model import CertificateProfile, KeyHint, SignedObject, UnixTime
+from citizenid.trust import ResolvedKey
+
+SCOPE: dict[str, Any] = {"formats": (Format.SD_JWT_VC,), "types": (VCT,), "countries": ANY}
+CREDENTIAL: dict[str, Any] = {"purpose": KeyPurpose.CREDENTIAL, **SCOPE}
+STATUS: dict[str, Any] = {"purpose": KeyPurpose.STATUS_LIST}
+OTHER = "https://other.example"
+
+ROOT = certificate("root", "root", authority=True)
+CA = certificate("ca", "root", authority=True, serial=71)
+LEAF = certificate("leaf", "root", serial=72)
+LEAF_OF_CA = certificate("leaf", "ca", serial=73)
+IACA = make("iaca", "iaca", authority=True)
+
+
+def rooted(*roots: x509.Certificate, issuer: str = ISSUER, **changes: Any) -> TrustAnchors:
+    scope = STATUS if changes.get("purpose") is KeyPurpose.STATUS_LIST else CREDENTIAL
+    return TrustAnchors.from_certificates(pem(*(roots or (ROOT,))), issuer=issuer, **{**scope, **changes})
+
+
+def pinned(*signers: x509.Certificate, issuer: str = ISSUER, **changes: Any) -> TrustAnchors:
+    scope = STATUS if changes.get("purpose") is KeyPurpose.STATUS_LIST else CREDENTIAL
+    return TrustAnchors.from_document_signers(pem(*(signers or (LEAF,))), issuer=issuer, **{**scope, **changes})
+
+
+def resolve(
+    anchors: TrustAnchors,
+    *chain: x509.Certificate | bytes,
+    now: int = NOW,
+    profile: CertificateProfile = PLAIN,
+    purpose: KeyPurpose = KeyPurpose.CREDENTIAL,
+) -> ResolvedKey:
+    encoded = tuple(each if isinstance(each, bytes) else der(each)[0] for each in chain)
+    signed = SignedObject(b"", b"", "ES256", b"", KeyHint(certificates=encoded, profile=profile), None)
+    return anchors.resolve(signed, purpose, UnixTime(now), "issuer-jwt")
+
+
+def refuses(reason: Reason, anchors: TrustAnchors, *chain: x509.Certificate | bytes, **changes: Any) -> CitizenIDError:
+    return raises(reason, reason.step, lambda: resolve(anchors, *chain, **changes))
+
+
+# --- the windows of what was resolved ---
+
+
+def test_the_window_of_the_signer_is_that_of_the_leaf_alone() -> None:
+    ca = certificate("ca", "root", authority=True, not_before=NOW - 30, not_after=NOW + 30)
+    leaf = certificate("leaf", "ca", not_before=NOW - 50, not_after=NOW + 50)
+    found = resolve(rooted(not_before=NOW - 20, not_after=NOW + 20), leaf, ca)
+    assert (found.not_before, found.not_after) == (NOW - 20, NOW + 20)
+    assert (found.signer_not_before, found.signer_not_after) == (NOW - 50, NOW + 51)
+    found = resolve(rooted(), leaf, ca)
+    assert (found.not_before, found.not_after) == (NOW - 30, NOW + 31)
+
+
+def test_the_window_of_the_signer_is_that_of_the_anchor_where_there_is_no_certificate() -> None:
+    anchors = TrustAnchors.from_keys(ISSUER, [key("a").public], not_before=5, not_after=NOW + 9, **CREDENTIAL)
+    found = anchors.resolve(
+        SignedObject(b"", b"", "ES256", b"", KeyHint(), None), KeyPurpose.CREDENTIAL, UnixTime(NOW), ""
+    )
+    assert (found.signer_not_before, found.signer_not_after) == (found.not_before, found.not_after) == (5, NOW + 9)
+
+
+# --- which profile ---
+
+
+def test_the_profile_is_that_of_the_hint() -> None:
+    anchors = rooted(IACA)
+    for profile in (DS, READER, VICAL, PLAIN):
+        assert resolve(anchors, profiled(profile), profile=profile).key == local_key(certificate_key("leaf")).public
+    refuses(Reason.CERTIFICATE_USE_FORBIDDEN, anchors, profiled(PLAIN), profile=DS)
+    refuses(Reason.CERTIFICATE_USE_FORBIDDEN, anchors, profiled(READER), profile=DS)
+
+
+def test_a_status_list_has_its_profile_whatever_the_hint_says() -> None:
+    anchors = rooted(IACA, purpose=KeyPurpose.STATUS_LIST)
+    for profile in (DS, READER, VICAL, PLAIN):
+        resolve(anchors, profiled(PLAIN), profile=profile, purpose=KeyPurpose.STATUS_LIST)
+        other = profiled(DS)
+        refuses(
+            Reason.CERTIFICATE_USE_FORBIDDEN, anchors, other, profile=profile, purpose=KeyPurpose.STATUS_LIST
+        )  # a document signer's purpose is another
+
+
+def test_a_root_of_one_purpose_vouches_for_no_other() -> None:
+    refuses(Reason.CERTIFICATE_UNTRUSTED, rooted(), LEAF, purpose=KeyPurpose.STATUS_LIST)
+    refuses(Reason.CERTIFICATE_UNTRUSTED, rooted(purpose=KeyPurpose.STATUS_LIST), LEAF)
+
+
+# --- CRLs of an anchor ---
+
+
+def test_the_lists_of_an_anchor_are_for_what_is_below_its_roots() -> None:
+    resolve(rooted(crls=[crl()]), LEAF)
+    refuses(Reason.CERTIFICATE_REVOKED, rooted(crls=[crl(revoked=[72])]), LEAF)
+    refuses(Reason.CRL_UNUSABLE, rooted(crls=[crl(until=NOW)]), LEAF)
+    refuses(Reason.CRL_UNUSABLE, rooted(crls=[crl()]), LEAF_OF_CA, CA)
+    assert resolve(rooted(crls=[crl(until=NOW + 7)]), LEAF).not_after == NOW + 7
+    # Of another anchor, they are for others.
+    other = rooted(IACA, issuer=OTHER, crls=[crl(revoked=[72])])
+    resolve(rooted() | other, LEAF)
+    misused(Reason.ANCHOR_INVALID, lambda: rooted(crls=[b"no list"]))
+
+
+def test_two_certificates_of_one_root_key_have_the_same_lists() -> None:
+    renewed = certificate("root", "root", authority=True)
+    misused(Reason.ANCHOR_INVALID, lambda: rooted() | rooted(renewed, crls=[crl()]))
+    misused(Reason.ANCHOR_INVALID, lambda: rooted(crls=[crl(this=NOW - 9)]) | rooted(renewed, crls=[crl()]))
+    one = crl(revoked=[72])
+    refuses(Reason.CERTIFICATE_REVOKED, rooted(crls=[one]) | rooted(renewed, crls=[one]), LEAF)
+
+
+def test_a_renewed_list_keeps_the_fingerprint_and_a_new_revocation_changes_it() -> None:
+    def fingerprint(*crls: bytes) -> bytes:
+        (anchor,) = rooted(crls=crls)
+        return anchor.fingerprint
+
+    base = fingerprint(crl(revoked=[5]))
+    assert fingerprint(crl(revoked=[5], this=NOW - 1, until=NOW + 900)) == base
+    assert fingerprint(crl(revoked=[5]), crl(revoked=[5], this=NOW - 1)) == base
+    others = [fingerprint(), fingerprint(crl()), fingerprint(crl(revoked=[5, 6])), fingerprint(crl(revoked=[6])),
+              fingerprint(crl("ca", [5]))]  # fmt: skip
+    assert len({base, *others}) == 6
+
+
+# --- signers pinned by equality ---
+
+
+def test_a_pinned_signer_is_found_by_its_exact_bytes() -> None:
+    anchors = pinned()
+    found = resolve(anchors, LEAF)
+    assert found.key == local_key(certificate_key("leaf")).public
+    assert (found.not_before, found.not_after) == (NOW - 86_400, NOW + 86_400 + 1)
+    assert (found.signer_not_before, found.signer_not_after) == (found.not_before, found.not_after)
+    renewed = certificate("leaf", "root", serial=74)  # the same name, issuer and key
+    refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, renewed)
+    for position in (0, 40, -1):
+        data = bytearray(der(LEAF)[0])
+        data[position] ^= 1
+        with pytest.raises(CitizenIDError):
+            resolve(anchors, bytes(data))
+
+
+def test_a_pinned_signer_needs_no_profile_and_no_issuer() -> None:
+    self_signed = certificate("leaf", "leaf", authority=True)
+    for signer in (self_signed, certificate("leaf", "nobody"), profiled(READER), profiled(DS)):
+        for profile in (DS, READER, VICAL, PLAIN):
+            assert resolve(pinned(signer), signer, profile=profile).key == local_key(certificate_key("leaf")).public
+
+
+def test_it_vouches_for_nobody_else() -> None:
+    authority = certificate("root", "root", authority=True)
+    anchors = pinned(authority)
+    resolve(anchors, authority)
+    refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, LEAF)
+    refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, LEAF, authority)
+
+
+def test_what_else_the_chain_of_a_pinned_signer_holds_is_not_read_but_bounded() -> None:
+    anchors = pinned(LEAF_OF_CA)
+    for more in ((CA,), (b"no DER",), (b"", b"\xff")):
+        assert resolve(anchors, LEAF_OF_CA, *more).anchor.issuer == ISSUER
+    refuses(Reason.LIMIT_EXCEEDED, anchors, LEAF_OF_CA, b"", b"", b"")
+    refuses(Reason.LIMIT_EXCEEDED, anchors, LEAF_OF_CA, bytes(5_000_000))
+
+
+def test_the_window_of_a_pinned_signer_holds_and_so_does_that_of_its_anchor() -> None:
+    signer = certificate("leaf", "root", not_before=NOW - 10, not_after=NOW + 10)
+    refuses(Reason.CERTIFICATE_EXPIRED, pinned(signer), signer, now=NOW - 11)
+    resolve(pinned(signer), signer, now=NOW - 10)
+    resolve(pinned(signer), signer, now=NOW + 10)
+    refuses(Reason.CERTIFICATE_EXPIRED, pinned(signer), signer, now=NOW + 11)
+    narrow = pinned(signer, not_before=NOW - 5, not_after=NOW + 5)
+    refuses(Reason.ANCHOR_NOT_YET_VALID, narrow, signer, now=NOW - 6)
+    refuses(Reason.ANCHOR_EXPIRED, narrow, signer, now=NOW + 5)
+    found = resolve(narrow, signer)
+    assert (found.not_before, found.not_after) == (NOW - 5, NOW + 5)
+    assert (found.signer_not_before, found.signer_not_after) == (NOW - 10, NOW + 11)
+
+
+def test_an_expired_pin_is_not_replaced_by_a_path_to_a_root() -> None:
+    signer = certificate("leaf", "root", not_after=NOW - 1)
+    refuses(Reason.CERTIFICATE_EXPIRED, pinned(signer, issuer=OTHER) | rooted(), signer)
+    both = pinned(LEAF, issuer=OTHER) | rooted()
+    assert resolve(both, LEAF).anchor.issuer == OTHER
+    assert resolve(both, certificate("leaf", "root")).anchor.issuer == ISSUER
+
+
+def test_a_pinned_signer_has_one_purpose() -> None:
+    status = pinned(purpose=KeyPurpose.STATUS_LIST)
+    assert resolve(status, LEAF, purpose=KeyPurpose.STATUS_LIST).anchor.purpose is KeyPurpose.STATUS_LIST
+    refuses(Reason.CERTIFICATE_UNTRUSTED, status, LEAF)
+    refuses(Reason.CERTIFICATE_UNTRUSTED, pinned(), LEAF, purpose=KeyPurpose.STATUS_LIST)
+    both = status | pinned()
+    assert resolve(both, LEAF).anchor.purpose is KeyPurpose.CREDENTIAL
+
+
+UNKNOWN = x509.UnrecognizedExtension(ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")
+
+
+@pytest.mark.parametrize("broken", [
+    b"", b"no pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    pem(LEAF) + b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    pem(certificate("leaf", "root", public=rsa.generate_private_key(65537, 2048).public_key())),
+    pem(certificate("leaf", "root", public=ec.generate_private_key(ec.SECP256K1()).public_key())),
+    pem(certificate("leaf", "root", extensions=[(UNKNOWN, True)])),
+])  # fmt: skip
+def test_pem_without_a_usable_signer_is_no_anchor(broken: bytes) -> None:
+    misused(Reason.ANCHOR_INVALID, lambda: TrustAnchors.from_document_signers(broken, issuer=ISSUER, **CREDENTIAL))
+
+
+@pytest.mark.parametrize("missing", [{"formats": ()}, {"types": ()}, {"countries": None}, {"not_before": -1},
+                                     {"purpose": None}, {"issuer": ""}])  # fmt: skip
+def test_a_pinned_signer_says_all_of_its_scope(missing: dict[str, Any]) -> None:
+    misused(Reason.ANCHOR_INVALID, lambda: pinned(**missing))
+
+
+def test_an_issuer_is_anchored_in_one_way() -> None:
+    keys = TrustAnchors.from_keys(ISSUER, [key("a").public], **CREDENTIAL)
+    other_root = certificate("other", "other", authority=True)
+    ways: list[Callable[[], TrustAnchors]] = [
+        lambda: pinned() | keys,
+        lambda: pinned() | rooted(other_root),
+        lambda: rooted() | keys,
+        lambda: pinned() | pinned(),
+        lambda: pinned(LEAF, LEAF),
+        lambda: pinned() | pinned(issuer=OTHER),
+        lambda: pinned(certificate("leaf", "root", serial=1)) | pinned(certificate("leaf", "ca"), issuer=OTHER),
+        lambda: pinned(ROOT, issuer=OTHER) | rooted(),
+        lambda: pinned(certificate("root", "root", authority=True), issuer=OTHER) | rooted(),
+    ]
+    for way in ways:
+        misused(Reason.ANCHOR_INVALID, way)
+    renewed = pinned(certificate("leaf", "root", serial=1)) | pinned(certificate("leaf", "ca"))
+    assert len(renewed) == 2
+
+
+def test_a_pin_and_a_root_of_the_same_bytes_have_two_fingerprints() -> None:
+    (one,), (other,) = rooted(), pinned(ROOT)
+    assert one.fingerprint != other.fingerprint
+    (again,) = pinned(ROOT)
+    assert again.fingerprint == other.fingerprint and pinned(ROOT).find(other.fingerprint[:16]) == other
+    for changes in ({"issuer": OTHER}, {"types": ("urn:x",)}, {"not_after": NOW + 5}, {"status_issuer": OTHER}):
+        (changed,) = pinned(ROOT, **changes)
+        assert changed.fingerprint != other.fingerprint
+    assert dataclasses.replace(other, kid=None).fingerprint == other.fingerprint
+
+
+# --- the cache of paths ---
+
+
+def test_a_second_look_at_a_chain_reads_no_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    anchors = rooted()
+    first = resolve(anchors, LEAF_OF_CA, CA)
+    assert len(anchors._paths) == 1
+    monkeypatch.setattr(trust_module, "link", unreachable)
+    assert resolve(anchors, LEAF_OF_CA, CA) == first
+    assert resolve(anchors, LEAF_OF_CA, CA).key is first.key
+    with pytest.raises(AssertionError):
+        resolve(anchors, LEAF)
+
+
+def test_no_refusal_is_kept() -> None:
+    anchors = rooted(crls=[crl(revoked=[99], until=NOW + 50)])
+    other = certificate("leaf", "root", serial=99)
+    for _ in range(2):
+        refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, certificate("leaf", "stranger"))
+        refuses(Reason.CERTIFICATE_EXPIRED, anchors, LEAF, now=NOW + 100_000)
+        refuses(Reason.CERTIFICATE_REVOKED, anchors, other)
+        refuses(Reason.CRL_UNUSABLE, anchors, LEAF, now=NOW + 50)
+        refuses(Reason.CERTIFICATE_USE_FORBIDDEN, anchors, LEAF, profile=DS)
+        refuses(Reason.CERTIFICATE_INVALID, anchors, b"no DER")
+    assert len(anchors._paths) == 0
+
+
+def test_time_and_lists_are_judged_at_every_look() -> None:
+    leaf = certificate("leaf", "root", serial=72, not_before=NOW - 60, not_after=NOW + 60)
+    lists = [crl(this=NOW - 50, until=NOW + 50), crl(revoked=[72], this=NOW + 20, until=NOW + 90)]
+    anchors = rooted(crls=lists, not_before=NOW - 40)
+    resolve(anchors, leaf)
+    assert len(anchors._paths) == 1
+    refuses(Reason.CERTIFICATE_EXPIRED, anchors, leaf, now=NOW - 61)
+    refuses(Reason.CRL_UNUSABLE, anchors, leaf, now=NOW - 51)
+    refuses(Reason.ANCHOR_NOT_YET_VALID, anchors, leaf, now=NOW - 41)
+    assert resolve(anchors, leaf, now=NOW + 19).not_after == NOW + 20
+    refuses(Reason.CERTIFICATE_REVOKED, anchors, leaf, now=NOW + 20)
+    refuses(Reason.CERTIFICATE_EXPIRED, anchors, leaf, now=NOW + 61)
+
+
+def test_a_path_is_kept_for_one_profile_one_purpose_and_these_bytes() -> None:
+    anchors = rooted(IACA) | rooted(IACA, purpose=KeyPurpose.STATUS_LIST)
+    plain = profiled(PLAIN)
+    resolve(anchors, plain)
+    refuses(Reason.CERTIFICATE_USE_FORBIDDEN, anchors, plain, profile=DS)
+    status = resolve(anchors, plain, purpose=KeyPurpose.STATUS_LIST)
+    assert status.anchor.purpose is KeyPurpose.STATUS_LIST
+    assert resolve(anchors, plain).anchor.purpose is KeyPurpose.CREDENTIAL
+    # The same bytes, cut at another place, are another chain.
+    whole = der(plain)[0]
+    refuses(Reason.CERTIFICATE_INVALID, anchors, whole[:100], whole[100:])
+    refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, plain, IACA)
+
+
+def test_another_set_of_anchors_begins_anew() -> None:
+    anchors = rooted()
+    resolve(anchors, LEAF)
+    joined = anchors | rooted(IACA, issuer=OTHER)
+    assert (len(anchors._paths), len(joined._paths)) == (1, 0)
+    assert resolve(joined, LEAF).anchor.issuer == ISSUER
+
+
+def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("citizenid._x509.path._MAX_PATHS", 3)
+    anchors = rooted()
+    chains = [certificate("leaf", "root", serial=serial) for serial in range(1, 9)]
+    for leaf in chains:
+        resolve(anchors, leaf)
+        assert 1 <= len(anchors._paths) <= 3
+    for leaf in chains:
+        assert resolve(anchors, leaf).anchor.issuer == ISSUER
+
+
+def answer(anchors: TrustAnchors, now: int, chain: tuple[x509.Certificate, ...]) -> Any:
+    try:
+        return resolve(anchors, *chain, now=now)
+    except CitizenIDError as error:
+        return type(error), error.reason, error.step, error.where
+
+
+LEAVES = [certificate("leaf", "root", serial=72, not_before=NOW + a, not_after=NOW + b) for a, b in
+          ((-100, 100), (-10, 10), (5, 40))]  # fmt: skip
+windows = st.tuples(st.integers(-60, 20), st.integers(0, 60)).map(lambda pair: (pair[0], pair[0] + pair[1]))
+
+
+@given(
+    roots=st.lists(windows, min_size=1, max_size=3, unique=True),
+    lists=st.lists(st.tuples(windows, st.booleans()), max_size=2, unique_by=lambda row: row[0][0]),
+    leaf=st.sampled_from(LEAVES),
+    times=st.lists(st.integers(-80, 120), min_size=2, max_size=8),
+)
+def test_a_kept_path_gives_the_verdict_of_a_fresh_one_at_every_time(
+    roots: list[tuple[int, int]],
+    lists: list[tuple[tuple[int, int], bool]],
+    leaf: x509.Certificate,
+    times: list[int],
+) -> None:
+    # Renewed roots of one key, lists that begin and end, and a clock that goes where it likes.
+    certificates = [
+        certificate("root", "root", authority=True, not_before=NOW + a, not_after=NOW + b) for a, b in roots
+    ]
+    crls = [crl(revoked=[72] if listed else [], this=NOW + a, until=NOW + b + 1) for (a, b), listed in lists]
+    kept = rooted(*certificates, crls=crls)
+    for time in times:
+        assert answer(kept, NOW + time, (leaf,)) == answer(rooted(*certificates, crls=crls), NOW + time, (leaf,))
+        found = answer(kept, NOW + time, (leaf,))
+        if isinstance(found, ResolvedKey):
+            # It may be kept for as long as it says, and not a second longer than its reasons hold.
+            assert found.not_before <= NOW + time < found.not_after
+            assert isinstance(answer(kept, found.not_after - 1, (leaf,)), ResolvedKey)
+            assert isinstance(found.key, PublicKey)
