@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any, Final
 
 import cbor2
+from builders import ABSENT, ISSUER, NOW, Changes, changed, raises, shared_statuses
 from cbor2 import CBORTag
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -26,7 +27,6 @@ from cryptography.x509.oid import NameOID
 
 from citizenid import ANY, Challenge, CitizenIDError, Format, KeyPurpose, NeedStatusList, Reason, TrustAnchors
 from citizenid import verifier as _verifier
-from tests.builders import ABSENT, ISSUER, NOW, Changes, changed, raises, shared_statuses
 
 PID: Final = "eu.europa.ec.eudi.pid.1"  # docType and namespace of the EU PID
 OURS: Final = "org.citizenid.citizenship.1"

@@ -7,6 +7,7 @@ import inspect
 import itertools
 import json
 import random
+import re
 import sys
 import threading
 import tracemalloc
@@ -228,7 +229,8 @@ def test_reprs_tell_nothing_of_a_person() -> None:
         StatusReference("https://id.example/1", 4_711),
         Challenge(AUDIENCE, "secret-nonce"),
     ):
-        assert not any(private in repr(value) for private in ("US", "4711", "id.example", "secret"))
+        shown = re.sub("0x[0-9a-f]+", "", repr(value))  # an address may have any digits
+        assert not any(private in shown for private in ("US", "4711", "id.example", "secret"))
 
 
 def test_one_root_has_one_meaning_whatever_the_order() -> None:

@@ -10,11 +10,7 @@ import cddl_verifier
 import pytest
 from cbor2 import CBORTag
 from hypothesis import given
-
-from citizenid import Format
-from citizenid import verifier as _verifier
-from citizenid._crypto import AgreementKey
-from tests.mdoc_builders import (
+from mdoc_builders import (
     OURS,
     PHOTO_ID,
     PID,
@@ -28,7 +24,11 @@ from tests.mdoc_builders import (
     signer_certificate,
     verify,
 )
-from tests.readers.test_mdoc import EXTRA, anything, mso_places, outcome, places, replaced, status
+from readers.test_mdoc import EXTRA, anything, mso_places, outcome, places, replaced, status
+
+from citizenid import Format
+from citizenid import verifier as _verifier
+from citizenid._crypto import AgreementKey
 
 TEXT: Final = (Path(__file__).resolve().parent.parent / "specs" / "citizenship.cddl").read_text("utf-8")
 GRAMMAR: Final = cddl_verifier.Validator(TEXT)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import functools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -238,13 +239,16 @@ def test_an_anchor_says_all_of_its_scope_in_exact_types(missing: dict[str, Any])
 
 
 def test_of_all_that_is_text_a_type_alone_may_be_none() -> None:
-    (anchor,) = trust(jwk("a"), types=[NO_TYPE, VCT])
+    sd_cwt = {"formats": [Format.SD_CWT]}
+    (anchor,) = trust(jwk("a"), types=[NO_TYPE, VCT], **sd_cwt)
     assert anchor.types == {"", VCT}
-    (alone,) = trust(jwk("a"), types=[NO_TYPE])
+    (alone,) = trust(jwk("a"), types=[NO_TYPE], **sd_cwt)
     assert alone.types == {""}
     assert alone.fingerprint != anchor.fingerprint
-    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), types=[NO_TYPE], issuer=""))
-    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), types=[type("Text", (str,), {})()]))
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), types=[NO_TYPE], issuer="", **sd_cwt))
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), types=[type("Text", (str,), {})()], **sd_cwt))
+    for formats in ([Format.SD_JWT_VC], [Format.MDOC], [Format.SD_JWT_VC, Format.MDOC]):  # these always state one
+        misused(Reason.ANCHOR_INVALID, functools.partial(trust, jwk("a"), types=[NO_TYPE], formats=formats))
 
 
 @pytest.mark.parametrize("issuer", ["", None, 5, b"https://id.example"])

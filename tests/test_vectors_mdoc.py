@@ -16,9 +16,11 @@ from typing import Any, Final
 
 import cbor2
 import pytest
+from builders import raises
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from mdoc_builders import cose_sign1, document, dump, embedded, response
 
 from citizenid import ANY, Challenge, CitizenIDError, Format, KeyPurpose, Limits, Reason, TrustAnchors
 from citizenid import verifier as _verifier
@@ -27,8 +29,6 @@ from citizenid._model import CertificateProfile
 from citizenid._wire.transcript import session_transcript
 from citizenid._x509 import load_roots, verify_path
 from citizenid.status import StatusStore
-from tests.builders import raises
-from tests.mdoc_builders import cose_sign1, document, dump, embedded, response
 
 LONG: Final = Limits(unreferenced_validity_s=10**10)
 MDL: Final = "org.iso.18013.5.1.mDL"

@@ -161,7 +161,8 @@ def scope_of(
         stated = purpose is KeyPurpose.STATUS_LIST and not any(scope) and whose is None and status_issuer is None
         whose = frozenset()
     # NO_TYPE is empty, and stands in the one format whose credentials need not state a type.
-    typed = scope[1] - {NO_TYPE} if Format.SD_CWT in scope[0] else scope[1]
+    untyped = Format.SD_CWT in scope[0]
+    typed = (each for each in scope[1] if not (untyped and type(each) is str and each == NO_TYPE))
     texts = (issuer, status_issuer or issuer, *typed)
     if (
         not stated

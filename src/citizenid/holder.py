@@ -21,7 +21,7 @@ from ._limits import DEFAULT_LIMITS, Limits
 from ._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
 from ._readers import Reading
 from ._wire import base64url
-from ._wire.writing import check_algorithm, signing_input
+from ._wire.writing import signing_input
 from ._writers import WRITERS, PresentOptions
 from .trust import TrustAnchors
 from .verifier import open_presentation, verify_credential
@@ -259,7 +259,6 @@ def dpop_proof(
     """
     if type(now) is not int or now < 0:
         raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
-    check_algorithm(key.public.algorithm, "key")
     if ticket is not None and not ticket.isascii():
         raise CitizenIDError(Reason.TICKET_INVALID, "ticket")
     claims: dict[str, Any] = {

@@ -14,31 +14,7 @@ from typing import Any, Final
 
 import cbor2
 import pytest
-from cbor2 import CBORTag
-from cryptography import x509
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from citizenid import (
-    Assurance,
-    Challenge,
-    CitizenIDError,
-    Country,
-    Format,
-    KeyPurpose,
-    Limits,
-    MalformedError,
-    Reason,
-    StatusKind,
-    TrustAnchors,
-    VerificationError,
-)
-from citizenid import verifier as _verifier
-from citizenid._crypto import AgreementKey
-from citizenid._limits import DEFAULT_LIMITS
-from citizenid._readers import mdoc as _mdoc
-from citizenid._wire import base64url
-from tests.builders import (
+from builders import (
     ABSENT,
     ISSUER,
     NOW,
@@ -49,7 +25,11 @@ from tests.builders import (
     raises,
     us,
 )
-from tests.mdoc_builders import (
+from cbor2 import CBORTag
+from cryptography import x509
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mdoc_builders import (
     CURVES,
     ELEMENTS,
     MDL,
@@ -91,6 +71,26 @@ from tests.mdoc_builders import (
     signer_certificate,
     verify,
 )
+
+from citizenid import (
+    Assurance,
+    Challenge,
+    CitizenIDError,
+    Country,
+    Format,
+    KeyPurpose,
+    Limits,
+    MalformedError,
+    Reason,
+    StatusKind,
+    TrustAnchors,
+    VerificationError,
+)
+from citizenid import verifier as _verifier
+from citizenid._crypto import AgreementKey
+from citizenid._limits import DEFAULT_LIMITS
+from citizenid._readers import mdoc as _mdoc
+from citizenid._wire import base64url
 
 GOOD: Final = make()
 LONG: Final = Limits(unreferenced_validity_s=10**9)

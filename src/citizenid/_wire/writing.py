@@ -70,7 +70,7 @@ def dump_disclosure(salt: str, name: str | None, value: Any, where: str) -> byte
 
 
 def check_algorithm(algorithm: str, where: str) -> None:
-    """Refuse to name an algorithm that JOSE does not have: brainpool keys sign in the CBOR formats alone (RFC 9864).
+    """Refuse to name an algorithm that is not JOSE's here: brainpool and Ed448 keys sign in the CBOR formats alone.
 
     Raises:
         CitizenIDError: ALGORITHM_NOT_ALLOWED.
@@ -83,6 +83,8 @@ def signing_input(header: dict[str, Any], payload: dict[str, Any], where: str) -
     """Return what the signer of a compact JWS signs (RFC 7515 section 5.1).
 
     Raises:
+        CitizenIDError: ALGORITHM_NOT_ALLOWED, as `check_algorithm`.
         MalformedError: MALFORMED_JSON, as `dump`.
     """
+    check_algorithm(header[reg.ALG], where + ".header")
     return base64url.encode(dump(header, where)) + b"." + base64url.encode(dump(payload, where))

@@ -239,7 +239,6 @@ def present(credential: Presentation, options: PresentOptions) -> Unsigned:
         raise CitizenIDError(Reason.NONCE_MISMATCH, "challenge.nonce")
     if by_mac:
         raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
-    check_algorithm(key.algorithm, "key")
     disclosures = [text for position, text in enumerate(credential.disclosures) if position in chosen]
     issuer_jwt = credential.issuer_half[: credential.issuer_half.index(b"~")]
     issuer_half = b"~".join((issuer_jwt, *disclosures, b""))
