@@ -83,9 +83,12 @@ def decode_marked(data: bytes, where: str) -> Any:
     """Decode claims of an SD-CWT: as `decode`, with the two marks of hidden parts as `Redacted` keys, and no tags.
 
     Raises:
-        MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED.
+        MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, LIMIT_EXCEEDED for a key that is too long.
     """
-    return _mark(_load(data, where), where)
+    value = _mark(_load(data, where), where)
+    if len(data) > MAX_NAME_BYTES:  # in less than that no key is too long
+        check_names(value, where)
+    return value
 
 
 def _load(data: bytes, where: str) -> Any:
@@ -178,13 +181,14 @@ def check_names(value: Any, where: str) -> None:
     while level:
         below: list[Any] = []
         for item in level:
-            if isinstance(item, (dict, MappingProxyType)):
+            kind = type(item)
+            if kind is dict or kind is MappingProxyType:
                 for name in item:
                     # No text has more bytes than four for each character.
                     if type(name) is str and len(name) > MAX_NAME_BYTES // 4 and _size(name) > MAX_NAME_BYTES:
                         raise MalformedError(Reason.LIMIT_EXCEEDED, where)
                 item = item.values()
-            elif not isinstance(item, (list, tuple)):
+            elif kind is not list and kind is not tuple:
                 continue
             if not _SCALARS.issuperset(map(type, item)):
                 below += item
