@@ -9,6 +9,7 @@ Spec: RFC 9901 sections 4.2 and 7.1; SD-JWT VC section 2.2.2.3.
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import random
 from collections.abc import Iterator
@@ -22,8 +23,10 @@ from hypothesis import strategies as st
 from citizenid._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from citizenid._limits import DEFAULT_LIMITS, Limits
 from citizenid._model import thaw
+from citizenid._readers.sd_cwt import decode_disclosures as decode_cbor_disclosures
 from citizenid._readers.sd_jwt_vc import decode_disclosures
-from citizenid._redaction import EVERYTHING, SD_JWT_MARKERS, Restored, Selection, redact, restore
+from citizenid._redaction import EVERYTHING, SD_CWT_MARKERS, SD_JWT_MARKERS, Restored, Selection, redact, restore
+from citizenid._wire import cbor
 
 # RFC 9901 section 9.7 and SD-JWT VC section 2.2.2.3, written out: what may not be hidden, and in what nothing may be.
 UNDISCLOSABLE = {"iss", "aud", "exp", "nbf", "cnf", "vct", "vct#integrity", "aka_vcts", "status"}
@@ -644,3 +647,140 @@ def test_a_wildcard_and_an_index_on_the_same_array_add_up() -> None:
 def test_a_wildcard_selects_no_member_of_that_name() -> None:
     tree, concealed = _digests_of({"x": {"0": 1}}, Selection.of([("x", None), ("x", 0)]))
     assert tree == {"x": {"0": 1}} and concealed == []
+
+
+# --- the same walker under the marks of SD-CWT ---
+
+cbor_names = st.integers(-50, 50) | names
+cbor_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**64), 2**64 - 1) | st.text(max_size=4) | st.binary(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(cbor_names, inner, max_size=3),
+    max_leaves=10,
+)
+
+
+def numbered(value: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path for step, item in items for path in ((*prefix, step), *numbered(item, (*prefix, step)))]
+
+
+def kept(value: Any, hidden: set[tuple[Any, ...]], path: tuple[Any, ...] = ()) -> Any:
+    """The oracle: what is left of `value` when all of `hidden` is gone."""
+    if isinstance(value, dict):
+        return {name: kept(item, hidden, (*path, name)) for name, item in value.items() if (*path, name) not in hidden}
+    if isinstance(value, list):
+        return [kept(item, hidden, (*path, n)) for n, item in enumerate(value) if (*path, n) not in hidden]
+    return value
+
+
+@given(st.dictionaries(cbor_names, cbor_values, max_size=4), st.data())
+def test_cbor_claims_come_back_but_for_what_is_held_back(claims: dict[Any, Any], data: st.DataObject) -> None:
+    all_of_them = numbered(claims)
+    hidden = data.draw(st.lists(st.sampled_from(all_of_them), unique=True)) if all_of_them else []
+    contents: list[bytes] = []
+
+    def conceal(name: Any, value: Any) -> bytes:
+        salt = len(contents).to_bytes(16, "big")
+        contents.append(cbor.encode([salt, value] if name is None else [salt, value, name]))
+        return hashlib.sha256(cbor.byte_string(contents[-1])).digest()
+
+    tree = redact(claims, Selection.of(hidden), conceal, SD_CWT_MARKERS, DEFAULT_LIMITS)
+    signed = cbor.encode(tree)
+    everything = cbor_restored(signed, contents)
+    assert same(everything.claims, claims)
+    assert sorted(map(repr, (each.path for each in everything.placements))) == sorted(map(repr, hidden))
+    assert everything.withheld == set()
+
+    # Hold back one and all that stands inside it: the rest is as if it had never been.
+    for placement in everything.placements:
+        gone = {placement.position}
+        for each in everything.placements:
+            if each.parent in gone:
+                gone.add(each.position)
+        left = cbor_restored(signed, [content for n, content in enumerate(contents) if n not in gone])
+        assert same(left.claims, kept(claims, {placement.path}))
+        within = everything.claims
+        for step in placement.path[:-1]:
+            within = within[step]
+        assert left.withheld == ({placement.path[:-1]} if isinstance(within, tuple) else set())
+
+
+def cbor_restored(signed: bytes, contents: list[bytes]) -> Restored:
+    disclosures = decode_cbor_disclosures(tuple(contents), "sha256", DEFAULT_LIMITS)
+    return restore(cbor.decode_marked(signed, ""), disclosures, SD_CWT_MARKERS, DEFAULT_LIMITS)
+
+
+@given(st.dictionaries(names, cbor_values, max_size=3), st.data())
+def test_both_marks_hide_the_same(claims: dict[str, Any], data: st.DataObject) -> None:
+    # What JSON can say too: the two formats must agree on the claims, whatever is shown.
+    claims = json.loads(json.dumps(claims, default=repr)) if plain(claims) else {}
+    all_of_them = numbered(claims)
+    hidden = data.draw(st.lists(st.sampled_from(all_of_them), unique=True)) if all_of_them else []
+    shown = data.draw(st.sets(st.integers(0, 20)))
+    in_json: list[bytes] = []
+    in_cbor: list[bytes] = []
+
+    def conceal_json(name: Any, value: Any) -> str:
+        in_json.append(segment([f"salt {len(in_json)}", *([] if name is None else [name]), value]))
+        return digest(in_json[-1])
+
+    def conceal_cbor(name: Any, value: Any) -> bytes:
+        salt = len(in_cbor).to_bytes(16, "big")
+        in_cbor.append(cbor.encode([salt, value] if name is None else [salt, value, name]))
+        return hashlib.sha256(cbor.byte_string(in_cbor[-1])).digest()
+
+    one = redact(claims, Selection.of(hidden), conceal_json, SD_JWT_MARKERS, DEFAULT_LIMITS)
+    two = redact(claims, Selection.of(hidden), conceal_cbor, SD_CWT_MARKERS, DEFAULT_LIMITS)
+    answers: list[Any] = []
+    for tree, contents, decode, markers in (
+        (one, in_json, lambda each: decode_disclosures(each, "sha256", DEFAULT_LIMITS), SD_JWT_MARKERS),
+        (
+            cbor.decode_marked(cbor.encode(two), ""),
+            in_cbor,
+            lambda each: decode_cbor_disclosures(each, "sha256", DEFAULT_LIMITS),
+            SD_CWT_MARKERS,
+        ),
+    ):
+        picked = tuple(content for number, content in enumerate(contents) if number in shown)
+        try:
+            answers.append(thaw(restore(tree, decode(picked), markers, DEFAULT_LIMITS).claims))
+        except VerificationError as error:
+            answers.append(error.reason)
+    assert answers[0] == answers[1] if isinstance(answers[0], Reason) else same(*answers)
+
+
+def plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(type(name) is str and plain(item) for name, item in value.items())
+    if isinstance(value, list):
+        return all(map(plain, value))
+    return not isinstance(value, bytes)
+
+
+def test_a_decoy_is_in_no_place_and_leaves_nothing_withheld() -> None:
+    decoys = [cbor.encode([number.to_bytes(16, "big")]) for number in range(2)]
+    member, element = (hashlib.sha256(cbor.byte_string(each)).digest() for each in decoys)
+    signed = cbor.encode({cbor.Redacted.KEYS: [member], "x": ["a", {cbor.Redacted.ELEMENT: element}]})
+    shown = cbor_restored(signed, decoys)
+    assert same(shown.claims, {"x": ["a"]})
+    assert (shown.placements, shown.withheld) == ([], set())
+    assert cbor_restored(signed, decoys[:1]).withheld == {("x",)}
+    raises(Reason.DISCLOSURE_UNREFERENCED, None, lambda: cbor_restored(cbor.encode({"x": 1}), decoys))
+
+
+@pytest.mark.parametrize("name", [59, "...", "_sd"])
+def test_the_marks_of_one_format_are_names_in_the_other(name: Any) -> None:
+    assert same(cbor_restored(cbor.encode({name: ["x"]}), []).claims, {name: ["x"]})
+
+
+@pytest.mark.parametrize("value", [b"x", {5: 1}])
+def test_json_has_neither_bytes_nor_numbers_for_names(value: Any) -> None:
+    def conceal(name: Any, value: Any) -> str:
+        raise AssertionError
+
+    raises(
+        Reason.CLAIM_INVALID,
+        None,
+        lambda: redact({"x": value}, Selection.of([]), conceal, SD_JWT_MARKERS, DEFAULT_LIMITS),
+        (CitizenIDError,),
+    )

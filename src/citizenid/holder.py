@@ -206,7 +206,8 @@ def _selects(path: ClaimPath, placed: ClaimPath, value: Any) -> bool:
         if type(value) is not tuple if step is None else step != there:
             return False
         value = value[there]
-    return True
+    # An element of a chosen array that has nothing of what is chosen in it stays hidden.
+    return len(path) <= len(placed) or _exists(value, path[len(placed) :])
 
 
 def _exists(value: Any, path: ClaimPath) -> bool:

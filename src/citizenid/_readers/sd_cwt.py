@@ -152,14 +152,11 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     credential = presentation.credential
     if credential.typ != reg.TYP_SD_CWT:
         raise VerificationError(Reason.TYP_MISMATCH, _HEADER + ".typ")
-    # The protected header is read out of what was signed.
-    structure = cbor.decode(credential.to_be_signed, _CREDENTIAL)
-    header = cbor.decode(structure[1], _HEADER) if structure[1] else {}
+    header = cose.protected_of(credential.to_be_signed, _CREDENTIAL)
     hash_name = _hash_name(header)
     payload = cbor.decode_marked(credential.payload, _PAYLOAD)
     if type(payload) is not dict:
         raise MalformedError(Reason.MALFORMED_CBOR, _PAYLOAD)
-    cbor.check_names(payload, _PAYLOAD)
     disclosures = decode_disclosures(presentation.disclosures, hash_name, limits)
     claims, placements, withheld = restore(payload, disclosures, SD_CWT_MARKERS, limits)
     _check_names(payload, claims)
@@ -182,7 +179,7 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     return _new(Reading, (attestation, stated_issuer, audiences, hash_name, claims, placements, None, None))
 
 
-def _hash_name(header: dict[Any, Any]) -> str:
+def _hash_name(header: Mapping[Any, Any]) -> str:
     number = header.get(reg.COSE_SD_ALG, reg.COSE_SD_ALG_DEFAULT)
     name = reg.COSE_HASHES.get(number) if type(number) is int else None
     if name is None:
@@ -216,8 +213,6 @@ def decode_disclosures(encoded: tuple[bytes, ...], hash_name: str, limits: Limit
         name, value = None, DECOY  # a salt alone is that of a decoy (section 10)
         if len(array) > 1:
             value = array[1]
-            if type(value) is dict or type(value) is list:
-                cbor.check_names(value, "disclosure")
         if len(array) == 3:
             name = array[2]
             if type(name) is not int and (type(name) is not str or len(name.encode()) > name_bytes):
@@ -341,7 +336,8 @@ def bind(
     claims = cbor.decode(binding.payload, _KB_PAYLOAD)
     if type(claims) is not dict:
         raise MalformedError(Reason.MALFORMED_CBOR, _KB_PAYLOAD)
-    cbor.check_names(claims, _KB_PAYLOAD)
+    if len(binding.payload) > cbor.MAX_NAME_BYTES:
+        cbor.check_names(claims, _KB_PAYLOAD)
     # Issuer and subject are the holder, whom cnf names: section 8.1 lets nobody say it again.
     if not _NOT_IN_BINDING.isdisjoint(claims) or type(claims.get(reg.CWT_CTI, b"")) is not bytes:
         raise MalformedError(Reason.CLAIM_INVALID, _KB_PAYLOAD)

@@ -201,13 +201,14 @@ def check_names(value: Any, where: str) -> None:
     while level:
         below: list[Any] = []
         for item in level:
-            if isinstance(item, (dict, MappingProxyType)):
+            kind = type(item)
+            if kind is dict or kind is MappingProxyType:
                 for name in item:
                     # No text has more bytes than four for each character.
                     if type(name) is str and len(name) > MAX_NAME_BYTES // 4 and _size(name) > MAX_NAME_BYTES:
                         raise MalformedError(Reason.LIMIT_EXCEEDED, where)
                 item = item.values()
-            elif not isinstance(item, (list, tuple)):
+            elif kind is not list and kind is not tuple:
                 continue
             if not _SCALARS.issuperset(map(type, item)):
                 below += item

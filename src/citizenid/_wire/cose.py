@@ -108,6 +108,18 @@ def _check_labels(members: Mapping[Any, Any], where: str) -> None:
         raise MalformedError(Reason.HEADER_FORBIDDEN, where + ".header")
 
 
+def protected_of(to_be_signed: bytes, where: str) -> Mapping[Any, Any]:
+    """Return the protected header out of the bytes that were signed, as `structure` puts them together."""
+    start = len(_CONTEXTS[SIGNATURE])
+    first = to_be_signed[start]
+    width = 1 << first - 0x58 if first >= 0x58 else 0
+    end = start + 1 + width
+    size = int.from_bytes(to_be_signed[start + 1 : end], "big") if width else first - 0x40
+    protected = to_be_signed[end : end + size]
+    read = _read_short_header if size <= _REMEMBERED_BYTES else _read_protected
+    return read(protected, where)[1]
+
+
 def structure(context: str, protected: bytes, payload: bytes, external_aad: bytes = b"") -> bytes:
     """Return the Sig_structure or MAC_structure: the bytes that are signed (RFC 9052 sections 4.4 and 6.3)."""
     return _CONTEXTS[context] + byte_string(protected) + byte_string(external_aad) + byte_string(payload)

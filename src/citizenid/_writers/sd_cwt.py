@@ -282,7 +282,7 @@ def present(credential: Presentation, options: PresentOptions) -> Unsigned:
 def _showing(credential: Presentation, chosen: Collection[int]) -> bytes:
     signed = credential.credential
     _, protected, _, _ = cbor.decode(signed.to_be_signed, "sd-cwt")
-    header = cbor.decode(protected, "sd-cwt.header")
+    header = cose.protected_of(signed.to_be_signed, "sd-cwt")
     kid, certificates, _, _ = signed.key_hint
     unprotected: dict[Any, Any] = {}
     if kid is not None and reg.COSE_KID not in header:
