@@ -17,6 +17,7 @@ from citizenid import Challenge
 from citizenid._crypto import AgreementKey
 from citizenid._errors import MalformedError, Reason
 from citizenid._model import Handover, HandoverKind
+from citizenid._model import challenge as challenge_module
 
 NONCE = "nonce-nonce"
 _TEXT = st.text(min_size=1, max_size=30)
@@ -166,6 +167,13 @@ def test_the_largest_challenge_can_be_written_and_read() -> None:
 )
 def test_long_texts_are_refused(text: str) -> None:
     _refused(lambda: Challenge.from_text(text), "challenge")
+
+
+def test_a_text_beyond_the_bound_is_not_even_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(challenge_module, "_decoded", lambda _text: pytest.fail("it was decoded"))
+    for length in (32_769, 1_000_000):
+        text = _HEAD + ".transcript,-,-,-,-," + "A" * length
+        _refused(lambda: Challenge.from_text(text[:length]), "challenge")  # noqa: B023
 
 
 # --- what each kind needs, and nothing else ---

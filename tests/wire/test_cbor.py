@@ -502,12 +502,26 @@ def test_keys_that_collide_never_reach_a_hash_table(name: str, monkeypatch: pyte
         b"\x82" + padding + _map([b"\x01"], hostile),
         b"\x83" + padding + b"\xa2\x01\x02\x03" + hostile + b"\x04",
         b"\x82" + padding + b"\x81" * 6 + b"\xd8\x18" + hostile,
+        b"\x83" + padding + b"\x81" * 15 + b"\x80" + hostile,  # behind an empty array, as deep as one may stand
         b"\x82" + padding + hostile[:-1],  # cut short
         b"\x82" + padding + hostile + b"\xff",
         _map([b"\x01", b"\x02"], padding).replace(padding, hostile + b"\x02", 1)[:-1] + padding,
     ):
         for door in (decode, decode_marked):
             _refused(lambda: door(data, WHERE), Reason.MALFORMED_CBOR)  # noqa: B023
+
+
+@pytest.mark.parametrize("size", [256, 65_535, 65_536, 65_537, 200_000])
+@pytest.mark.parametrize("major", [2, 3])
+def test_what_a_string_holds_is_no_head(major: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text and bytes that look like maps with composite keys are passed over, at their full length."""
+    content = (b"\xa1\x80\x00" if major == 2 else b"a{") * size
+    string = head(major, size) + content[:size]
+    expected = content[:size] if major == 2 else content[:size].decode()
+    padding = byte_string(bytes(1_025))
+    assert decode(b"\x83" + padding + string + b"\xa1\x01\x02", WHERE)[1:] == [expected, {1: 2}]
+    monkeypatch.setattr(cbor2, "loads", lambda *_args, **_keywords: pytest.fail("cbor2 has seen it"))
+    _refused(lambda: decode(b"\x83" + padding + string + _map(HOSTILE["arrays"]), WHERE), Reason.MALFORMED_CBOR)
 
 
 def test_composite_keys_are_refused_below_the_scanned_length_too() -> None:
@@ -595,6 +609,16 @@ def test_every_tag_is_a_tag_and_nothing_that_it_might_stand_for() -> None:
         assert type(value.value) is list
         with pytest.raises(MalformedError):
             decode(data, WHERE)
+
+
+@pytest.mark.parametrize("content", ["820001", "6161", "4161", "00", "a10001", "f6", "fb3ff8000000000000"])
+def test_nothing_is_made_of_a_tag_that_nobody_expects_either(content: str) -> None:
+    """It is refused once all has been decoded: until then it must not have become anything."""
+    body = bytes.fromhex(content)
+    decoders = cbor._as_tags(cbor.NO_TAGS)
+    for number in (*range(70_001), 2**32 - 1, 2**32, 2**63, 2**64 - 1):
+        value = cbor2.loads(head(6, number) + body, semantic_decoders=decoders)
+        assert type(value) is CBORTag and value.tag == number
 
 
 NUMBERS = [*range(40), 43, 52, 54, 60, 61, 100, 256, 258, 260, 261, 1004, 43_000, 55_799, 2**64 - 1]
