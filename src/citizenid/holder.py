@@ -77,10 +77,10 @@ class Credential:
             VerificationError: the Reasons of V2 to V6.
         """
         presentations = open_presentation(data, format=format, limits=limits, serialization=serialization)
-        presentation = presentations[0]
         if any(each.binding is not None for each in presentations):
             raise MalformedError(Reason.KEY_BINDING_UNEXPECTED, "kb-jwt")
-        if len(presentations) != 1 or presentation.declared_type is not None:  # documents of somebody's response
+        presentation = presentations[0]
+        if presentation.declared_type is not None:  # a document of somebody's response, which may have more of them
             raise MalformedError(Reason.MALFORMED_TOKEN, "issuer-signed")
         verified = verify_credential(presentation, anchors=anchors, now=now, limits=limits)
         return cls(_bytes_of(data, format), presentation, verified._reading)

@@ -337,7 +337,11 @@ class Pretence:
     uri, index, kind, identifier, certificate = "u", 0, StatusKind.STATUS_LIST, None, None
 
 
-@pytest.mark.parametrize("changes", [{"status": (Pretence(),)}, {"validity": Pretence()}, {"assurance": Pretence()}])
+@pytest.mark.parametrize("changes", [
+    {"status": (Pretence(),)},
+    {"status": (StatusReference(STATUS_URI, 1, "status_list"),)},  # type: ignore[arg-type]  # no kind of ours
+    {"validity": Pretence()}, {"assurance": Pretence()},
+])  # fmt: skip
 def test_what_only_looks_like_a_checked_value_is_refused(changes: Any) -> None:
     refuses(Reason.CLAIM_INVALID, attestation(**changes))
 
