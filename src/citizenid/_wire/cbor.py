@@ -97,7 +97,10 @@ def decode_marked(data: bytes, where: str) -> Any:
     Raises:
         MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, LIMIT_EXCEEDED.
     """
-    return _mark(_load(data, where, _MARK_TAGS), where)
+    value = _mark(_load(data, where, _MARK_TAGS), where)
+    if len(data) > MAX_NAME_BYTES:  # in less than that no key is too long
+        check_names(value, where)
+    return value
 
 
 @lru_cache(maxsize=64)
