@@ -132,6 +132,9 @@ def test_every_standard_is_covered_in_each_of_its_parts() -> None:
         "TSL-V",
         "DPOP-C",
         "DPOP-S",
+        "MDOC-F",
+        "MDOC-V",
+        "MDOC-T",
     }
 
 

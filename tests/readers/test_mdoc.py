@@ -926,7 +926,7 @@ def test_one_digest_id_for_two_items_is_refused() -> None:
 
 
 def test_two_values_for_one_element_are_refused() -> None:
-    for values in ((["US"], ["DE"]), (["US"], ["US"])):
+    for values in ((["US"], ["DE"]), (["US"], ["US"]), ("US", "US"), ("US", "DE"), (None, None)):
         items = {PID: [item(number, "nationality", value) for number, value in enumerate(values)]}
         refused(make(items=items), Reason.DISCLOSURE_CLASH, "V4")
 
@@ -1703,6 +1703,14 @@ def test_device_elements_are_handed_on_as_the_holders_word() -> None:
     assert list(stated) == [PHOTO_ID]
     assert signed.algorithm == "-7"
     assert PHOTO_ID not in reading.claims
+
+
+def test_the_doc_type_that_the_device_signs_is_the_signed_one() -> None:
+    (presentation,) = opened(GOOD)
+    reading = _mdoc.read(presentation, ISSUER, DEFAULT_LIMITS)
+    other = presentation._replace(declared_type=OURS)
+    signed = [_mdoc.bind(each, reading, challenge(), NOW, DEFAULT_LIMITS)[0] for each in (presentation, other)]
+    assert signed[0].to_be_signed == signed[1].to_be_signed
 
 
 @settings(max_examples=10)
