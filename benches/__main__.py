@@ -15,7 +15,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from . import bench_gateway, bench_holder, bench_import, bench_issuer, bench_limits, bench_status, bench_verifier
+from . import (
+    bench_cbor,
+    bench_gateway,
+    bench_holder,
+    bench_import,
+    bench_issuer,
+    bench_limits,
+    bench_status,
+    bench_verifier,
+)
 from ._measure import FULL, QUICK, Plan, pin
 from ._report import Row, document, failures, picture, table
 
@@ -23,6 +32,7 @@ BENCHES: Final[dict[str, Callable[[Plan], Iterator[Row]]]] = {
     "verifier": bench_verifier.rows,
     "issuer": bench_issuer.rows,
     "holder": bench_holder.rows,
+    "cbor": bench_cbor.rows,
     "gateway": bench_gateway.rows,
     "import": bench_import.rows,
     "limits": bench_limits.rows,

@@ -646,3 +646,167 @@ def test_what_came_in_shows_nothing_of_itself() -> None:
 def test_a_verified_object_is_not_made_by_hand() -> None:
     with pytest.raises(TypeError, match="made by verification alone"):
         refuse_forgery(Attestation)
+
+
+# --- the citizenship of an mdoc ---
+
+PID = "eu.europa.ec.eudi.pid.1"
+PHOTO_ID = "org.iso.23220.1"
+MDL = "org.iso.18013.5.1"
+OURS = "org.citizenid.citizenship.1"
+alpha2 = st.sampled_from([country.alpha2 for country in Country.all()])
+some_countries = st.lists(st.sampled_from(Country.all()), unique=True, max_size=6)
+
+
+def _refused_for(reason: Reason, call: Callable[..., object], *given_: Any) -> None:
+    with pytest.raises(MalformedError) as caught:
+        call(*given_)
+    assert caught.value.reason is reason
+    assert caught.value.__cause__ is None and caught.value.__context__ is None
+
+
+@given(some_countries, some_countries, st.booleans())
+def test_what_is_stated_in_an_mdoc_is_read_again(
+    nationalities: list[Country], citizenships: list[Country], complete: bool
+) -> None:
+    stated = Citizenship(nationalities, citizenships, complete)
+    read = Citizenship.from_namespaces(stated.to_claims(Format.MDOC))
+    assert set(read.nationalities) == stated.all_nationalities
+    assert set(read.citizenships) == set(citizenships)
+    assert read.complete is complete
+
+
+@given(some_countries.filter(bool), st.sampled_from((PID, PHOTO_ID, MDL)), st.sampled_from(("alpha2", "alpha3")))
+def test_nationality_is_text_or_an_array_of_either_code(countries: list[Country], namespace: str, form: str) -> None:
+    codes = [getattr(country, form) for country in countries]
+    for value in (codes, tuple(codes)):
+        assert Citizenship.from_namespaces({namespace: {"nationality": value}}).nationalities == tuple(countries)
+    assert Citizenship.from_namespaces({namespace: {"nationality": codes[0]}}).nationalities == (countries[0],)
+
+
+@given(alpha2, st.booleans())
+def test_an_element_of_one_country_says_only_that_it_is_so(code: str, value: bool) -> None:
+    citizen = Citizenship.from_namespaces({OURS: {f"citizen_of_{code.lower()}": value}})
+    assert citizen.citizenships == ((Country(code),) if value else ())
+    assert citizen.nationalities == ()
+    national = Citizenship.from_namespaces({OURS: {f"national_of_{code.lower()}": value}})
+    assert national.nationalities == ((Country(code),) if value else ())
+    assert national.citizenships == ()
+    assert not citizen.complete and not national.complete
+
+
+@given(st.text(max_size=4))
+def test_an_element_of_no_country_in_lower_case_is_refused(suffix: str) -> None:
+    assume(suffix not in {country.alpha2.lower() for country in Country.all()})
+    for prefix in ("citizen_of_", "national_of_"):
+        for value in (True, False):
+            _refused_for(Reason.COUNTRY_INVALID, Citizenship.from_namespaces, {OURS: {prefix + suffix: value}})
+
+
+@pytest.mark.parametrize(
+    "suffix", ["\u00df", "\ufb01", "\u0131t", "U\u017f", "u\u017f", "US", "Us", "usa", "u", "", "us ", "qu", "qs"]
+)
+def test_no_letter_of_another_script_becomes_a_country(suffix: str) -> None:
+    _refused_for(Reason.COUNTRY_INVALID, Citizenship.from_namespaces, {OURS: {"citizen_of_" + suffix: True}})
+
+
+@pytest.mark.parametrize("value", [None, 1, 0, "true", 1.0, (), {}, b"\x01"])
+def test_an_element_of_one_country_is_a_boolean(value: Any) -> None:
+    _refused_for(Reason.CLAIM_INVALID, Citizenship.from_namespaces, {OURS: {"citizen_of_us": value}})
+
+
+def test_two_namespaces_may_state_different_nationalities() -> None:
+    stated = {PID: {"nationality": ["US"]}, PHOTO_ID: {"nationality": "DEU"}, MDL: {"nationality": "US"}}
+    assert Citizenship.from_namespaces(stated).nationalities == (Country("US"), Country("DE"))
+    with_ours = {**stated, OURS: {"nationalities": ["FR"], "nationalities_complete": True}}
+    read = Citizenship.from_namespaces(with_ours)
+    assert set(read.nationalities) == {Country("US"), Country("DE"), Country("FR")}
+    assert not read.complete
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "complete"),
+    [
+        ({OURS: {"nationalities": ["US"], "nationalities_complete": True}}, True),
+        ({OURS: {"nationalities": [], "nationalities_complete": True}}, True),
+        ({OURS: {"nationalities": ["US", "DE"], "nationalities_complete": True, "citizen_of_de": True}}, True),
+        ({OURS: {"nationalities": ["US"], "nationalities_complete": True}, PID: {"nationality": ["US"]}}, True),
+        ({OURS: {"nationalities": ["US"], "nationalities_complete": True, "citizen_of_de": False}}, True),
+        ({OURS: {"nationalities": ["US"], "nationalities_complete": False}}, False),
+        ({OURS: {"nationalities": ["US"]}}, False),
+        ({OURS: {"nationalities_complete": True}}, False),
+        ({OURS: {"nationalities_complete": True, "national_of_us": True}}, False),
+        ({OURS: {"nationalities_complete": True}, PID: {"nationality": ["US"]}}, False),
+        ({OURS: {"nationalities": ["US", "QU"], "nationalities_complete": True}}, False),
+        ({OURS: {"nationalities": ["US"], "nationalities_complete": True, "citizen_of_de": True}}, False),
+        ({OURS: {"nationalities": ["US"], "nationalities_complete": True, "national_of_de": True}}, False),
+        ({OURS: {"nationalities": ["US"], "nationalities_complete": True}, PID: {"nationality": ["DE"]}}, False),
+        ({OURS: {"nationalities": ["US"], "nationalities_complete": True}, PID: {"nationality": ["QU"]}}, False),
+        ({OURS: {"nationalities": ["US"], "nationalities_complete": True}, MDL: {"nationality": "XXB"}}, False),
+        (
+            {
+                OURS: {"nationalities": ["US"], "nationalities_complete": True},
+                PID: {"nationality": ["QU"]},
+                MDL: {"nationality": "US"},
+            },
+            False,
+        ),
+        ({PID: {"nationality": ["US"], "nationalities_complete": True}}, False),
+        ({PID: {"nationalities": ["US"], "nationalities_complete": True}}, False),
+    ],
+)
+def test_a_list_of_an_mdoc_is_complete_only_by_its_own_flag_and_without_contradiction(
+    namespaces: Any, complete: bool
+) -> None:
+    assert Citizenship.from_namespaces(namespaces).complete is complete
+
+
+@pytest.mark.parametrize(
+    "code", ["QU", "QS", "XXA", "XXB", "XXC", "XXX", "GBD", "GBN", "GBO", "GBP", "GBS", "UNO", "EUE", "UTO"]
+)
+def test_a_special_code_is_no_country(code: str) -> None:
+    for value in (code, [code], (code,)):
+        assert Citizenship.from_namespaces({PID: {"nationality": value}}) == Citizenship()
+    assert Citizenship.from_namespaces({PID: {"nationality": [code, "US"]}}).nationalities == (Country("US"),)
+
+
+NO_NATIONALITY: list[Any] = [
+    *("us", "Us", "USa", "XX", "RKS", "", " US", "US ", "U\u0053\u0301", "\uff35\uff33"),
+    *(None, True, 1, b"US", {}, {"US": True}, [None], [["US"]], ["US", 1]),
+    *(["US", "US"], ["US", "USA"], ["D", "DE"], ["QU", "QU"], ["US"] + ["DE"] * 32),
+]
+
+
+@pytest.mark.parametrize("value", NO_NATIONALITY)
+def test_a_nationality_of_an_mdoc_that_is_none_refuses(value: Any) -> None:
+    _refused_for(Reason.COUNTRY_INVALID, Citizenship.from_namespaces, {PHOTO_ID: {"nationality": value}})
+
+
+def test_thirty_two_nationalities_are_read_and_no_more() -> None:
+    codes = [country.alpha2 for country in Country.all()]
+    assert len(Citizenship.from_namespaces({PID: {"nationality": codes[:32]}}).nationalities) == 32
+    _refused_for(Reason.COUNTRY_INVALID, Citizenship.from_namespaces, {PID: {"nationality": codes[:33]}})
+
+
+@pytest.mark.parametrize(
+    "namespaces",
+    [
+        {},
+        {"org.example": {"nationality": "US", "nationalities": ["US"], "citizen_of_us": True}},
+        {OURS: {"nationality": "US", "citizenships": ["US"], "citizen": True, "x_citizen_of_us": True}},
+        {PID: {"nationalities": ["US"], "citizen_of_us": True, "Nationality": "US"}},
+        {PID + ".de": {"nationality": ["US"]}, PID.upper(): {"nationality": ["US"]}},
+        {"org.iso.23220.photoid.1": {"nationality": "US"}, "org.iso.18013.5.1.aamva": {"nationality": "US"}},
+        {PID: {}, OURS: {}},
+    ],
+)
+def test_what_stands_elsewhere_states_no_citizenship(namespaces: Any) -> None:
+    assert Citizenship.from_namespaces(namespaces) == Citizenship()
+
+
+def test_an_attestation_of_a_known_doc_type_is_read_by_its_namespaces() -> None:
+    validity = Validity(UnixTime(1), None, UnixTime(2))
+    read = Attestation(PID, "i", {PID: {"nationality": ["US"]}, OURS: {"citizen_of_us": True}}, validity)
+    assert read.citizenship.citizenships == (Country("US"),)
+    for claims in ({PID: 1}, {PID: [1]}, {OURS: "citizen_of_us"}, {OURS: {1: True}}):
+        _refused_for(Reason.CLAIM_INVALID, Attestation, PID, "i", claims, validity)

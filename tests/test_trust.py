@@ -32,12 +32,13 @@ from builders import (
     us,
 )
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, mldsa, rsa, x448, x25519
 from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid import (
     ANY,
+    NO_TYPE,
     CitizenIDError,
     Country,
     Format,
@@ -222,7 +223,7 @@ def test_resolve_finds_what_the_rules_say(
     "missing",
     [
         {"formats": ()}, {"types": ()}, {"countries": None}, {"countries": ()}, {"countries": frozenset()},
-        {"types": ("",)}, {"types": (5,)}, {"types": VCT}, {"formats": ("dc+sd-jwt",)}, {"formats": Format.SD_JWT_VC},
+        {"types": (b"",)}, {"types": (5,)}, {"types": VCT}, {"formats": ("dc+sd-jwt",)}, {"formats": Format.SD_JWT_VC},
         {"countries": ("US",)}, {"countries": "US"}, {"countries": [None]}, {"countries": [ANY]},
         {"not_before": -1}, {"not_before": 5, "not_after": 5}, {"not_after": 0}, {"not_after": MAX_UNIX_TIME + 1},
         {"not_before": True}, {"not_after": 1e10}, {"not_after": None}, {"purpose": "credential"}, {"purpose": None},
@@ -234,6 +235,16 @@ def test_an_anchor_says_all_of_its_scope_in_exact_types(missing: dict[str, Any])
     misused(
         Reason.ANCHOR_INVALID, lambda: TrustAnchors.from_keys(ISSUER, [key("a").public], **{**CREDENTIAL, **missing})
     )
+
+
+def test_of_all_that_is_text_a_type_alone_may_be_none() -> None:
+    (anchor,) = trust(jwk("a"), types=[NO_TYPE, VCT])
+    assert anchor.types == {"", VCT}
+    (alone,) = trust(jwk("a"), types=[NO_TYPE])
+    assert alone.types == {""}
+    assert alone.fingerprint != anchor.fingerprint
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), types=[NO_TYPE], issuer=""))
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), types=[type("Text", (str,), {})()]))
 
 
 @pytest.mark.parametrize("issuer", ["", None, 5, b"https://id.example"])
@@ -304,7 +315,7 @@ def test_a_key_that_may_not_verify_is_no_anchor(use: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("other", [
-    {"kty": "OKP", "crv": "X25519", "x": "A" * 43}, {"kty": "OKP", "crv": "Ed448", "x": "A" * 76},
+    {"kty": "OKP", "crv": "X25519", "x": "A" * 43}, {"kty": "OKP", "crv": "X448", "x": "A" * 75},
     {"kty": "EC", "crv": "secp256k1", "x": "A" * 43, "y": "A" * 43}, {"kty": "EC", "crv": "P-256K"},
     {"kty": "AKP", "alg": "ML-KEM-768", "pub": "AAAA"}, {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
     {"kty": "EC", "crv": "secp256k1", "alg": "ES256K"}, {"kty": "OKP", "crv": "X25519", "use": "enc", "alg": "ECDH-ES"},
@@ -473,16 +484,15 @@ def other_keys() -> dict[str, Any]:
     return {
         "RSA": rsa.generate_private_key(65537, 2048),
         "secp256k1": ec.generate_private_key(ec.SECP256K1()),
-        "brainpoolP256r1": ec.generate_private_key(ec.BrainpoolP256R1()),
         "P-224": ec.generate_private_key(ec.SECP224R1()),
         "P-192": ec.generate_private_key(ec.SECP192R1()),
         "X25519": x25519.X25519PrivateKey.generate(),
-        "Ed448": ed448.Ed448PrivateKey.generate(),
+        "X448": x448.X448PrivateKey.generate(),
         "DSA": dsa.generate_private_key(1024),  # noqa: S505  # that it is weak is the point
     }
 
 
-@pytest.mark.parametrize("name", ["RSA", "secp256k1", "brainpoolP256r1", "P-224", "P-192", "X25519", "Ed448", "DSA"])
+@pytest.mark.parametrize("name", ["RSA", "secp256k1", "P-224", "P-192", "X25519", "X448", "DSA"])
 def test_a_key_of_another_kind_or_curve_is_no_key(name: str) -> None:
     private = other_keys()[name]
     misused(Reason.KEY_INVALID, lambda: PublicKey.from_pem(spki(private.public_key())))
@@ -595,7 +605,7 @@ def test_a_private_number_out_of_range_is_no_key(number: int) -> None:
     misused(Reason.KEY_INVALID, lambda: LocalKey.from_jwk({**key("a").to_private_jwk(), "d": _b64(number)}))
 
 
-@pytest.mark.parametrize("algorithm", ["none", "HS256", "RS256", "ES256K", "EdDSA", "", "es256", "Ed448"])
+@pytest.mark.parametrize("algorithm", ["none", "HS256", "RS256", "ES256K", "EdDSA", "", "es256", "ed448", "ESB320"])
 def test_no_key_is_generated_outside_of_the_table(algorithm: str) -> None:
     misused(Reason.ALGORITHM_NOT_ALLOWED, lambda: LocalKey.generate(algorithm))
 

@@ -263,6 +263,8 @@ def test_an_issuer_is_anchored_in_one_way() -> None:
         lambda: pinned() | pinned(),
         lambda: pinned(LEAF, LEAF),
         lambda: pinned() | pinned(issuer=OTHER),
+        lambda: pinned() | pinned(not_after=NOW + 5),
+        lambda: rooted() | rooted(not_after=NOW + 5),
         lambda: pinned(certificate("leaf", "root", serial=1)) | pinned(certificate("leaf", "ca"), issuer=OTHER),
         lambda: pinned(ROOT, issuer=OTHER) | rooted(),
         lambda: pinned(certificate("root", "root", authority=True), issuer=OTHER) | rooted(),
@@ -333,10 +335,22 @@ def test_a_path_is_kept_for_one_profile_one_purpose_and_these_bytes() -> None:
     status = resolve(anchors, plain, purpose=KeyPurpose.STATUS_LIST)
     assert status.anchor.purpose is KeyPurpose.STATUS_LIST
     assert resolve(anchors, plain).anchor.purpose is KeyPurpose.CREDENTIAL
+    same_profile = resolve(anchors, plain, profile=CertificateProfile.STATUS_LIST_SIGNER)
+    assert same_profile.anchor.purpose is KeyPurpose.CREDENTIAL
     # The same bytes, cut at another place, are another chain.
     whole = der(plain)[0]
     refuses(Reason.CERTIFICATE_INVALID, anchors, whole[:100], whole[100:])
     refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, plain, IACA)
+
+
+def test_a_path_of_one_purpose_is_none_of_another() -> None:
+    anchors = rooted() | rooted(IACA, purpose=KeyPurpose.STATUS_LIST)
+    status = CertificateProfile.STATUS_LIST_SIGNER
+    resolve(anchors, profiled(status), purpose=KeyPurpose.STATUS_LIST)
+    refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, profiled(status), profile=status)
+    chain = (profiled(status),)
+    resolve(anchors, *chain, purpose=KeyPurpose.STATUS_LIST)
+    refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, *chain, profile=status)
 
 
 def test_another_set_of_anchors_begins_anew() -> None:

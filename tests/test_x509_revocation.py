@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
+from test_x509 import even, unused_bit
 
 from citizenid import CitizenIDError, MalformedError, Reason, VerificationError
 from citizenid._model import CertificateProfile, UnixTime
@@ -182,6 +183,25 @@ def test_a_list_may_be_signed_by_any_key_of_an_authority(kind: str) -> None:
     refuses(Reason.CRL_UNUSABLE, [leaf], crl("other", signer=certificate_key("root")), root=root)
 
 
+def test_a_list_is_signed_over_a_digest_of_the_list() -> None:
+    refuses(Reason.CRL_UNUSABLE, [LEAF], crl(hash_algorithm=hashes.SHA224()))
+    walk([LEAF], crl(hash_algorithm=hashes.SHA384()))
+
+
+def test_a_revocation_under_one_root_is_not_undone_by_another_certificate_of_its_key() -> None:
+    renewed = certificate("root", "root", authority=True)
+    lists = [crl(revoked=[72])]
+    for other in ([], [crl()], [crl("other")]):
+        roots = [*load_roots(pem(ROOT), lists), *load_roots(pem(renewed), other)]
+        raises(
+            Reason.CERTIFICATE_REVOKED, "V2", lambda roots=roots: verify_path(der(LEAF), roots, UnixTime(NOW), PLAIN)
+        )
+    # One that may not sign lists is no reason to refuse what the other vouches for.
+    silent = certificate("root", "root", authority=True, usage={"crl_sign": False})
+    roots = [*load_roots(pem(silent), [crl()]), *load_roots(pem(ROOT), [crl()])]
+    assert verify_path(der(LEAF), roots, UnixTime(NOW), PLAIN).root == 1
+
+
 # --- time ---
 
 
@@ -291,7 +311,8 @@ GOOD_PEM = x509.load_der_x509_crl(GOOD).public_bytes(serialization.Encoding.PEM)
 
 
 @pytest.mark.parametrize("data", [
-    b"", b"\0", b"\x30\x00", GOOD[:-1], GOOD + b"\0", GOOD_PEM + GOOD_PEM, pem(ROOT), der(ROOT)[0], GOOD_PEM.decode(),
+    b"", b"\0", b"\x30\x00", GOOD[:-1], GOOD + b"\0", GOOD_PEM + GOOD_PEM,
+    GOOD_PEM + b"\n" * 1_048_576, unused_bit(even(crl)), pem(ROOT), der(ROOT)[0], GOOD_PEM.decode(),
     b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", bytes(1_048_577), None, 5, bytearray(GOOD), [GOOD],
 ])  # fmt: skip
 def test_bytes_that_are_no_list_are_refused_at_once(data: Any) -> None:

@@ -10,12 +10,15 @@ from ._crypto import AgreementKey, LocalKey, PublicKey, SigningKey, Unsigned
 from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from ._limits import Limits
 from ._model import (
+    NO_TYPE,
     Assurance,
     Attestation,
     Challenge,
     Citizenship,
     ClaimPath,
     Format,
+    Handover,
+    HandoverKind,
     KeyPurpose,
     NeedStatusList,
     Serialization,
@@ -32,6 +35,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ANY",
+    "NO_TYPE",
     "AgreementKey",
     "Assurance",
     "Attestation",
@@ -41,6 +45,8 @@ __all__ = [
     "ClaimPath",
     "Country",
     "Format",
+    "Handover",
+    "HandoverKind",
     "KeyPurpose",
     "Limits",
     "LocalKey",

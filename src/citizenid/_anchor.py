@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, final
 from ._crypto import PublicKey
 from ._errors import CitizenIDError, Reason, VerificationError
 from ._limits import MAX_UNIX_TIME
-from ._model import Citizenship, Format, KeyPurpose, UnixTime
+from ._model import NO_TYPE, Citizenship, Format, KeyPurpose, UnixTime
 from ._x509 import Root
 from .countries import ANY, Countries, Country
 
@@ -27,7 +27,7 @@ class TrustAnchor:
         issuer: the operator's label; an `iss` in what it signed must equal it.
         purpose: what it may sign.
         formats: the formats in which it may attest.
-        types: the vct values it may attest.
+        types: the vct values it may attest; `NO_TYPE` for those that state none.
         countries: whose citizenship it may attest, or ANY. What it says of other countries proves nothing.
         not_before: trusted from then on.
         not_after: trusted before then.
@@ -132,8 +132,7 @@ def _check_certificates(anchors: tuple[TrustAnchor, ...]) -> None:
         if anchor.root is None:
             continue
         lists = frozenset(each.der for each in anchor.root.crls)
-        scope = (anchor.issuer, anchor.formats, anchor.types, anchor.countries, anchor.status_issuer)
-        meaning = (*scope, anchor.root.signer is None, lists)
+        meaning = (anchor.issuer, anchor.formats, anchor.types, anchor.countries, anchor.status_issuer, lists)
         if (anchor.purpose, anchor.root.der) in meanings:
             raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
         meanings[anchor.purpose, anchor.root.der] = meaning
@@ -161,7 +160,9 @@ def scope_of(
     else:
         stated = purpose is KeyPurpose.STATUS_LIST and not any(scope) and whose is None and status_issuer is None
         whose = frozenset()
-    texts = (issuer, status_issuer or issuer, *scope[1])
+    # NO_TYPE is empty, and stands in the one format whose credentials need not state a type.
+    typed = scope[1] - {NO_TYPE} if Format.SD_CWT in scope[0] else scope[1]
+    texts = (issuer, status_issuer or issuer, *typed)
     if (
         not stated
         or isinstance(types, str)

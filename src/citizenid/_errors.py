@@ -53,6 +53,7 @@ class Reason(StrEnum):
     # V1 open
     KEY_BINDING_UNEXPECTED = "key_binding_unexpected", "V1"
     RESPONSE_NOT_OK = "response_not_ok", "V1"
+    DISCLOSURE_ENCRYPTED = "disclosure_encrypted", "V1"
     # V2 resolve
     KEY_UNKNOWN = "key_unknown", "V2"
     KEY_AMBIGUOUS = "key_ambiguous", "V2"
@@ -74,7 +75,6 @@ class Reason(StrEnum):
     DISCLOSURE_DUPLICATE = "disclosure_duplicate", "V4"
     DISCLOSURE_CLASH = "disclosure_clash", "V4"
     DISCLOSURE_UNREFERENCED = "disclosure_unreferenced", "V4"
-    DISCLOSURE_ENCRYPTED = "disclosure_encrypted", "V4"
     CLAIM_NOT_DISCLOSABLE = "claim_not_disclosable", "V4"
     COUNTRY_INVALID = "country_invalid", "V4"
     STATUS_MECHANISM_UNKNOWN = "status_mechanism_unknown", "V4"

@@ -236,6 +236,16 @@ CWT_CNF: Final = 8
 CWT_VCT: Final = 11
 CWT_CNONCE: Final = 39
 CWT_STATUS: Final = 65535
+# Claims of an SD-CWT that are never redacted: those of draft-ietf-spice-sd-cwt section 7 table 2, and by the profile
+# the type and the status.
+CWT_CONTROL_CLAIMS: Final = frozenset(
+    {CWT_ISS, CWT_AUD, CWT_EXP, CWT_NBF, CWT_IAT, CWT_CTI, CWT_CNF, CWT_VCT, CWT_CNONCE, CWT_STATUS}
+)
+# The names that these claims and `sub` have in JSON: a claim under such a text would be a second one of its kind.
+CWT_CLAIM_TEXTS: Final = frozenset({ISS, SUB, AUD, EXP, NBF, IAT, "cti", CNF, VCT, "cnonce", STATUS})
+CNF_COSE_KEY: Final = 1  # RFC 8747 section 3.1
+COSE_SD_ALG_DEFAULT: Final = -16  # draft-ietf-spice-sd-cwt section 7: SHA-256
+SD_CWT_SALT_BYTES: Final = 16  # draft-ietf-spice-sd-cwt section 5.1
 
 # --- media types of COSE typ (RFC 9596), and the CoAP content formats that stand for them ---
 TYP_SD_CWT: Final = "application/sd-cwt"  # draft-ietf-spice-sd-cwt section 15
@@ -263,6 +273,7 @@ CITIZEN_OF: Final = "citizen_of_"  # and an alpha-2 code in lower case: one bool
 NATIONAL_OF: Final = "national_of_"
 MDOC_DIGESTS: Final = {"SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}  # 9.1.2.5, exact spelling
 EMBEDDED_TAG: Final = 24  # RFC 8949 section 3.4.5.1
+POSITIVE_BIGNUM_TAG: Final = 2  # RFC 8949 section 3.4.3; in a VICAL alone, for serial numbers
 DATE_TIME_TAG: Final = 0  # RFC 8949 section 3.4.1
 FULL_DATE_TAG: Final = 1004  # RFC 8943
 # Elements that are dates, and under which tags: an issuer gives text, and no other element is tagged.

@@ -21,7 +21,7 @@ from ._limits import DEFAULT_LIMITS, Limits
 from ._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
 from ._readers import Reading
 from ._wire import base64url
-from ._wire.writing import signing_input
+from ._wire.writing import check_algorithm, signing_input
 from ._writers import WRITERS, PresentOptions
 from .trust import TrustAnchors
 from .verifier import open_presentation, verify_credential
@@ -125,10 +125,10 @@ class Credential:
         """Prepare a presentation for a signer elsewhere (a secure element).
 
         Args:
-            disclose: claims to show, by path or by the name of a top-level claim; in an mdoc (namespace, element) or a
-                namespace alone, for all of it. What stands inside a chosen claim is shown with it, and what it stands
-                inside comes along by itself; ("nationalities", 0) shows one nationality and no other. An empty choice
-                shows what cannot be withheld and nothing else.
+            disclose: claims to show, by path or by the name of a top-level claim; in an mdoc (namespace, element) or
+                a namespace alone, for all of it. What stands inside a chosen claim is shown with it, and
+                what it stands inside comes along by itself; ("nationalities", 0) shows one nationality and no other.
+                An empty choice shows what cannot be withheld and nothing else.
             challenge: what the verifier asked.
             key: the holder's public key; it must be the one in the credential.
             peer: the authenticated identity of who asks, as the transport knows it (the https origin, say). It must
@@ -174,10 +174,11 @@ class Credential:
             raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")  # a string is a list of letters: surely a slip
         for wanted in disclose:
             path: ClaimPath = (wanted,) if isinstance(wanted, str) else tuple(wanted)
-            selected = [each.position for each in self._reading.placements if _selects(path, each.path)]
+            claims = self._reading.claims
+            selected = [each.position for each in self._reading.placements if _selects(path, each.path, claims)]
             # A claim of the person may be named though it is always shown; one of the profile's own (an iat that the
             # issuer has hidden) only where there is something to choose.
-            within = self._reading.claims if selected else self.attestation.claims
+            within = claims if selected else self.attestation.claims
             # A part of an element would show the whole of it: in an mdoc a path ends there.
             if not path or not _exists(within, path) or (self.format is Format.MDOC and len(path) > 2):
                 raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")
@@ -198,10 +199,14 @@ def _bytes_of(data: bytes | str, format: Format) -> bytes:
     return data.encode("utf-8") if format is Format.SD_JWT_VC else base64url.decode_text(data, "credential")
 
 
-def _selects(path: ClaimPath, placed: ClaimPath) -> bool:
+def _selects(path: ClaimPath, placed: ClaimPath, value: Any) -> bool:
     # A chosen path shows what is at it and inside it; and to be seen at all it needs everything it stands inside.
-    steps = zip(path, placed, strict=False)
-    return all((step is None and type(there) is int) or step == there for step, there in steps)
+    for step, there in zip(path, placed, strict=False):
+        # None is every element of an array, and no member of a map: there an integer is a name (SD-CWT).
+        if type(value) is not tuple if step is None else step != there:
+            return False
+        value = value[there]
+    return True
 
 
 def _exists(value: Any, path: ClaimPath) -> bool:
@@ -211,13 +216,16 @@ def _exists(value: Any, path: ClaimPath) -> bool:
         if type(value) is tuple:
             if type(step) is not int or not 0 <= step < len(value):
                 return False
-        elif not isinstance(value, Mapping) or type(step) is not str or step not in value:
+        elif not isinstance(value, Mapping) or type(step) not in _NAMES or step not in value:
             return False
         value = value[step]
     return True
 
 
-def _at(claims: Mapping[str, Any], path: ClaimPath) -> Any:
+_NAMES: Final = frozenset({str, int})  # exactly: to a dict True is 1
+
+
+def _at(claims: Mapping[Any, Any], path: ClaimPath) -> Any:
     value: Any = claims
     for step in path:
         value = value[step]
@@ -246,10 +254,12 @@ def dpop_proof(
         random: a source of random bytes for `jti`.
 
     Raises:
-        CitizenIDError: CLOCK_UNUSABLE, TICKET_INVALID for a ticket that no gateway of ours makes.
+        CitizenIDError: CLOCK_UNUSABLE, TICKET_INVALID for a ticket that no gateway of ours makes,
+            ALGORITHM_NOT_ALLOWED for a key that JOSE does not know here.
     """
     if type(now) is not int or now < 0:
         raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
+    check_algorithm(key.public.algorithm, "key")
     if ticket is not None and not ticket.isascii():
         raise CitizenIDError(Reason.TICKET_INVALID, "ticket")
     claims: dict[str, Any] = {

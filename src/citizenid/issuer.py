@@ -46,7 +46,7 @@ def prepare_attestation(
     lifetime_s: int,
     status: StatusReference | None,
     format: Format,
-    claims: Mapping[str, Any] | None = None,
+    claims: Mapping[Any, Any] | None = None,
     assurance: Assurance | None = None,
 ) -> Attestation:
     """Put together the usual attestation of citizenship, of our own type.

@@ -19,8 +19,9 @@ from ._errors import CitizenIDError, Reason, VerificationError
 from ._issuer_metadata import issuer_metadata_url, keys_of_metadata, signature_keys
 from ._limits import MAX_UNIX_TIME
 from ._model import CertificateProfile, Format, KeyHint, KeyPurpose, SignedObject, UnixTime
-from ._x509 import PROFILES, PathCache, Root, check_bounds, judge, link, load_roots, load_signers
-from .countries import Countries, Country
+from ._vical import anchored_entries, read_vical
+from ._x509 import PROFILES, PathCache, Root, check_bounds, judge, link, load_roots, load_signers, pem_of
+from .countries import ANY, Countries, Country
 
 __all__ = ["ResolvedKey", "TrustAnchor", "TrustAnchors", "issuer_metadata_url"]
 
@@ -223,6 +224,44 @@ class TrustAnchors:
             not_after=not_after,
             status_issuer=status_issuer,
         )
+
+    @classmethod
+    def from_vical(
+        cls,
+        data: bytes,
+        *,
+        provider_roots: bytes | str,
+        issuer: str,
+        types: Iterable[str],
+        countries: Iterable[Country] | Countries,
+        now: UnixTime | int,
+        status_issuer: str | None = None,
+    ) -> TrustAnchors:
+        """Trust the issuing authorities of a VICAL (ISO/IEC 18013-5 annex C.1), for mdocs and until its next update.
+
+        Args:
+            data: the VICAL as fetched.
+            provider_roots: root certificates of who signs it, in PEM.
+            issuer: the operator's label; each authority's is this, a colon, and its state or country: "aamva:US-MD".
+            types: the docTypes that may be attested, of those that the list names for an authority.
+            countries: whose citizenship they may attest, or ANY.
+            now: integer Unix seconds.
+            status_issuer: as `from_jwks`; by default each authority signs its own status lists.
+
+        Raises:
+            MalformedError, VerificationError: as for any signed object; EXPIRED after the next update.
+            CitizenIDError: ANCHOR_INVALID, also when no authority has one of the types.
+        """
+        entries, until = read_vical(data, provider_roots, now)
+        wanted = frozenset(() if isinstance(types, str) else types)
+        whose = countries if countries is ANY else frozenset(countries)
+        anchors = []
+        for entry, certified in anchored_entries(entries, wanted):
+            label = f"{issuer}:{entry.authority}"
+            scope = scope_of(label, KeyPurpose.CREDENTIAL, [Format.MDOC], certified, whose, 0, until, status_issuer)
+            (root,) = load_roots(pem_of(entry.certificate))
+            anchors.append(TrustAnchor(**scope, kid=None, key=None, root=root))
+        return cls._of(anchors)
 
     @classmethod
     def _of(cls, anchors: Iterable[TrustAnchor]) -> TrustAnchors:

@@ -278,7 +278,7 @@ def test_a_need_for_a_presentation_is_401_with_all_that_is_needed_for_one() -> N
     answer = need.http()
     document = check_problem(answer, 401, Reason.TICKET_MISSING)
     assert document["endpoint"] == ORIGIN + ENDPOINT
-    assert document["formats"] == ["dc+sd-jwt", "mso_mdoc"]
+    assert document["formats"] == ["dc+sd-jwt", "mso_mdoc", "sd-cwt"]
     assert document["audience"] == AUDIENCE
     challenge = Challenge.from_text(document["challenge"])
     assert (challenge.nonce, challenge.audience) == (document["nonce"], AUDIENCE)

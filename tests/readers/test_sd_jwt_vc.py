@@ -211,7 +211,7 @@ def test_stray_bits_in_the_last_character_are_refused(position: int) -> None:
 @pytest.mark.parametrize("alg", [
     "none", "None", "nOnE", "HS256", "HS384", "HS512", "RS256", "RS512", "PS256", "RS1", "ES256K", "ES", "es256",
     "ES256 ",
-    " ES256", "ES256\0", "Ed448", "Ed256", "EDDSA", "ed25519", "ML-DSA-45", "ml-dsa-44", "ESP256", "PBES2-HS256+A128KW",
+    " ES256", "ES256\0", "Ed449", "Ed256", "EDDSA", "ed25519", "ML-DSA-45", "ml-dsa-44", "ESP256", "PBES2-HS256+A128KW",
     "dir", "A128GCM", "", -7, 7, True, False, None, ["ES256"], {"ES256": 1}, 1.5, ABSENT, "\u0415S256",
 ])  # fmt: skip
 def test_an_algorithm_outside_the_closed_list_is_refused_in_both_tokens(alg: Any) -> None:

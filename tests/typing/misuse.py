@@ -166,7 +166,7 @@ def keys_and_signers(key: LocalKey, public: PublicKey, unsigned: Unsigned, attes
 def a_wallet_knows_who_asks(credential: Credential, challenge: Challenge, key: LocalKey) -> None:
     credential.present(["given_name"], challenge=challenge, key=key, now=NOW)  # E: call-arg
     credential.present([], challenge=challenge, key=key.public, peer="https://g.example", now=NOW)  # E: arg-type
-    credential.present([5], challenge=challenge, key=key, peer="https://g.example", now=NOW)  # E: list-item
+    credential.present([5.0], challenge=challenge, key=key, peer="https://g.example", now=NOW)  # E: list-item
 
 
 def times_and_references(reference: StatusReference) -> None:

@@ -103,7 +103,7 @@ def an_identity_provider(hsm: Hsm, plain: PlainKey, holder_key: PublicKey, publi
     )
     assert_type(attestation, Attestation)
     assert_type(attestation.citizenship, Citizenship)
-    assert_type(attestation.claims, Mapping[str, Any])
+    assert_type(attestation.claims, Mapping[Any, Any])
     assert_type(attestation.status, tuple[StatusReference, ...])
     issuer = Issuer(identifier="https://id.example", key=signing)
     assert_type(issuer.issue(attestation, format=Format.SD_JWT_VC, disclosable=[("nationalities", None)]), bytes)

@@ -256,7 +256,7 @@ def test_white_space_around_a_token_is_refused() -> None:
 # --- the header ---
 
 _FORBIDDEN_ALGORITHMS: list[Any] = [
-    "none", "None", "nOnE", "NONE", "HS256", "HS384", "HS512", "RS256", "PS256", "ES256K", "ES521", "Ed448", "dir", "",
+    "none", "None", "nOnE", "NONE", "HS256", "HS384", "HS512", "RS256", "PS256", "ES256K", "ES521", "Ed449", "dir", "",
     "es256", "ES256 ", " ES256", "ES256\x00", "EDDSA", "ML-DSA", "ML_DSA_44", "ESP256", "-7",
     ["ES256"], {"ES256": 1}, {"alg": "ES256"}, [], -7, 0, 1.5, True, None,
 ]  # fmt: skip
@@ -502,10 +502,15 @@ def test_what_is_written_is_opened(header: dict[str, Any], payload: dict[str, An
 
 
 def test_what_cannot_be_written_is_refused() -> None:
-    for header, payload in (({"alg": float("nan")}, {}), ({}, {"a": b"bytes"}), ({}, {"a": "\ud800"})):
+    es256 = {"alg": "ES256"}
+    for header, payload in (({**es256, "kid": float("nan")}, {}), (es256, {"a": b"bytes"}), (es256, {"a": "\ud800"})):
         with pytest.raises(MalformedError) as caught:
             signing_input(header, payload, WHERE)
         assert caught.value.reason is Reason.MALFORMED_JSON
+    for name in ("none", "HS256", "ESB256", "-7", "", None):
+        with pytest.raises(CitizenIDError) as refused:
+            signing_input({"alg": name}, {}, WHERE)
+        assert (refused.value.reason, refused.value.where) == (Reason.ALGORITHM_NOT_ALLOWED, WHERE + ".header")
 
 
 _MARKER = "Marker8675309"

@@ -267,9 +267,9 @@ class LocalKey:
 
     @classmethod
     def generate(cls, algorithm: str) -> LocalKey:
-        """Make a new key: "ES256", "ES384", "ES512", "Ed25519", "ML-DSA-44", "ML-DSA-65" or "ML-DSA-87".
+        """Make a new key: "ES256", "ES384", "ES512", "Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65" or "ML-DSA-87".
 
-        For the CBOR formats also "ESB256", "ESB384", "ESB512" (brainpool r1, RFC 9864) and "Ed448".
+        For the CBOR formats also "ESB256", "ESB384" and "ESB512" (brainpool r1, RFC 9864).
 
         Raises:
             CitizenIDError: ALGORITHM_NOT_ALLOWED.

@@ -21,6 +21,7 @@ from .exchange import (
     refuse_forgery,
 )
 from .vocabulary import (
+    NO_TYPE,
     Binding,
     CertificateProfile,
     ClaimPath,
@@ -34,6 +35,7 @@ from .vocabulary import (
 )
 
 __all__ = [
+    "NO_TYPE",
     "Assurance",
     "Attestation",
     "Binding",

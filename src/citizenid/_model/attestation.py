@@ -127,6 +127,7 @@ class Attestation:
         type: the vct of the credential.
         issuer: the operator's label of the issuer (verification) or the issuer's identifier (issuing).
         claims: the claims of the person, in the shape of the format; frozen, without iss, vct, times, cnf and status.
+            Names are text; in an SD-CWT integers as well.
         validity: from when to when.
         holder_key: the key that the holder proves possession of, or None.
         status: where its status stands; all of them must say valid.
@@ -139,7 +140,7 @@ class Attestation:
 
     type: str
     issuer: str
-    claims: Mapping[str, Any]
+    claims: Mapping[Any, Any]
     validity: Validity
     holder_key: PublicKey | None = None
     status: tuple[StatusReference, ...] = ()

@@ -111,10 +111,13 @@ class Citizenship:
                 CLAIM_INVALID for such an element that is no boolean.
         """
         nationalities: dict[Country, None] = {}
+        special = False
         for namespace in reg.MDOC_NATIONALITY_NAMESPACES:
             elements = namespaces.get(namespace)
             if elements is not None and reg.MDOC_NATIONALITY in elements:
-                nationalities.update(dict.fromkeys(_nationality(elements[reg.MDOC_NATIONALITY])))
+                countries, other = _nationality(elements[reg.MDOC_NATIONALITY])
+                nationalities.update(dict.fromkeys(countries))
+                special = special or other
         own = namespaces.get(reg.MDOC_CITIZENSHIP)
         if own is None:
             return cls(nationalities)
@@ -123,27 +126,39 @@ class Citizenship:
         nationalities.update(dict.fromkeys(_flagged(own, reg.NATIONAL_OF)))
         citizenships = _flagged(own, reg.CITIZEN_OF)
         # The list that is complete must not be contradicted by what stands beside it.
-        complete = listed.complete and set(listed.nationalities) >= {*nationalities, *citizenships}
+        complete = (
+            listed.complete and not special and set(listed.nationalities).issuperset({*nationalities, *citizenships})
+        )
         return cls(nationalities, citizenships, complete)
 
 
 _LISTED: Final = (reg.NATIONALITIES, reg.NATIONALITIES_COMPLETE)
 
 
-def _nationality(stated: Any) -> list[Country]:
-    """Read `nationality` in the forms that issuers use: text or an array of it; alpha-2, alpha-3 or ICAO codes."""
+def _nationality(stated: Any) -> tuple[list[Country], bool]:
+    """Read `nationality` in the forms that issuers use: text or an array of it; alpha-2, alpha-3 or ICAO codes.
+
+    Returns:
+        The countries, and whether a special code, which names none, stands among them.
+    """
     codes = stated if type(stated) in _ARRAYS else (stated,)
     if len(codes) > _MAX_COUNTRIES or not _TEXT.issuperset(map(type, codes)) or len(set(codes)) != len(codes):
         raise MalformedError(Reason.COUNTRY_INVALID, reg.MDOC_NATIONALITY)
-    return [Country.parse(code) for code in codes if code not in SPECIAL_ALPHA2 and code not in SPECIAL_ICAO]
+    countries = [Country.parse(code) for code in codes if code not in SPECIAL_ALPHA2 and code not in SPECIAL_ICAO]
+    if len(set(countries)) != len(countries):  # one country by two codes
+        raise MalformedError(Reason.COUNTRY_INVALID, reg.MDOC_NATIONALITY)
+    return countries, len(countries) != len(codes)
 
 
 def _flagged(elements: Mapping[str, Any], prefix: str) -> list[Country]:
     countries = []
     for name, value in elements.items():
+        if type(name) is not str:
+            raise MalformedError(Reason.CLAIM_INVALID, reg.MDOC_CITIZENSHIP)
         if name.startswith(prefix):
             code = name[len(prefix) :]
-            country = find(code.upper()) if code.islower() else None
+            # ASCII alone: in upper case one letter of another script may become two of ours.
+            country = find(code.upper()) if code.islower() and code.isascii() else None
             if country is None:
                 raise MalformedError(Reason.COUNTRY_INVALID, reg.MDOC_CITIZENSHIP)
             if type(value) is not bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, IntEnum, StrEnum
-from typing import NewType, NoReturn
+from typing import Final, NewType, NoReturn
 
 from .. import _registry as reg
 from .._errors import CitizenIDError, Reason
@@ -25,6 +25,10 @@ def check_now(now: object) -> UnixTime:
 
 ClaimPath = tuple[str | int | None, ...]
 """A path into the claims, as in DCQL (OpenID4VP 1.0 section 7): names, indices, and None for every array element."""
+
+
+NO_TYPE: Final = ""
+"""The type of a credential that states none, which an SD-CWT may do. An anchor permits it by naming it."""
 
 
 class Format(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from .._model import Format
-from . import mdoc, sd_jwt_vc
+from . import mdoc, sd_cwt, sd_jwt_vc
 from ._protocol import KeyAuthorizations, Reader, Reading
 
 __all__ = ["READERS", "KeyAuthorizations", "Reader", "Reading"]
@@ -13,4 +13,5 @@ __all__ = ["READERS", "KeyAuthorizations", "Reader", "Reading"]
 READERS: Final[dict[Format, Reader]] = {
     Format.SD_JWT_VC: sd_jwt_vc.READER,
     Format.MDOC: mdoc.READER,
+    Format.SD_CWT: sd_cwt.READER,
 }

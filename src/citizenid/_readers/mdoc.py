@@ -79,11 +79,13 @@ def open_presentation(data: object, limits: Limits, serialization: Serialization
     if "issuerAuth" in response:
         return (_open_document(None, response, None, limits),)
     _check_version(response.get("version"), _RESPONSE)
-    documents = response.get("documents")
-    if type(response.get("status")) is not int or type(documents) is not list or not documents:
+    status, documents = response.get("status"), response.get("documents")
+    if type(status) is not int:
         raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
-    if response["status"] != 0:
+    if status != 0:
         raise VerificationError(Reason.RESPONSE_NOT_OK, _RESPONSE)
+    if type(documents) is not list or not documents:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
     if len(documents) > limits.documents:
         raise MalformedError(Reason.LIMIT_EXCEEDED, _RESPONSE)
     opened = []
@@ -185,7 +187,7 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     doc_type = _member(mso, "docType", str)
     if not doc_type:
         raise MalformedError(Reason.CLAIM_INVALID, _MSO + ".docType")
-    claims, placements = _match(presentation, _digests(mso, limits), hash_name)
+    claims, placements = _match(presentation, _digests(mso, limits), hash_name, limits)
     validity = _validity(_member(mso, "validityInfo", dict))
     device_key = _member(mso, "deviceKeyInfo", dict)
     assurance, personal = _assurance(claims)
@@ -225,7 +227,7 @@ def _digests(mso: dict[Any, Any], limits: Limits) -> dict[str, dict[int, bytes]]
 
 
 def _match(
-    presentation: Presentation, digests: dict[str, dict[int, bytes]], hash_name: str
+    presentation: Presentation, digests: dict[str, dict[int, bytes]], hash_name: str, limits: Limits
 ) -> tuple[Mapping[str, Mapping[str, Any]], list[Placement]]:
     hash_ = _HASHES[hash_name]
     namespaces: dict[str, dict[str, Any]] = {}
@@ -242,6 +244,7 @@ def _match(
             or type(random) is not bytes
             or len(random) < _MIN_RANDOM_BYTES
             or type(name) is not str
+            or len(name) > limits.claim_name_chars
             or "elementValue" not in item
         ):
             raise VerificationError(Reason.DISCLOSURE_MALFORMED, _ITEM)

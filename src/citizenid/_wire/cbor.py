@@ -14,6 +14,7 @@ import struct
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from math import isfinite
+from types import MappingProxyType
 from typing import Any, Final
 
 import cbor2
@@ -26,6 +27,7 @@ __all__ = [
     "CBORTag",
     "Redacted",
     "byte_string",
+    "check_names",
     "decode",
     "decode_marked",
     "encode",
@@ -34,6 +36,7 @@ __all__ = [
     "text_string",
 ]
 
+MAX_NAME_BYTES: Final = 255  # of a text key, draft-ietf-spice-sd-cwt section 6.3
 MAX_DEPTH: Final = 16  # draft-ietf-spice-sd-cwt section 6 lets more be refused; a DeviceResponse has nine levels
 NO_TAGS: Final[frozenset[int]] = frozenset()
 # cbor2 gives these a meaning of their own: all that it knows, found by trying every number (a test does it again).
@@ -188,11 +191,38 @@ def _mark_key(key: Any, where: str) -> Any:
     raise MalformedError(Reason.MALFORMED_CBOR, where)
 
 
+def check_names(value: Any, where: str) -> None:
+    """Refuse a text key of more than 255 bytes, at any depth (draft-ietf-spice-sd-cwt section 6.3).
+
+    Raises:
+        MalformedError: LIMIT_EXCEEDED.
+    """
+    level = [value]
+    while level:
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, (dict, MappingProxyType)):
+                for name in item:
+                    # No text has more bytes than four for each character.
+                    if type(name) is str and len(name) > MAX_NAME_BYTES // 4 and _size(name) > MAX_NAME_BYTES:
+                        raise MalformedError(Reason.LIMIT_EXCEEDED, where)
+                item = item.values()
+            elif not isinstance(item, (list, tuple)):
+                continue
+            if not _SCALARS.issuperset(map(type, item)):
+                below += item
+        level = below
+
+
+def _size(name: str) -> int:
+    return len(name.encode("utf-8", "surrogatepass"))
+
+
 def _refuse_composite_keys(data: bytes, where: str) -> None:
     """Refuse what would cost more than its length: keys that collide in a hash table, and items without number.
 
     A map key that is an array, a map or a tag: arrays of -1 and -2 have all one hash, and 15,000 of them as the keys of
-    one map take cbor2 four seconds. Integers are their own hash, so whoever chooses 20,000 of them can have most look
+    one map take cbor2 five seconds. Integers are their own hash, so whoever chooses 20,000 of them can have most look
     at most of the others: hence the bound on the members of a map. This walk looks at heads alone. Where the bytes are
     no CBOR it stops: cbor2 stops there as well.
     """
@@ -314,7 +344,8 @@ def embedded(data: bytes) -> bytes:
 def encode(value: Any, where: str = "cbor") -> bytes:
     """Write core deterministic CBOR (RFC 8949 section 4.2.1): shortest heads and floats, keys sorted by their bytes.
 
-    Dicts with integer or text keys (or `Redacted.KEYS`), lists, tuples, mappings, `CBORTag`, and what is below them.
+    Dicts with integer or text keys, or with the marks that `decode_marked` makes, lists, tuples, mappings, `CBORTag`,
+    and what is below them.
 
     Raises:
         MalformedError: MALFORMED_CBOR for anything else, NaN and Infinity included, and an integer beyond 64 bits.
@@ -341,7 +372,11 @@ def _ordered(value: Any) -> Any:
         return CBORTag(value.tag, _ordered(value.value))
     if kind is float and isfinite(value):
         return value
-    if not isinstance(value, Mapping) or not _WRITTEN_KEYS.issuperset(map(type, value)):
+    if not isinstance(value, Mapping):
+        raise ValueError
+    if len(value) == 1 and type(value.get(Redacted.ELEMENT)) is bytes:
+        return CBORTag(Redacted.TAG, value[Redacted.ELEMENT])
+    if not _WRITTEN_KEYS.issuperset(map(type, value)) or Redacted.ELEMENT in value:
         raise ValueError
     members = [(_written_key(key), item) for key, item in value.items()]
     # In a dict simple(59) and 59 are one key: of the two, one would be lost without a word.

@@ -10,7 +10,7 @@ Spec: RFC 9052 sections 3, 4.4, 6.3; RFC 9360 section 2; RFC 9596; RFC 9864.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -63,8 +63,9 @@ def read_message(value: Any, where: str) -> Message:
     """Read a COSE_Sign1 or COSE_Mac0 out of the array that was decoded, without its tag.
 
     Raises:
-        MalformedError: MALFORMED_TOKEN, MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, CRIT_UNSUPPORTED,
-            HEADER_INVALID for a label in both headers, HEADER_FORBIDDEN for one that says where to get a key.
+        MalformedError: MALFORMED_TOKEN, MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, LIMIT_EXCEEDED,
+            CRIT_UNSUPPORTED, HEADER_INVALID for a label in both headers, HEADER_FORBIDDEN for one that says where to
+            get a key.
     """
     if type(value) is not list or len(value) != 4:
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
@@ -190,6 +191,7 @@ def sign1(
     algorithms: Mapping[int, str],
     profile: CertificateProfile,
     where: str,
+    unverified_issuer: Callable[[bytes], str | None] | None = None,
 ) -> SignedObject:
     """Make the SignedObject of a COSE_Sign1.
 
@@ -199,6 +201,7 @@ def sign1(
         algorithms: the table of the format: COSE number to the name of a key's algorithm or of a family.
         profile: what the leaf of a certificate chain must be in this format.
         where: spec path.
+        unverified_issuer: reads the issuer that the payload claims, where `kid` does not settle the key.
 
     Raises:
         MalformedError: ALGORITHM_NOT_ALLOWED, CURVE_UNSUPPORTED, HEADER_INVALID, LIMIT_EXCEEDED.
@@ -210,7 +213,7 @@ def sign1(
         payload,
         algorithm,
         message.signature,
-        KeyHint(kid, certificates, None, profile),
+        KeyHint(kid, certificates, unverified_issuer, profile),
         typ_of(message, where),
     )
 

@@ -13,12 +13,17 @@ from .._model import UnixTime
 
 _FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CHARS: Final = len("1970-01-01T00:00:00Z")
 _FIRST_YEAR: Final = 1970  # Unix time is not negative here
 
 
-@lru_cache(maxsize=1_024)  # times are coarse: many credentials of a day share them
 def date_time(text: str) -> UnixTime | None:
     """Return the Unix time of a tdate's text, or None for any other spelling, a leap second included."""
+    return _date_time(text) if len(text) == _CHARS else None  # what is remembered has one length
+
+
+@lru_cache(maxsize=1_024)  # times are coarse: many credentials of a day share them
+def _date_time(text: str) -> UnixTime | None:
     moment = None
     try:
         moment = datetime.strptime(text, _FORM).replace(tzinfo=UTC)

@@ -69,18 +69,20 @@ def dump_disclosure(salt: str, name: str | None, value: Any, where: str) -> byte
     raise MalformedError(Reason.MALFORMED_JSON, where)
 
 
+def check_algorithm(algorithm: str, where: str) -> None:
+    """Refuse to name an algorithm that JOSE does not have: brainpool keys sign in the CBOR formats alone (RFC 9864).
+
+    Raises:
+        CitizenIDError: ALGORITHM_NOT_ALLOWED.
+    """
+    if algorithm not in reg.JOSE_ALGORITHMS:
+        raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, where)
+
+
 def signing_input(header: dict[str, Any], payload: dict[str, Any], where: str) -> bytes:
     """Return what the signer of a compact JWS signs (RFC 7515 section 5.1).
 
     Raises:
-        CitizenIDError: ALGORITHM_NOT_ALLOWED for a key whose algorithm is not one of JOSE here.
         MalformedError: MALFORMED_JSON, as `dump`.
     """
-    check_jose_algorithm(header[reg.ALG])
     return base64url.encode(dump(header, where)) + b"." + base64url.encode(dump(payload, where))
-
-
-def check_jose_algorithm(algorithm: str) -> None:
-    """Refuse the key of an algorithm that no JOSE object here may have. Raises ALGORITHM_NOT_ALLOWED."""
-    if algorithm not in reg.JOSE_ALGORITHMS:
-        raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")

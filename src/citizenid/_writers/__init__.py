@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from .._model import Format
-from . import mdoc, sd_jwt_vc
+from . import mdoc, sd_cwt, sd_jwt_vc
 from ._protocol import IssueOptions, PresentOptions, Signer, Writer
 
 __all__ = ["WRITERS", "IssueOptions", "PresentOptions", "Signer", "Writer"]
@@ -13,4 +13,5 @@ __all__ = ["WRITERS", "IssueOptions", "PresentOptions", "Signer", "Writer"]
 WRITERS: Final[dict[Format, Writer]] = {
     Format.SD_JWT_VC: sd_jwt_vc.WRITER,
     Format.MDOC: mdoc.WRITER,
+    Format.SD_CWT: sd_cwt.WRITER,
 }

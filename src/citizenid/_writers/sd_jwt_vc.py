@@ -32,7 +32,7 @@ from .._model import (
 )
 from .._redaction import EVERYTHING, SD_JWT_MARKERS, Selection, redact
 from .._wire import base64url
-from .._wire.writing import check_jose_algorithm, dump, dump_disclosure, dump_members, quote, signing_input
+from .._wire.writing import check_algorithm, dump, dump_disclosure, dump_members, quote, signing_input
 from ._protocol import IssueOptions, PresentOptions, Signer, Writer
 
 _HASHES: Final = {name: getattr(hashlib, function) for name, function in reg.SD_HASH_ALGORITHMS.items()}
@@ -125,7 +125,7 @@ def _salts(draw: Callable[[int], bytes]) -> Iterator[str]:
 
 @lru_cache(maxsize=64)  # an issuer writes one header over and over
 def _header(algorithm: str, kid: str | None, certificates: tuple[bytes, ...]) -> bytes:
-    check_jose_algorithm(algorithm)
+    check_algorithm(algorithm, "header")
     header: dict[str, Any] = {reg.ALG: algorithm, reg.TYP: reg.TYP_SD_JWT_VC}
     if certificates:
         header[reg.X5C] = [pybase64.b64encode(der).decode("ascii") for der in certificates]
@@ -206,6 +206,7 @@ def _structural(attestation: Attestation) -> str:
         members += f',"{reg.NBF}":{validity.not_before}'
     members += f',"{reg.EXP}":{validity.not_after}'
     if attestation.holder_key is not None:
+        check_algorithm(attestation.holder_key.algorithm, "cnf")  # a KB-JWT could not be signed with it
         members += f',"{reg.CNF}":{{"{reg.JWK}":{jwk_text(attestation.holder_key)}}}'
     if len(attestation.status) > 1:  # one status_list member is all that the claim has room for
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "status")
@@ -238,6 +239,7 @@ def present(credential: Presentation, options: PresentOptions) -> Unsigned:
         raise CitizenIDError(Reason.NONCE_MISMATCH, "challenge.nonce")
     if by_mac:
         raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
+    check_algorithm(key.algorithm, "key")
     disclosures = [text for position, text in enumerate(credential.disclosures) if position in chosen]
     issuer_jwt = credential.issuer_half[: credential.issuer_half.index(b"~")]
     issuer_half = b"~".join((issuer_jwt, *disclosures, b""))

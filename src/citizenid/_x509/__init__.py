@@ -8,7 +8,7 @@ Spec: RFC 5280; ISO/IEC 18013-5 annex B; SD-JWT VC section 2.5; Token Status Lis
 
 from __future__ import annotations
 
-from .anchors import Root, load_roots, load_signers
+from .anchors import Root, load_roots, load_signers, pem_of
 from .path import (
     CertifiedKey,
     LinkedPath,
@@ -35,6 +35,7 @@ __all__ = [
     "link",
     "load_roots",
     "load_signers",
+    "pem_of",
     "signer_window",
     "verify_path",
 ]

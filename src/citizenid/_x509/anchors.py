@@ -94,6 +94,11 @@ def load_signers(pem: bytes | str) -> tuple[Root, ...]:
     return tuple(signers)
 
 
+def pem_of(der: bytes) -> bytes:
+    """Write a certificate in PEM (RFC 7468 section 5)."""
+    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
+
+
 def _load(pem: bytes | str, *, leaf: bool) -> list[Root]:
     loaded: list[Root] = []
     try:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from .._crypto import EXPLICIT_CURVE, PublicKey, material_of
@@ -63,14 +63,6 @@ _SIGNATURE_KEYS: Final = frozenset(
         PublicKeyAlgorithmOID.ML_DSA_87,
     }
 )
-_OF_FIXED_STRENGTH: Final = (
-    ed25519.Ed25519PublicKey,
-    ed448.Ed448PublicKey,
-    mldsa.MLDSA44PublicKey,
-    mldsa.MLDSA65PublicKey,
-    mldsa.MLDSA87PublicKey,
-)
-
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 
@@ -227,7 +219,7 @@ def check_authority_key(certificate: x509.Certificate, where: str) -> None:
     elif isinstance(handle, rsa.RSAPublicKey):
         strong = handle.key_size >= _RSA_BITS and handle.key_size % 8 == 0
     else:
-        strong = isinstance(handle, _OF_FIXED_STRENGTH)
+        strong = True  # Ed25519, Ed448 and ML-DSA have no weaker kinds
     if not strong:
         raise MalformedError(Reason.KEY_INVALID, where)
 

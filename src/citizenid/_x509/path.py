@@ -132,7 +132,7 @@ def link(chain: Sequence[bytes], roots: Sequence[Root], profile: Profile) -> Lin
     where = profile.where
     check_bounds(chain, profile)
     candidates = list(enumerate(roots))
-    if profile.root_in_chain and len(chain) > 1:
+    if profile.root_in_chain and chain:
         repeated = [(index, root) for index, root in candidates if root.der == chain[-1]]
         if repeated:
             candidates, chain = repeated, chain[:-1]

@@ -173,8 +173,10 @@ class StatusPublisher:
             "ttl": ttl_s,
             reg.STATUS_LIST: {"bits": self.bits, "lst": base64url.encode_text(statuses.compress(level))},
         }
-        from .._wire.writing import signing_input  # here, because a gateway imports this file and never publishes
+        # Here, because a gateway imports this file and never publishes.
+        from .._wire.writing import check_algorithm, signing_input
 
+        check_algorithm(key.algorithm, "key")
         to_be_signed = signing_input(header, payload, "status-list")
         if len(to_be_signed) + 2 * reg.SIGNATURE_BYTES[key.algorithm] > DEFAULT_LIMITS.status_list_bytes:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")

@@ -1,0 +1,395 @@
+"""SD-CWT, read: an SD-KBT or the bare SD-CWT, the processed claims, and what the key binding must say.
+
+An SD-KBT holds the whole SD-CWT, with the disclosures that the holder chose, in its protected header: the holder's
+signature covers them, and nothing like `sd_hash` is needed. A digest is taken over a disclosure as it came, under the
+head of a byte string, as every published token has it. Nothing received is encoded again.
+
+Spec: draft-ietf-spice-sd-cwt sections 5 to 10 (between -07 and -08); RFC 8392; RFC 8747; RFC 9597; profile-sd-cwt.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from .. import _registry as reg
+from .._crypto import PublicKey, load_cose_key
+from .._errors import MalformedError, Reason, VerificationError
+from .._limits import MAX_UNIX_TIME, Limits
+from .._model import (
+    NO_TYPE,
+    Assurance,
+    CertificateProfile,
+    Challenge,
+    Citizenship,
+    Format,
+    Presentation,
+    Serialization,
+    SignedObject,
+    StatusReference,
+    UnixTime,
+    Validity,
+    attestation_of_frozen,
+)
+from .._redaction import DECOY, SD_CWT_MARKERS, Disclosure, restore
+from .._wire import base64url, cbor, cose
+from ._protocol import Reader, Reading
+
+_FORMAT: Final = Format.SD_CWT
+_CREDENTIAL: Final = "sd-cwt"
+_PAYLOAD: Final = "sd-cwt.payload"
+_HEADER: Final = "sd-cwt.header"
+_KB: Final = "sd-kbt"
+_KB_HEADER: Final = "sd-kbt.header"
+_KB_PAYLOAD: Final = "sd-kbt.payload"
+_PROFILE: Final = CertificateProfile.SD_JWT_VC_ISSUER
+_SIGN1: Final = frozenset({reg.COSE_SIGN1_TAG})
+_HASHES: Final = {name: getattr(hashlib, name) for name in reg.COSE_HASHES.values()}
+# Header parameters with one place: what nobody signed must not say how digests are made, and what anybody may leave out
+# must not be signed.
+_SIGNED_ONLY: Final = frozenset({reg.COSE_SD_ALG, reg.COSE_CWT_CLAIMS, reg.COSE_KCWT})
+_NOT_OURS: Final = frozenset({reg.COSE_SD_CLAIMS, reg.COSE_KCWT})
+_CREDENTIAL_ONLY: Final = frozenset({reg.COSE_SD_CLAIMS, reg.COSE_SD_ALG, reg.COSE_CWT_CLAIMS})
+# What the profile itself consumes; the rest of the claims is the person's.
+_STRUCTURAL: Final[frozenset[Any]] = reg.CWT_CONTROL_CLAIMS | {reg.ASSURANCE}
+_new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
+
+
+def open_presentation(data: object, limits: Limits, serialization: Serialization) -> tuple[Presentation, ...]:
+    """V1: frame an SD-KBT, or the SD-CWT that an issuer hands over. Text is base64url.
+
+    Raises:
+        MalformedError: a Reason of form.
+        VerificationError: TYP_MISMATCH for what says to be neither, DISCLOSURE_ENCRYPTED.
+    """
+    kind = type(data)
+    if kind is not bytes and kind is not str:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _CREDENTIAL)
+    if len(data) > limits.presentation_bytes:  # type: ignore[arg-type]  # mypy does not narrow by type() in a variable
+        raise MalformedError(Reason.INPUT_TOO_LARGE, _CREDENTIAL)
+    raw: bytes = data if kind is bytes else base64url.decode_text(data, _CREDENTIAL)  # type: ignore[assignment]  # as above
+    item = cbor.decode(raw, _CREDENTIAL, _SIGN1)
+    outer = cose.read_message(cose.untag(item, reg.COSE_SIGN1_TAG, _CREDENTIAL), _CREDENTIAL)
+    typ = cose.typ_of(outer, _CREDENTIAL)
+    binding = None
+    if typ == reg.TYP_KB_CWT:
+        binding, outer = _open_binding(outer)
+    elif typ != reg.TYP_SD_CWT:  # it decides between two shapes, and any other is none of ours
+        raise VerificationError(Reason.TYP_MISMATCH, _HEADER + ".typ")
+    return (_open_credential(outer, binding, limits),)
+
+
+def _open_binding(message: cose.Message) -> tuple[SignedObject, cose.Message]:
+    members, unprotected = message.members, message.unprotected
+    _refuse_encrypted(message)
+    if message.payload is None:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _KB)
+    if (
+        not _CREDENTIAL_ONLY.isdisjoint(members)
+        or not _CREDENTIAL_ONLY.isdisjoint(unprotected)
+        or reg.COSE_KCWT not in members
+    ):
+        raise MalformedError(Reason.HEADER_INVALID, _KB_HEADER)
+    inner = cose.untag(members[reg.COSE_KCWT], reg.COSE_SIGN1_TAG, _KB_HEADER + ".kcwt")
+    binding = cose.sign1(message, message.payload, reg.COSE_ALGORITHMS, _PROFILE, _KB)
+    return binding, cose.read_message(inner, _CREDENTIAL)
+
+
+def _open_credential(message: cose.Message, binding: SignedObject | None, limits: Limits) -> Presentation:
+    members, unprotected, payload = message.members, message.unprotected, message.payload
+    _refuse_encrypted(message)
+    if payload is None:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _CREDENTIAL)
+    if not _NOT_OURS.isdisjoint(members) or not _SIGNED_ONLY.isdisjoint(unprotected):
+        raise MalformedError(Reason.HEADER_INVALID, _HEADER)
+    disclosures: tuple[bytes, ...] = ()
+    if reg.COSE_SD_CLAIMS in unprotected:
+        disclosures = _disclosures(unprotected[reg.COSE_SD_CLAIMS], limits)
+    credential = cose.sign1(message, payload, reg.COSE_ALGORITHMS, _PROFILE, _CREDENTIAL, _unverified_issuer)
+    # No certificate is empty: the empty part ends them.
+    parts = (credential.to_be_signed, credential.signature, *credential.key_hint.certificates, b"", *disclosures)
+    half = b"".join([b"%d:%b" % (len(part), part) for part in parts])
+    return _new(Presentation, (_FORMAT, credential, disclosures, half, binding, None, ()))
+
+
+def _refuse_encrypted(message: cose.Message) -> None:
+    # Section 12: somebody else has the key. What such a disclosure holds could be anything, a nationality among it.
+    if not (
+        reg.COSE_SD_ENCRYPTED.isdisjoint(message.members) and reg.COSE_SD_ENCRYPTED.isdisjoint(message.unprotected)
+    ):
+        raise VerificationError(Reason.DISCLOSURE_ENCRYPTED, "disclosure")
+
+
+def _disclosures(stated: Any, limits: Limits) -> tuple[bytes, ...]:
+    if type(stated) is not list or not stated or not all(type(each) is bytes for each in stated):
+        raise MalformedError(Reason.HEADER_INVALID, _HEADER + ".sd_claims")  # section 9 step 2: empty is invalid
+    if len(stated) > limits.disclosures:
+        raise MalformedError(Reason.LIMIT_EXCEEDED, "disclosure")
+    return tuple(stated)
+
+
+def _unverified_issuer(payload: bytes) -> str | None:
+    claims = cbor.decode_marked(payload, _PAYLOAD)
+    issuer = claims.get(reg.CWT_ISS) if type(claims) is dict else None
+    return issuer if type(issuer) is str else None
+
+
+def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
+    """V4: process the claims of a credential whose signature holds.
+
+    Args:
+        presentation: with a verified credential.
+        issuer: the operator's label of who signed.
+        limits: bounds.
+
+    Raises:
+        MalformedError: a Reason of form, COUNTRY_INVALID, CLAIM_INVALID, KEY_INVALID.
+        VerificationError: TYP_MISMATCH, the Reasons of `restore`, HASH_ALGORITHM_NOT_ALLOWED, CLAIM_MISSING,
+            STATUS_MECHANISM_UNKNOWN.
+    """
+    credential = presentation.credential
+    if credential.typ != reg.TYP_SD_CWT:
+        raise VerificationError(Reason.TYP_MISMATCH, _HEADER + ".typ")
+    # The protected header is read out of what was signed.
+    structure = cbor.decode(credential.to_be_signed, _CREDENTIAL)
+    header = cbor.decode(structure[1], _HEADER) if structure[1] else {}
+    hash_name = _hash_name(header)
+    payload = cbor.decode_marked(credential.payload, _PAYLOAD)
+    if type(payload) is not dict:
+        raise MalformedError(Reason.MALFORMED_CBOR, _PAYLOAD)
+    cbor.check_names(payload, _PAYLOAD)
+    disclosures = decode_disclosures(presentation.disclosures, hash_name, limits)
+    claims, placements, withheld = restore(payload, disclosures, SD_CWT_MARKERS, limits)
+    _check_names(payload, claims)
+    if reg.COSE_CWT_CLAIMS in header:
+        _check_header_claims(header[reg.COSE_CWT_CLAIMS], claims)
+    # What decides on validity is never hidden, and is read from the payload itself.
+    personal = MappingProxyType({name: claims[name] for name in claims if name not in _STRUCTURAL})
+    attestation = attestation_of_frozen(
+        _text(payload, reg.CWT_VCT) if reg.CWT_VCT in payload else NO_TYPE,
+        issuer,
+        personal,
+        _validity(payload),
+        _holder_key(payload),
+        _status(payload),
+        _assurance(claims[reg.ASSURANCE]) if reg.ASSURANCE in claims else None,
+        Citizenship.from_claims(personal, withheld=(reg.NATIONALITIES,) in withheld),
+    )
+    stated_issuer = _text(payload, reg.CWT_ISS) if reg.CWT_ISS in payload else None
+    audiences = _audiences(payload[reg.CWT_AUD]) if reg.CWT_AUD in payload else None
+    return _new(Reading, (attestation, stated_issuer, audiences, hash_name, claims, placements, None, None))
+
+
+def _hash_name(header: dict[Any, Any]) -> str:
+    number = header.get(reg.COSE_SD_ALG, reg.COSE_SD_ALG_DEFAULT)
+    name = reg.COSE_HASHES.get(number) if type(number) is int else None
+    if name is None:
+        raise VerificationError(Reason.HASH_ALGORITHM_NOT_ALLOWED, _HEADER + ".sd_alg")
+    return name
+
+
+def decode_disclosures(encoded: tuple[bytes, ...], hash_name: str, limits: Limits) -> dict[bytes, Disclosure]:
+    """Decode disclosures and name each by its digest (draft-ietf-spice-sd-cwt section 5.1).
+
+    Args:
+        encoded: the content of each byte string in `sd_claims`.
+        hash_name: hashlib's name of the digest algorithm.
+        limits: bounds.
+
+    Raises:
+        MalformedError: a Reason of form.
+        VerificationError: DISCLOSURE_MALFORMED, DISCLOSURE_DUPLICATE.
+    """
+    disclosures: dict[bytes, Disclosure] = {}
+    hash_, name_bytes = _HASHES[hash_name], min(limits.claim_name_chars, cbor.MAX_NAME_BYTES)
+    for position, data in enumerate(encoded):
+        array = cbor.decode_marked(data, "disclosure")
+        if (
+            type(array) is not list
+            or not 1 <= len(array) <= 3
+            or type(array[0]) is not bytes
+            or len(array[0]) != reg.SD_CWT_SALT_BYTES
+        ):
+            raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
+        name, value = None, DECOY  # a salt alone is that of a decoy (section 10)
+        if len(array) > 1:
+            value = array[1]
+            if type(value) is dict or type(value) is list:
+                cbor.check_names(value, "disclosure")
+        if len(array) == 3:
+            name = array[2]
+            if type(name) is not int and (type(name) is not str or len(name.encode()) > name_bytes):
+                raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
+        digest = hash_(cbor.byte_string(data)).digest()
+        if digest in disclosures:
+            raise VerificationError(Reason.DISCLOSURE_DUPLICATE, "disclosure")
+        disclosures[digest] = _new(Disclosure, (position, name, value))
+    return disclosures
+
+
+def _check_names(payload: dict[Any, Any], claims: Mapping[Any, Any]) -> None:
+    if not reg.CWT_CLAIM_TEXTS.isdisjoint(claims):  # a second claim of its kind, under the name that JSON has for it
+        raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD)
+    if reg.CWT_SUB in claims:
+        _text(claims, reg.CWT_SUB)
+    elif cbor.Redacted.KEYS not in payload:  # section 7 table 2: disclosed or redacted, it is there
+        raise VerificationError(Reason.CLAIM_MISSING, _PAYLOAD + ".sub")
+    for label in (reg.CWT_CTI, reg.CWT_CNONCE):
+        if label in payload and type(payload[label]) is not bytes:
+            raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD)
+
+
+def _check_header_claims(stated: Any, claims: Mapping[Any, Any]) -> None:
+    """Refuse claims of the protected header that contradict the payload (RFC 9597 section 2, draft section 6.3).
+
+    One that decides on validity must stand in the payload as well; any other that stands in the header alone proves
+    nothing and is passed over.
+    """
+    where = _HEADER + ".cwt_claims"
+    if type(stated) is not dict or not reg.CWT_CLAIM_TEXTS.isdisjoint(stated):
+        raise MalformedError(Reason.CLAIM_INVALID, where)
+    for name, value in stated.items():
+        if name in claims:
+            # As bytes: to Python 1, 1.0 and True are equal.
+            if cbor.encode(value, where) != cbor.encode(claims[name], where):
+                raise MalformedError(Reason.CLAIM_INVALID, where)
+        elif name in reg.CWT_CONTROL_CLAIMS:
+            raise MalformedError(Reason.CLAIM_INVALID, where)
+
+
+def _text(claims: Mapping[Any, Any], label: int) -> str:
+    value = claims[label]
+    if type(value) is not str or not value:
+        raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD)
+    return value
+
+
+def _validity(payload: dict[Any, Any]) -> Validity:
+    if reg.CWT_EXP not in payload:
+        raise VerificationError(Reason.CLAIM_MISSING, _PAYLOAD + ".exp")
+    for label in (reg.CWT_NBF, reg.CWT_IAT):
+        if payload.get(label, 0) is None:
+            raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD)
+    issued_at, not_before, not_after = payload.get(reg.CWT_IAT), payload.get(reg.CWT_NBF), payload[reg.CWT_EXP]
+    validity = Validity(issued_at, not_before, not_after)
+    # Section 9 step 3: nbf <= iat and iat < exp; that nbf < exp is a part of the form.
+    if issued_at is not None and not (not_before or 0) <= issued_at < not_after:
+        raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".iat")
+    return validity
+
+
+def _holder_key(payload: dict[Any, Any]) -> PublicKey:
+    if reg.CWT_CNF not in payload:
+        raise VerificationError(Reason.CLAIM_MISSING, _PAYLOAD + ".cnf")
+    confirmation = payload[reg.CWT_CNF]
+    # RFC 8747 section 3.1: one confirmation method; two could name two keys, and a thumbprint alone is no key.
+    if type(confirmation) is not dict or len(confirmation) != 1 or reg.CNF_COSE_KEY not in confirmation:
+        raise MalformedError(Reason.KEY_INVALID, _PAYLOAD + ".cnf")
+    return load_cose_key(confirmation[reg.CNF_COSE_KEY], _PAYLOAD + ".cnf.cose_key")
+
+
+def _status(payload: dict[Any, Any]) -> tuple[StatusReference, ...]:
+    if reg.CWT_STATUS not in payload:
+        return ()
+    where = _PAYLOAD + ".status"
+    status = payload[reg.CWT_STATUS]
+    if type(status) is not dict or not status:
+        raise MalformedError(Reason.CLAIM_INVALID, where)
+    if len(status) != 1 or reg.STATUS_LIST not in status:
+        raise VerificationError(Reason.STATUS_MECHANISM_UNKNOWN, where)  # a mechanism we cannot ask might say revoked
+    reference = status[reg.STATUS_LIST]
+    if type(reference) is not dict or "idx" not in reference or "uri" not in reference:
+        raise MalformedError(Reason.CLAIM_INVALID, where + ".status_list")
+    return (StatusReference(reference["uri"], reference["idx"]),)
+
+
+def _assurance(stated: Any) -> Assurance:
+    if type(stated) is not MappingProxyType or set(stated) != {"framework", "level"}:
+        raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".assurance")
+    return Assurance(stated["framework"], stated["level"])
+
+
+def _audiences(stated: Any) -> tuple[str, ...]:
+    audiences = tuple(stated) if type(stated) is list else (stated,)
+    if not all(type(each) is str for each in audiences):
+        raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".aud")
+    return audiences
+
+
+def bind(
+    presentation: Presentation, reading: Reading, challenge: Challenge, now: UnixTime, limits: Limits
+) -> tuple[SignedObject, Mapping[Any, Any]]:
+    """V7: check what the holder says he signs, and return what V8 must verify (draft sections 8.1 and 9 steps 6 and 8).
+
+    Returns:
+        The SD-KBT and its claims; they are the holder's word alone and never feed citizenship. What it signs holds the
+        whole SD-CWT with its disclosures.
+
+    Raises:
+        VerificationError: KEY_BINDING_MISSING, CLAIM_MISSING, NONCE_MISMATCH, AUDIENCE_MISMATCH, KEY_BINDING_STALE,
+            KEY_BINDING_IN_FUTURE.
+        MalformedError: a Reason of form, CLAIM_INVALID.
+    """
+    binding = presentation.binding
+    if type(binding) is not SignedObject:
+        raise VerificationError(Reason.KEY_BINDING_MISSING, _KB)
+    audience = challenge.audience
+    if reading.audiences is not None and audience not in reading.audiences:
+        raise VerificationError(Reason.AUDIENCE_MISMATCH, _PAYLOAD + ".aud")
+    claims = cbor.decode(binding.payload, _KB_PAYLOAD)
+    if type(claims) is not dict:
+        raise MalformedError(Reason.MALFORMED_CBOR, _KB_PAYLOAD)
+    cbor.check_names(claims, _KB_PAYLOAD)
+    # Issuer and subject are the holder, whom cnf names: section 8.1 lets nobody say it again.
+    if not _NOT_IN_BINDING.isdisjoint(claims) or type(claims.get(reg.CWT_CTI, b"")) is not bytes:
+        raise MalformedError(Reason.CLAIM_INVALID, _KB_PAYLOAD)
+    nonce = challenge.nonce
+    if claims.get(reg.CWT_CNONCE) != (nonce.encode() if isinstance(nonce, str) else nonce):
+        reason = Reason.NONCE_MISMATCH if reg.CWT_CNONCE in claims else Reason.CLAIM_MISSING
+        raise VerificationError(reason, _KB_PAYLOAD + ".cnonce")
+    if claims.get(reg.CWT_AUD) != audience:
+        reason = Reason.AUDIENCE_MISMATCH if reg.CWT_AUD in claims else Reason.CLAIM_MISSING
+        raise VerificationError(reason, _KB_PAYLOAD + ".aud")
+    _check_binding_time(claims, reading.attestation.validity, challenge.max_age_s, now, limits.clock_skew_s)
+    return binding, claims
+
+
+_NOT_IN_BINDING: Final[frozenset[Any]] = reg.CWT_CLAIM_TEXTS | {reg.CWT_ISS, reg.CWT_SUB}
+
+
+def _check_binding_time(claims: dict[Any, Any], validity: Validity, max_age_s: int, now: UnixTime, skew_s: int) -> None:
+    # An SD-KBT may have a cti in place of iat. That says which one it is and not how old, so that here iat is required.
+    if reg.CWT_IAT not in claims:
+        raise VerificationError(Reason.CLAIM_MISSING, _KB_PAYLOAD + ".iat")
+    issued_at = _time(claims[reg.CWT_IAT])
+    not_before = _time(claims[reg.CWT_NBF]) if reg.CWT_NBF in claims else None
+    not_after = _time(claims[reg.CWT_EXP]) if reg.CWT_EXP in claims else None
+    if (not_before is not None and not_before > issued_at) or (not_after is not None and not_after <= issued_at):
+        raise MalformedError(Reason.CLAIM_INVALID, _KB_PAYLOAD + ".iat")
+    # Section 9 step 6: it may be valid at no time at which the SD-CWT is not.
+    if (
+        issued_at > now + skew_s
+        or (not_before is not None and not_before > now)
+        or issued_at >= validity.not_after
+        or (not_after is not None and not_after > validity.not_after)
+    ):
+        raise VerificationError(Reason.KEY_BINDING_IN_FUTURE, _KB_PAYLOAD + ".iat")
+    starts = issued_at if not_before is None else not_before
+    if (
+        now - issued_at > max_age_s
+        or (not_after is not None and not_after <= now)
+        or issued_at < max(validity.issued_at or 0, validity.not_before or 0)
+        or starts < (validity.not_before or 0)
+    ):
+        raise VerificationError(Reason.KEY_BINDING_STALE, _KB_PAYLOAD + ".iat")
+
+
+def _time(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= MAX_UNIX_TIME:
+        raise MalformedError(Reason.CLAIM_INVALID, _KB_PAYLOAD + ".iat")
+    return value
+
+
+READER: Final = Reader(_FORMAT, open_presentation, read, bind, _CREDENTIAL, _KB)

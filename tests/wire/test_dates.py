@@ -1,0 +1,111 @@
+"""Dates of an mdoc: one spelling for each second, and None for every other text."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from citizenid._wire.dates import _date_time, date_time, write_date_time
+
+LAST = 253_402_300_799  # 9999-12-31T23:59:59Z
+
+
+@given(st.integers(0, LAST))
+def test_what_is_written_is_read(moment: int) -> None:
+    text = write_date_time(moment)
+    assert text is not None
+    assert len(text) == 20
+    assert date_time(text) == moment
+    assert text == datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@given(st.text(alphabet="0123456789-:TZtz.+ \u0662", min_size=18, max_size=22) | st.text(max_size=24))
+def test_what_is_read_is_written_again(text: str) -> None:
+    moment = date_time(text)
+    if moment is not None:
+        assert write_date_time(moment) == text
+
+
+@given(st.integers(0, LAST), st.integers(0, 19), st.characters())
+def test_a_character_that_was_exchanged_is_another_time_or_none(moment: int, place: int, character: str) -> None:
+    text = write_date_time(moment)
+    assert text is not None
+    changed = text[:place] + character + text[place + 1 :]
+    assert (date_time(changed) == moment) is (changed == text)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("2027-01-15T08:00:00Z", 1_800_000_000),
+        ("2024-02-29T23:59:59Z", 1_709_251_199),
+        ("9999-12-31T23:59:59Z", LAST),
+    ],
+)
+def test_the_one_spelling(text: str, moment: int) -> None:
+    assert date_time(text) == moment
+    assert write_date_time(moment) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Z",
+        "2027-01-15",
+        "2027-01-15T08:00Z",
+        "2027-01-15T08:00:00",
+        "2027-01-15T08:00:00z",
+        "2027-01-15t08:00:00Z",
+        "2027-01-15 08:00:00Z",
+        "2027-01-15T08:00:00.0Z",
+        "2027-01-15T08:00:00,0Z",
+        "2027-01-15T08:00:00.000000Z",
+        "2027-01-15T08:00:00+00:00",
+        "2027-01-15T08:00:00-00:00",
+        "2027-01-15T08:00:00ZZ",
+        " 2027-01-15T08:00:00Z",
+        "2027-01-15T08:00:00Z ",
+        "2027-01-15T08:00:00Z\n",
+        "2027-1-15T08:00:00Z",
+        "2027-1-15T008:00:00Z",
+        "2027-01-15T8:00:00Z ",
+        "2027-02-29T08:00:00Z",
+        "2027-13-01T08:00:00Z",
+        "2027-00-01T08:00:00Z",
+        "2027-01-00T08:00:00Z",
+        "2027-01-15T24:00:00Z",
+        "2027-01-15T08:60:00Z",
+        "2016-12-31T23:59:60Z",
+        "2016-12-31T23:59:61Z",
+        "0000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00Z",
+        "1969-12-31T23:59:59Z",
+        "10000-01-01T00:00:0Z",
+        "+2027-01-15T08:00:0Z",
+        "-2027-01-15T08:00:0Z",
+        "2027-W02-5T08:00:00Z",
+        "\u0662027-01-15T08:00:00Z",
+        "2027-01-15T08:00:00\u017d",
+        "20270115T080000Z",
+        "1800000000",
+    ],
+)
+def test_every_other_spelling_is_none(text: str) -> None:
+    assert date_time(text) is None
+
+
+def test_what_is_remembered_has_one_length() -> None:
+    before = _date_time.cache_info().currsize
+    for size in (0, 19, 21, 100_000):
+        assert date_time("2" * size) is None
+    assert _date_time.cache_info().currsize == before
+
+
+@pytest.mark.parametrize("moment", [LAST + 1, 2**53, 2**63, 10**30, -(10**30)])
+def test_what_has_no_year_of_four_digits_is_not_written(moment: int) -> None:
+    assert write_date_time(moment) is None
