@@ -8,6 +8,7 @@ Spec: RFC 9901 sections 4, 4.3, 8, 9.3, 9.7; SD-JWT VC section 2.2.
 from __future__ import annotations
 
 import base64 as stdlib_base64
+import functools
 import itertools
 import json
 from collections import Counter
@@ -57,6 +58,7 @@ from citizenid import (
     Limits,
     Reason,
     Serialization,
+    StatusKind,
     StatusReference,
     TrustAnchors,
     UnixTime,
@@ -394,6 +396,15 @@ def test_other_hash_algorithms_are_refused(name: str) -> None:
 @pytest.mark.parametrize("value", ["", None, 5, [VCT]])
 def test_type_and_issuer_are_texts(field: str, value: Any) -> None:
     misused(Reason.CLAIM_INVALID, lambda: issue(attestation(**{field: value})))
+
+
+def test_a_status_list_alone_is_written_and_nothing_dropped_of_it() -> None:
+    for reference in (
+        StatusReference("https://id.example/1", None, StatusKind.IDENTIFIER_LIST, b"identifier"),
+        StatusReference("https://id.example/1", 5, certificate=b"der"),
+    ):
+        stated = attestation({}, status=(reference,))
+        misused(Reason.STATUS_MECHANISM_UNKNOWN, functools.partial(issue, stated))
 
 
 def test_two_status_references_have_no_room() -> None:

@@ -25,6 +25,7 @@ from .._model import (
     ClaimPath,
     Format,
     Presentation,
+    StatusKind,
     StatusReference,
     Validity,
 )
@@ -59,7 +60,8 @@ def issue(
 
     Raises:
         CitizenIDError: CLAIM_RESERVED, CLAIM_INVALID, CLAIM_MISSING without a holder key, CLAIM_UNKNOWN,
-            CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED, DISCLOSURE_DUPLICATE, LIMIT_EXCEEDED, INPUT_TOO_LARGE,
+            CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED, STATUS_MECHANISM_UNKNOWN, DISCLOSURE_DUPLICATE, LIMIT_EXCEEDED,
+            INPUT_TOO_LARGE,
             HASH_ALGORITHM_NOT_ALLOWED, MALFORMED_CBOR for a value that CBOR cannot carry.
     """
     hash_ = _HASHES.get(options.hash_algorithm)
@@ -226,6 +228,8 @@ def _structural(attestation: Attestation) -> dict[Any, Any]:
     if len(attestation.status) > 1:  # one status_list member is all that the claim has room for
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "status")
     for reference in attestation.status:
+        if reference.kind is not StatusKind.STATUS_LIST or reference.certificate is not None:
+            raise CitizenIDError(Reason.STATUS_MECHANISM_UNKNOWN, "status")
         members[reg.CWT_STATUS] = {reg.STATUS_LIST: {"idx": reference.index, "uri": reference.uri}}
     assurance = attestation.assurance
     if assurance is not None:

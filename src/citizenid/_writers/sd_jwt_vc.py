@@ -27,6 +27,7 @@ from .._model import (
     Format,
     Presentation,
     Serialization,
+    StatusKind,
     StatusReference,
     Validity,
 )
@@ -60,7 +61,7 @@ def issue(
     Raises:
         CitizenIDError: CLAIM_RESERVED, CLAIM_INVALID, CLAIM_UNKNOWN, CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED,
             DISCLOSURE_DUPLICATE, LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED,
-            ALGORITHM_NOT_ALLOWED.
+            ALGORITHM_NOT_ALLOWED, STATUS_MECHANISM_UNKNOWN.
     """
     hash_ = _HASHES.get(options.hash_algorithm)
     if hash_ is None:
@@ -211,6 +212,9 @@ def _structural(attestation: Attestation) -> str:
     if len(attestation.status) > 1:  # one status_list member is all that the claim has room for
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "status")
     for reference in attestation.status:
+        # SD-JWT VC section 2.2.2.3: a status list, and nothing that a certificate could be said in.
+        if reference.kind is not StatusKind.STATUS_LIST or reference.certificate is not None:
+            raise CitizenIDError(Reason.STATUS_MECHANISM_UNKNOWN, "status")
         place = f'{{"idx":{reference.index},"uri":{quote(reference.uri)}}}'
         members += f',"{reg.STATUS}":{{"{reg.STATUS_LIST}":{place}}}'
     assurance = attestation.assurance
