@@ -70,11 +70,12 @@ class Slow:
         self.data, self.position, self.tags, self.marked = data, 0, tags, marked
         self.broken: set[Reason] = set()
         self.composite_key = False
-        self.well_formed = True
+        self.well_formed, self.trailing = True, False
         self.node: Node | None = None
         try:
             self.node = self.item(0)
             if self.position != len(data):
+                self.trailing = True
                 self.broken.add(Reason.MALFORMED_CBOR)
         except _Stop:
             self.well_formed = False
@@ -197,7 +198,7 @@ def _compare(data: bytes, tags: frozenset[int]) -> None:
 
 
 def _compare_walk(data: bytes, slow: Slow) -> None:
-    """The walk over heads refuses every composite key of what is well formed, and nothing but a composite key."""
+    """The walk over heads refuses every composite key and every byte too many, and nothing else of what is whole."""
     refused = False
     try:
         cbor._refuse_composite_keys(data, WHERE)
@@ -205,7 +206,7 @@ def _compare_walk(data: bytes, slow: Slow) -> None:
         assert error.reason is Reason.MALFORMED_CBOR
         refused = True
     if slow.well_formed:
-        assert refused is slow.composite_key
+        assert refused is (slow.composite_key or slow.trailing)
     elif refused:
         assert slow.composite_key or Reason.DEPTH_EXCEEDED in slow.broken or slow.broken
     if refused:
@@ -522,6 +523,31 @@ def test_what_a_string_holds_is_no_head(major: int, size: int, monkeypatch: pyte
     assert decode(b"\x83" + padding + string + b"\xa1\x01\x02", WHERE)[1:] == [expected, {1: 2}]
     monkeypatch.setattr(cbor2, "loads", lambda *_args, **_keywords: pytest.fail("cbor2 has seen it"))
     _refused(lambda: decode(b"\x83" + padding + string + _map(HOSTILE["arrays"]), WHERE), Reason.MALFORMED_CBOR)
+
+
+def test_nothing_is_made_of_what_follows_the_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever follows would be decoded in the place of the mark: keys that collide, integers, a million items."""
+    followed = [
+        _map(HOSTILE["arrays"]),
+        _map([encode(key) for key in _quadratic(12, 2_000)]),
+        b"\x81" * 100_000 + b"\x00",
+        head(4, 100_000) + bytes(100_000),
+        bytes(2_000),
+    ]
+    monkeypatch.setattr(cbor2, "loads", lambda *_args, **_keywords: pytest.fail("cbor2 has seen it"))
+    for tail in followed:
+        for item in (b"\x00", b"\xa1\x01\x02", b"\x80", b"\xf6", b"\x41\x00", SCANNED + b"\x00"):
+            for door in (decode, decode_marked):
+                _refused(lambda: door(item + tail, WHERE), Reason.MALFORMED_CBOR)  # noqa: B023
+
+
+@pytest.mark.parametrize(
+    "tail", ["a200000000", "a201000100", "81" * 17 + "00", "81" * 40, "a18000", "c000", "00", "f6", "ff", "a2"]
+)
+def test_what_follows_a_short_item_is_malformed_whatever_it_is(tail: str) -> None:
+    for item in ("00", "a10102", "80", "820102"):
+        _refused(lambda: decode(bytes.fromhex(item + tail), WHERE), Reason.MALFORMED_CBOR)  # noqa: B023
+        _refused(lambda: decode_marked(bytes.fromhex(item + tail), WHERE), Reason.MALFORMED_CBOR)  # noqa: B023
 
 
 def test_composite_keys_are_refused_below_the_scanned_length_too() -> None:

@@ -114,7 +114,8 @@ def _tag(number: int, value: Any, _: bool) -> CBORTag:
 
 
 def _load(data: bytes, where: str, tags: frozenset[int]) -> Any:
-    if len(data) > _UNSCANNED_BYTES:
+    short = len(data) <= _UNSCANNED_BYTES
+    if not short:
         _refuse_composite_keys(data, where)
     # Nothing in cbor2 says whether bytes are left over. So a byte string longer than `data` is put behind: no part of
     # `data` can hold it, and it is found in its place only when what comes before is one item and no more. What reads
@@ -141,6 +142,8 @@ def _load(data: bytes, where: str, tags: frozenset[int]) -> Any:
             else Reason.MALFORMED_CBOR
         )
     if fault is not None:
+        if short:  # what follows the item may hold the duplicate or the depth: then it is a byte too many that refuses
+            _refuse_composite_keys(data, where)
         raise MalformedError(fault, where)
     return item
 
@@ -223,7 +226,7 @@ def _size(name: str) -> int:
 
 
 def _refuse_composite_keys(data: bytes, where: str) -> None:
-    """Refuse what would cost more than its length: keys that collide in a hash table, and items without number.
+    """Refuse what would cost more than its length: keys that collide in a hash table, items without number, more items.
 
     A map key that is an array, a map or a tag: arrays of -1 and -2 have all one hash, and 15,000 of them as the keys of
     one map take cbor2 five seconds. Integers are their own hash, so whoever chooses 20,000 of them can have most look
@@ -238,6 +241,9 @@ def _refuse_composite_keys(data: bytes, where: str) -> None:
     for _ in range(MAX_ITEMS + 1):
         while not left:
             if not around:
+                if position != size:
+                    # Another item, which cbor2 would decode in the place of the end mark.
+                    raise MalformedError(Reason.MALFORMED_CBOR, where)
                 return
             left, in_map = around.pop()
         if position >= size:
