@@ -122,14 +122,11 @@ class Citizenship:
         if own is None:
             return cls(nationalities)
         listed = cls.from_claims({name: own[name] for name in _LISTED if name in own})
-        nationalities.update(dict.fromkeys(listed.nationalities))
-        nationalities.update(dict.fromkeys(_flagged(own, reg.NATIONAL_OF)))
-        citizenships = _flagged(own, reg.CITIZEN_OF)
+        nationals, citizens = _flagged(own)
+        nationalities.update(dict.fromkeys((*listed.nationalities, *nationals)))
         # The list that is complete must not be contradicted by what stands beside it.
-        complete = (
-            listed.complete and not special and set(listed.nationalities).issuperset({*nationalities, *citizenships})
-        )
-        return cls(nationalities, citizenships, complete)
+        complete = listed.complete and not special and set(listed.nationalities).issuperset({*nationalities, *citizens})
+        return cls(nationalities, citizens, complete)
 
 
 _LISTED: Final = (reg.NATIONALITIES, reg.NATIONALITIES_COMPLETE)
@@ -150,22 +147,31 @@ def _nationality(stated: Any) -> tuple[list[Country], bool]:
     return countries, len(countries) != len(codes)
 
 
-def _flagged(elements: Mapping[str, Any], prefix: str) -> list[Country]:
-    countries = []
+def _flagged(elements: Mapping[str, Any]) -> tuple[list[Country], list[Country]]:
+    """Return the countries of the elements `national_of_...` and `citizen_of_...` that are true."""
+    nationals: list[Country] = []
+    citizens: list[Country] = []
     for name, value in elements.items():
         if type(name) is not str:
             raise MalformedError(Reason.CLAIM_INVALID, reg.MDOC_CITIZENSHIP)
-        if name.startswith(prefix):
-            code = name[len(prefix) :]
-            # ASCII alone: in upper case one letter of another script may become two of ours.
-            country = find(code.upper()) if code.islower() and code.isascii() else None
-            if country is None:
+        flag = _FLAGS.get(name)
+        if flag is None:
+            if name.startswith(_PREFIXES):
                 raise MalformedError(Reason.COUNTRY_INVALID, reg.MDOC_CITIZENSHIP)
-            if type(value) is not bool:
-                raise MalformedError(Reason.CLAIM_INVALID, reg.MDOC_CITIZENSHIP)
-            if value:  # false says nothing: it is no statement that somebody is not a citizen
-                countries.append(country)
-    return countries
+            continue
+        if type(value) is not bool:
+            raise MalformedError(Reason.CLAIM_INVALID, reg.MDOC_CITIZENSHIP)
+        prefix, country = flag
+        if value:  # false says nothing: it is no statement that somebody is not a citizen
+            (citizens if prefix is reg.CITIZEN_OF else nationals).append(country)
+    return nationals, citizens
+
+
+_PREFIXES: Final = (reg.CITIZEN_OF, reg.NATIONAL_OF)
+# Exactly these names: in lower case, of ASCII, and of a country that there is.
+_FLAGS: Final = {
+    prefix + country.alpha2.lower(): (prefix, country) for prefix in _PREFIXES for country in Country.all()
+}
 
 
 def _countries(claims: Mapping[str, Any], name: str) -> tuple[tuple[Country, ...], bool]:

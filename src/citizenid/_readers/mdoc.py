@@ -119,10 +119,7 @@ def _open_document(doc_type: str | None, issuer_signed: Any, device_signed: Any,
     if not certificates:  # 9.1.2.4: x5chain is mandatory
         raise MalformedError(Reason.HEADER_INVALID, _AUTH + ".x5chain")
     namespaces, items = _items(issuer_signed, limits)
-    parts = [credential.to_be_signed, credential.signature, *certificates, b""]  # no certificate is empty: it ends them
-    for namespace, item in zip(namespaces, items, strict=True):
-        parts += (namespace.encode(), item)
-    half = b"".join([b"%d:%b" % (len(part), part) for part in parts])
+    half = cbor.joined((credential.to_be_signed, credential.signature, certificates, namespaces, items))
     binding = None if device_signed is None else _open_device_signed(device_signed)
     return _new(Presentation, (_FORMAT, credential, items, half, binding, doc_type, namespaces))
 
@@ -233,8 +230,10 @@ def _match(
     namespaces: dict[str, dict[str, Any]] = {}
     used: set[tuple[str, int]] = set()
     placements: list[Placement] = []
-    for position, (namespace, data) in enumerate(zip(presentation.namespaces, presentation.disclosures, strict=True)):
-        item = cbor.decode(data, _ITEM, _VALUE_TAGS)
+    disclosures = presentation.disclosures
+    decoded = cbor.decode_each(disclosures, _ITEM, _VALUE_TAGS)
+    for position, (namespace, data) in enumerate(zip(presentation.namespaces, disclosures, strict=True)):
+        item = decoded[position]
         if type(item) is not dict:
             raise VerificationError(Reason.DISCLOSURE_MALFORMED, _ITEM)
         number, random, name = item.get("digestID"), item.get("random"), item.get("elementIdentifier")
