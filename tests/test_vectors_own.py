@@ -163,7 +163,7 @@ def test_file_says_what_it_is(kind: str) -> None:
 
 def test_no_other_file_is_there() -> None:
     there = {path.name for path in FOLDER.iterdir() if path.is_file()}
-    assert there == {"README.md", "generate.py"} | {f"{kind}.json" for kind in KINDS}
+    assert there == {"README.md", "generate.py", "shared.py"} | {f"{kind}.json" for kind in KINDS}
 
 
 def test_files_are_what_the_generator_makes() -> None:

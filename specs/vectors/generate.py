@@ -5,8 +5,8 @@
 
 Tokens are put together by hand, byte by byte, and signed with `cryptography` alone; the library writes nothing but the
 sealed tickets and the challenges of gateway.json, which no one else could write. Everything is deterministic: keys come
-from their names, times are fixed, and Ed25519 signatures are (RFC 8032). ECDSA signatures are random, so the few of
-them are kept from the files as they stand, after they have been verified; a new one is made only where none is.
+from their names, times are fixed, and so are signatures, those of ECDSA by RFC 6979. The formats in CBOR have modules
+of their own: generate_mdoc.py and generate_sd_cwt.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import base64
 import datetime
 import hashlib
 import json
-import re
 import sys
 import zlib
 from collections.abc import Iterable, Mapping
@@ -23,13 +22,48 @@ from pathlib import Path
 from typing import Any, Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
+from shared import (
+    ABSENT,
+    AUDIENCE,
+    DAY,
+    HOLDER,
+    HOLDER_P256,
+    ISSUER,
+    ISSUER_KEY,
+    ISSUER_P256,
+    KEYS,
+    LIST_TYPE,
+    LIST_URI,
+    LISTS,
+    NONCE,
+    NOW,
+    OTHER,
+    REVOKED,
+    SENDER,
+    SENDER_P256,
+    STATUS_KEY,
+    STRANGER,
+    SUSPENDED,
+    VALID,
+    VCT,
+    Key,
+    b64,
+    changed,
+    dump,
+    jwks,
+    jws,
+    lst,
+    need,
+    refused,
+    segment,
+    status_claim,
+    status_list,
+)
 
 from citizenid import ANY, Country, Format, KeyPurpose, TrustAnchors, UnixTime
+from citizenid._model import Handover
 from citizenid.gateway import Binding
 from citizenid.gateway.challenge import ChallengeKeys
 from citizenid.gateway.ticket import TicketContents, TicketKeys, assurance_hash, type_hash
@@ -37,125 +71,9 @@ from citizenid.status._store import status_identity
 
 HERE: Final = Path(__file__).resolve().parent
 FILES: Final = ("presentation", "status_list", "dpop", "policy", "anchors", "gateway")
-NOW: Final = 1_800_000_000
-DAY: Final = 86_400
-ISSUER: Final = "https://id.example"
-AUDIENCE: Final = "https://gateway.example"
-NONCE: Final = "n-0S6_WzA2Mj-vectors"
-VCT: Final = "urn:citizenid:citizenship:1"
-LIST_URI: Final = "https://id.example/status/1"
-LIST_TYPE: Final = "application/statuslist+jwt"
-VALID, REVOKED, SUSPENDED, OTHER = 3, 4, 5, 6  # what the list says at these indices
-P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-
-ABSENT: Final = object()
-"""In place of a value: the member is left out."""
-
-
-# --- bytes ---
-
-
-def b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def dump(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def segment(value: Any) -> str:
-    return b64(value if isinstance(value, bytes) else dump(value))
-
-
-def changed(good: Mapping[str, Any], changes: Mapping[str, Any] | bytes | None) -> Any:
-    if isinstance(changes, bytes):
-        return changes
-    merged = {**good, **(changes or {})}
-    return {name: value for name, value in merged.items() if value is not ABSENT}
-
-
-# --- keys ---
-
-
-class Key:
-    """A key made from its name, so that everybody has the same one. Good for vectors and for nothing else."""
-
-    def __init__(self, name: str, algorithm: str = "Ed25519") -> None:
-        self.name, self.algorithm = name, algorithm
-        seed = hashlib.sha256(f"citizenid/specs/vectors/1/{algorithm}/{name}".encode()).digest()
-        self.private: Any
-        if algorithm == "Ed25519":
-            self.private = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
-            x = self.private.public_key().public_bytes_raw()
-            self.jwk = {"crv": "Ed25519", "kty": "OKP", "x": b64(x)}
-            self.secret = b64(seed)
-        else:
-            scalar = int.from_bytes(seed, "big") % (P256_ORDER - 1) + 1
-            self.private = ec.derive_private_key(scalar, ec.SECP256R1())
-            numbers = self.private.public_key().public_numbers()
-            self.jwk = {
-                "crv": "P-256",
-                "kty": "EC",
-                "x": b64(numbers.x.to_bytes(32, "big")),
-                "y": b64(numbers.y.to_bytes(32, "big")),
-            }
-            self.secret = b64(scalar.to_bytes(32, "big"))
-
-    def sign(self, data: bytes) -> bytes:
-        if self.algorithm == "Ed25519":
-            signature: bytes = self.private.sign(data)
-            return signature
-        kept = KEPT.get(data)
-        if kept is None or not self.verifies(kept, data):
-            r, s = decode_dss_signature(self.private.sign(data, ec.ECDSA(hashes.SHA256())))
-            kept = r.to_bytes(32, "big") + s.to_bytes(32, "big")
-        return kept
-
-    def verifies(self, signature: bytes, data: bytes) -> bool:
-        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-        try:
-            self.private.public_key().verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))
-        except InvalidSignature:
-            return False
-        return True
-
-    @property
-    def thumbprint(self) -> bytes:
-        return hashlib.sha256(dump(dict(sorted(self.jwk.items())))).digest()
-
-    def to_json(self) -> dict[str, str]:
-        return {**self.jwk, "d": self.secret}
-
-
-def kept_signatures() -> dict[bytes, bytes]:
-    """Return the signature of every JWS in the files as they stand, by what it signs."""
-    kept = {}
-    for name in FILES:
-        path = HERE / f"{name}.json"
-        text = path.read_text("utf-8") if path.exists() else ""
-        for to_be_signed, signature in re.findall(r"([\w-]{20,}\.[\w-]{20,})\.([\w-]{86})(?![\w-])", text):
-            kept[to_be_signed.encode()] = base64.urlsafe_b64decode(signature + "==")
-    return kept
-
-
-KEPT: Final = kept_signatures()
-ISSUER_KEY: Final = Key("issuer")
-HOLDER: Final = Key("holder")
-STATUS_KEY: Final = Key("status")
-STRANGER: Final = Key("stranger")
-SENDER: Final = Key("sender")
-ISSUER_P256: Final = Key("issuer", "ES256")
-HOLDER_P256: Final = Key("holder", "ES256")
-SENDER_P256: Final = Key("sender", "ES256")
-KEYS: Final = (ISSUER_KEY, HOLDER, STATUS_KEY, STRANGER, SENDER, ISSUER_P256, HOLDER_P256, SENDER_P256)
 
 
 # --- tokens ---
-
-
-def jws(header: Any, payload: Any, key: Key) -> str:
-    signed = f"{segment(header)}.{segment(payload)}"
-    return f"{signed}.{b64(key.sign(signed.encode()))}"
 
 
 def disclosure(*parts: Any) -> str:
@@ -164,10 +82,6 @@ def disclosure(*parts: Any) -> str:
 
 def digest(text: str, algorithm: str = "sha256") -> str:
     return b64(hashlib.new(algorithm, text.encode()).digest())
-
-
-def status_claim(index: Any, uri: Any = LIST_URI) -> dict[str, Any]:
-    return {"status_list": {"idx": index, "uri": uri}}
 
 
 def good_payload(holder: Key = HOLDER) -> dict[str, Any]:
@@ -223,40 +137,6 @@ def to_json(compact: str, *, general: bool = False, **header: Any) -> str:
     signed = {"header": members, "protected": protected, "signature": signature}
     document = {"payload": payload, "signatures": [signed]} if general else {"payload": payload, **signed}
     return dump(document).decode()
-
-
-def packed(values: Mapping[int, int], bits: int, size: int) -> bytes:
-    made = bytearray(size * bits // 8)
-    for index, value in values.items():
-        made[index * bits // 8] |= value << index * bits % 8
-    return bytes(made)
-
-
-def lst(data: bytes) -> str:
-    # Level 0 stores: every zlib writes the same bytes, which none of the others promises.
-    return b64(zlib.compress(data, 0))
-
-
-def status_list(
-    payload: Mapping[str, Any] | bytes | None = None,
-    header: Mapping[str, Any] | bytes | None = None,
-    *,
-    values: Mapping[int, int] | None = None,
-    bits: int = 4,
-    size: int = 16,
-    key: Key = STATUS_KEY,
-) -> str:
-    told = {REVOKED: 1, SUSPENDED: 2, OTHER: 3} if values is None else values
-    good = {
-        "sub": LIST_URI,
-        "iat": NOW - 10,
-        "exp": NOW + DAY,
-        "ttl": 43_200,
-        "status_list": {"bits": bits, "lst": lst(packed(told, bits, size))},
-    }
-    return jws(
-        changed({"alg": key.algorithm, "typ": "statuslist+jwt", "kid": "s1"}, header), changed(good, payload), key
-    )
 
 
 def proof(
@@ -315,14 +195,6 @@ LEAF: Final = certificate(ISSUER_KEY, ROOT)
 # --- verdicts and cases ---
 
 
-def refused(step: str, reason: str) -> dict[str, str]:
-    return {"reason": reason, "step": step}
-
-
-def need(reason: str) -> dict[str, str]:
-    return {"need_status_list": LIST_URI, "reason": reason}
-
-
 def valid(
     claims: Mapping[str, Any] | None = None,
     nationalities: Iterable[str] = ("US",),
@@ -343,10 +215,6 @@ def valid(
             "status": status,
         }
     }
-
-
-def jwks(*keys: tuple[Key, str | None]) -> dict[str, Any]:
-    return {"keys": [key.jwk if kid is None else {**key.jwk, "kid": kid} for key, kid in keys]}
 
 
 def credential_anchor(keys: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -379,7 +247,6 @@ ANCHORS: Final[dict[str, dict[str, Any]]] = {
         {"jwks": jwks((ISSUER_KEY, "k1"))}, status_issuer="https://status.example"
     ),
 }
-LISTS: Final = {"list": {"uri": LIST_URI, "media_type": LIST_TYPE, "fetched_at": NOW, "token": status_list()}}
 CHALLENGE: Final = {"audience": AUDIENCE, "nonce": NONCE, "max_age_s": 300}
 
 
@@ -1131,8 +998,12 @@ def ticket(
 
 def challenge_text(sender: Key | None = SENDER, *, now: int = NOW, secret: bytes = SECRET) -> tuple[str, str]:
     """Return (text, nonce) of a challenge."""
-    made = ChallengeKeys((secret,), AUDIENCE).make(
-        sender=None if sender is None else sender.thumbprint, now=UnixTime(now), lifetime_s=300, random=bytes(range(16))
+    made = ChallengeKeys((secret,), AUDIENCE, None).make(
+        sender=None if sender is None else sender.thumbprint,
+        handover=Handover(),
+        now=UnixTime(now),
+        lifetime_s=300,
+        random=bytes(range(16)),
     )
     return made.to_text(), made.nonce if isinstance(made.nonce, str) else made.nonce.decode()
 
