@@ -19,7 +19,7 @@ from ._crypto import AgreementKey, PublicKey, SigningKey, Unsigned
 from ._errors import CitizenIDError, MalformedError, Reason
 from ._limits import DEFAULT_LIMITS, Limits
 from ._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
-from ._readers import Reading
+from ._readers import Reading, placements_of
 from ._wire import base64url
 from ._wire.writing import signing_input
 from ._writers import WRITERS, PresentOptions
@@ -48,7 +48,7 @@ class Credential:
         self._presentation = presentation
         self._reading = reading
         self.disclosable: Final[Mapping[ClaimPath, Any]] = MappingProxyType(
-            {placement.path: _at(reading.claims, placement.path) for placement in reading.placements}
+            {placement.path: _at(reading.claims, placement.path) for placement in placements_of(reading)}
         )
 
     @classmethod
@@ -168,14 +168,15 @@ class Credential:
         return WRITERS[self.format].present(self._presentation, options)
 
     def _choose(self, disclose: Iterable[ClaimPath | str]) -> set[int]:
-        parents = {placement.position: placement.parent for placement in self._reading.placements}
+        placements = placements_of(self._reading)
+        parents = {placement.position: placement.parent for placement in placements}
         chosen: set[int] = set()
         if isinstance(disclose, str):
             raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")  # a string is a list of letters: surely a slip
         for wanted in disclose:
             path: ClaimPath = (wanted,) if isinstance(wanted, str) else tuple(wanted)
             claims = self._reading.claims
-            selected = [each.position for each in self._reading.placements if _selects(path, each.path, claims)]
+            selected = [each.position for each in placements if _selects(path, each.path, claims)]
             # A claim of the person may be named though it is always shown; one of the profile's own (an iat that the
             # issuer has hidden) only where there is something to choose.
             within = claims if selected else self.attestation.claims

@@ -121,7 +121,7 @@ class Citizenship:
         own = namespaces.get(reg.MDOC_CITIZENSHIP)
         if own is None:
             return cls(nationalities)
-        listed = cls.from_claims({name: own[name] for name in _LISTED if name in own})
+        listed = cls.from_claims(own_lists) if (own_lists := {n: own[n] for n in _LISTED if n in own}) else _NOTHING
         nationals, citizens = _flagged(own)
         nationalities.update(dict.fromkeys((*listed.nationalities, *nationals)))
         # The list that is complete must not be contradicted by what stands beside it.
@@ -130,6 +130,7 @@ class Citizenship:
 
 
 _LISTED: Final = (reg.NATIONALITIES, reg.NATIONALITIES_COMPLETE)
+_NOTHING: Final = Citizenship()
 
 
 def _nationality(stated: Any) -> tuple[list[Country], bool]:

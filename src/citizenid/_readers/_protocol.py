@@ -33,7 +33,8 @@ class Reading(NamedTuple):
         audiences: for whom the issuer meant it, or None for everybody; V7 compares.
         hash_name: hashlib's name of the digest algorithm, which the key binding must use too.
         claims: all processed claims, those of the profile itself included; the holder needs them.
-        placements: where each disclosure went; the holder needs them.
+        placements: where each disclosure went, for the holder; None where each is an element of a namespace of the
+            claims, in their order (`placements_of`).
         signed_at: when it was signed, in a format whose signer must have been certified at that time; V6 compares.
         authorizations: what the holder's key may state by itself (mdoc KeyAuthorizations); V7 compares.
     """
@@ -43,12 +44,20 @@ class Reading(NamedTuple):
     audiences: tuple[str, ...] | None
     hash_name: str
     claims: Mapping[str, Any]
-    placements: Sequence[Placement]
+    placements: Sequence[Placement] | None
     signed_at: UnixTime | None = None
     authorizations: KeyAuthorizations | None = None
 
     def __repr__(self) -> str:
         return "<Reading>"
+
+
+def placements_of(reading: Reading) -> Sequence[Placement]:
+    """Return where each disclosure went."""
+    if reading.placements is not None:
+        return reading.placements
+    paths = [(namespace, name) for namespace, elements in reading.claims.items() for name in elements]
+    return [Placement(position, path, None) for position, path in enumerate(paths)]
 
 
 class Reader(NamedTuple):

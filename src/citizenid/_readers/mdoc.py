@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -34,10 +35,10 @@ from .._model import (
     Validity,
     attestation_of_frozen,
 )
-from .._redaction import Placement
 from .._wire import base64url, cbor, cose
 from .._wire.cbor import CBORTag
 from .._wire.dates import date_time
+from .._wire.device_response import Document, check_version, read_documents
 from .._wire.transcript import MAC_INFO, device_authentication_bytes, mac_salt, session_transcript
 from ._protocol import KeyAuthorizations, Reader, Reading
 
@@ -53,7 +54,7 @@ _VALUE_TAGS: Final = frozenset({reg.DATE_TIME_TAG, reg.FULL_DATE_TAG})
 _HASHES: Final = {name: getattr(hashlib, function) for name, function in reg.MDOC_DIGESTS.items()}
 _MIN_RANDOM_BYTES: Final = 16
 _MAX_DIGEST_ID: Final = 2**31 - 1
-_SCALARS: Final = frozenset({str, int, bytes, bool, float, type(None)})
+_SCALARS: Final = frozenset({str, int, bytes, bool, type(None)})
 _new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
 
 
@@ -73,44 +74,11 @@ def open_presentation(data: object, limits: Limits, serialization: Serialization
     if len(data) > limits.presentation_bytes:  # type: ignore[arg-type]  # mypy does not narrow by type() in a variable
         raise MalformedError(Reason.INPUT_TOO_LARGE, _RESPONSE)
     raw: bytes = data if kind is bytes else base64url.decode_text(data, _RESPONSE)  # type: ignore[assignment]  # as above
-    response = cbor.decode(raw, _RESPONSE, _EMBEDDED)
-    if type(response) is not dict:
-        raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
-    if "issuerAuth" in response:
-        return (_open_document(None, response, None, limits),)
-    _check_version(response.get("version"), _RESPONSE)
-    status, documents = response.get("status"), response.get("documents")
-    if type(status) is not int:
-        raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
-    if status != 0:
-        raise VerificationError(Reason.RESPONSE_NOT_OK, _RESPONSE)
-    if type(documents) is not list or not documents:
-        raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
-    if len(documents) > limits.documents:
-        raise MalformedError(Reason.LIMIT_EXCEEDED, _RESPONSE)
-    opened = []
-    for document in documents:
-        if type(document) is not dict or type(document.get("docType")) is not str:
-            raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
-        opened.append(
-            _open_document(document["docType"], document.get("issuerSigned"), document.get("deviceSigned"), limits)
-        )
-    return tuple(opened)
+    return tuple([_open_document(document) for document in read_documents(raw, limits)])
 
 
-def _check_version(version: object, where: str) -> None:
-    # 8.3.1: an unknown minor version is read as the one that is known, an unknown major version is not read.
-    if type(version) is not str:
-        raise MalformedError(Reason.MALFORMED_TOKEN, where)
-    major, _, minor = version.partition(".")
-    if major != "1" or not minor.isdecimal() or not minor.isascii():
-        raise MalformedError(Reason.VERSION_UNSUPPORTED, where)
-
-
-def _open_document(doc_type: str | None, issuer_signed: Any, device_signed: Any, limits: Limits) -> Presentation:
-    if type(issuer_signed) is not dict:
-        raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
-    message = cose.read_message(issuer_signed.get("issuerAuth"), _AUTH)
+def _open_document(document: Document) -> Presentation:
+    doc_type, message, namespaces, items, binding = document
     payload = message.payload
     if payload is None:
         raise MalformedError(Reason.MALFORMED_TOKEN, _AUTH)
@@ -118,49 +86,8 @@ def _open_document(doc_type: str | None, issuer_signed: Any, device_signed: Any,
     certificates = credential.key_hint.certificates
     if not certificates:  # 9.1.2.4: x5chain is mandatory
         raise MalformedError(Reason.HEADER_INVALID, _AUTH + ".x5chain")
-    namespaces, items = _items(issuer_signed, limits)
     half = cbor.joined((credential.to_be_signed, credential.signature, certificates, namespaces, items))
-    binding = None if device_signed is None else _open_device_signed(device_signed)
     return _new(Presentation, (_FORMAT, credential, items, half, binding, doc_type, namespaces))
-
-
-def _items(issuer_signed: dict[Any, Any], limits: Limits) -> tuple[tuple[str, ...], tuple[bytes, ...]]:
-    by_namespace = issuer_signed.get("nameSpaces", {})
-    if type(by_namespace) is not dict:
-        raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
-    namespaces: list[str] = []
-    items: list[bytes] = []
-    for namespace, tagged in by_namespace.items():
-        if type(namespace) is not str or type(tagged) is not list or not tagged:
-            raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
-        if len(namespace) > limits.claim_name_chars or len(items) + len(tagged) > limits.disclosures:
-            raise MalformedError(Reason.LIMIT_EXCEEDED, _RESPONSE)
-        for each in tagged:
-            if type(each) is not CBORTag or type(each.value) is not bytes:
-                raise MalformedError(Reason.MALFORMED_TOKEN, _ITEM)
-            items.append(each.value)
-        namespaces += [namespace] * len(tagged)
-    return tuple(namespaces), tuple(items)
-
-
-def _open_device_signed(device_signed: Any) -> DetachedSignature | None:
-    # Without a deviceAuth there is no binding, and V7 says so. Of the two kinds exactly one may stand there.
-    if type(device_signed) is not dict:
-        raise MalformedError(Reason.MALFORMED_TOKEN, _DEVICE)
-    name_spaces, auth = device_signed.get("nameSpaces"), device_signed.get("deviceAuth")
-    if type(name_spaces) is not CBORTag or type(name_spaces.value) is not bytes:
-        raise MalformedError(Reason.MALFORMED_TOKEN, _DEVICE)
-    if auth is None:
-        return None
-    if type(auth) is not dict or ("deviceSignature" in auth and "deviceMac" in auth):
-        raise MalformedError(Reason.MALFORMED_TOKEN, _DEVICE)
-    mac = "deviceMac" in auth
-    if not mac and "deviceSignature" not in auth:
-        return None
-    message = cose.read_message(auth["deviceMac" if mac else "deviceSignature"], _DEVICE)
-    table = reg.COSE_MAC_ALGORITHMS if mac else reg.MDOC_ALGORITHMS
-    algorithm = cose.algorithm_of(message, table, _DEVICE)
-    return DetachedSignature(mac, message.protected, algorithm, message.signature, message.payload, name_spaces.value)
 
 
 def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
@@ -171,20 +98,19 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
         VerificationError: CLAIM_MISSING, HASH_ALGORITHM_NOT_ALLOWED, DISCLOSURE_MALFORMED, DISCLOSURE_UNREFERENCED,
             DISCLOSURE_DUPLICATE, DISCLOSURE_CLASH, DIGEST_MISMATCH, LIMIT_EXCEEDED, STATUS_MECHANISM_UNKNOWN.
     """
-    tagged = cbor.decode(presentation.credential.payload, _AUTH + ".payload", _EMBEDDED)
-    if type(tagged) is not CBORTag or type(tagged.value) is not bytes:
-        raise MalformedError(Reason.MALFORMED_TOKEN, _AUTH + ".payload")
-    mso = cbor.decode(tagged.value, _MSO, _VALUE_TAGS)
+    mso = cbor.load(cbor.unwrap(presentation.credential.payload, _AUTH + ".payload"), _MSO, _VALUE_TAGS)
     if type(mso) is not dict:
         raise MalformedError(Reason.MALFORMED_TOKEN, _MSO)
-    _check_version(_member(mso, "version", str), _MSO + ".version")
+    if not mso.keys() <= _OF_MSO:
+        cbor.check(mso, _MSO, _VALUE_TAGS)
+    check_version(_member(mso, "version", str), _MSO + ".version")
     hash_name = _member(mso, "digestAlgorithm", str)
     if hash_name not in _HASHES:
         raise VerificationError(Reason.HASH_ALGORITHM_NOT_ALLOWED, _MSO + ".digestAlgorithm")
     doc_type = _member(mso, "docType", str)
     if not doc_type:
         raise MalformedError(Reason.CLAIM_INVALID, _MSO + ".docType")
-    claims, placements = _match(presentation, _digests(mso, limits), hash_name, limits)
+    claims = _match(presentation, _digests(mso, limits), hash_name, limits)
     validity = _validity(_member(mso, "validityInfo", dict))
     device_key = _member(mso, "deviceKeyInfo", dict)
     assurance, personal = _assurance(claims)
@@ -199,7 +125,8 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
         Citizenship.from_namespaces(claims),
     )
     authorizations = _authorizations(device_key)
-    return Reading(attestation, None, None, hash_name, claims, placements, validity.issued_at, authorizations)
+    # Every element can be withheld, and they stand in the claims in the order in which they came.
+    return _new(Reading, (attestation, None, None, hash_name, claims, None, validity.issued_at, authorizations))
 
 
 def _member(holder: Mapping[Any, Any], name: str, kind: type) -> Any:
@@ -214,8 +141,14 @@ def _member(holder: Mapping[Any, Any], name: str, kind: type) -> Any:
 def _digests(mso: dict[Any, Any], limits: Limits) -> dict[str, dict[int, bytes]]:
     digests: dict[str, dict[int, bytes]] = _member(mso, "valueDigests", dict)
     count = 0
-    for by_id in digests.values():
-        if type(by_id) is not dict:
+    for namespace, by_id in digests.items():
+        if (
+            type(namespace) is not str
+            or type(by_id) is not dict
+            or not _INTEGERS.issuperset(map(type, by_id))
+            or not _BYTES.issuperset(map(type, by_id.values()))
+        ):
+            cbor.check(digests, _MSO)
             raise MalformedError(Reason.CLAIM_INVALID, _MSO + ".valueDigests")
         count += len(by_id)
     if count > limits.digests:
@@ -225,46 +158,84 @@ def _digests(mso: dict[Any, Any], limits: Limits) -> dict[str, dict[int, bytes]]
 
 def _match(
     presentation: Presentation, digests: dict[str, dict[int, bytes]], hash_name: str, limits: Limits
-) -> tuple[Mapping[str, Mapping[str, Any]], list[Placement]]:
-    hash_ = _HASHES[hash_name]
-    namespaces: dict[str, dict[str, Any]] = {}
-    used: set[tuple[str, int]] = set()
-    placements: list[Placement] = []
-    disclosures = presentation.disclosures
-    decoded = cbor.decode_each(disclosures, _ITEM, _VALUE_TAGS)
-    for position, (namespace, data) in enumerate(zip(presentation.namespaces, disclosures, strict=True)):
-        item = decoded[position]
+) -> Mapping[str, Mapping[str, Any]]:
+    """Match every item to its digest, namespace by namespace: they came as the members of a map, each in one run."""
+    namespaces, disclosures = presentation.namespaces, presentation.disclosures
+    loaded = cbor.load_each(disclosures, _ITEM, _VALUE_TAGS)
+    claims: dict[str, Mapping[str, Any]] = {}
+    start = 0
+    for namespace in dict.fromkeys(namespaces):
+        end = start + namespaces.count(namespace)
+        expected = digests.get(namespace, _NONE)
+        claims[namespace] = _elements(loaded[start:end], disclosures[start:end], expected, hash_name, limits)
+        start = end
+    return MappingProxyType(claims)
+
+
+def _elements(
+    items: list[Any], received: tuple[bytes, ...], expected: dict[int, bytes], hash_name: str, limits: Limits
+) -> Mapping[str, Any]:
+    # Column by column, so that each rule is one step for all items of the namespace.
+    if not (_MAPS.issuperset(map(type, items)) and _FOUR.issuperset(map(len, items))):
+        _check_members(items)
+    columns = None
+    try:
+        columns = tuple(zip(*map(_FIELDS, items), strict=True))
+    except KeyError:
+        pass  # raised below without the key
+    if columns is None:
+        raise VerificationError(Reason.DISCLOSURE_MALFORMED, _ITEM)
+    numbers, randoms, names, values = columns
+    if (
+        not _INTEGERS.issuperset(map(type, numbers))
+        or min(numbers) < 0
+        or max(numbers) > _MAX_DIGEST_ID
+        or not _BYTES.issuperset(map(type, randoms))
+        or min(map(len, randoms)) < _MIN_RANDOM_BYTES
+        or not _TEXTS.issuperset(map(type, names))
+        or max(map(len, names)) > limits.claim_name_chars
+    ):
+        raise VerificationError(Reason.DISCLOSURE_MALFORMED, _ITEM)
+    hash_, embedded = _HASHES[hash_name], cbor.embedded
+    if list(map(expected.get, numbers)) != [hash_(embedded(data)).digest() for data in received]:
+        missing = not expected.keys() >= set(numbers)
+        raise VerificationError(Reason.DISCLOSURE_UNREFERENCED if missing else Reason.DIGEST_MISMATCH, _ITEM)
+    if len(set(numbers)) != len(numbers):
+        raise VerificationError(Reason.DISCLOSURE_DUPLICATE, _ITEM)
+    if not _SCALARS.issuperset(map(type, values)):
+        cbor.check(list(values), _ITEM, _VALUE_TAGS)
+        values = tuple(map(_freeze, values))
+    elements = dict(zip(names, values, strict=True))
+    if len(elements) != len(names):  # EUDI PID_10: two values for one element
+        raise VerificationError(Reason.DISCLOSURE_CLASH, _ITEM)
+    return MappingProxyType(elements)
+
+
+def _check_members(items: list[Any]) -> None:
+    # The exception: what is no item, or holds more than an item does.
+    for item in items:
+        cbor.check(item, _ITEM, _VALUE_TAGS)
         if type(item) is not dict:
             raise VerificationError(Reason.DISCLOSURE_MALFORMED, _ITEM)
-        number, random, name = item.get("digestID"), item.get("random"), item.get("elementIdentifier")
-        if (
-            type(number) is not int
-            or not 0 <= number <= _MAX_DIGEST_ID
-            or type(random) is not bytes
-            or len(random) < _MIN_RANDOM_BYTES
-            or type(name) is not str
-            or len(name) > limits.claim_name_chars
-            or "elementValue" not in item
-        ):
-            raise VerificationError(Reason.DISCLOSURE_MALFORMED, _ITEM)
-        digest = digests.get(namespace, _NONE).get(number)
-        if digest is None:
-            raise VerificationError(Reason.DISCLOSURE_UNREFERENCED, _ITEM)
-        if digest != hash_(cbor.embedded(data)).digest():
-            raise VerificationError(Reason.DIGEST_MISMATCH, _ITEM)
-        if (namespace, number) in used:
-            raise VerificationError(Reason.DISCLOSURE_DUPLICATE, _ITEM)
-        used.add((namespace, number))
-        elements = namespaces.setdefault(namespace, {})
-        if name in elements:  # EUDI PID_10: two values for one element
-            raise VerificationError(Reason.DISCLOSURE_CLASH, _ITEM)
-        value = item["elementValue"]
-        elements[name] = value if type(value) in _SCALARS else _freeze(value)
-        placements.append(_new(Placement, (position, (namespace, name), None)))
-    return MappingProxyType({name: MappingProxyType(each) for name, each in namespaces.items()}), placements
 
 
 _NONE: Final[dict[int, bytes]] = {}
+_MAPS: Final = frozenset({dict})
+_TEXTS: Final = frozenset({str})
+_FIELDS: Final = itemgetter("digestID", "random", "elementIdentifier", "elementValue")
+_INTEGERS: Final = frozenset({int})
+_BYTES: Final = frozenset({bytes})
+_FOUR: Final = frozenset({4})  # members of an item, the ones below, if it has no more
+_OF_MSO: Final = frozenset(
+    {"version", "digestAlgorithm", "valueDigests", "deviceKeyInfo", "docType", "validityInfo", "status"}
+)
+_OF_VALIDITY: Final = frozenset({"signed", "validFrom", "validUntil", "expectedUpdate"})
+_OF_KEY_INFO: Final = frozenset({"deviceKey", "keyAuthorizations"})
+
+
+def _checked(value: Any) -> Any:
+    cbor.check(value, _ITEM, _VALUE_TAGS)
+    return _freeze(value)
 
 
 def _freeze(value: Any) -> Any:
@@ -296,6 +267,8 @@ def _assurance(claims: Mapping[str, Mapping[str, Any]]) -> tuple[Assurance | Non
 
 
 def _validity(stated: dict[Any, Any]) -> Validity:
+    if not stated.keys() <= _OF_VALIDITY:
+        cbor.check(stated, _MSO, _VALUE_TAGS)
     signed, valid_from, valid_until = (_time(stated, name) for name in ("signed", "validFrom", "validUntil"))
     if "expectedUpdate" in stated:
         _time(stated, "expectedUpdate")
@@ -312,7 +285,11 @@ def _time(stated: dict[Any, Any], name: str) -> UnixTime:
 
 
 def _device_key(info: dict[Any, Any]) -> PublicKey:
-    return load_cose_key(info.get("deviceKey"), _MSO + ".deviceKeyInfo.deviceKey")
+    if not info.keys() <= _OF_KEY_INFO:
+        cbor.check(info, _MSO, _VALUE_TAGS)
+    key = info.get("deviceKey")
+    cbor.check(key, _MSO)  # its labels are integers or text, exactly
+    return load_cose_key(key, _MSO + ".deviceKeyInfo.deviceKey")
 
 
 def _authorizations(info: dict[Any, Any]) -> KeyAuthorizations | None:
@@ -320,6 +297,7 @@ def _authorizations(info: dict[Any, Any]) -> KeyAuthorizations | None:
     if "keyAuthorizations" not in info:
         return None
     stated = info["keyAuthorizations"]
+    cbor.check(stated, _MSO)
     whole = stated.get("nameSpaces", []) if type(stated) is dict else None
     single = stated.get("dataElements", {}) if type(stated) is dict else None
     if (
@@ -350,6 +328,7 @@ def _status(mso: dict[Any, Any]) -> tuple[StatusReference, ...]:
 
 
 def _reference(mechanism: str, place: Any) -> StatusReference:
+    cbor.check(place, _MSO + ".status")
     if type(place) is not dict or ("certificate" in place and place["certificate"] is None):
         raise MalformedError(Reason.CLAIM_INVALID, _MSO + ".status")
     uri: Any = place.get("uri")  # the constructor judges what it is given

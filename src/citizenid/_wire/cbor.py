@@ -11,9 +11,9 @@ Spec: RFC 8949 sections 3, 4.2.1, 5.6; DESIGN section 6.
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
+from itertools import chain
 from math import isfinite
 from types import MappingProxyType
 from typing import Any, Final
@@ -22,37 +22,52 @@ import cbor2
 from cbor2 import CBORSimpleValue, CBORTag
 
 from .._errors import MalformedError, Reason
+from .heads import (
+    MAX_DEPTH,
+    argument_bytes,
+    byte_string,
+    embedded,
+    end_of,
+    head,
+    refuse_costly,
+    text_string,
+    unwrap,
+)
 
 __all__ = [
+    "MAX_DEPTH",
     "NO_TAGS",
     "CBORTag",
     "Redacted",
     "byte_string",
+    "check",
     "check_names",
     "decode",
-    "decode_each",
     "decode_marked",
+    "embedded",
     "encode",
     "head",
     "joined",
+    "load",
+    "load_each",
     "member_slices",
     "text_string",
+    "unwrap",
 ]
 
 MAX_NAME_BYTES: Final = 255  # of a text key, draft-ietf-spice-sd-cwt section 6.3
-MAX_DEPTH: Final = 16  # draft-ietf-spice-sd-cwt section 6 lets more be refused; a DeviceResponse has nine levels
 NO_TAGS: Final[frozenset[int]] = frozenset()
 # cbor2 gives these a meaning of their own: all that it knows, found by trying every number (a test does it again).
 _KNOWN_TAGS: Final = (
     *(0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799),
 )
+_EMBEDDED: Final = frozenset({24})  # holds a byte string; with anything else it is refused, so it needs no decoder
 _DIGEST_HEAD: Final = b"\x58\x20"  # of a byte string of 32 bytes
 _KEYS: Final = frozenset({int, str})
 _SCALARS: Final = frozenset({int, str, bytes, bool, type(None)})
-# Up to here keys that collide in a hash table cost half a millisecond; whatever is longer is looked through beforehand.
-_UNSCANNED_BYTES: Final = 1_024
-MAX_MEMBERS: Final = 1_024  # of one map; a namespace of our own mdocs has one for each of 249 countries
-MAX_ITEMS: Final = 65_536  # of all kinds; 10,000 digests with their numbers, and everything around them, are a third
+# Up to here keys that collide in a hash table cost three milliseconds at most, which is less than a refusal may take;
+# whatever is longer is looked through beforehand. Most mdocs without a portrait are below.
+_UNSCANNED_BYTES: Final = 4_096
 
 
 class _Marker:
@@ -90,25 +105,25 @@ def decode(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> Any:
     Raises:
         MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, LIMIT_EXCEEDED.
     """
-    value = _load(data, where, tags)
-    _check(value, tags, where)
+    value = load(data, where, tags)
+    check(value, where, tags)
     return value
 
 
-def decode_each(items: Sequence[bytes], where: str, tags: frozenset[int] = NO_TAGS) -> list[Any]:
-    """Decode many items, each as `decode` would, in one call of cbor2.
+def load_each(items: Sequence[bytes], where: str, tags: frozenset[int] = NO_TAGS) -> list[Any]:
+    """Load many items, each as `load` would, in one call of cbor2.
 
     Raises:
-        MalformedError: as `decode`.
+        MalformedError: as `load`.
     """
     # Behind each item stands a digest of all of them. Whoever writes an item cannot know it, so it is found in its
     # places only when every item is one and whole.
     digest = hashlib.sha256(b"".join(items)).digest()
     mark = _DIGEST_HEAD + digest
-    decoded: list[Any] | None = None
+    loaded: list[Any] | None = None
     if max(map(len, items), default=0) <= _UNSCANNED_BYTES:
         try:
-            decoded = cbor2.loads(
+            loaded = cbor2.loads(
                 head(4, 2 * len(items)) + mark.join((*items, b"")),
                 semantic_decoders=_as_tags(tags),
                 max_depth=MAX_DEPTH + 1,
@@ -117,11 +132,9 @@ def decode_each(items: Sequence[bytes], where: str, tags: frozenset[int] = NO_TA
             )
         except cbor2.CBORDecodeError:
             pass  # one of them, by itself, says what is wrong with it
-    if decoded is None or decoded[1::2] != [digest] * len(items):
-        return [decode(item, where, tags) for item in items]
-    values = decoded[::2]
-    _check(values, tags, where)
-    return values
+    if loaded is None or loaded[1::2] != [digest] * len(items):
+        return [load(item, where, tags) for item in items]
+    return loaded[::2]
 
 
 def decode_marked(data: bytes, where: str) -> Any:
@@ -130,7 +143,7 @@ def decode_marked(data: bytes, where: str) -> Any:
     Raises:
         MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, LIMIT_EXCEEDED.
     """
-    value = _mark(_load(data, where, _MARK_TAGS), where)
+    value = _mark(load(data, where, _MARK_TAGS), where)
     if len(data) > MAX_NAME_BYTES:  # in less than that no key is too long
         check_names(value, where)
     return value
@@ -138,18 +151,26 @@ def decode_marked(data: bytes, where: str) -> Any:
 
 @lru_cache(maxsize=64)
 def _as_tags(tags: frozenset[int]) -> dict[int, Callable[[Any, bool], Any]]:
-    # The expected tags too: what stands under a tag without a decoder comes as tuples and frozen dicts.
-    return {number: partial(_tag, number) for number in (*_KNOWN_TAGS, *tags)}
+    # The expected ones that may hold containers too: under a tag without a decoder stand tuples and frozen dicts.
+    return {number: partial(_tag, number) for number in (*_KNOWN_TAGS, *(tags - _EMBEDDED))}
 
 
 def _tag(number: int, value: Any, _: bool) -> CBORTag:
     return CBORTag(number, value)
 
 
-def _load(data: bytes, where: str, tags: frozenset[int]) -> Any:
+def load(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> Any:
+    """Decode one item without `check`: for a reader that judges every member that it knows by its exact type.
+
+    What it passes over it hands to `check`. A tag that is not expected may stand in it, as a `CBORTag`, and holds
+    nothing that was made of it; so may simple values, what is undefined, and keys of other types.
+
+    Raises:
+        MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, LIMIT_EXCEEDED.
+    """
     short = len(data) <= _UNSCANNED_BYTES
     if not short:
-        _refuse_composite_keys(data, where)
+        refuse_costly(data, where)
     # Nothing in cbor2 says whether bytes are left over. So a byte string longer than `data` is put behind: no part of
     # `data` can hold it, and it is found in its place only when what comes before is one item and no more. What reads
     # on into it finds break codes, which are no items.
@@ -176,33 +197,36 @@ def _load(data: bytes, where: str, tags: frozenset[int]) -> Any:
         )
     if fault is not None:
         if short:  # what follows the item may hold the duplicate or the depth: then it is a byte too many that refuses
-            _refuse_composite_keys(data, where)
+            refuse_costly(data, where)
         raise MalformedError(fault, where)
     return item
 
 
-def _check(value: Any, tags: frozenset[int], where: str) -> None:
-    # Level by level; most containers hold nothing but scalars, and are done in two steps.
+def check(value: Any, where: str, tags: frozenset[int] = NO_TAGS) -> None:
+    """Refuse what `decode` would refuse in a value that was loaded. Raises MALFORMED_CBOR."""
+    if type(value) is dict and _KEYS.issuperset(map(type, value)) and _SCALARS.issuperset(map(type, value.values())):
+        return  # as most are
+    # Level by level, and all maps of a level together: their keys and members are looked at in two steps of C.
     level = [value]
     while level:
+        maps: list[Any] = []
         below: list[Any] = []
         for item in level:
             kind = type(item)
             if kind is dict:
-                if not _KEYS.issuperset(map(type, item)):
-                    raise MalformedError(Reason.MALFORMED_CBOR, where)
-                if not _SCALARS.issuperset(map(type, item.values())):
-                    below += item.values()
+                maps.append(item)
+                below += item.values()
             elif kind is list:
-                if not _SCALARS.issuperset(map(type, item)):
-                    below += item
+                below += item
             elif kind is CBORTag:
                 if item.tag not in tags:
                     raise MalformedError(Reason.MALFORMED_CBOR, where)
                 below.append(item.value)
             elif kind not in _SCALARS and not (kind is float and isfinite(item)):
                 raise MalformedError(Reason.MALFORMED_CBOR, where)
-        level = below
+        if maps and not _KEYS.issuperset(map(type, chain.from_iterable(maps))):
+            raise MalformedError(Reason.MALFORMED_CBOR, where)
+        level = [] if _SCALARS.issuperset(map(type, below)) else [each for each in below if type(each) not in _SCALARS]
 
 
 def _mark(value: Any, where: str) -> Any:
@@ -258,64 +282,6 @@ def _size(name: str) -> int:
     return len(name.encode("utf-8", "surrogatepass"))
 
 
-def _refuse_composite_keys(data: bytes, where: str) -> None:
-    """Refuse what would cost more than its length: keys that collide in a hash table, items without number, more items.
-
-    A map key that is an array, a map or a tag: arrays of -1 and -2 have all one hash, and 15,000 of them as the keys of
-    one map take cbor2 five seconds. Integers are their own hash, so whoever chooses 20,000 of them can have most look
-    at most of the others: hence the bound on the members of a map. This walk looks at heads alone. Where the bytes are
-    no CBOR it stops: cbor2 stops there as well.
-    """
-    position, size = 0, len(data)
-    # The items left of the container that is open, and of those around it; a map counts its keys and values, and its
-    # keys stand at even numbers.
-    left, in_map = 1, False
-    around: list[tuple[int, bool]] = []
-    for _ in range(MAX_ITEMS + 1):
-        while not left:
-            if not around:
-                if position != size:
-                    # Another item, which cbor2 would decode in the place of the end mark.
-                    raise MalformedError(Reason.MALFORMED_CBOR, where)
-                return
-            left, in_map = around.pop()
-        if position >= size:
-            return
-        first = data[position]
-        if 0x80 <= first < 0xE0 and in_map and not left & 1:
-            raise MalformedError(Reason.MALFORMED_CBOR, where)
-        position += 1
-        info = first & 0x1F
-        if info < 24:
-            count = info
-        elif info == 24:
-            count = data[position] if position < size else 0
-            position += 1
-        elif info < 28:
-            width = 1 << (info - 24)
-            count = int.from_bytes(data[position : position + width], "big")
-            position += width
-        else:
-            return
-        if 0xC0 <= first < 0xE0 and position < size and 0x40 <= data[position] < 0x80:
-            continue  # a tag around a string, as most are: nothing nests, and the string is the one item
-        left -= 1
-        if first < 0x80:
-            if first >= 0x40:
-                position += count
-        elif first < 0xE0:
-            if len(around) > MAX_DEPTH:
-                return
-            around.append((left, in_map))
-            major = first >> 5
-            left, in_map = (1 if major == 6 else count << (major - 4)), major == 5
-            if in_map and count > MAX_MEMBERS:
-                # Each item has one byte at least: with fewer left, the bytes are no CBOR.
-                short = left > size - position
-                raise MalformedError(Reason.MALFORMED_CBOR if short else Reason.LIMIT_EXCEEDED, where)
-    raise MalformedError(Reason.LIMIT_EXCEEDED, where)
-
-
 def member_slices(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> dict[Any, bytes]:
     """Return the members of a map by their keys, each value as the bytes that stand there: to be passed on as they are.
 
@@ -325,79 +291,21 @@ def member_slices(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> di
     members = decode(data, where, tags)
     if type(members) is not dict:
         raise MalformedError(Reason.MALFORMED_CBOR, where)
-    position = 1 + _argument_bytes(data[0])
+    position = 1 + argument_bytes(data[0])
     slices = {}
     for name in members:  # in the order in which they stand
-        start = _end(data, position)
-        position = _end(data, start)
+        start = end_of(data, position)
+        position = end_of(data, start)
         slices[name] = data[start:position]
     return slices
 
 
-def _argument_bytes(first: int) -> int:
-    info = first & 0x1F
-    return 0 if info < 24 else 1 << (info - 24)
-
-
-def _end(data: bytes, position: int) -> int:
-    """Return where the item that begins here ends, in bytes that have been decoded already."""
-    left = 1
-    while left:
-        major, width = data[position] >> 5, _argument_bytes(data[position])
-        start = position + 1
-        position = start + width
-        count = int.from_bytes(data[start:position], "big") if width else data[start - 1] & 0x1F
-        if major == 2 or major == 3:
-            position += count
-        elif 4 <= major <= 6:
-            left += 1 if major == 6 else count << (major - 4)
-        left -= 1
-    return position
-
-
-def head(major: int, count: int) -> bytes:
-    """Write the shortest head of an item: its major type and its length or value."""
-    if count < 24:
-        return bytes((major << 5 | count,))
-    if count < 0x100:
-        return bytes((major << 5 | 24, count))
-    if count < 0x10000:
-        return struct.pack(">BH", major << 5 | 25, count)
-    return struct.pack(">BI" if count < 0x100000000 else ">BQ", major << 5 | (26 if count < 0x100000000 else 27), count)
-
-
 def joined(parts: Sequence[Any]) -> bytes:
-    """Write byte strings, texts and lists of them as one CBOR array: no two sequences of parts give the same bytes."""
-    return cbor2.dumps(parts)
+    """Write byte strings, texts, None and sequences of them as one canonical array: there is nothing to put in order.
 
-
-def byte_string(data: bytes) -> bytes:
-    """Write a byte string."""
-    return head(2, len(data)) + data
-
-
-def text_string(text: str, where: str) -> bytes:
-    """Write a text, as `encode` would and at a third of the price.
-
-    Raises:
-        MalformedError: MALFORMED_CBOR for half of a surrogate pair.
+    No two sequences of parts give the same bytes.
     """
-    data = None
-    try:
-        data = text.encode()
-    except UnicodeEncodeError:
-        pass  # raised below, so that no __context__ carries the text
-    if data is None:
-        raise MalformedError(Reason.MALFORMED_CBOR, where)
-    return head(3, len(data)) + data
-
-
-def embedded(data: bytes) -> bytes:
-    """Write `#6.24(bstr .cbor ...)` around bytes that are CBOR already (RFC 8949 section 3.4.5.1)."""
-    size = len(data)
-    if 24 <= size < 256:
-        return b"\xd8\x18\x58%c%b" % (size, data)
-    return b"\xd8\x18" + head(2, len(data)) + data
+    return cbor2.dumps(parts)
 
 
 def encode(value: Any, where: str = "cbor") -> bytes:

@@ -19,11 +19,12 @@ from .. import _registry as reg
 from .._errors import MalformedError, Reason
 from .._model import CertificateProfile, KeyHint, SignedObject
 from . import cbor
-from .cbor import CBORTag, byte_string
+from .cbor import CBORTag, byte_string, head
 
 SIGNATURE: Final = "Signature1"
 MAC: Final = "MAC0"
 _MAX_CERTIFICATES: Final = 4  # a leaf, at most two intermediates, and one more so that the path check names the fault
+_new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
 _MAX_KID_BYTES: Final = 255
 _REMEMBERED_BYTES: Final = 128
 _HEADER_TAGS: Final = frozenset({reg.COSE_SIGN1_TAG, reg.CWT_TAG, reg.EMBEDDED_TAG})  # a header may hold a whole CWT
@@ -80,10 +81,11 @@ def read_message(value: Any, where: str) -> Message:
     read = _read_short_header if len(protected) <= _REMEMBERED_BYTES else _read_protected
     body, members = read(protected, where)
     if unprotected:
+        cbor.check(unprotected, where + ".header")  # a label is an integer or a text, exactly
         if not members.keys().isdisjoint(unprotected):
             raise MalformedError(Reason.HEADER_INVALID, where + ".header")
         _check_labels(unprotected, where)
-    return Message(body, members, unprotected, payload, signature)
+    return _new(Message, (body, members, unprotected, payload, signature))
 
 
 def _read_protected(protected: bytes, where: str) -> tuple[bytes, Mapping[Any, Any]]:
@@ -122,7 +124,17 @@ def protected_of(to_be_signed: bytes, where: str) -> Mapping[Any, Any]:
 
 def structure(context: str, protected: bytes, payload: bytes, external_aad: bytes = b"") -> bytes:
     """Return the Sig_structure or MAC_structure: the bytes that are signed (RFC 9052 sections 4.4 and 6.3)."""
-    return _CONTEXTS[context] + byte_string(protected) + byte_string(external_aad) + byte_string(payload)
+    if external_aad:
+        return _CONTEXTS[context] + byte_string(protected) + byte_string(external_aad) + byte_string(payload)
+    read = _short_prefix if len(protected) <= _REMEMBERED_BYTES else _prefix
+    return read(context, protected) + head(2, len(payload)) + payload
+
+
+def _prefix(context: str, protected: bytes) -> bytes:
+    return _CONTEXTS[context] + byte_string(protected) + b"\x40"
+
+
+_short_prefix = lru_cache(maxsize=256)(_prefix)  # one issuer signs under one protected header
 
 
 def algorithm_of(message: Message, table: Mapping[int, str], where: str) -> str:
@@ -220,14 +232,9 @@ def sign1(
     """
     algorithm = algorithm_of(message, algorithms, where)
     kid, certificates = hint_of(message, where)
-    return SignedObject(
-        structure(SIGNATURE, message.protected, payload),
-        payload,
-        algorithm,
-        message.signature,
-        KeyHint(kid, certificates, unverified_issuer, profile),
-        typ_of(message, where),
-    )
+    hint = _new(KeyHint, (kid, certificates, unverified_issuer, profile))
+    to_be_signed = structure(SIGNATURE, message.protected, payload)
+    return _new(SignedObject, (to_be_signed, payload, algorithm, message.signature, hint, typ_of(message, where), None))
 
 
 def write(protected: bytes, unprotected: Mapping[Any, Any], payload: bytes | None, signature: bytes) -> bytes:

@@ -36,18 +36,18 @@ def session_transcript(challenge: Challenge) -> bytes:
     stated: list[Any]
     if kind is HandoverKind.ISO_18013_7_2024:
         own = handover.mdoc_generated_nonce
-        return _NO_ENGAGEMENT + cbor.encode([_hash([audience, own]), _hash([handover.response_uri, own]), nonce])
+        return _NO_ENGAGEMENT + cbor.joined([_hash([audience, own]), _hash([handover.response_uri, own]), nonce])
     if kind is HandoverKind.OPENID4VP:
         name, stated = "OpenID4VPHandover", [audience, nonce, handover.jwk_thumbprint, handover.response_uri]
     elif kind is HandoverKind.DC_API:
         name, stated = "OpenID4VPDCAPIHandover", [origin, nonce, handover.jwk_thumbprint]
     else:
         name, stated = "OpenID4VPDCAPIHandover", [origin, handover.client_id, nonce]
-    return _NO_ENGAGEMENT + cbor.encode([name, _hash(stated)])
+    return _NO_ENGAGEMENT + cbor.joined([name, _hash(stated)])
 
 
 def _hash(stated: list[Any]) -> bytes:
-    return hashlib.sha256(cbor.encode(stated)).digest()
+    return hashlib.sha256(cbor.joined(stated)).digest()
 
 
 def _checked(transcript: bytes) -> bytes:

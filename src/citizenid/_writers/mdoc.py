@@ -35,7 +35,7 @@ from .._model import (
     StatusReference,
     Validity,
 )
-from .._wire import cbor, cose
+from .._wire import cbor, cose, heads
 from .._wire.cbor import byte_string, embedded, head
 from .._wire.dates import write_date_time
 from .._wire.elements import NO_DATES, element_value
@@ -54,7 +54,7 @@ _TEXT: Final = frozenset({str})
 _NO_ELEMENTS: Final = b"\xa0"
 _ITEM: Final = b"\xa4\x66random\x58\x20%b\x68digestID%b\x6celementValue%b\x71elementIdentifier%b"
 _NUMBERS: Final = tuple(map(cbor.encode, range(24)))
-_MAX_DIGESTS: Final = cbor.MAX_ITEMS // 2 - 2 * cbor.MAX_MEMBERS  # each is two items, and so is each namespace
+_MAX_DIGESTS: Final = heads.MAX_ITEMS // 2 - 2 * heads.MAX_MEMBERS  # each is two items, and so is each namespace
 _LONG_BYTES: Final = 1_024  # from here on the reader has bounds for what is inside: so it is read before it is written
 _VALUE_TAGS: Final = frozenset({reg.DATE_TIME_TAG, reg.FULL_DATE_TAG})
 _EMBEDDED: Final = frozenset({reg.EMBEDDED_TAG})
@@ -173,7 +173,7 @@ def _conceal(
     # No namespace is without a digest: where there are no elements, one of random bytes stands.
     counts = [len(items) or 1 for _, items in groups]
     count = sum(counts) + decoys
-    if count > min(limits.digests, _MAX_DIGESTS) or len(counts) > cbor.MAX_MEMBERS:
+    if count > min(limits.digests, _MAX_DIGESTS) or len(counts) > heads.MAX_MEMBERS:
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
     drawn = iter(_draw(draw, count))
     entries = [list(islice(drawn, size)) for size in counts]
@@ -182,7 +182,7 @@ def _conceal(
     name_spaces: list[bytes] = []
     digests: list[bytes] = []
     for (name, items), group in zip(groups, entries, strict=True):
-        if len(group) > cbor.MAX_MEMBERS:
+        if len(group) > heads.MAX_MEMBERS:
             raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
         written, by_id = _items(items, group, hash_)
         digests += (name, by_id)

@@ -1,0 +1,158 @@
+"""A DeviceResponse, taken apart: its documents, the items by namespace, and what the device signed.
+
+Framing alone: nothing is known to be true, and no element is read. What the standard does not name, or will name one
+day, is passed over where it is sound CBOR.
+
+Spec: ISO/IEC 18013-5 8.3.2.1.2.2.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+from .. import _registry as reg
+from .._errors import MalformedError, Reason, VerificationError
+from .._limits import Limits
+from .._model import DetachedSignature
+from . import cbor, cose
+from .cbor import CBORTag
+
+_RESPONSE: Final = "device-response"
+_AUTH: Final = "issuer-auth"
+_ITEM: Final = "issuer-signed-item"
+_DEVICE: Final = "device-auth"
+_EMBEDDED: Final = frozenset({reg.EMBEDDED_TAG})
+
+
+_TAGS: Final = frozenset({CBORTag})
+_BYTES: Final = frozenset({bytes})
+_TAG: Final = attrgetter("tag")
+_VALUE: Final = attrgetter("value")
+_new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
+
+
+class Document(NamedTuple):
+    """One document, or the IssuerSigned that an issuer hands over.
+
+    Attributes:
+        doc_type: as the document states it outside of any signature; None for an IssuerSigned.
+        auth: the IssuerAuth.
+        namespaces: the namespace of each item.
+        items: the content of each IssuerSignedItemBytes, as received.
+        device: what the device signed, or None.
+    """
+
+    doc_type: str | None
+    auth: cose.Message
+    namespaces: tuple[str, ...]
+    items: tuple[bytes, ...]
+    device: DetachedSignature | None
+
+    def __repr__(self) -> str:
+        return "<Document>"
+
+
+def read_documents(raw: bytes, limits: Limits) -> list[Document]:
+    """Read a DeviceResponse, or an IssuerSigned.
+
+    Raises:
+        MalformedError: a Reason of form, VERSION_UNSUPPORTED.
+        VerificationError: RESPONSE_NOT_OK.
+    """
+    response = cbor.load(raw, _RESPONSE, _EMBEDDED)
+    if type(response) is dict and "issuerAuth" in response:
+        return [_read_document(None, response, None, limits)]
+    response = _known(response, _OF_RESPONSE)
+    check_version(response.get("version"), _RESPONSE)
+    status, documents = response.get("status"), response.get("documents")
+    if type(status) is not int:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
+    if status != 0:
+        raise VerificationError(Reason.RESPONSE_NOT_OK, _RESPONSE)
+    if type(documents) is not list or not documents:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
+    if len(documents) > limits.documents:
+        raise MalformedError(Reason.LIMIT_EXCEEDED, _RESPONSE)
+    opened = []
+    for document in documents:
+        doc_type = _known(document, _OF_DOCUMENT).get("docType")
+        if type(doc_type) is not str:
+            raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
+        opened.append(_read_document(doc_type, document.get("issuerSigned"), document.get("deviceSigned"), limits))
+    return opened
+
+
+_OF_RESPONSE: Final = frozenset({"version", "documents", "status"})
+_OF_DOCUMENT: Final = frozenset({"docType", "issuerSigned", "deviceSigned"})
+_OF_ISSUER_SIGNED: Final = frozenset({"nameSpaces", "issuerAuth"})
+_OF_DEVICE_SIGNED: Final = frozenset({"nameSpaces", "deviceAuth"})
+_OF_DEVICE_AUTH: Final = frozenset({"deviceSignature", "deviceMac"})
+
+
+def _known(value: Any, names: frozenset[str], where: str = _RESPONSE) -> dict[Any, Any]:
+    """Return a map. Each member of these names is judged by its exact type; what else stands in it must be sound."""
+    if type(value) is not dict:
+        raise MalformedError(Reason.MALFORMED_TOKEN, where)
+    if not value.keys() <= names:
+        cbor.check(value, where, _EMBEDDED)
+    return value
+
+
+def check_version(version: object, where: str) -> None:
+    """Refuse a version that is no text (MALFORMED_TOKEN), or not 1 with any minor number (VERSION_UNSUPPORTED)."""
+    # 8.3.1: an unknown minor version is read as the one that is known, an unknown major version is not read.
+    if type(version) is not str:
+        raise MalformedError(Reason.MALFORMED_TOKEN, where)
+    major, _, minor = version.partition(".")
+    if major != "1" or not minor.isdecimal() or not minor.isascii():
+        raise MalformedError(Reason.VERSION_UNSUPPORTED, where)
+
+
+def _read_document(doc_type: str | None, issuer_signed: Any, device_signed: Any, limits: Limits) -> Document:
+    issuer_signed = _known(issuer_signed, _OF_ISSUER_SIGNED)
+    auth = cose.read_message(issuer_signed.get("issuerAuth"), _AUTH)
+    namespaces, items = _items(issuer_signed, limits)
+    device = None if device_signed is None else _read_device_signed(device_signed)
+    return _new(Document, (doc_type, auth, namespaces, items, device))
+
+
+def _items(issuer_signed: dict[Any, Any], limits: Limits) -> tuple[tuple[str, ...], tuple[bytes, ...]]:
+    by_namespace = issuer_signed.get("nameSpaces", {})
+    if type(by_namespace) is not dict:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
+    namespaces: list[str] = []
+    items: list[bytes] = []
+    for namespace, tagged in by_namespace.items():
+        if type(namespace) is not str or type(tagged) is not list or not tagged:
+            raise MalformedError(Reason.MALFORMED_TOKEN, _RESPONSE)
+        if len(namespace) > limits.claim_name_chars or len(items) + len(tagged) > limits.disclosures:
+            raise MalformedError(Reason.LIMIT_EXCEEDED, _RESPONSE)
+        if not (_TAGS.issuperset(map(type, tagged)) and _EMBEDDED.issuperset(map(_TAG, tagged))):
+            raise MalformedError(Reason.MALFORMED_TOKEN, _ITEM)
+        items += map(_VALUE, tagged)
+        namespaces += [namespace] * len(tagged)
+    if not _BYTES.issuperset(map(type, items)):
+        raise MalformedError(Reason.MALFORMED_TOKEN, _ITEM)
+    return tuple(namespaces), tuple(items)
+
+
+def _read_device_signed(device_signed: Any) -> DetachedSignature | None:
+    # Without a deviceAuth there is no binding, and V7 says so. Of the two kinds exactly one may stand there.
+    device_signed = _known(device_signed, _OF_DEVICE_SIGNED, _DEVICE)
+    name_spaces, auth = device_signed.get("nameSpaces"), device_signed.get("deviceAuth")
+    if type(name_spaces) is not CBORTag or name_spaces.tag != reg.EMBEDDED_TAG or type(name_spaces.value) is not bytes:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _DEVICE)
+    if auth is None:
+        return None
+    auth = _known(auth, _OF_DEVICE_AUTH, _DEVICE)
+    if "deviceSignature" in auth and "deviceMac" in auth:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _DEVICE)
+    mac = "deviceMac" in auth
+    if not mac and "deviceSignature" not in auth:
+        return None
+    message = cose.read_message(auth["deviceMac" if mac else "deviceSignature"], _DEVICE)
+    table = reg.COSE_MAC_ALGORITHMS if mac else reg.MDOC_ALGORITHMS
+    algorithm = cose.algorithm_of(message, table, _DEVICE)
+    parts = (mac, message.protected, algorithm, message.signature, message.payload, name_spaces.value)
+    return _new(DetachedSignature, parts)

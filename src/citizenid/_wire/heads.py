@@ -1,0 +1,152 @@
+"""CBOR items as their heads tell them: what can be said, sliced and written without decoding anything.
+
+Spec: RFC 8949 sections 3 and 3.4.5.1.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from .._errors import MalformedError, Reason
+
+MAX_DEPTH: Final = 16  # draft-ietf-spice-sd-cwt section 6 lets more be refused; a DeviceResponse has nine levels
+MAX_MEMBERS: Final = 1_024  # of one map; a namespace of our own mdocs has one for each of 249 countries
+_EMBEDDED_TAG: Final = 24
+MAX_ITEMS: Final = 65_536  # of all kinds; 10,000 digests with their numbers, and everything around them, are a third
+
+
+def refuse_costly(data: bytes, where: str) -> None:
+    """Refuse what would cost more than its length: keys that collide in a hash table, items without number, more items.
+
+    A map key that is an array, a map or a tag: arrays of -1 and -2 have all one hash, and 15,000 of them as the keys of
+    one map take cbor2 five seconds. Integers are their own hash, so whoever chooses 20,000 of them can have most look
+    at most of the others: hence the bound on the members of a map. This walk looks at heads alone. Where the bytes are
+    no CBOR it stops: cbor2 stops there as well.
+    """
+    position, size = 0, len(data)
+    # The items left of the container that is open, and of those around it; a map counts its keys and values, and its
+    # keys stand at even numbers.
+    left, in_map = 1, False
+    around: list[tuple[int, bool]] = []
+    for _ in range(MAX_ITEMS + 1):
+        while not left:
+            if not around:
+                if position != size:
+                    # Another item, which cbor2 would decode in the place of the end mark.
+                    raise MalformedError(Reason.MALFORMED_CBOR, where)
+                return
+            left, in_map = around.pop()
+        if position >= size:
+            return
+        first = data[position]
+        if 0x80 <= first < 0xE0 and in_map and not left & 1:
+            raise MalformedError(Reason.MALFORMED_CBOR, where)
+        position += 1
+        info = first & 0x1F
+        if info < 24:
+            count = info
+        elif info == 24:
+            count = data[position] if position < size else 0
+            position += 1
+        elif info < 28:
+            width = 1 << (info - 24)
+            count = int.from_bytes(data[position : position + width], "big")
+            position += width
+        else:
+            return
+        if 0xC0 <= first < 0xE0 and position < size and 0x40 <= data[position] < 0x80:
+            continue  # a tag around a string, as most are: nothing nests, and the string is the one item
+        left -= 1
+        if first < 0x80:
+            if first >= 0x40:
+                position += count
+        elif first < 0xE0:
+            if len(around) > MAX_DEPTH:
+                return
+            around.append((left, in_map))
+            major = first >> 5
+            left, in_map = (1 if major == 6 else count << (major - 4)), major == 5
+            if in_map and count > MAX_MEMBERS:
+                # Each item has one byte at least: with fewer left, the bytes are no CBOR.
+                short = left > size - position
+                raise MalformedError(Reason.MALFORMED_CBOR if short else Reason.LIMIT_EXCEEDED, where)
+    raise MalformedError(Reason.LIMIT_EXCEEDED, where)
+
+
+def argument_bytes(first: int) -> int:
+    info = first & 0x1F
+    return 0 if info < 24 else 1 << (info - 24)
+
+
+def end_of(data: bytes, position: int) -> int:
+    """Return where the item that begins here ends, in bytes that have been decoded already."""
+    left = 1
+    while left:
+        major, width = data[position] >> 5, argument_bytes(data[position])
+        start = position + 1
+        position = start + width
+        count = int.from_bytes(data[start:position], "big") if width else data[start - 1] & 0x1F
+        if major == 2 or major == 3:
+            position += count
+        elif 4 <= major <= 6:
+            left += 1 if major == 6 else count << (major - 4)
+        left -= 1
+    return position
+
+
+def unwrap(data: bytes, where: str) -> bytes:
+    """Return the content of `#6.24(bstr .cbor ...)`, which `data` must be from end to end (RFC 8949 section 3.4.5.1).
+
+    Raises:
+        MalformedError: MALFORMED_TOKEN for anything else.
+    """
+    if data[:1] >= b"\xd8":
+        start = 1 + argument_bytes(data[0])
+        number = int.from_bytes(data[1:start], "big")
+        if number == _EMBEDDED_TAG and 0x40 <= (first := data[start] if start < len(data) else 0) < 0x5C:
+            end = start + 1 + argument_bytes(first)
+            count = int.from_bytes(data[start + 1 : end], "big") if first >= 0x58 else first & 0x1F
+            if data[0] < 0xDC and end + count == len(data):
+                return data[end:]
+    raise MalformedError(Reason.MALFORMED_TOKEN, where)
+
+
+def head(major: int, count: int) -> bytes:
+    """Write the shortest head of an item: its major type and its length or value."""
+    if count < 24:
+        return bytes((major << 5 | count,))
+    if count < 0x100:
+        return bytes((major << 5 | 24, count))
+    if count < 0x10000:
+        return struct.pack(">BH", major << 5 | 25, count)
+    return struct.pack(">BI" if count < 0x100000000 else ">BQ", major << 5 | (26 if count < 0x100000000 else 27), count)
+
+
+def byte_string(data: bytes) -> bytes:
+    """Write a byte string."""
+    return head(2, len(data)) + data
+
+
+def text_string(text: str, where: str) -> bytes:
+    """Write a text, as `encode` would and at a third of the price.
+
+    Raises:
+        MalformedError: MALFORMED_CBOR for half of a surrogate pair.
+    """
+    data = None
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        pass  # raised below, so that no __context__ carries the text
+    if data is None:
+        raise MalformedError(Reason.MALFORMED_CBOR, where)
+    return head(3, len(data)) + data
+
+
+def embedded(data: bytes) -> bytes:
+    """Write `#6.24(bstr .cbor ...)` around bytes that are CBOR already (RFC 8949 section 3.4.5.1)."""
+    size = len(data)
+    if 24 <= size < 256:
+        return b"\xd8\x18\x58%c%b" % (size, data)
+    return b"\xd8\x18" + head(2, len(data)) + data
