@@ -376,7 +376,7 @@ def _check_binding_time(claims: dict[Any, Any], validity: Validity, max_age_s: i
     if (
         now - issued_at > max_age_s
         or (not_after is not None and not_after <= now)
-        or issued_at < max(validity.issued_at or 0, validity.not_before or 0)
+        or issued_at < (validity.issued_at or 0)
         or starts < (validity.not_before or 0)
     ):
         raise VerificationError(Reason.KEY_BINDING_STALE, _KB_PAYLOAD + ".iat")
