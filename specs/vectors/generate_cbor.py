@@ -71,11 +71,11 @@ def made_certificate(
     authority: bool = False,
     path: int | None = None,
     usage: Iterable[str] | None = None,
-    purposes: Sequence[str] = (SIGNER,),
+    purposes: Sequence[str] | None = None,
     purpose_critical: bool = True,
     country: str | None = "US",
     state: str | None = None,
-    issuer_country: str = "US",
+    issuer_state: str | None = None,
     key_of_issuer: Key | None = None,
     unknown: bool = False,
     window: tuple[int, int] = (NOW - 30 * DAY, NOW + 365 * DAY),
@@ -86,7 +86,7 @@ def made_certificate(
     builder = (
         x509.CertificateBuilder()
         .subject_name(_name(name, country, state))
-        .issuer_name(_name(issuer.name, issuer_country, None))
+        .issuer_name(_name(issuer.name, "US", issuer_state))
         .public_key(public)
         .serial_number(int.from_bytes(name.encode()[:8], "big"))
         .not_valid_before(datetime.datetime.fromtimestamp(window[0], datetime.UTC))
@@ -97,8 +97,9 @@ def made_certificate(
     if authority:
         builder = builder.add_extension(x509.BasicConstraints(True, path), critical=True)
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-    elif purposes:
-        stated = x509.ExtendedKeyUsage([ObjectIdentifier(each) for each in purposes])
+    stated_purposes = purposes if purposes is not None else () if authority else (SIGNER,)
+    if stated_purposes:
+        stated = x509.ExtendedKeyUsage([ObjectIdentifier(each) for each in stated_purposes])
         builder = builder.add_extension(stated, critical=purpose_critical)
     if unknown:
         odd = x509.UnrecognizedExtension(ObjectIdentifier("1.2.3.4.5"), b"\x05\x00")
@@ -112,7 +113,7 @@ def leaf(name: str = "document signer", key: Key = ISSUER_KEY, **changes: Any) -
 
 def root(key: Key, **changes: Any) -> bytes:
     window = (NOW - 365 * DAY, NOW + 3_650 * DAY)
-    options = {"authority": True, "window": window, **changes}
+    options = {"authority": True, "window": window, "issuer_state": changes.get("state"), **changes}
     return made_certificate(key.name, key.private.public_key(), key, **options)
 
 
@@ -157,6 +158,8 @@ NAMESAKE: Final = Key("IACA", "Ed448")  # another key under the name of the root
 MIDDLE: Final = Key("intermediate")
 ROOT_DER: Final = root(ROOT)
 LEAF: Final = leaf()
+SELF_MADE_KEY: Final = Key("document signer")
+SELF_MADE: Final = leaf(key=SELF_MADE_KEY, issuer=SELF_MADE_KEY)
 
 
 def pem(*ders: bytes) -> str:
@@ -169,8 +172,8 @@ def pem(*ders: bytes) -> str:
 # --- cases ---
 
 
-def anchored(format: str, types: Sequence[str], keys: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
-    good = {"issuer": ISSUER, "purpose": "credential", "formats": [format], "types": list(types), "countries": "any"}
+def anchored(form: str, named: Sequence[str], keys: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    good = {"issuer": ISSUER, "purpose": "credential", "formats": [form], "types": list(named), "countries": "any"}
     anchor: dict[str, Any] = changed(good, {**keys, **changes})
     return anchor
 

@@ -129,7 +129,8 @@ def document(
         doc_type: inside and outside.
         items: what the digests are made of, in place of `elements`.
         shown: what is sent, in place of all of that.
-        key: of who signs; `chain` is his certificate, or an array of certificates.
+        key: of who signs.
+        chain: his certificate, or an array of certificates.
         header: what is otherwise in the protected header.
         unprotected: what is otherwise in the unprotected one.
         payload: in place of the MobileSecurityObject under its tag.
@@ -265,6 +266,8 @@ ANCHORS: Final[dict[str, dict[str, Any]]] = {
     "revoking-crl": trusted(crls=[b64(crl(["document signer"]))]),
     "old-crl": trusted(crls=[b64(crl(window=(NOW - 2 * DAY, NOW - 1)))]),
     "foreign-crl": trusted(crls=[b64(crl(issuer=STRANGER))]),
+    "forged-crl": trusted(crls=[b64(crl(issuer=NAMESAKE))]),
+    "numberless-crl": trusted(crls=[b64(crl(number=False))]),
     "delta-crl": trusted(crls=[b64(crl(delta=True))]),
     "future": trusted(not_before=NOW + 1),
     "past": trusted(not_after=NOW),
@@ -333,7 +336,8 @@ def accepts_of_elements() -> list[dict[str, Any]]:
         case("accept-citizen", "one element of five: a citizen", answer(items=made, shown=one), valid()),
         case("accept-everything-shown", "a complete list, and every country by itself", answer(everything),
              states(everything, ["DE", "US"], ["US"], complete=True)),
-        case("accept-complete-not-shown", "the list alone is not complete", answer(items=made, shown={OWN: made[OWN][:1]}),
+        case("accept-complete-not-shown", "the list alone is not complete",
+             answer(items=made, shown={OWN: made[OWN][:1]}),
              states({OWN: {"nationalities": ["DE", "US"]}}, ["DE", "US"])),
         case("accept-complete-contradicted", "a list that is complete, and a country beside it", answer(contradicted),
              states(contradicted, ["DE", "US"])),

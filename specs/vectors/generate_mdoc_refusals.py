@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ from generate_cbor import (
     READER,
     ROOT,
     ROOT_DER,
+    SELF_MADE,
+    SELF_MADE_KEY,
     SIGNER,
     X5CHAIN,
     X5T,
@@ -29,7 +32,10 @@ from generate_mdoc import (
     ANCHORS,
     CHALLENGE,
     CITIZEN,
+    HOLDER_448,
     HOLDER_BRAINPOOL,
+    ISSUER_BRAINPOOL,
+    READER_BRAINPOOL,
     MDL_TYPE,
     NAMESAKE_DER,
     OLD_LEAF,
@@ -262,7 +268,7 @@ def v2() -> list[dict[str, Any]]:
         return by(made_certificate("odd key", public, ROOT))
 
     middle = made_certificate("intermediate", MIDDLE.private.public_key(), ROOT, authority=True)
-    no_authority = made_certificate("intermediate", MIDDLE.private.public_key(), ROOT)
+    no_authority = made_certificate("intermediate", MIDDLE.private.public_key(), ROOT, purposes=())
     below = leaf("below intermediate", issuer=MIDDLE)
     no, use, untrusted, late = (f"certificate_{each}" for each in "invalid use_forbidden untrusted expired".split())
     rows: Rows = [
@@ -270,13 +276,12 @@ def v2() -> list[dict[str, Any]]:
         ("namesake", "a root of the same name", by(NAMESAKE_DER), untrusted),
         ("foreign", "another root", by(leaf(issuer=STRANGER)), untrusted),
         ("root-sent", "the root itself is not sent", by([LEAF, ROOT_DER]), untrusted),
-        ("order", "the leaf comes last", by([middle, below]), use),
+        ("order", "the leaf comes last", by([middle, below]), no),
         ("gap", "the intermediate is missing", by(below), untrusted),
         ("intermediate", "a leaf that the intermediate did not sign", by([leaf("below", issuer=STRANGER), middle]),
          untrusted),
         ("no-authority", "a signer as an intermediate", by([below, no_authority]), no),
-        ("self-made", "a signer of its own", by(leaf("document signer", STRANGER, issuer=Key("document signer")),
-                                                STRANGER), no),
+        ("self-made", "a signer of its own", by(SELF_MADE, SELF_MADE_KEY), no),
         ("long", "four certificates", by([LEAF, LEAF, LEAF, LEAF]), "limit_exceeded"),
         ("critical", "a critical extension that nobody knows", by(leaf("unknown extension", unknown=True)), no),
         ("identifier", "an identifier of another key", by(leaf("key identifier", key_of_issuer=STRANGER)), no),
@@ -293,7 +298,8 @@ def v2() -> list[dict[str, Any]]:
         ("usage-authority", "a signer that may issue", by(leaf("issuing", usage=["digital_signature",
                                                                               "key_cert_sign"])), use),
         ("authority", "an authority as a signer", by(made_certificate(
-            "authority", ISSUER_KEY.private.public_key(), ROOT, authority=True)), use),
+            "authority", ISSUER_KEY.private.public_key(), ROOT, authority=True, usage=["digital_signature"],
+            purposes=[SIGNER])), use),
         ("country", "a signer of another country", by(leaf("another country", country="FR")),
          "certificate_country_mismatch"),
         ("country-missing", "a signer of no country", by(leaf("no country", country=None)),
@@ -313,9 +319,12 @@ def v2() -> list[dict[str, Any]]:
         "revoking-crl": ("a signer that a CRL lists", "certificate_revoked"),
         "old-crl": ("a CRL whose time is over", "crl_unusable"),
         "foreign-crl": ("a CRL of somebody else", "crl_unusable"),
+        "forged-crl": ("a CRL by another key under the name of the root", "crl_unusable"),
+        "numberless-crl": ("a CRL without a number", "crl_unusable"),
         "delta-crl": ("a CRL of changes alone", "crl_unusable"),
     }
-    inputs = {"path-length-0": by([below, middle]), "root-of-a-state": by(leaf("another state", state="Utah"))}
+    elsewhere = leaf("another state", state="Utah", issuer_state="Ohio")
+    inputs = {"path-length-0": by([below, middle]), "root-of-a-state": by(elsewhere)}
     return [
         *at("V2", rows),
         *(case(f"v2-{name}", title, inputs.get(name, response(document())), refused("V2", reason),
@@ -368,7 +377,7 @@ def v4_items() -> Rows:
          answer(items={OWN: [made]}, shown={OWN: [item(0, "citizen_of_us", True, random=bytes(16))]}),
          "digest_mismatch"),
         ("digest-without-tag", "a digest over the item without its tag",
-         answer(mso={"valueDigests": {OWN: {0: __import__("hashlib").sha256(made).digest()}}}), "digest_mismatch"),
+         answer(mso={"valueDigests": {OWN: {0: hashlib.sha256(made).digest()}}}), "digest_mismatch"),
         ("unreferenced", "an element of no digest", answer(items={OWN: [made]}, shown={OWN: [made, item(1, "x", 1)]}),
          "disclosure_unreferenced"),
         ("namespace", "an element in another namespace", answer(items={OWN: [made]}, shown={PID: [made]}),
@@ -627,9 +636,6 @@ def v9() -> list[dict[str, Any]]:
         ("revoked", "revoked", status(REVOKED), "revoked"),
         ("suspended", "suspended", status(SUSPENDED), "suspended"),
         ("other", "a status that is none of ours", status(OTHER), "status_not_valid"),
-        ("identifier", "an identifier list, which no store holds yet",
-         answer(mso={"status": {"identifier_list": {"id": b"x", "uri": LISTS["list"]["uri"]}}}),
-         "status_mechanism_unknown"),
     ]  # fmt: skip
     return [
         *at("V9", rows),
@@ -642,7 +648,7 @@ def v9() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-USED: Final = (HOLDER_BRAINPOOL, READER_KEY, OTHER_READER, ROOT, MIDDLE)
+USED: Final = (HOLDER_BRAINPOOL, HOLDER_448, ISSUER_BRAINPOOL, READER_KEY, READER_BRAINPOOL, OTHER_READER, ROOT, MIDDLE)
 
 
 def mdoc() -> dict[str, Any]:
