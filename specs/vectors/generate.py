@@ -24,6 +24,8 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
+from generate_mdoc_refusals import mdoc
+from generate_sd_cwt import sd_cwt
 from shared import (
     ABSENT,
     AUDIENCE,
@@ -70,7 +72,7 @@ from citizenid.gateway.ticket import TicketContents, TicketKeys, assurance_hash,
 from citizenid.status._store import status_identity
 
 HERE: Final = Path(__file__).resolve().parent
-FILES: Final = ("presentation", "status_list", "dpop", "policy", "anchors", "gateway")
+FILES: Final = ("presentation", "mdoc", "sd_cwt", "status_list", "dpop", "policy", "anchors", "gateway")
 
 
 # --- tokens ---
@@ -1171,7 +1173,9 @@ def gateway() -> dict[str, Any]:
 
 # --- files ---
 
-MAKERS: Final = dict(zip(FILES, (presentation, status_lists, dpop, policy, anchors, gateway), strict=True))
+MAKERS: Final = dict(
+    zip(FILES, (presentation, mdoc, sd_cwt, status_lists, dpop, policy, anchors, gateway), strict=True)
+)
 VERSION: Final = 1
 
 
