@@ -221,7 +221,13 @@ def projection(
     """What a verifier sees: a marked part is there exactly when a chosen path leads to it, through it or into it."""
 
     def visible(inner: tuple[Any, ...]) -> bool:
-        return inner not in marked or any(fits(pattern, inner) for pattern in chosen)
+        return inner not in marked or any(leads_to(pattern, inner, value) for pattern in chosen)
+
+    def leads_to(pattern: tuple[Any, ...], inner: tuple[Any, ...], around: Any) -> bool:
+        # A pattern that goes on must find something inside.
+        rest = pattern[len(inner) :]
+        found = any(len(each) >= len(rest) and fits(rest, each) for each in paths(around[inner[-1]]))
+        return fits(pattern, inner) and (not rest or found)
 
     if isinstance(value, Mapping):
         return {

@@ -201,7 +201,7 @@ def _compare_walk(data: bytes, slow: Slow) -> None:
     """The walk over heads refuses every composite key and every byte too many, and nothing else of what is whole."""
     refused = False
     try:
-        cbor._refuse_composite_keys(data, WHERE)
+        cbor.refuse_costly(data, WHERE)
     except MalformedError as error:
         assert error.reason is Reason.MALFORMED_CBOR
         refused = True
@@ -560,7 +560,7 @@ def test_composite_keys_are_refused_below_the_scanned_length_too() -> None:
 
 def test_the_scan_begins_at_one_byte_more_than_goes_unscanned(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    monkeypatch.setattr(cbor, "_refuse_composite_keys", lambda data, _where: seen.append(len(data)))
+    monkeypatch.setattr(cbor, "refuse_costly", lambda data, _where: seen.append(len(data)))
     for size in (0, 1_021, 1_022, 5_000):
         assert decode(byte_string(bytes(size)), WHERE) == bytes(size)
     assert seen == [1_025, 5_003]

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from .. import _registry as reg
 from .._crypto import AgreementKey, PublicKey, ReaderAgreement, load_cose_key
-from .._errors import MalformedError, Reason, VerificationError
+from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._limits import Limits
 from .._model import (
     Assurance,
@@ -98,7 +98,28 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
         VerificationError: CLAIM_MISSING, HASH_ALGORITHM_NOT_ALLOWED, DISCLOSURE_MALFORMED, DISCLOSURE_UNREFERENCED,
             DISCLOSURE_DUPLICATE, DISCLOSURE_CLASH, DIGEST_MISMATCH, LIMIT_EXCEEDED, STATUS_MECHANISM_UNKNOWN.
     """
-    mso = cbor.load(cbor.unwrap(presentation.credential.payload, _AUTH + ".payload"), _MSO, _VALUE_TAGS)
+    content = _unwrapped(presentation.credential.payload)
+    refused = None
+    try:
+        return _read(cbor.load(content, _MSO, _VALUE_TAGS), presentation, issuer, limits)
+    except CitizenIDError as error:
+        refused = error
+    cbor.decode(content, _MSO, _VALUE_TAGS)  # what is no sound CBOR is refused as that
+    for item in presentation.disclosures:
+        cbor.decode(item, _ITEM, _VALUE_TAGS)
+    raise refused
+
+
+def _unwrapped(payload: bytes) -> bytes:
+    try:
+        return cbor.unwrap(payload, _AUTH + ".payload")
+    except MalformedError as error:
+        refused = error
+    cbor.decode(payload, _AUTH + ".payload", _EMBEDDED)
+    raise refused
+
+
+def _read(mso: Any, presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     if type(mso) is not dict:
         raise MalformedError(Reason.MALFORMED_TOKEN, _MSO)
     if not mso.keys() <= _OF_MSO:
@@ -142,14 +163,10 @@ def _digests(mso: dict[Any, Any], limits: Limits) -> dict[str, dict[int, bytes]]
     digests: dict[str, dict[int, bytes]] = _member(mso, "valueDigests", dict)
     count = 0
     for namespace, by_id in digests.items():
-        if (
-            type(namespace) is not str
-            or type(by_id) is not dict
-            or not _INTEGERS.issuperset(map(type, by_id))
-            or not _BYTES.issuperset(map(type, by_id.values()))
-        ):
-            cbor.check(digests, _MSO)
+        if type(namespace) is not str or type(by_id) is not dict:
             raise MalformedError(Reason.CLAIM_INVALID, _MSO + ".valueDigests")
+        if not (_INTEGERS.issuperset(map(type, by_id)) and _BYTES.issuperset(map(type, by_id.values()))):
+            cbor.check(by_id, _MSO, _VALUE_TAGS)  # it may be found by nobody, or match nothing
         count += len(by_id)
     if count > limits.digests:
         raise VerificationError(Reason.LIMIT_EXCEEDED, _MSO + ".valueDigests")
@@ -198,7 +215,7 @@ def _elements(
         raise VerificationError(Reason.DISCLOSURE_MALFORMED, _ITEM)
     hash_, embedded = _HASHES[hash_name], cbor.embedded
     if list(map(expected.get, numbers)) != [hash_(embedded(data)).digest() for data in received]:
-        missing = not expected.keys() >= set(numbers)
+        missing = None in map(expected.get, numbers)
         raise VerificationError(Reason.DISCLOSURE_UNREFERENCED if missing else Reason.DIGEST_MISMATCH, _ITEM)
     if len(set(numbers)) != len(numbers):
         raise VerificationError(Reason.DISCLOSURE_DUPLICATE, _ITEM)

@@ -61,13 +61,13 @@ NO_TAGS: Final[frozenset[int]] = frozenset()
 _KNOWN_TAGS: Final = (
     *(0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799),
 )
-_EMBEDDED: Final = frozenset({24})  # holds a byte string; with anything else it is refused, so it needs no decoder
+_EMBEDDED: Final = frozenset({24})  # for a reader that takes nothing but a byte string in it, it needs no decoder
 _DIGEST_HEAD: Final = b"\x58\x20"  # of a byte string of 32 bytes
 _KEYS: Final = frozenset({int, str})
 _SCALARS: Final = frozenset({int, str, bytes, bool, type(None)})
-# Up to here keys that collide in a hash table cost three milliseconds at most, which is less than a refusal may take;
-# whatever is longer is looked through beforehand. Most mdocs without a portrait are below.
-_UNSCANNED_BYTES: Final = 4_096
+# Up to here keys that collide in a hash table cost half a millisecond; whatever is longer is looked through beforehand.
+# (4,096 bytes of arrays under tags, as the keys of one map, take cbor2 ten milliseconds.)
+_UNSCANNED_BYTES: Final = 1_024
 
 
 class _Marker:
@@ -105,7 +105,7 @@ def decode(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> Any:
     Raises:
         MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, LIMIT_EXCEEDED.
     """
-    value = load(data, where, tags)
+    value = _load(data, where, _as_tags(tags))
     check(value, where, tags)
     return value
 
@@ -125,7 +125,7 @@ def load_each(items: Sequence[bytes], where: str, tags: frozenset[int] = NO_TAGS
         try:
             loaded = cbor2.loads(
                 head(4, 2 * len(items)) + mark.join((*items, b"")),
-                semantic_decoders=_as_tags(tags),
+                semantic_decoders=_as_tags(tags - _EMBEDDED),
                 max_depth=MAX_DEPTH + 1,
                 allow_indefinite=False,
                 allow_duplicate_keys=False,
@@ -143,7 +143,7 @@ def decode_marked(data: bytes, where: str) -> Any:
     Raises:
         MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, LIMIT_EXCEEDED.
     """
-    value = _mark(load(data, where, _MARK_TAGS), where)
+    value = _mark(_load(data, where, _as_tags(_MARK_TAGS)), where)
     if len(data) > MAX_NAME_BYTES:  # in less than that no key is too long
         check_names(value, where)
     return value
@@ -152,7 +152,7 @@ def decode_marked(data: bytes, where: str) -> Any:
 @lru_cache(maxsize=64)
 def _as_tags(tags: frozenset[int]) -> dict[int, Callable[[Any, bool], Any]]:
     # The expected ones that may hold containers too: under a tag without a decoder stand tuples and frozen dicts.
-    return {number: partial(_tag, number) for number in (*_KNOWN_TAGS, *(tags - _EMBEDDED))}
+    return {number: partial(_tag, number) for number in (*_KNOWN_TAGS, *tags)}
 
 
 def _tag(number: int, value: Any, _: bool) -> CBORTag:
@@ -163,11 +163,16 @@ def load(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> Any:
     """Decode one item without `check`: for a reader that judges every member that it knows by its exact type.
 
     What it passes over it hands to `check`. A tag that is not expected may stand in it, as a `CBORTag`, and holds
-    nothing that was made of it; so may simple values, what is undefined, and keys of other types.
+    nothing that was made of it; so may simple values, what is undefined, and keys of other types. A reader that refuses
+    asks `decode` first, so that what is no sound CBOR is refused as that.
 
     Raises:
         MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, LIMIT_EXCEEDED.
     """
+    return _load(data, where, _as_tags(tags - _EMBEDDED))
+
+
+def _load(data: bytes, where: str, decoders: dict[int, Callable[[Any, bool], Any]]) -> Any:
     short = len(data) <= _UNSCANNED_BYTES
     if not short:
         refuse_costly(data, where)
@@ -179,7 +184,7 @@ def load(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> Any:
     try:
         item, end = cbor2.loads(
             b"\x82" + data + head(2, len(mark)) + mark,
-            semantic_decoders=_as_tags(tags),
+            semantic_decoders=decoders,
             max_depth=MAX_DEPTH + 1,  # the pair counts as one
             allow_indefinite=False,
             allow_duplicate_keys=False,

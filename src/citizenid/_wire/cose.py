@@ -29,6 +29,8 @@ _MAX_KID_BYTES: Final = 255
 _REMEMBERED_BYTES: Final = 128
 _HEADER_TAGS: Final = frozenset({reg.COSE_SIGN1_TAG, reg.CWT_TAG, reg.EMBEDDED_TAG})  # a header may hold a whole CWT
 _EMPTY: Final[Mapping[Any, Any]] = MappingProxyType({})
+_HINTS: Final = frozenset({reg.COSE_KID, reg.COSE_X5CHAIN, reg.COSE_X5T})
+_INTEGERS: Final = frozenset({int})
 _CONTEXTS: Final = {name: b"\x84" + cbor.encode(name) for name in (SIGNATURE, MAC)}
 
 
@@ -81,7 +83,8 @@ def read_message(value: Any, where: str) -> Message:
     read = _read_short_header if len(protected) <= _REMEMBERED_BYTES else _read_protected
     body, members = read(protected, where)
     if unprotected:
-        cbor.check(unprotected, where + ".header")  # a label is an integer or a text, exactly
+        if not unprotected.keys() <= _HINTS or not _INTEGERS.issuperset(map(type, unprotected)):
+            cbor.check(unprotected, where + ".header", _HEADER_TAGS)  # a label is an integer or a text, exactly
         if not members.keys().isdisjoint(unprotected):
             raise MalformedError(Reason.HEADER_INVALID, where + ".header")
         _check_labels(unprotected, where)

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from .. import _registry as reg
-from .._errors import MalformedError, Reason, VerificationError
+from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._limits import Limits
 from .._model import DetachedSignature
 from . import cbor, cose
@@ -60,7 +60,16 @@ def read_documents(raw: bytes, limits: Limits) -> list[Document]:
         MalformedError: a Reason of form, VERSION_UNSUPPORTED.
         VerificationError: RESPONSE_NOT_OK.
     """
-    response = cbor.load(raw, _RESPONSE, _EMBEDDED)
+    refused = None
+    try:
+        return _read_response(cbor.load(raw, _RESPONSE, _EMBEDDED), limits)
+    except CitizenIDError as error:
+        refused = error
+    cbor.decode(raw, _RESPONSE, _EMBEDDED)  # what is no sound CBOR is refused as that
+    raise refused
+
+
+def _read_response(response: Any, limits: Limits) -> list[Document]:
     if type(response) is dict and "issuerAuth" in response:
         return [_read_document(None, response, None, limits)]
     response = _known(response, _OF_RESPONSE)
