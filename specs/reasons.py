@@ -100,6 +100,7 @@ ROWS: Final[dict[Reason, Row]] = {
     # V1
     Reason.KEY_BINDING_UNEXPECTED: Row("A credential came from its issuer with a key binding.", "ask the issuer again"),
     Reason.RESPONSE_NOT_OK: Row("The mdoc says that it could not answer: its status is not 0.", "answer again"),
+    Reason.DISCLOSURE_ENCRYPTED: Row("A disclosure is encrypted, which is not read here.", "show it in the clear"),
     # V2
     Reason.KEY_UNKNOWN: Row("No trusted key can have signed this.", "use a credential of an issuer trusted here"),
     Reason.KEY_AMBIGUOUS: Row("More than one trusted key may be meant.", "have the issuer name its key by kid"),
@@ -125,7 +126,6 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.DISCLOSURE_UNREFERENCED: Row(
         "No digest points to a disclosure.", "show parents with what they contain, and no more"
     ),
-    Reason.DISCLOSURE_ENCRYPTED: Row("A disclosure is encrypted, which is not read here.", "show it in the clear"),
     Reason.CLAIM_NOT_DISCLOSABLE: Row("A claim that decides about validity was hidden, or part of one.", _WALLET),
     Reason.COUNTRY_INVALID: Row("A list of countries is no array of distinct ISO 3166-1 alpha-2 codes.", _WALLET),
     Reason.STATUS_MECHANISM_UNKNOWN: Row("The status is kept by a mechanism that is not understood here.", _WALLET),
