@@ -20,7 +20,7 @@ from citizenid.verifier import VerifiedPresentation, verify
 from ._cbor_world import DOC_TYPE, PHOTO_ID, CborWorld, Presented
 from ._floor import PRIMITIVES, p256_private, public_bytes, sign_p256
 from ._measure import Plan, Samples, interleave
-from ._report import Row, against_floor
+from ._report import Kind, Row, against_floor
 from ._world import MODEL, PERSON
 
 TARGET_CACHED: Final = 1.5
@@ -28,7 +28,7 @@ TARGET_COLD: Final = 1.8
 TARGET_ISSUE: Final = 2.5
 TARGET_SD_CWT: Final = 1.4
 TARGET_GROWTH: Final = 2.2
-_COUNTS: Final = (10, 31, 62, 125, 250, 500)  # n, and 2n up to 1,000
+COUNTS: Final = (10, 31, 62, 125, 250, 500)  # n, and 2n up to 1,000
 _RANDOM_BYTES: Final = 32
 _ROOMY: Final = Limits(presentation_bytes=1_048_576)
 # Ten elements: eight of the person, and what our own namespace says of one citizen's country.
@@ -161,7 +161,7 @@ def growth(plan: Plan) -> Iterator[Row]:
     """Measure twice the elements against once, from ten to a thousand."""
     world = CborWorld(Format.MDOC, limits=_ROOMY)
     curve = {}
-    for count in _COUNTS:
+    for count in COUNTS:
         small, large = _presented(world, count), _presented(world, 2 * count)
         runs: dict[str, Callable[[int], object]] = {
             "once": lambda position, pool=small: decide(world, pool[position], world.anchors),  # type: ignore[misc]  # a default binds the pool of this round
@@ -182,6 +182,7 @@ def growth(plan: Plan) -> Iterator[Row]:
             unit="x",
             target=TARGET_GROWTH,
             reached=ratio.median <= TARGET_GROWTH,
+            kind=Kind.FIGURE,
             note=f"{samples.us('once'):.0f} us and {samples.us('twice'):.0f} us; linear work gives at most 2",
             details={"us": {key: list(us) for key, us in samples.runs.items()}},
         )

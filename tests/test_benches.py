@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import statistics
 import sys
@@ -32,6 +33,7 @@ from benches import (
     _measure,
     _report,
     _world,
+    bench_cbor,
     bench_gateway,
     bench_holder,
     bench_import,
@@ -54,6 +56,12 @@ FIGURES: Final = {
     "authorize-dpop": ("ratio", 1.4),
     "import": ("ratio", 1.3),
     "limits": ("ms", 5.0),
+    "mdoc-verify": ("ratio", 1.5),
+    "mdoc-verify-cold": ("ratio", 1.8),
+    "mdoc-issue": ("ratio", 2.5),
+    "sd-cwt-verify": ("ratio", 1.4),
+    "mdoc-growth-4": ("x", 2.2),
+    "mdoc-growth-6": ("x", 2.2),
 }
 # A hundredth of 0.1 s, 1.5 s, 0.5 s and 2.0 s.
 BUDGETS: Final = {"article-cached": 1.0, "article-first": 15.0, "article-blocked": 5.0, "article-spoofed": 20.0}
@@ -234,6 +242,7 @@ def rows() -> list[Row]:
     """Every bench, on tiny counts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bench_limits, "SIZE_BYTES", 300_000)  # above the default bound of a presentation
+        patch.setattr(bench_cbor, "COUNTS", (4, 6))
         patch.setattr(bench_verifier, "_LARGE", 20)
         patch.setattr(bench_verifier, "_SMALL", 10)
         patch.setattr(bench_verifier, "_FEW_DIGESTS", 10)
@@ -258,6 +267,12 @@ def test_the_figures_are_those_that_are_to_be_reached(rows: list[Row]) -> None:
             assert row.ratio is None
             assert row.unit == judged
             assert row.reached is not None
+
+
+def test_growth_is_measured_from_ten_elements_to_a_thousand() -> None:
+    assert bench_cbor.COUNTS[0] == 10
+    assert 2 * bench_cbor.COUNTS[-1] == 1_000
+    assert all(2 <= large / small <= 3.2 for small, large in itertools.pairwise(bench_cbor.COUNTS))
 
 
 def test_the_budgets_are_a_hundredth_of_the_article(rows: list[Row]) -> None:
@@ -295,7 +310,8 @@ def test_the_stages_are_parts_of_the_whole(rows: list[Row]) -> None:
 
 
 @pytest.mark.parametrize(
-    "bench", [bench_gateway, bench_holder, bench_import, bench_issuer, bench_limits, bench_status, bench_verifier]
+    "bench",
+    [bench_cbor, bench_gateway, bench_holder, bench_import, bench_issuer, bench_limits, bench_status, bench_verifier],
 )
 def test_every_bench_is_run(bench: Any) -> None:
     assert bench.rows in program.BENCHES.values()
