@@ -81,7 +81,7 @@ BAD: Final = {
     "plain item": {"members": {"nameSpaces": {PID: [{"digestID": 0}]}}},
     "short random": {"items": {PID: [item(0, "a", 1, {"random": bytes(15)})]}},
     "negative digestID": {"items": {PID: [item(-1, "a", 1)]}},
-    "large digestID": {"items": {PID: [item(2**31, "a", 1)]}},
+    "large digestID": {"items": {PID: [item(2**32, "a", 1)]}},
     "digest algorithm": {"mso": {"digestAlgorithm": "sha256"}},
     "no docType": {"mso": {"docType": ""}},
     "fraction": {"validity": {"signed": CBORTag(0, "2020-01-01T00:00:00.0Z")}},

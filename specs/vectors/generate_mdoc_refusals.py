@@ -388,7 +388,7 @@ def v4_items() -> Rows:
         ("twice", "an item twice", answer(items={OWN: [made]}, shown={OWN: [made, made]}), "disclosure_duplicate"),
         ("clash", "two values of one element", shows(*clash), "disclosure_clash"),
         ("id-negative", "a digestID below zero", other(-1), odd),
-        ("id-large", "a digestID of 2^31", other(2**31), odd),
+        ("id-large", "a digestID of 2^32", other(2**32), odd),
         ("id-true", "a digestID that is a boolean", other(False), odd),
         ("random-short", "15 random bytes", other(random=bytes(15)), odd),
         ("random-text", "random text", other(random="x" * 32), odd),

@@ -274,13 +274,17 @@ def test_owf_writes_a_kid_as_text(owf: Peer) -> None:
     raises(Reason.HEADER_INVALID, "V1", lambda: check(presented(owf, mdoc, challenge), challenge))
 
 
-def test_owf_takes_digest_ids_of_32_bits(owf: Peer) -> None:
-    """ISO/IEC 18013-5 9.1.2.4 wants them below 2^31. The package draws 32 bits for each, whatever the caller does."""
+def test_owf_takes_digest_ids_of_32_bits_and_they_are_read(owf: Peer) -> None:
+    """ISO/IEC 18013-5 9.1.2.5 wants an issuer to keep them below 2^31. The package draws 32 bits for each."""
     challenge = openid4vp()
-    mdoc = issued(owf, largeNumbers=True)
-    item = cbor2.loads(cbor2.loads(bytes.fromhex(mdoc))["nameSpaces"][PID][0].value)
-    assert item["digestID"] >= 2**31
-    raises(Reason.DISCLOSURE_MALFORMED, "V4", lambda: check(presented(owf, mdoc, challenge), challenge))
+    for _ in range(64):  # all of them small: once in 2^64
+        mdoc = issued(owf)
+        items = [cbor2.loads(each.value) for each in cbor2.loads(bytes.fromhex(mdoc))["nameSpaces"][PID]]
+        if max(each["digestID"] for each in items) >= 2**31:
+            break
+    else:
+        raise AssertionError("they are small now: update the README")
+    check(presented(owf, mdoc, challenge), challenge)
 
 
 def test_owf_leaves_external_aad_out_of_what_it_macs(owf: Peer) -> None:

@@ -820,7 +820,7 @@ def test_an_anchor_for_another_format_or_country_is_refused() -> None:
         {"digestID": True},
         {"digestID": False},
         {"digestID": -1},
-        {"digestID": 2**31},
+        {"digestID": 2**32},
         {"digestID": 0.0},
         {"digestID": "0"},
         {"digestID": None},
@@ -847,7 +847,7 @@ def test_an_item_is_a_map(content: bytes) -> None:
 
 
 def test_the_edges_of_an_item_are_read() -> None:
-    content = item(2**31 - 1, "nationality", "US", {"random": bytes(16)})
+    content = item(2**32 - 1, "nationality", "US", {"random": bytes(16)})
     assert claims(resealed(content)) == {PID: {"nationality": "US"}}
 
 

@@ -12,7 +12,6 @@ const [folder, now] = process.argv.slice(2);
 const clock = new Date(Number(now) * 1000);
 const entry = createRequire(`${folder}/`).resolve("@owf/mdoc/package.json").replace("package.json", "dist/index.mjs");
 const at = (seconds) => new Date(seconds * 1000);
-let topBit = 0;
 const HASHES = { ES256: "sha256", ES384: "sha384", ES512: "sha512", "-7": "sha256", "-35": "sha384", "-36": "sha512" };
 const raw = (key) => ({ key, dsaEncoding: "ieee-p1363" });
 const certificateOf = (der) => new crypto.X509Certificate(der);
@@ -38,8 +37,7 @@ function contextOf(mdoc) {
   const hmac = (key, data) => new Uint8Array(crypto.createHmac("sha256", key.privateKey).update(data).digest());
   return {
     crypto: {
-      // Four bytes become a digestID: ISO/IEC 18013-5 9.1.2.4 wants it below 2^31, and the package takes all that come.
-      random: (length) => new Uint8Array(crypto.randomBytes(length)).map((byte, index) => (length === 4 && index === 0 ? (byte & 0x7f) | topBit : byte)),
+      random: (length) => new Uint8Array(crypto.randomBytes(length)),
       digest: ({ digestAlgorithm, bytes: data }) =>
         new Uint8Array(crypto.createHash(digestAlgorithm.replace("-", "")).update(data).digest()),
       calculateEphemeralMacKey: ({ privateKey, publicKey, sessionTranscriptBytes, info }) => {
@@ -86,8 +84,7 @@ async function main() {
   const transcriptOf = ({ transcript, handover }) =>
     handover ? mdoc.SessionTranscript[handover[0]]({ ...handover[1], jwkThumbprint: handover[2] && bytes(handover[2]) }, context) : mdoc.SessionTranscript.decode(bytes(transcript));
 
-  async function issue({ type, claims, certificate, key, deviceKey, validity, alg, digest, largeNumbers }) {
-    topBit = largeNumbers ? 0x80 : 0;
+  async function issue({ type, claims, certificate, key, deviceKey, validity, alg, digest }) {
     const issuer = new mdoc.Issuer(type, context);
     for (const [name, elements] of Object.entries(claims)) issuer.addIssuerNamespace(name, elements);
     const [signed, validFrom, validUntil] = validity.map(at);
