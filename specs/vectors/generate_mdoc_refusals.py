@@ -169,6 +169,7 @@ def v1_response() -> Rows:
         ("version-2", "version 2.0", response(document(), version="2.0"), "version_unsupported"),
         ("version-short", "a version without its minor number", response(document(), version="1"),
          "version_unsupported"),
+        ("version-digits", "digits of another script", response(document(), version="1.\u0663"), "version_unsupported"),
         ("no-status", "no status", response(document(), status=ABSENT), broken),
         ("status-false", "a status that is a boolean", response(document(), status=False), broken),
         ("status-10", "a general error, and a document all the same", response(document(), status=10),
@@ -192,6 +193,8 @@ def v1_response() -> Rows:
         ("device-text", "a text of the device", device("x"), broken),
         ("device-names", "elements of the device that are not embedded",
          device({**signing()(OWN), "nameSpaces": {}}), broken),
+        ("device-names-number", "the tag of elements around a number",
+         device({**signing()(OWN), "nameSpaces": CBORTag(24, 0)}), broken),
         ("device-auth-array", "a proof in an array", device(device_part([])), broken),
         ("device-both", "a signature and a MAC", device(device_part(both)), broken),
         ("device-signature-text", "a signature that is text", device(device_part({"deviceSignature": "x"})), broken),
@@ -218,6 +221,7 @@ def v1_cose() -> Rows:
         ("protected-twice", "the algorithm twice", auth_with(0, b"\xa2\x01\x27\x01\x27"), "duplicate_member"),
         ("unprotected-array", "an unprotected header that is an array", auth_with(1, []), broken),
         ("payload-missing", "a payload that is detached", auth_with(2, None), broken),
+        ("payload-text", "a payload in text", auth_with(2, "x"), broken),
         ("signature-text", "a signature in text", auth_with(3, "x" * 64), broken),
         both("a label in both headers", "label-twice", {KID: b"1"}, {KID: b"1"}, header),
         both("an extension that must be understood", "crit", {2: [9], 9: 1}, {}, "crit_unsupported"),
@@ -237,6 +241,9 @@ def v1_cose() -> Rows:
         both("no certificate", "chain-missing", {}, {X5CHAIN: ABSENT}, header),
         both("an array of no certificate", "chain-empty", {}, {X5CHAIN: []}, header),
         both("a certificate in text", "chain-text", {}, {X5CHAIN: "x"}, header),
+        both("text among certificates", "chain-text-among", {}, {X5CHAIN: [LEAF, "x"]}, header),
+        both("an empty certificate among others", "chain-empty-among", {}, {X5CHAIN: [LEAF, b""]}, header),
+        both("a kid that is null", "kid-null", {}, {KID: None}, header),
         both("five certificates", "chain-five", {}, {X5CHAIN: [b"x"] * 5}, "limit_exceeded"),
         both("the hash of another certificate", "x5t", {}, {X5T: [-16, bytes(32)]}, header),
         both("a hash by an unknown algorithm", "x5t-hash", {}, {X5T: [-15, bytes(8)]}, header),
@@ -476,10 +483,15 @@ def v4_mso() -> Rows:
          allowing(nameSpaces=[OWN], dataElements={OWN: ["sex"]}), odd),
         ("authorisation-none", "a permission for no element", allowing(dataElements={OWN: []}), odd),
         ("authorisation-text", "a permission in text", allowing(nameSpaces=OWN), odd),
+        ("authorisation-number", "a permission for a namespace that is a number", allowing(nameSpaces=[1]), odd),
+        ("authorisation-name", "a permission for an element that is a number",
+         allowing(dataElements={OWN: [1]}), odd),
+        ("authorisation-array", "a permission in an array", allowing(dataElements=[OWN]), odd),
         ("status-text", "a status in text", mso(status="valid"), odd),
         ("status-empty", "a status of nothing", mso(status={}), odd),
         ("status-mechanism", "a mechanism that we cannot ask", mso(status={**status_claim(VALID), "x": {}}),
          "status_mechanism_unknown"),
+        ("status-list-text", "a list in text", mso(status={"status_list": "x"}), odd),
         ("status-index", "an index below zero", mso(status=status_claim(-1)), odd),
         ("status-uri", "no list", mso(status={"status_list": {"idx": VALID}}), odd),
         ("status-certificate", "a certificate that is null",
@@ -487,6 +499,11 @@ def v4_mso() -> Rows:
         ("status-identifier", "an identifier in text",
          mso(status={"identifier_list": {"id": "x", "uri": "https://id.example/list"}}), odd),
     ]  # fmt: skip
+
+
+THIRTY_THREE: Final = (
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT".split()
+)
 
 
 def v4_countries() -> Rows:
@@ -505,7 +522,7 @@ def v4_countries() -> Rows:
         ("country-bytes", "a country in bytes", photo(b"US"), no),
         ("country-map", "a country in a map", photo({"code": "US"}), no),
         ("country-twice", "a country twice", photo(["US", "US"]), no),
-        ("country-many", "33 countries", photo(["US"] * 33), no),
+        ("country-many", "33 countries", photo(THIRTY_THREE), no),
         ("element-unknown", "an element of no country", own(citizen_of_xx=True), no),
         ("element-upper-case", "an element in upper case", own(citizen_of_US=True), no),
         ("element-alpha-3", "an element of three letters", own(national_of_usa=True), no),
@@ -514,7 +531,10 @@ def v4_countries() -> Rows:
         ("element-text", "an element that is text", own(citizen_of_us="true"), odd),
         ("list-alpha-3", "a list of three letters", own(nationalities=["USA"]), no),
         ("list-text", "a list that is none", own(nationalities="US"), no),
+        ("list-map", "a list in a map", own(nationalities={"US": True}), no),
+        ("list-many", "33 countries in a list", own(nationalities=THIRTY_THREE), no),
         ("complete-number", "completeness as a number", own(nationalities=["US"], nationalities_complete=1), odd),
+        ("assurance-number", "an assurance that is a number", own(assurance=1), odd),
         ("assurance", "an assurance without a level", own(assurance={"framework": "eIDAS"}), odd),
     ]  # fmt: skip
 
@@ -579,6 +599,8 @@ def of_the_holder() -> list[dict[str, Any]]:
         ("element-name", "an element whose name is a number", states(enc({OWN: {1: 1}})), mine),
         ("elements-array", "elements in an array", states(enc([1])), form),
         ("elements-empty", "a namespace without an element", states(enc({OWN: {}})), form),
+        ("elements-array-inside", "elements of a namespace in an array", states(enc({OWN: ["sex"]})), form),
+        ("elements-namespace", "a namespace that is a number", states(enc({1: {"sex": 1}})), form),
         ("elements-broken", "elements that are no CBOR", states(b"\xff"), "malformed_cbor"),
     ]  # fmt: skip
     good = document()
