@@ -212,6 +212,20 @@ def test_the_published_key_verifies_what_is_issued() -> None:
         assert json.loads(unbase64url(data.split(b".")[0]))["kid"] == door.jwks()["keys"][0]["kid"]
 
 
+@pytest.mark.parametrize("algorithm", ["ESB256", "ESB384", "ESB512", "Ed448"])
+def test_the_published_key_has_no_algorithm_of_cose_alone(algorithm: str) -> None:
+    # JOSE has no name for it, and a JWK Set with one that nobody registered would be refused, by us too.
+    door = Issuer(identifier=ISSUER, key=key("issuer", algorithm))
+    jwks = door.jwks()
+    assert "alg" not in jwks["keys"][0]
+    anchors = TrustAnchors.from_jwks(
+        ISSUER, json.dumps(jwks), purpose=KeyPurpose.CREDENTIAL, formats=[Format.SD_CWT], types=[VCT], countries=ANY
+    )
+    data = door.issue(usual(), format=Format.SD_CWT)
+    received = Credential.receive(data, format=Format.SD_CWT, anchors=anchors, now=NOW)
+    assert received.attestation.claims == {**usual().claims, 2: received.attestation.claims[2]}
+
+
 @pytest.mark.parametrize("kid", ["", "k" * 256, 5, b"k1"])
 def test_a_kid_that_no_verifier_would_take_is_refused(kid: Any) -> None:
     # What is issued must be read: the reader takes texts of 1 to 255 characters.

@@ -161,7 +161,11 @@ class Issuer:
         """
         if self._signer.certificates:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.certificates")
-        return {"keys": [{**self.public.to_jwk(), "kid": self._signer.kid, "use": "sig", "alg": self.public.algorithm}]}
+        key = {**self.public.to_jwk(), "kid": self._signer.kid, "use": "sig"}
+        # COSE alone has names for brainpool and Ed448 signatures; a reader of JWKs would refuse one it does not know.
+        if self.public.algorithm in reg.JOSE_ALGORITHMS:
+            key["alg"] = self.public.algorithm
+        return {"keys": [key]}
 
     def issue(
         self,
