@@ -1291,6 +1291,15 @@ def test_a_certificate_of_the_device_is_not_looked_at() -> None:
     accepted(make(device={"unprotected": {33: b"nothing"}}))
 
 
+@pytest.mark.parametrize("label", [4, 33, 34, 99])
+@pytest.mark.parametrize(
+    "value", [cbor2.undefined, cbor2.CBORSimpleValue(99), cbor2.CBORTag(99, b"x"), {True: 1}], ids=str
+)
+def test_what_a_device_header_holds_beside_is_sound_cbor(label: int, value: Any) -> None:
+    refused(make(device={"unprotected": {label: value}}), Reason.MALFORMED_CBOR, "V1")
+    refused(make(device={"unprotected": {label: [value]}}), Reason.MALFORMED_CBOR, "V1")
+
+
 @pytest.mark.parametrize("mac", [False, True])
 def test_a_payload_that_came_along_is_ours_to_the_byte(mac: bool) -> None:
     public = key("reader").public_key() if mac else None
