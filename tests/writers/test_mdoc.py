@@ -577,8 +577,8 @@ def test_a_source_that_is_stuck_is_refused(claims: Any, block: int) -> None:
 @pytest.mark.parametrize("claims", [{"x": {"a": 1}}, TEN])
 def test_neither_the_random_bytes_nor_the_places_may_repeat(claims: Any) -> None:
     entries = lambda size: range(size // 40)  # noqa: E731
-    one_random = lambda size: b"".join(bytes(32) + bytes([each]) * 8 for each in entries(size))  # noqa: E731
-    one_place = lambda size: b"".join(bytes([each]) * 32 + bytes(8) for each in entries(size))  # noqa: E731
+    one_random = lambda size: b"".join(bytes([each]) * 8 + bytes(32) for each in entries(size))  # noqa: E731
+    one_place = lambda size: b"".join(bytes(8) + bytes([each]) * 32 for each in entries(size))  # noqa: E731
     for draw in (one_random, one_place):
         refuses(Reason.DISCLOSURE_DUPLICATE, attestation(claims), draw=draw)
 

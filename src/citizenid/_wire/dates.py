@@ -34,6 +34,7 @@ def _date_time(text: str) -> UnixTime | None:
     return UnixTime(int(moment.timestamp()))
 
 
+@lru_cache(maxsize=1_024)  # as above
 def write_date_time(moment: int) -> str | None:
     """Write Unix seconds as the text of a tdate, or None beyond the year 9999."""
     try:

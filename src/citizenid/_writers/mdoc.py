@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import islice
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -49,7 +50,10 @@ _DIGESTS: Final = {
 _PROTECTED: Final = {name: cbor.encode({reg.COSE_ALG: number}) for name, number in reg.MDOC_WRITTEN.items()}
 _PROTECTED_MAC: Final = cbor.encode({reg.COSE_ALG: reg.HMAC_256})
 _RANDOM: Final = reg.MDOC_RANDOM_BYTES
-_ENTRY: Final = _RANDOM + 8  # the random bytes of an item, and eight more that decide on its place
+_ORDER: Final = 8  # random bytes that decide on the place of a digest
+_ENTRY: Final = _ORDER + _RANDOM
+_PLACE: Final = itemgetter(slice(_ORDER))
+_HIDDEN: Final = itemgetter(slice(_ORDER, None))
 _TEXT: Final = frozenset({str})
 _NO_ELEMENTS: Final = b"\xa0"
 _ITEM: Final = b"\xa4\x66random\x58\x20%b\x68digestID%b\x6celementValue%b\x71elementIdentifier%b"
@@ -60,7 +64,7 @@ _VALUE_TAGS: Final = frozenset({reg.DATE_TIME_TAG, reg.FULL_DATE_TAG})
 _EMBEDDED: Final = frozenset({reg.EMBEDDED_TAG})
 _VERSION: Final = b"\x67version" + cbor.encode("1.0")
 
-_Entry = tuple[bytes, bytes]  # what decides on the place of a digest, and the random bytes of its item
+_Entry = bytes  # what decides on the place of a digest, and then the random bytes of its item
 Elements = dict[str, list[tuple[str, bytes]]]
 """Namespace to its elements, each with its name and its value as CBOR."""
 
@@ -178,7 +182,7 @@ def _conceal(
     drawn = iter(_draw(draw, count))
     entries = [list(islice(drawn, size)) for size in counts]
     for entry in drawn:  # by chance, so that no namespace shows how many of its digests are of elements
-        entries[int.from_bytes(entry[0], "big") % len(entries)].append(entry)
+        entries[int.from_bytes(entry[:_ORDER], "big") % len(entries)].append(entry)
     name_spaces: list[bytes] = []
     digests: list[bytes] = []
     for (name, items), group in zip(groups, entries, strict=True):
@@ -197,13 +201,11 @@ def _conceal(
 
 def _draw(draw: Callable[[int], bytes], count: int) -> list[_Entry]:
     block = draw(_ENTRY * max(count, 2))
-    starts = range(0, len(block), _ENTRY)
-    randoms = [block[start : start + _RANDOM] for start in starts]
-    orders = [block[start + _RANDOM : start + _ENTRY] for start in starts]
+    entries = [block[start : start + _ENTRY] for start in range(0, len(block), _ENTRY)]
     # Each item has random bytes of its own. A source that is stuck repeats itself at once.
-    if not len(starts) == len(set(randoms)) == len(set(orders)):
+    if not len(entries) == len(set(map(_HIDDEN, entries))) == len(set(map(_PLACE, entries))):
         raise CitizenIDError(Reason.DISCLOSURE_DUPLICATE, "random")
-    return list(zip(orders, randoms, strict=True))[:count]
+    return entries[:count]
 
 
 def _items(
@@ -218,7 +220,7 @@ def _items(
     digest_head = head(2, hash_(b"").digest_size)
     for digest_id, index in enumerate(places):
         number = _NUMBERS[digest_id] if digest_id < 24 else head(0, digest_id)
-        hidden = entries[index][1]
+        hidden = entries[index][_ORDER:]
         if index < len(items):
             name, value = items[index]
             item = _ITEM % (hidden, number, value, _text(name))
