@@ -29,8 +29,6 @@ _MAX_KID_BYTES: Final = 255
 _REMEMBERED_BYTES: Final = 128
 _HEADER_TAGS: Final = frozenset({reg.COSE_SIGN1_TAG, reg.CWT_TAG, reg.EMBEDDED_TAG})  # a header may hold a whole CWT
 _EMPTY: Final[Mapping[Any, Any]] = MappingProxyType({})
-_HINTS: Final = frozenset({reg.COSE_KID, reg.COSE_X5CHAIN, reg.COSE_X5T})
-_INTEGERS: Final = frozenset({int})
 _CONTEXTS: Final = {name: b"\x84" + cbor.encode(name) for name in (SIGNATURE, MAC)}
 
 
@@ -83,8 +81,8 @@ def read_message(value: Any, where: str) -> Message:
     read = _read_short_header if len(protected) <= _REMEMBERED_BYTES else _read_protected
     body, members = read(protected, where)
     if unprotected:
-        if not unprotected.keys() <= _HINTS or not _INTEGERS.issuperset(map(type, unprotected)):
-            cbor.check(unprotected, where + ".header", _HEADER_TAGS)  # a label is an integer or a text, exactly
+        # A label is an integer or a text, exactly. Values too: of a device's header nobody asks for the hints.
+        cbor.check(unprotected, where + ".header", _HEADER_TAGS)
         if not members.keys().isdisjoint(unprotected):
             raise MalformedError(Reason.HEADER_INVALID, where + ".header")
         _check_labels(unprotected, where)
