@@ -99,6 +99,27 @@ def test_the_window_of_the_signer_is_that_of_the_anchor_where_there_is_no_certif
     assert (found.signer_not_before, found.signer_not_after) == (found.not_before, found.not_after) == (5, NOW + 9)
 
 
+def test_of_two_certificates_of_one_root_the_one_whose_anchor_is_open_counts_in_any_order() -> None:
+    # Both certificates are valid at all of these times: the windows are the operator's own.
+    renewed = certificate("root", "root", authority=True, not_after=NOW + 5_000)
+    old, new = rooted(ROOT, not_after=NOW), rooted(renewed, not_before=NOW)
+    for anchors in (old | new, new | old):
+        for _ in range(2):  # by way of the cache as well
+            assert resolve(anchors, LEAF, now=NOW - 1).not_after == NOW
+            assert resolve(anchors, LEAF, now=NOW).not_before == NOW
+    late, early = rooted(ROOT, not_before=NOW + 1), rooted(renewed, not_after=NOW)
+    refuses(Reason.ANCHOR_NOT_YET_VALID, late | early, LEAF)
+    refuses(Reason.ANCHOR_EXPIRED, early | late, LEAF)
+
+
+def test_an_open_anchor_does_not_bring_a_revoked_signer_back() -> None:
+    renewed = certificate("root", "root", authority=True, not_after=NOW + 5_000)
+    lists = [crl(revoked=[72])]
+    old, new = rooted(ROOT, not_after=NOW, crls=lists), rooted(renewed, not_before=NOW, crls=lists)
+    for anchors in (old | new, new | old):
+        refuses(Reason.CERTIFICATE_REVOKED, anchors, LEAF)
+
+
 # --- which profile ---
 
 

@@ -20,7 +20,18 @@ from ._issuer_metadata import issuer_metadata_url, keys_of_metadata, signature_k
 from ._limits import MAX_UNIX_TIME
 from ._model import CertificateProfile, Format, KeyHint, KeyPurpose, SignedObject, UnixTime
 from ._vical import anchored_entries, read_vical
-from ._x509 import PROFILES, PathCache, Root, check_bounds, judge, link, load_roots, load_signers, pem_of
+from ._x509 import (
+    PROFILES,
+    LinkedPath,
+    PathCache,
+    Root,
+    check_bounds,
+    judge,
+    link,
+    load_roots,
+    load_signers,
+    pem_of,
+)
 from .countries import ANY, Countries, Country
 
 __all__ = ["ResolvedKey", "TrustAnchor", "TrustAnchors", "issuer_metadata_url"]
@@ -343,10 +354,10 @@ class TrustAnchors:
         path = self._paths.get(key)
         if path is None:
             path = link(chain, [root for _, root in pinned], row)
-            certified = judge(path, now, row)
+            certified = judge(_open_routes(path, pinned, now), now, row)
             self._paths.put(key, path)
         else:
-            certified = judge(path, now, row)
+            certified = judge(_open_routes(path, pinned, now), now, row)
         anchor = pinned[certified.root][0]
         anchor.check_time(now)
         return ResolvedKey(
@@ -371,6 +382,15 @@ class TrustAnchors:
             root.not_before,
             root.not_after,
         )
+
+
+def _open_routes(path: LinkedPath, pinned: tuple[tuple[TrustAnchor, Root], ...], now: UnixTime) -> LinkedPath:
+    # Of two certificates of one root key the operator may have closed one. Then the other counts, whatever the order.
+    if len(path.routes) > 1:
+        anchors = [(route, pinned[route.root][0]) for route in path.routes]
+        routes = tuple([route for route, anchor in anchors if anchor.not_before <= now < anchor.not_after])
+        return path._replace(routes=routes or path.routes)
+    return path
 
 
 def _check_signer(signer: ResolvedKey, now: UnixTime, where: str) -> ResolvedKey:

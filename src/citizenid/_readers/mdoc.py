@@ -251,11 +251,6 @@ _OF_VALIDITY: Final = frozenset({"signed", "validFrom", "validUntil", "expectedU
 _OF_KEY_INFO: Final = frozenset({"deviceKey", "keyAuthorizations"})
 
 
-def _checked(value: Any) -> Any:
-    cbor.check(value, _ITEM, _VALUE_TAGS)
-    return _freeze(value)
-
-
 def _freeze(value: Any) -> Any:
     kind = type(value)
     if kind is list:

@@ -27,10 +27,8 @@ _MAX_CERTIFICATES: Final = 4  # a leaf, at most two intermediates, and one more 
 _new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
 _MAX_KID_BYTES: Final = 255
 _REMEMBERED_BYTES: Final = 128
-HEADER_TAGS: Final = frozenset({reg.COSE_SIGN1_TAG, reg.CWT_TAG, reg.EMBEDDED_TAG})  # a header may hold a whole CWT
+_HEADER_TAGS: Final = frozenset({reg.COSE_SIGN1_TAG, reg.CWT_TAG, reg.EMBEDDED_TAG})  # a header may hold a whole CWT
 _EMPTY: Final[Mapping[Any, Any]] = MappingProxyType({})
-_HINTS: Final = frozenset({reg.COSE_KID, reg.COSE_X5CHAIN, reg.COSE_X5T})
-_INTEGERS: Final = frozenset({int})
 _CONTEXTS: Final = {name: b"\x84" + cbor.encode(name) for name in (SIGNATURE, MAC)}
 
 
@@ -83,8 +81,8 @@ def read_message(value: Any, where: str) -> Message:
     read = _read_short_header if len(protected) <= _REMEMBERED_BYTES else _read_protected
     body, members = read(protected, where)
     if unprotected:
-        if not unprotected.keys() <= _HINTS or not _INTEGERS.issuperset(map(type, unprotected)):
-            cbor.check(unprotected, where + ".header", HEADER_TAGS)  # a label is an integer or a text, exactly
+        # A label is an integer or a text, exactly. Values too: of a device's header nobody asks for the hints.
+        cbor.check(unprotected, where + ".header", _HEADER_TAGS)
         if not members.keys().isdisjoint(unprotected):
             raise MalformedError(Reason.HEADER_INVALID, where + ".header")
         _check_labels(unprotected, where)
@@ -94,7 +92,7 @@ def read_message(value: Any, where: str) -> Message:
 def _read_protected(protected: bytes, where: str) -> tuple[bytes, Mapping[Any, Any]]:
     if not protected:
         return b"", _EMPTY
-    members = cbor.decode(protected, where + ".header", HEADER_TAGS)
+    members = cbor.decode(protected, where + ".header", _HEADER_TAGS)
     if type(members) is not dict:
         raise MalformedError(Reason.MALFORMED_TOKEN, where + ".header")
     _check_labels(members, where)

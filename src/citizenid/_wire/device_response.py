@@ -161,8 +161,6 @@ def _read_device_signed(device_signed: Any) -> DetachedSignature | None:
     if not mac and "deviceSignature" not in auth:
         return None
     message = cose.read_message(auth["deviceMac" if mac else "deviceSignature"], _DEVICE)
-    if message.unprotected:
-        cbor.check(message.unprotected, _DEVICE, cose.HEADER_TAGS)  # none of it is judged: deviceKey says whose it is
     table = reg.COSE_MAC_ALGORITHMS if mac else reg.MDOC_ALGORITHMS
     algorithm = cose.algorithm_of(message, table, _DEVICE)
     parts = (mac, message.protected, algorithm, message.signature, message.payload, name_spaces.value)
