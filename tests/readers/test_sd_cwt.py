@@ -67,6 +67,7 @@ from citizenid import (
     VerificationError,
 )
 from citizenid import verifier as library
+from citizenid._wire import cbor
 
 DAY: Final = 86_400
 NAME = disclosure(salt(1), "Ada", "given_name")
@@ -307,48 +308,48 @@ def cut(data: bytes, found: bytes, other: bytes) -> bytes:
     return data.replace(found, other)
 
 
-@pytest.mark.parametrize(
-    "hostile",
-    [
-        b"\xbf\x01\x02\xff",  # indefinite lengths
-        b"\x9f\xff",
-        b"\x5f\x41a\xff",
-        b"\x7f\x61a\xff",
-        b"\xa2\x01\x02\x01\x03",  # duplicates
-        b"\xa2\x01\x02\x18\x01\x03",  # the same key in two encodings
-        b"\xa2\x01\x02\xf5\x03",  # 1 and True
-        b"\xa1\xf5\x03",  # a key that is True
-        b"\xa1\xf4\x03",
-        b"\xa1\xf6\x03",
-        b"\xa1\x41a\x03",  # a key of bytes
-        b"\xa1\xf9\x3c\x00\x03",  # a key that is 1.0
-        b"\xa1\x80\x03",
-        b"\xa1\xc1\x05\x03",
-        b"\xa1\xd8\x3a\x05\x03",  # to be redacted: a tagged key
-        b"\xa1\xd8\x3a\xd8\x3a\x05\x03",  # and tags nested in one
-        b"\xa1\xd8\x3e\x05\xf6",  # to be a decoy
-        b"\xa1\xf8\x3a\x80",  # simple(58)
-        b"\xa1\xf8\x3c\x80",
-        b"\xd8\x3a\x05",  # to be redacted, a value
-        b"\xd8\x3e\x05",
-        b"\x81\xd8\x3a\x05",
-        b"\xf9\x7e\x00",  # NaN
-        b"\xf9\x7c\x00",  # infinity
-        b"\xf7",  # undefined
-        b"\xf8\x3b",  # simple(59) as a value
-        b"\xc1\x05",
-        b"\xc2\x41\x05",
-        b"\xc4\x82\x01\x02",
-        b"\xd8\x23\x61(",
-        b"\xd8\x1c\x81\xd8\x1d\x00",
-        b"\xf8\x15",  # a simple value that is too short for its head
-        b"\xfc",
-        b"\x62\xff\xfe",
-        b"\x81" * 20 + b"\x00",
-        b"\x9b" + b"\xff" * 8,
-        b"\x5b" + b"\x7f" * 8,
-    ],
+HOSTILE: Final = (
+    b"\xbf\x01\x02\xff",  # indefinite lengths
+    b"\x9f\xff",
+    b"\x5f\x41a\xff",
+    b"\x7f\x61a\xff",
+    b"\xa2\x01\x02\x01\x03",  # duplicates
+    b"\xa2\x01\x02\x18\x01\x03",  # the same key in two encodings
+    b"\xa2\x01\x02\xf5\x03",  # 1 and True
+    b"\xa1\xf5\x03",  # a key that is True
+    b"\xa1\xf4\x03",
+    b"\xa1\xf6\x03",
+    b"\xa1\x41a\x03",  # a key of bytes
+    b"\xa1\xf9\x3c\x00\x03",  # a key that is 1.0
+    b"\xa1\x80\x03",
+    b"\xa1\xc1\x05\x03",
+    b"\xa1\xd8\x3a\x05\x03",  # to be redacted: a tagged key
+    b"\xa1\xd8\x3a\xd8\x3a\x05\x03",  # and tags nested in one
+    b"\xa1\xd8\x3e\x05\xf6",  # to be a decoy
+    b"\xa1\xf8\x3a\x80",  # simple(58)
+    b"\xa1\xf8\x3c\x80",
+    b"\xd8\x3a\x05",  # to be redacted, a value
+    b"\xd8\x3e\x05",
+    b"\x81\xd8\x3a\x05",
+    b"\xf9\x7e\x00",  # NaN
+    b"\xf9\x7c\x00",  # infinity
+    b"\xf7",  # undefined
+    b"\xf8\x3b",  # simple(59) as a value
+    b"\xc1\x05",
+    b"\xc2\x41\x05",
+    b"\xc4\x82\x01\x02",
+    b"\xd8\x23\x61(",
+    b"\xd8\x1c\x81\xd8\x1d\x00",
+    b"\xf8\x15",  # a simple value that is too short for its head
+    b"\xfc",
+    b"\x62\xff\xfe",
+    b"\x81" * 20 + b"\x00",
+    b"\x9b" + b"\xff" * 8,
+    b"\x5b" + b"\x7f" * 8,
 )
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_cbor_is_refused_where_it_stands(hostile: bytes) -> None:
     mark = cbor2.dumps("here it stands")
     payload = cut(cbor2.dumps(good_claims() | {"x": "here it stands"}), mark, hostile)
@@ -358,6 +359,37 @@ def test_hostile_cbor_is_refused_where_it_stands(hostile: bytes) -> None:
     refused(make(hide(hidden), [hidden]), verdict_of(hostile), "V4")
     statement = cut(cbor2.dumps({3: AUDIENCE, 6: NOW, 39: NONCE.encode(), 99: "here it stands"}), mark, hostile)
     refused(make(kb=statement), verdict_of(hostile), "V7")
+
+
+@pytest.mark.parametrize("label", [4, 13, 99])
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_cbor_is_refused_in_every_header(hostile: bytes, label: int) -> None:
+    text = "here it stands"
+    mark = cbor2.dumps(text)
+    outer = {1: -7, 13: credential(), 16: 294}
+    inner = cut(cbor2.dumps({1: -7, 16: 293, label: text}), mark, hostile)
+    beside = cut(cbor2.dumps({**outer, 13: credential(unprotected={label: text})}), mark, hostile)
+    kb = cut(cbor2.dumps({**outer, label: text}), mark, hostile)
+    kb_beside = cut(make(kb_unprotected={label: text}), mark, hostile)
+    for data in (bound(credential(header=inner)), bound(None, header=beside), kb_beside):
+        assert type(refused(data, verdict_of(hostile), "V1")) is MalformedError
+    # What stands in the place of the credential is none: that may be said first.
+    said = Reason.MALFORMED_TOKEN if label == 13 and is_read(hostile) else verdict_of(hostile)
+    refused(bound(None, header=kb), said, "V1")
+
+
+def test_a_label_that_only_equals_one_is_none() -> None:
+    refused(bound(None, header=cbor2.dumps({1: -7, 13.0: credential(), 16: 294})), Reason.MALFORMED_CBOR, "V1")
+    refused(bound(None, header=cbor2.dumps({True: -7, 13: credential(), 16: 294})), Reason.MALFORMED_CBOR, "V1")
+
+
+def is_read(hostile: bytes) -> bool:
+    """Whether the decoder itself takes these bytes, so that it is for the reader to refuse them."""
+    try:
+        cbor.load(hostile, "")
+    except MalformedError:
+        return False
+    return True
 
 
 def verdict_of(hostile: bytes) -> Reason:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from .. import _registry as reg
 from .._crypto import PublicKey, load_cose_key
-from .._errors import MalformedError, Reason, VerificationError
+from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._limits import MAX_UNIX_TIME, Limits
 from .._model import (
     NO_TYPE,
@@ -70,15 +70,25 @@ def open_presentation(data: object, limits: Limits, serialization: Serialization
     if len(data) > limits.presentation_bytes:  # type: ignore[arg-type]  # mypy does not narrow by type() in a variable
         raise MalformedError(Reason.INPUT_TOO_LARGE, _CREDENTIAL)
     raw: bytes = data if kind is bytes else base64url.decode_text(data, _CREDENTIAL)  # type: ignore[assignment]  # as above
-    item = cbor.decode(raw, _CREDENTIAL, _SIGN1)
-    outer = cose.read_message(cose.untag(item, reg.COSE_SIGN1_TAG, _CREDENTIAL), _CREDENTIAL)
+    refused = None
+    try:
+        return (_open(cbor.load(raw, _CREDENTIAL, _SIGN1), limits),)
+    except CitizenIDError as error:
+        refused = error
+    cbor.decode(raw, _CREDENTIAL, _SIGN1)  # what is no sound CBOR is refused as that
+    raise refused
+
+
+def _open(item: Any, limits: Limits) -> Presentation:
+    message = cose.untag(item, reg.COSE_SIGN1_TAG, _CREDENTIAL)
+    outer = cose.read_message(message, _CREDENTIAL, reg.COSE_KCWT)
     typ = cose.typ_of(outer, _CREDENTIAL)
     binding = None
     if typ == reg.TYP_KB_CWT:
         binding, outer = _open_binding(outer)
     elif typ != reg.TYP_SD_CWT:  # it decides between two shapes, and any other is none of ours
         raise VerificationError(Reason.TYP_MISMATCH, _HEADER + ".typ")
-    return (_open_credential(outer, binding, limits),)
+    return _open_credential(outer, binding, limits)
 
 
 def _open_binding(message: cose.Message) -> tuple[SignedObject, cose.Message]:

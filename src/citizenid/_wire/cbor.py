@@ -244,10 +244,14 @@ def _mark(value: Any, where: str) -> Any:
         return {Redacted.ELEMENT: _mark(value.value, where)}
     if kind is not dict:
         raise MalformedError(Reason.MALFORMED_CBOR, where)
-    if _KEYS.issuperset(map(type, value)) and _SCALARS.issuperset(map(type, value.values())):
-        return value
-    # To a dict simple(59) is 59: the key is exchanged by its exact type, before anybody looks anything up.
-    return {_mark_key(key, where): _mark(item, where) for key, item in value.items()}
+    if not _KEYS.issuperset(map(type, value)):
+        # To a dict simple(59) is 59: the key is exchanged by its exact type, before anybody looks anything up.
+        value = {_mark_key(key, where): item for key, item in value.items()}
+    if not _SCALARS.issuperset(map(type, value.values())):
+        for key, item in value.items():
+            if type(item) not in _SCALARS:
+                value[key] = _mark(item, where)
+    return value
 
 
 def _mark_key(key: Any, where: str) -> Any:

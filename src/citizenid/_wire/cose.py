@@ -60,8 +60,13 @@ def untag(value: Any, tag: int, where: str) -> Any:
     return value.value
 
 
-def read_message(value: Any, where: str) -> Message:
+def read_message(value: Any, where: str, judged: int | None = None) -> Message:
     """Read a COSE_Sign1 or COSE_Mac0 out of the array that was decoded, without its tag.
+
+    Args:
+        value: what was decoded or loaded; its members are judged by their exact types.
+        where: spec path.
+        judged: the label of a protected parameter that the caller judges whole, so that it is not walked over here.
 
     Raises:
         MalformedError: MALFORMED_TOKEN, MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, LIMIT_EXCEEDED,
@@ -79,7 +84,7 @@ def read_message(value: Any, where: str) -> Message:
     ):
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
     read = _read_short_header if len(protected) <= _REMEMBERED_BYTES else _read_protected
-    body, members = read(protected, where)
+    body, members = read(protected, where, judged)
     if unprotected:
         # A label is an integer or a text, exactly. Values too: of a device's header nobody asks for the hints.
         cbor.check(unprotected, where + ".header", _HEADER_TAGS)
@@ -89,10 +94,13 @@ def read_message(value: Any, where: str) -> Message:
     return _new(Message, (body, members, unprotected, payload, signature))
 
 
-def _read_protected(protected: bytes, where: str) -> tuple[bytes, Mapping[Any, Any]]:
+def _read_protected(protected: bytes, where: str, judged: int | None = None) -> tuple[bytes, Mapping[Any, Any]]:
     if not protected:
         return b"", _EMPTY
-    members = cbor.decode(protected, where + ".header", _HEADER_TAGS)
+    members = cbor.load(protected, where + ".header", _HEADER_TAGS)
+    # A label of another type that only equals `judged` stays what it is, and is refused.
+    rest = {**members, judged: None} if type(members) is dict and judged in members else members
+    cbor.check(rest, where + ".header", _HEADER_TAGS)
     if type(members) is not dict:
         raise MalformedError(Reason.MALFORMED_TOKEN, where + ".header")
     _check_labels(members, where)
