@@ -275,15 +275,15 @@ def check_names(value: Any, where: str) -> None:
         for item in level:
             kind = type(item)
             if kind is dict or kind is MappingProxyType:
-                for name in item:
-                    # No text has more bytes than four for each character.
-                    if type(name) is str and len(name) > MAX_NAME_BYTES // 4 and _size(name) > MAX_NAME_BYTES:
+                # No text has more bytes than four for each character.
+                for name in [each for each in item if type(each) is str and len(each) > MAX_NAME_BYTES // 4]:
+                    if _size(name) > MAX_NAME_BYTES:
                         raise MalformedError(Reason.LIMIT_EXCEEDED, where)
                 item = item.values()
             elif kind is not list and kind is not tuple:
                 continue
             if not _SCALARS.issuperset(map(type, item)):
-                below += item
+                below += [each for each in item if type(each) not in _SCALARS]
         level = below
 
 

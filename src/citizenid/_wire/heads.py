@@ -16,6 +16,23 @@ _EMBEDDED_TAG: Final = 24
 MAX_ITEMS: Final = 65_536  # of all kinds; 10,000 digests with their numbers, and everything around them, are a third
 
 
+def _size_of(first: int) -> int:
+    major, info = first >> 5, first & 0x1F
+    if major in (2, 3):
+        return 1 + info if info < 24 else 0
+    return 0 if 4 <= major <= 6 or info >= 28 else 1 + argument_bytes(first)
+
+
+def argument_bytes(first: int) -> int:
+    """Return how many bytes the length or value takes that follows this one."""
+    info = first & 0x1F
+    return 0 if info < 24 else 1 << (info - 24)
+
+
+# How many bytes an item has by its first one alone, or 0 where that does not tell, or others stand in it.
+_WHOLE: Final = bytes(map(_size_of, range(256)))
+
+
 def refuse_costly(data: bytes, where: str) -> None:
     """Refuse what would cost more than its length: keys that collide in a hash table, items without number, more items.
 
@@ -24,59 +41,62 @@ def refuse_costly(data: bytes, where: str) -> None:
     at most of the others: hence the bound on the members of a map. This walk looks at heads alone. Where the bytes are
     no CBOR it stops: cbor2 stops there as well.
     """
-    position, size = 0, len(data)
+    position, whole = 0, _WHOLE
     # The items left of the container that is open, and of those around it; a map counts its keys and values, and its
     # keys stand at even numbers.
     left, in_map = 1, False
     around: list[tuple[int, bool]] = []
-    for _ in range(MAX_ITEMS + 1):
-        while not left:
-            if not around:
-                if position != size:
-                    # Another item, which cbor2 would decode in the place of the end mark.
-                    raise MalformedError(Reason.MALFORMED_CBOR, where)
-                return
-            left, in_map = around.pop()
-        if position >= size:
-            return
-        first = data[position]
-        if 0x80 <= first < 0xE0 and in_map and not left & 1:
-            raise MalformedError(Reason.MALFORMED_CBOR, where)
-        position += 1
-        info = first & 0x1F
-        if info < 24:
-            count = info
-        elif info == 24:
-            count = data[position] if position < size else 0
+    try:
+        for _ in range(MAX_ITEMS + 1):
+            while not left:
+                if not around:
+                    if position != len(data):
+                        # Another item, which cbor2 would decode in the place of the end mark.
+                        raise MalformedError(Reason.MALFORMED_CBOR, where)
+                    return
+                left, in_map = around.pop()
+            first = data[position]
+            size = whole[first]
+            if size:
+                position += size
+                left -= 1
+                continue
+            if first == 0xD8 and not in_map and data[position + 2] == 0x58:  # a tag around bytes, in a list
+                position += 4 + data[position + 3]
+                left -= 1
+                continue
+            if first == 0x58:
+                position += 2 + data[position + 1]
+                left -= 1
+                continue
+            if 0x80 <= first < 0xE0 and in_map and not left & 1:
+                raise MalformedError(Reason.MALFORMED_CBOR, where)
             position += 1
-        elif info < 28:
-            width = 1 << (info - 24)
-            count = int.from_bytes(data[position : position + width], "big")
-            position += width
-        else:
-            return
-        if 0xC0 <= first < 0xE0 and position < size and 0x40 <= data[position] < 0x80:
-            continue  # a tag around a string, as most are: nothing nests, and the string is the one item
-        left -= 1
-        if first < 0x80:
-            if first >= 0x40:
+            count = first & 0x1F
+            if count >= 24:
+                if count >= 28:
+                    return
+                width = 1 << (count - 24)
+                count = int.from_bytes(data[position : position + width], "big")
+                position += width
+            if first < 0x80:
                 position += count
-        elif first < 0xE0:
+                left -= 1
+                continue
+            if first >= 0xC0 and 0x40 <= data[position] < 0x80:
+                continue  # a tag around a string, as most are: nothing nests, and the string is the one item
             if len(around) > MAX_DEPTH:
                 return
-            around.append((left, in_map))
+            around.append((left - 1, in_map))
             major = first >> 5
             left, in_map = (1 if major == 6 else count << (major - 4)), major == 5
             if in_map and count > MAX_MEMBERS:
                 # Each item has one byte at least: with fewer left, the bytes are no CBOR.
-                short = left > size - position
+                short = left > len(data) - position
                 raise MalformedError(Reason.MALFORMED_CBOR if short else Reason.LIMIT_EXCEEDED, where)
+    except IndexError:
+        return
     raise MalformedError(Reason.LIMIT_EXCEEDED, where)
-
-
-def argument_bytes(first: int) -> int:
-    info = first & 0x1F
-    return 0 if info < 24 else 1 << (info - 24)
 
 
 def end_of(data: bytes, position: int) -> int:
