@@ -68,6 +68,10 @@ _SCALARS: Final = frozenset({int, str, bytes, bool, type(None)})
 # Up to here keys that collide in a hash table cost half a millisecond; whatever is longer is looked through beforehand.
 # (4,096 bytes of arrays under tags, as the keys of one map, take cbor2 ten milliseconds.)
 _UNSCANNED_BYTES: Final = 1_024
+_SHORT_MARK: Final = (
+    b"\xff" * (_UNSCANNED_BYTES + 1),
+    head(2, _UNSCANNED_BYTES + 1) + b"\xff" * (_UNSCANNED_BYTES + 1),
+)
 
 
 class _Marker:
@@ -179,11 +183,14 @@ def _load(data: bytes, where: str, decoders: dict[int, Callable[[Any, bool], Any
     # Nothing in cbor2 says whether bytes are left over. So a byte string longer than `data` is put behind: no part of
     # `data` can hold it, and it is found in its place only when what comes before is one item and no more. What reads
     # on into it finds break codes, which are no items.
-    mark = b"\xff" * (len(data) + 1)
+    mark, written = _SHORT_MARK
+    if not short:
+        mark = b"\xff" * (len(data) + 1)
+        written = head(2, len(mark)) + mark
     item = fault = None
     try:
         item, end = cbor2.loads(
-            b"\x82" + data + head(2, len(mark)) + mark,
+            b"\x82" + data + written,
             semantic_decoders=decoders,
             max_depth=MAX_DEPTH + 1,  # the pair counts as one
             allow_indefinite=False,
