@@ -3,7 +3,8 @@
 A wallet receives a credential (and checks it as a verifier would), lists what it may withhold, and presents a choice
 of it to somebody whose identity it knows. `dpop_proof` makes the sender proof that goes with a gateway ticket.
 
-Spec: RFC 9901 sections 4.3, 7.2; ISO/IEC 18013-5 9.1.3; RFC 9449 section 4.2; specs/profile-sd-jwt-vc.md.
+Spec: RFC 9901 sections 4.3, 7.2; ISO/IEC 18013-5 9.1.3; draft-ietf-spice-sd-cwt section 8; RFC 9449 section 4.2; the
+profile of each format in specs/.
 """
 
 from __future__ import annotations
@@ -131,8 +132,9 @@ class Credential:
                 An empty choice shows what cannot be withheld and nothing else.
             challenge: what the verifier asked.
             key: the holder's public key; it must be the one in the credential.
-            peer: the authenticated identity of who asks, as the transport knows it (the https origin, say). It must
-                equal the challenge's audience: a challenge passed on by somebody else is not answered.
+            peer: the authenticated identity of who asks, as the transport knows it: the https origin, or over
+                OpenID4VP the client_id with its prefix, once it is authenticated as the prefix says. It must equal the
+                challenge's audience, or the origin in it: a challenge passed on by somebody else is not answered.
             now: integer Unix seconds.
             serialization: how to write an SD-JWT.
 
