@@ -20,7 +20,7 @@ from ._crypto import AgreementKey, PublicKey, SigningKey, Unsigned
 from ._errors import CitizenIDError, MalformedError, Reason
 from ._limits import DEFAULT_LIMITS, Limits
 from ._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
-from ._readers import Reading, placements_of
+from ._readers import READERS, Reading, placements_of
 from ._wire import base64url
 from ._wire.writing import signing_input
 from ._writers import WRITERS, PresentOptions
@@ -79,7 +79,8 @@ class Credential:
         """
         presentations = open_presentation(data, format=format, limits=limits, serialization=serialization)
         if any(each.binding is not None for each in presentations):
-            raise MalformedError(Reason.KEY_BINDING_UNEXPECTED, "kb-jwt")
+            where = READERS[format].binding_path
+            raise MalformedError(Reason.KEY_BINDING_UNEXPECTED, where)
         presentation = presentations[0]
         if presentation.declared_type is not None:  # a document of somebody's response, which may have more of them
             raise MalformedError(Reason.MALFORMED_TOKEN, "issuer-signed")
