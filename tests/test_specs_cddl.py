@@ -145,6 +145,8 @@ def test_what_an_issuer_hands_over_is_an_mdoc() -> None:
         ({"nationalities": ["us"]}, False),
         ({"nationalities": ["USA"]}, False),
         ({"nationalities_complete": 1}, False),
+        ({"citizen_of_us": 1}, False),
+        ({"national_of_us": "true"}, False),
         ({"assurance": {"framework": "eIDAS"}}, False),
         ({"assurance": "high"}, False),
     ],
