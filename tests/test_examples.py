@@ -43,7 +43,7 @@ from citizenid.status import StatusStore
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
-PROGRAMS = ("identity_provider.py", "wallet.py", "gateway.py")
+PROGRAMS = ("identity_provider.py", "wallet.py", "gateway.py", "mdoc.py", "sd_cwt.py")
 CHAT = "/v1/chat/completions"
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src")}
 SECONDS = 60
@@ -162,7 +162,8 @@ def admitted(folder: Path, origin: str) -> str:
 def test_the_commands_of_the_readme_do_what_it_says(tmp_path: Path) -> None:
     text = (EXAMPLES / "README.md").read_text("utf-8")
     blocks = re.findall(r"^```console\n(.+?)^```$", text, re.M | re.S)
-    setup, use = ([line.split() for line in block.splitlines()] for block in blocks)
+    setup, use, formats = ([line.split() for line in block.splitlines()] for block in blocks)
+    assert formats == [["python", "examples/mdoc.py"], ["python", "examples/sd_cwt.py"]]
     assert [line[0] for line in setup + use] == ["mkdir", *["python"] * 5, "cp", "python"]
     world = tmp_path / "demo"
     world.mkdir()
@@ -245,6 +246,21 @@ def test_the_wallet_answers_nobody_else_s_challenge(issued: Path) -> None:
     with pytest.raises(CitizenIDError) as caught:
         wallet["present"](issued, wallet_key(issued), passed_on, "https://between.example")
     assert caught.value.reason is Reason.PEER_MISMATCH
+
+
+# --- the CBOR formats ---
+
+
+def test_an_mdoc_shows_one_citizenship_by_a_signature_and_by_a_mac() -> None:
+    shown = "(Country('US'),) shown by ['citizen_of_us']"
+    assert run("mdoc.py").splitlines() == [f"LocalKey: {shown}", f"AgreementKey: {shown}"]
+
+
+def test_an_sd_cwt_shows_one_citizenship_and_nothing_else() -> None:
+    withheld, _, verified = run("sd_cwt.py").splitlines()
+    for path in ("('given_name',)", "(-70001,)", "('citizenships', 1)", "('nationalities',)"):
+        assert path in withheld
+    assert verified == "verified: (Country('US'),) {'citizenships': ('US',)}"
 
 
 # --- gateway ---

@@ -612,7 +612,7 @@ def test_what_is_no_element_is_not_shown(path: Any) -> None:
 def test_a_device_response_is_no_credential() -> None:
     data = presented(mdoc(CLAIMS), [OURS])
     receive = lambda: Credential.receive(data, anchors=mdoc_anchors(), now=NOW, **MDOC)  # noqa: E731
-    raises(Reason.KEY_BINDING_UNEXPECTED, "V1", receive)
+    assert raises(Reason.KEY_BINDING_UNEXPECTED, "V1", receive).where == "device-auth"
     response = cbor.decode(data, "x", frozenset({24}))
     del response["documents"][0]["deviceSigned"]
     for documents in (response["documents"], response["documents"] * 2):

@@ -133,8 +133,17 @@ def test_every_standard_is_covered_in_each_of_its_parts() -> None:
         "DPOP-C",
         "DPOP-S",
         "MDOC-F",
+        "MDOC-I",
+        "MDOC-H",
         "MDOC-V",
         "MDOC-T",
+        "MDOC-L",
+        "CWT-F",
+        "CWT-C",
+        "CWT-I",
+        "SDCWT-I",
+        "SDCWT-H",
+        "SDCWT-V",
     }
 
 

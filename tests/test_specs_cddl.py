@@ -1,4 +1,4 @@
-"""specs/citizenship.cddl says of an mdoc what the reader does: judged by a validator that is not ours."""
+"""specs/citizenship.cddl says of both CBOR formats what their readers do: judged by a validator that is not ours."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+import builders_sd_cwt as cwt
+import cbor2
 import cddl_verifier
 import pytest
+from builders import ABSENT
 from cbor2 import CBORTag
 from hypothesis import given
+from hypothesis import strategies as st
 from mdoc_builders import (
     OURS,
     PHOTO_ID,
@@ -141,6 +145,8 @@ def test_what_an_issuer_hands_over_is_an_mdoc() -> None:
         ({"nationalities": ["us"]}, False),
         ({"nationalities": ["USA"]}, False),
         ({"nationalities_complete": 1}, False),
+        ({"citizen_of_us": 1}, False),
+        ({"national_of_us": "true"}, False),
         ({"assurance": {"framework": "eIDAS"}}, False),
         ({"assurance": "high"}, False),
     ],
@@ -150,5 +156,91 @@ def test_our_namespace_is_as_the_grammar_says(elements: Any, good: bool) -> None
     assert taken(make({OURS: elements or {"x": 1}}, doc_type=OURS)) is good
 
 
-def test_the_grammar_names_the_sd_cwt_place() -> None:
+# --- SD-CWT ---
+
+
+def cwt_taken(data: bytes) -> bool:
+    return isinstance(outcome(lambda: cwt.verify(data)), _verifier.VerifiedPresentation)
+
+
+MEMBER: Final = cwt.disclosure(cwt.salt(1), "Ada", "given_name")
+INTEGER: Final = cwt.disclosure(cwt.salt(2), [1, b"x", None], -70_001)
+ELEMENT: Final = cwt.disclosure(cwt.salt(3), "FR")
+DECOY: Final = cwt.disclosure(cwt.salt(4))
+PARENT: Final = cwt.disclosure(cwt.salt(5), {"x": [cwt.element(ELEMENT)], cwt.REDACTED: [cwt.digest(MEMBER)]}, "parent")
+SHORT: Final = cwt.disclosure(bytes(15), "Ada", "given_name")
+REVERSED: Final = cwt.disclosure("given_name", bytes(16), "Ada")
+CWT_GOOD: Final[dict[str, dict[str, Any]]] = {
+    "good": {},
+    "members": {"claims": cwt.hide(MEMBER, INTEGER, DECOY), "disclosures": [MEMBER, DECOY]},
+    "element": {"claims": {"nationalities": ["US", cwt.element(ELEMENT)]}, "disclosures": [ELEMENT]},
+    "withheld": {"claims": {"citizenships": ["US", cwt.element(ELEMENT)], **cwt.hide(MEMBER)}},
+    "in one another": {"claims": cwt.hide(PARENT), "disclosures": [ELEMENT, PARENT, MEMBER]},
+    "SHA-384": {
+        "claims": {cwt.REDACTED: [cwt.digest(MEMBER, "sha384")]},
+        "header": {170: -43},
+        "disclosures": [MEMBER],
+    },
+    "SHA-512": {"claims": {cwt.REDACTED: [cwt.digest(MEMBER, "sha512")]}, "header": {170: -44}},
+    "no type": {"claims": {11: ABSENT}},
+    "names of types": {"header": {16: "application/sd-cwt"}, "kb_header": {16: "application/kb+cwt"}},
+    "what else there is": {"claims": {"x": {"y": 1.5}, 40: b"z"}, "header": {99: 1}, "kb": {7: b"i", 99: 1}},
+}
+CWT_BAD: Final[dict[str, dict[str, Any]]] = {
+    "typ": {"header": {16: 61}},
+    "typ of the binding": {"kb_header": {16: 293}},
+    "algorithm": {"header": {1: 5}},
+    "hash": {"header": {170: -18}},
+    "exp": {"claims": {4: 1.5}},
+    "no exp": {"claims": {4: ABSENT}},
+    "no cnf": {"claims": {8: ABSENT}},
+    "thumbprint": {"claims": {8: {5: bytes(32)}}},
+    "iss": {"claims": {1: 5}},
+    "vct": {"claims": {11: 5}},
+    "country": {"claims": {"nationalities": ["us"]}},
+    "countries": {"claims": {"citizenships": "US"}},
+    "complete": {"claims": {"nationalities_complete": 1}},
+    "identifier list": {"claims": {65535: {"identifier_list": {"id": b"x", "uri": "u"}}}},
+    "digests that are no list": {"claims": {cwt.REDACTED: cwt.digest(MEMBER)}},
+    "no disclosures": {"unprotected": {17: []}},
+    "short salt": {"claims": cwt.hide(SHORT), "disclosures": [SHORT]},
+    "order of SD-JWT": {"claims": cwt.hide(REVERSED), "disclosures": [REVERSED]},
+    "no cnonce": {"kb": {39: ABSENT}},
+    "cnonce as text": {"kb": {39: "nonce-nonce"}},
+    "no iat": {"kb": {6: ABSENT}},
+    "no aud": {"kb": {3: ABSENT}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("parts", CWT_GOOD.values(), ids=CWT_GOOD)
+def test_of_an_sd_cwt_the_grammar_allows_what_the_reader_takes(parts: Any) -> None:
+    data = cwt.make(**parts)
+    assert cwt_taken(data)
+    assert allowed(data, "sd-cwt-presentation")
+    assert not allowed(data)
+    issued = cbor2.loads(cbor2.loads(data).value[0])[13]
+    assert allowed(cbor2.dumps(issued), "sd-cwt-issued")
+
+
+@pytest.mark.parametrize("parts", CWT_BAD.values(), ids=CWT_BAD)
+def test_of_an_sd_cwt_the_reader_refuses_what_the_grammar_forbids(parts: Any) -> None:
+    data = cwt.make(**parts)
+    assert not allowed(data, "sd-cwt-presentation")
+    assert not cwt_taken(data)
+
+
+@given(st.sampled_from(["claims", "kb", "header", "kb_header"]), st.data())
+def test_no_sd_cwt_is_taken_that_the_grammar_forbids(part: str, data: st.DataObject) -> None:
+    stated = {
+        "claims": [*cwt.good_claims(), "citizenships", "nationalities_complete", "assurance", 3, 5, 7, 39],
+        "kb": [*cwt.good_binding(), 4, 5, 7],
+        "header": [1, 4, 16, 33, 170],
+        "kb_header": [1, 16],
+    }
+    changed = {data.draw(st.sampled_from(stated[part])): data.draw(anything)}
+    made = cwt.make(**{part: changed})
+    assert not cwt_taken(made) or allowed(made, "sd-cwt-presentation")
+
+
+def test_each_format_has_its_place_in_the_grammar() -> None:
     assert len(re.findall(r"^; --- .* ---$", TEXT, re.MULTILINE)) == 2

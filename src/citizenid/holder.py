@@ -3,7 +3,8 @@
 A wallet receives a credential (and checks it as a verifier would), lists what it may withhold, and presents a choice
 of it to somebody whose identity it knows. `dpop_proof` makes the sender proof that goes with a gateway ticket.
 
-Spec: RFC 9901 sections 4.3, 7.2; ISO/IEC 18013-5 9.1.3; RFC 9449 section 4.2; specs/profile-sd-jwt-vc.md.
+Spec: RFC 9901 sections 4.3, 7.2; ISO/IEC 18013-5 9.1.3; draft-ietf-spice-sd-cwt section 8; RFC 9449 section 4.2; the
+profile of each format in specs/.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ._crypto import AgreementKey, PublicKey, SigningKey, Unsigned
 from ._errors import CitizenIDError, MalformedError, Reason
 from ._limits import DEFAULT_LIMITS, Limits
 from ._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
-from ._readers import Reading, placements_of
+from ._readers import READERS, Reading, placements_of
 from ._wire import base64url
 from ._wire.writing import signing_input
 from ._writers import WRITERS, PresentOptions
@@ -78,7 +79,8 @@ class Credential:
         """
         presentations = open_presentation(data, format=format, limits=limits, serialization=serialization)
         if any(each.binding is not None for each in presentations):
-            raise MalformedError(Reason.KEY_BINDING_UNEXPECTED, "kb-jwt")
+            where = READERS[format].binding_path
+            raise MalformedError(Reason.KEY_BINDING_UNEXPECTED, where)
         presentation = presentations[0]
         if presentation.declared_type is not None:  # a document of somebody's response, which may have more of them
             raise MalformedError(Reason.MALFORMED_TOKEN, "issuer-signed")
@@ -131,8 +133,9 @@ class Credential:
                 An empty choice shows what cannot be withheld and nothing else.
             challenge: what the verifier asked.
             key: the holder's public key; it must be the one in the credential.
-            peer: the authenticated identity of who asks, as the transport knows it (the https origin, say). It must
-                equal the challenge's audience: a challenge passed on by somebody else is not answered.
+            peer: the authenticated identity of who asks, as the transport knows it: the https origin, or over
+                OpenID4VP the client_id with its prefix, once it is authenticated as the prefix says. It must equal the
+                challenge's audience, or the origin in it: a challenge passed on by somebody else is not answered.
             now: integer Unix seconds.
             serialization: how to write an SD-JWT.
 

@@ -5,7 +5,8 @@
 
 `issue` signs in one call; `prepare` returns `Unsigned`, for a signer that is elsewhere. This door draws the salts.
 
-Spec: RFC 9901 sections 4 and 9.3; SD-JWT VC section 2.2; ISO/IEC 18013-5 9.1.2; specs/profile-sd-jwt-vc.md.
+Spec: RFC 9901 sections 4 and 9.3; SD-JWT VC section 2.2; ISO/IEC 18013-5 9.1.2; draft-ietf-spice-sd-cwt section 7; the
+profile of each format in specs/.
 """
 
 from __future__ import annotations
@@ -60,9 +61,10 @@ def prepare_attestation(
         now: when it is issued, integer Unix seconds.
         lifetime_s: how long it is valid, seconds. Without a status reference at most 24 h.
         status: a reference of its own for this credential (`StatusPublisher.allocate`), or None for a short-lived one.
-        format: the format it will be issued in.
-        claims: further claims of the person; for an mdoc `{namespace: {element: value}}`. What they say of nationality
-            in namespaces of others must be what `citizenship` says.
+        format: the format it will be issued in. Claims have the shape of their format: in an SD-JWT VC or SD-CWT what
+            was prepared for an mdoc states no citizenship.
+        claims: further claims of the person, by name; in an SD-CWT a name may be an integer; for an mdoc `{namespace:
+            {element: value}}`. What they say of nationality in namespaces of others must be what `citizenship` says.
         assurance: how well the issuer checked.
 
     Raises:
@@ -116,10 +118,11 @@ class Issuer:
     """An identity provider that issues credentials.
 
     Args:
-        identifier: the `iss` of its credentials; an attestation must name the same issuer.
+        identifier: the `iss` of its credentials; an attestation must name the same issuer. An mdoc does not say it.
         key: a signing key for `issue`, or a public key when the signer is elsewhere and only `prepare` is used.
-        certificates: DER certificates of the key, leaf first, without the root: then the header carries x5c. An mdoc
-            needs them, and a leaf that is the certificate of a document signer.
+        certificates: DER certificates of the key, leaf first, without the root: then the header carries x5c, or
+            x5chain. An mdoc needs them, and a leaf that is the certificate of a document signer: what that is stands
+            in specs/profile-mdoc.md section 9. It is looked at when something is issued.
         kid: key identifier in the header; the key's thumbprint in base64url by default.
         random: a source of random bytes; the system's by default.
         limits: bounds that every credential keeps.

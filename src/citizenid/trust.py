@@ -95,8 +95,10 @@ class TrustAnchors:
             jwks: the set, as a dict or as JSON text. Keys of a kind, curve or algorithm that we do not know are
                 passed over, as the RFC asks, as long as one is left.
             purpose: CREDENTIAL or STATUS_LIST.
-            formats: required for CREDENTIAL: the formats in which the issuer may attest.
-            types: required for CREDENTIAL: the vct values it may attest.
+            formats: required for CREDENTIAL: the formats in which the issuer may attest. An mdoc always brings a
+                certificate, and is never found by a key of a set.
+            types: required for CREDENTIAL: the vct values it may attest, for an mdoc docTypes; `NO_TYPE` stands for an
+                SD-CWT without a vct.
             countries: required for CREDENTIAL: whose citizenship it may attest, or `citizenid.ANY`. They hold for each
                 of the types; who may attest other countries by another type signs that with another key.
             not_before: trusted from then on, Unix seconds.

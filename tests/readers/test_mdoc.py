@@ -1271,6 +1271,35 @@ def test_a_transcript_of_the_callers_is_taken_as_it_is() -> None:
     refused(data, Reason.CHALLENGE_INVALID, "challenge", challenge=broken)
 
 
+def test_an_older_protocol_counts_only_where_it_is_asked_for() -> None:
+    own, uri, client_id = "nonce of the wallet", ORIGIN + "/response", "web-origin:" + ORIGIN
+    older = {
+        Challenge.dc_api_draft_24(origin=ORIGIN, client_id=client_id, nonce=NONCE): [
+            "OpenID4VPDCAPIHandover",
+            _hash([ORIGIN, client_id, NONCE]),
+        ],
+        Challenge.iso_18013_7_2024(client_id=ORIGIN, nonce=NONCE, response_uri=uri, mdoc_generated_nonce=own): [
+            _hash([ORIGIN, own]),
+            _hash([uri, own]),
+            NONCE,
+        ],
+    }
+    plain = [
+        Challenge(ORIGIN, NONCE),
+        Challenge.dc_api(origin=ORIGIN, nonce=NONCE),
+        Challenge.openid4vp(client_id=ORIGIN, nonce=NONCE, response_uri=uri),
+    ]
+    for asked, answered in older.items():
+        data = make(device={"transcript": [None, None, answered]})
+        accepted(data, challenge=asked)
+        for other in (*plain, *(each for each in older if each is not asked)):
+            refused(data, Reason.SIGNATURE_INVALID, "V8", challenge=other)
+
+
+def _hash(parts: list[str]) -> bytes:
+    return hashlib.sha256(dump(parts)).digest()
+
+
 @pytest.mark.parametrize(
     "transcript",
     [

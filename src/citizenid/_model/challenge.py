@@ -93,7 +93,8 @@ class Challenge:
         max_age_s: how old the answer may be, in seconds.
         handover: the protocol; it decides on an mdoc's SessionTranscript alone.
         reader_key: an mdoc may answer with a MAC: the verifier's private key for it, or for a holder the public half.
-            It is never part of the text.
+            It is never part of the text: a holder takes it from the request (over OpenID4VP the key that his answer is
+            encrypted to) and puts it in with `dataclasses.replace`. A public key verifies no MAC.
 
     Raises:
         MalformedError: CHALLENGE_INVALID when a field is missing, too short or too long.

@@ -64,7 +64,8 @@ class Gateway:
     """Decides who may use what, for one external origin. Safe for threads; several processes share nothing but keys.
 
     Args:
-        audience: the name by which wallets know this gateway; a key binding must name exactly this.
+        audience: the name by which wallets know this gateway; a key binding must name exactly this. For OpenID4VP the
+            client_id with its prefix, for the Digital Credentials API "origin:" and the origin.
         external_url: scheme and authority as clients see them, such as "https://api.example". Never taken from a
             request.
         anchors: whom to trust for what.
@@ -77,7 +78,8 @@ class Gateway:
         ticket_lifetime_s: at most so long, seconds; the credential and the anchor may end earlier.
         challenge_lifetime_s: how long a wallet may take, seconds.
         proof_max_age_s: how old a sender proof may be, seconds.
-        reader_key: the key for which an mdoc may answer with a MAC instead of a signature; None accepts none.
+        reader_key: the key for which an mdoc may answer with a MAC instead of a signature; None accepts none. Over
+            OpenID4VP it is the key that answers are encrypted to; decrypting them is the caller's.
         limits: bounds.
         clock: wall time in Unix seconds.
         monotonic: a clock that never goes back, in seconds.
@@ -174,11 +176,13 @@ class Gateway:
             sender: thumbprint (32 bytes) of the key that the ticket will be bound to, or None for a bearer ticket,
                 which only rules with `binding = "bearer"` accept.
             handover: the protocol by which a wallet is asked: OpenID4VP or the Digital Credentials API, with this
-                gateway's audience as client_id or origin. None is the latter, with an answer that is not encrypted.
+                gateway's audience as client_id or origin. None, and a 401, ask by the latter for an answer that is not
+                encrypted. `jwk_thumbprint` is `reader_key.public.thumbprint` where answers are encrypted to that key.
 
         Raises:
-            CitizenIDError: CONFIGURATION_INVALID for another length or handover, BINDING_TOO_WEAK for None when no rule
-                of the policy accepts a bearer ticket.
+            CitizenIDError: CONFIGURATION_INVALID for another length and a handover in which no wallet signs our nonce,
+                BINDING_TOO_WEAK for None when no rule of the policy accepts a bearer ticket.
+            MalformedError: CHALLENGE_INVALID for a handover that lacks a field of its kind, or has one of another.
         """
         if sender is None and not self._state.policy.permits_bearer:
             raise CitizenIDError(Reason.BINDING_TOO_WEAK, "challenge")
