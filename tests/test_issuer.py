@@ -226,6 +226,15 @@ def test_the_published_key_has_no_algorithm_of_cose_alone(algorithm: str) -> Non
     assert received.attestation.claims == {**usual().claims, 2: received.attestation.claims[2]}
 
 
+@pytest.mark.parametrize("format", [Format.SD_JWT_VC, Format.SD_CWT])
+def test_what_was_prepared_for_an_mdoc_is_issued_as_nothing_else(format: Format) -> None:
+    stated = prepare_attestation(
+        Citizenship(citizenships=us()), issuer=ISSUER, holder_key=key("holder").public, now=NOW, lifetime_s=60,
+        status=None, format=Format.MDOC,
+    )  # fmt: skip
+    misused(Reason.CLAIM_RESERVED, lambda: issuer().issue(stated, format=format))  # nobody would read what it states
+
+
 @pytest.mark.parametrize("kid", ["", "k" * 256, 5, b"k1"])
 def test_a_kid_that_no_verifier_would_take_is_refused(kid: Any) -> None:
     # What is issued must be read: the reader takes texts of 1 to 255 characters.

@@ -251,6 +251,14 @@ def test_of_all_that_is_text_a_type_alone_may_be_none() -> None:
         misused(Reason.ANCHOR_INVALID, functools.partial(trust, jwk("a"), types=[NO_TYPE], formats=formats))
 
 
+def test_a_key_alone_is_no_anchor_of_mdocs() -> None:
+    # Their issuers are named by certificates: an operator who pins a key for them would wait for ever.
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), formats=[Format.MDOC]))
+    mdoc = {**CREDENTIAL, "formats": [Format.MDOC]}
+    misused(Reason.ANCHOR_INVALID, lambda: TrustAnchors.from_keys(ISSUER, [key("a").public], **mdoc))
+    assert len(trust(jwk("a"), formats=[Format.MDOC, Format.SD_JWT_VC])) == 1
+
+
 @pytest.mark.parametrize("issuer", ["", None, 5, b"https://id.example"])
 def test_an_anchor_has_a_label(issuer: Any) -> None:
     misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), issuer=issuer))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, final
+from typing import Any, Final, NamedTuple, final
 
 from ._crypto import PublicKey
 from ._errors import CitizenIDError, Reason, VerificationError
@@ -106,6 +106,9 @@ class ResolvedKey(NamedTuple):
     signer_not_after: UnixTime
 
 
+_CERTIFIED: Final = frozenset({Format.MDOC})  # its issuer is always named by certificates
+
+
 def check_anchors(anchors: tuple[TrustAnchor, ...]) -> None:
     """Refuse a set in which one thing means two, or an issuer could be shown in more than one way.
 
@@ -130,6 +133,8 @@ def _check_certificates(anchors: tuple[TrustAnchor, ...]) -> None:
         if (anchor.key is None) is (anchor.root is None):
             raise CitizenIDError(Reason.ANCHOR_INVALID, "anchor")
         if anchor.root is None:
+            if anchor.formats == _CERTIFIED:  # it would be found by nobody
+                raise CitizenIDError(Reason.ANCHOR_INVALID, "anchor.formats")
             continue
         lists = frozenset(each.der for each in anchor.root.crls)
         meaning = (anchor.issuer, anchor.formats, anchor.types, anchor.countries, anchor.status_issuer, lists)

@@ -257,6 +257,8 @@ MDOC_CITIZENSHIP: Final = "org.citizenid.citizenship.1"  # our docType and our n
 MDOC_NATIONALITY: Final = "nationality"
 # Where `nationality` is read: the EU PID (an array), the photo ID of ISO/IEC 23220-4 and the mDL (text).
 MDOC_NATIONALITY_NAMESPACES: Final = ("eu.europa.ec.eudi.pid.1", "org.iso.23220.1", "org.iso.18013.5.1")
+# In another format they would be claims like any others: what they state of a citizenship, nobody would read.
+MDOC_STATING_NAMESPACES: Final = frozenset({MDOC_CITIZENSHIP, *MDOC_NATIONALITY_NAMESPACES})
 # The docTypes of mdocs that are known to state it. Only an Attestation that an issuer makes is read by this list: what
 # is received is read as the format in which it was received.
 MDOC_TYPES: Final = frozenset(

@@ -96,7 +96,7 @@ class TrustAnchors:
                 passed over, as the RFC asks, as long as one is left.
             purpose: CREDENTIAL or STATUS_LIST.
             formats: required for CREDENTIAL: the formats in which the issuer may attest. An mdoc always brings a
-                certificate, and is never found by a key of a set.
+                certificate, and is never found by a key of a set: ANCHOR_INVALID for mdoc alone.
             types: required for CREDENTIAL: the vct values it may attest, for an mdoc docTypes; `NO_TYPE` stands for an
                 SD-CWT without a vct.
             countries: required for CREDENTIAL: whose citizenship it may attest, or `citizenid.ANY`. They hold for each

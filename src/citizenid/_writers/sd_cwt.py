@@ -42,8 +42,11 @@ _MAX_KID_BYTES: Final = 255
 _MAX_DEPTH: Final = cbor.MAX_DEPTH - 1
 # A key 59 cannot stand beside simple(59): many decoders, ours among them, take the two for one.
 _MARKERS: Final = SD_CWT_MARKERS._replace(reserved=SD_CWT_MARKERS.reserved | {cbor.Redacted.KEY_NUMBER})
-# Members that the attestation states in fields of its own; as claims they could contradict those.
-_RESERVED_CLAIMS: Final[frozenset[Any]] = reg.CWT_CONTROL_CLAIMS | reg.CWT_CLAIM_TEXTS | {reg.ASSURANCE}
+# Members that the attestation states in fields of its own; as claims they could contradict those. And the namespaces of
+# an attestation that was prepared for an mdoc.
+_RESERVED_CLAIMS: Final[frozenset[Any]] = (
+    reg.CWT_CONTROL_CLAIMS | reg.CWT_CLAIM_TEXTS | {reg.ASSURANCE} | reg.MDOC_STATING_NAMESPACES
+)
 
 
 def issue(

@@ -42,8 +42,9 @@ _SALT_CHARS: Final = reg.SALT_BYTES * 4 // 3
 _TUPLES: Final = frozenset({tuple})
 _REFERENCES: Final = frozenset({StatusReference})
 _STEPS: Final = frozenset({str, int, type(None)})
-# Members that the attestation states in fields of its own; as claims they could contradict those.
-_RESERVED_CLAIMS: Final = reg.CONTROL_CLAIMS | {reg.IAT, reg.ASSURANCE}
+# Members that the attestation states in fields of its own; as claims they could contradict those. And the namespaces of
+# an attestation that was prepared for an mdoc.
+_RESERVED_CLAIMS: Final = reg.CONTROL_CLAIMS | {reg.IAT, reg.ASSURANCE} | reg.MDOC_STATING_NAMESPACES
 
 
 def issue(
