@@ -82,6 +82,15 @@ def survey(der: bytes) -> Survey:
     )
 
 
+def signed_part(der: bytes) -> bytes:
+    """Return the bytes of a certificate that its issuer has signed.
+
+    Raises:
+        ValueError, IndexError: for bytes that are no elements.
+    """
+    return survey(der).tbs
+
+
 def is_quiet_list(der: bytes) -> bool:
     """Whether a CRL is read without a warning; its entries may have any number.
 
