@@ -979,8 +979,17 @@ def test_no_other_tag_stands_in_a_value(tag: int) -> None:
     for place in ({"mso": beside}, {"validity": beside}, {"key_info": beside}):
         refused(make(**place), Reason.MALFORMED_CBOR, "V4")
     refused(make(key_info={"keyAuthorizations": {"nameSpaces": [OURS], **beside}}), Reason.MALFORMED_CBOR, "V4")
+    digests = digests_of(items_of(ELEMENTS))
+    refused(make(digests={PID: digests[PID] | {99: beside["rfu"]}}), Reason.MALFORMED_CBOR, "V4")
     status = {"status_list": {"idx": 0, "uri": "https://issuer.example/1", **beside}}
     refused(make(mso={"status": status}), Reason.MALFORMED_CBOR, "V4")
+
+
+@pytest.mark.parametrize("namespace", [1, b"x", None])
+def test_a_namespace_of_the_digests_is_text(namespace: Any) -> None:
+    digests = digests_of(items_of(ELEMENTS))
+    reason = Reason.CLAIM_INVALID if type(namespace) is int else Reason.MALFORMED_CBOR
+    refused(make(digests={**digests, namespace: {0: bytes(32)}}), reason, "V4")
 
 
 @pytest.mark.parametrize("one", [True, 1.0])
@@ -1438,7 +1447,7 @@ def test_every_element_of_the_device_is_asked_for() -> None:
         refused(stating(stated, permitted), Reason.DEVICE_ELEMENT_NOT_AUTHORIZED, "V7")
 
 
-@pytest.mark.parametrize("stated", [[], 1, None, {1: {"a": 1}}, {PHOTO_ID: {}}, {PHOTO_ID: []}, {PHOTO_ID: None}])
+@pytest.mark.parametrize("stated", [[], 1, None, {1: {"a": 1}}, {PHOTO_ID: {}}, {PHOTO_ID: []}, {PHOTO_ID: ["a"]}])
 def test_device_elements_are_maps_of_maps(stated: Any) -> None:
     refused(stating(stated, {"nameSpaces": [PHOTO_ID]}), Reason.MALFORMED_TOKEN, "V7")
 
