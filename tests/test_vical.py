@@ -156,6 +156,8 @@ def test_a_later_minor_version_is_read() -> None:
         (Reason.CLAIM_INVALID, {"docType": [""]}),
         (Reason.CLAIM_INVALID, {"stateOrProvinceName": 5}),
         (Reason.CLAIM_INVALID, {"stateOrProvinceName": ABSENT, "issuingCountry": ABSENT}),
+        (Reason.CLAIM_INVALID, {"stateOrProvinceName": "", "issuingCountry": ""}),
+        (Reason.CLAIM_INVALID, {"stateOrProvinceName": ABSENT, "issuingCountry": ""}),
         (Reason.CLAIM_INVALID, {"issuingCountry": 5}),
     ],
 )
