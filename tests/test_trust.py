@@ -251,9 +251,14 @@ def test_of_all_that_is_text_a_type_alone_may_be_none() -> None:
         misused(Reason.ANCHOR_INVALID, functools.partial(trust, jwk("a"), types=[NO_TYPE], formats=formats))
 
 
-@pytest.mark.parametrize("issuer", ["", None, 5, b"https://id.example"])
+@pytest.mark.parametrize("issuer", ["", None, 5, b"https://id.example", "https://id.example/\ud800"])
 def test_an_anchor_has_a_label(issuer: Any) -> None:
     misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), issuer=issuer))
+
+
+def test_the_label_of_a_status_issuer_has_a_form_in_utf_8() -> None:
+    # It is hashed with the URI of a list: at V9 half of a surrogate pair would be a UnicodeEncodeError.
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), status_issuer="\ud800"))
 
 
 @pytest.mark.parametrize(
