@@ -1184,8 +1184,11 @@ def test_an_identifier_is_bytes(identifier: Any) -> None:
         ({1: 2, -1: 1, -2: bytes(32), -3: bytes(32)}, Reason.KEY_INVALID),  # not on the curve
         ({1: 2, -1: 257, -2: bytes(40), -3: bytes(40)}, Reason.CURVE_UNSUPPORTED),
         ({1: 4, -1: bytes(32)}, Reason.KEY_INVALID),
+        ({1: 7, 3: -48, -1: bytes(1312)}, Reason.KEY_INVALID),  # ML-DSA-44: no curve of table 22
+        ({1: 7, 3: -49, -1: bytes(1952)}, Reason.KEY_INVALID),
+        ({1: 7, 3: -50, -1: bytes(2592)}, Reason.KEY_INVALID),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:60],
 )
 def test_a_device_key_that_is_none_is_refused(stated: Any, reason: Reason) -> None:
     refused(make(key_info={"deviceKey": stated}), reason, "V4")
