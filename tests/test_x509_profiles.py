@@ -440,7 +440,8 @@ def test_a_chain_is_held_against_its_profile_before_it_is_written() -> None:
     for profile, chain in (
         (DS, [leaf(PLAIN)]), (DS, [leaf(READER)]), (PLAIN, [leaf(READER)]), (DS, [ROOT]), (DS, [CA]),
         (DS, [leaf(DS, usage=None)]), (DS, [leaf(DS, purposes_critical=False)]), (DS, [leaf(DS), leaf(DS)]),
-        (DS, [leaf(DS), CA, CA, CA]), (READER, [leaf(READER, own_id=None, issuer_id=None)]),
+        (DS, [leaf(DS), CA, CA, CA]), (DS, [leaf(DS, "sub"), make("sub", "iaca")]),
+        (READER, [leaf(READER, own_id=None, issuer_id=None)]),
         *((DS, [leaf(DS, names={"leaf": name("leaf", each)})]) for each in countries),
     ):  # fmt: skip
         misused(Reason.CONFIGURATION_INVALID, lambda chain=chain, profile=profile: signer_window(der(*chain), profile))
