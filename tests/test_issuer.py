@@ -265,7 +265,13 @@ def test_with_certificates_the_chain_goes_into_the_header() -> None:
 @pytest.mark.parametrize("chain", [
     (b"no certificate",), (b"",), der(certificate("other", "root")), der(certificate("leaf", "root", authority=True)),
     der(*[certificate("leaf", "root")] * 4), ("text",),
-], ids=["no DER", "empty", "of another key", "an authority", "too many", "text"])  # fmt: skip
+    der(certificate("leaf", "ca"), certificate("other", "root", authority=True)),
+    der(certificate("leaf", "ca", signer=certificate_key("x")), certificate("ca", "root", authority=True)),
+    der(certificate("leaf", "root"), certificate("root", "root", authority=True)),
+], ids=[
+    "no DER", "empty", "of another key", "an authority", "too many", "text", "of another issuer", "signed by another",
+    "with the root",
+])  # fmt: skip
 def test_certificates_that_no_verifier_would_take_are_refused(chain: Any) -> None:
     # The leaf must be a certificate of the signing key, and the chain no longer than a verifier walks.
     with pytest.raises(CitizenIDError) as caught:

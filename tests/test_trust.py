@@ -259,9 +259,14 @@ def test_a_key_alone_is_no_anchor_of_mdocs() -> None:
     assert len(trust(jwk("a"), formats=[Format.MDOC, Format.SD_JWT_VC])) == 1
 
 
-@pytest.mark.parametrize("issuer", ["", None, 5, b"https://id.example"])
+@pytest.mark.parametrize("issuer", ["", None, 5, b"https://id.example", "https://id.example/\ud800"])
 def test_an_anchor_has_a_label(issuer: Any) -> None:
     misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), issuer=issuer))
+
+
+def test_the_label_of_a_status_issuer_has_a_form_in_utf_8() -> None:
+    # It is hashed with the URI of a list: at V9 half of a surrogate pair would be a UnicodeEncodeError.
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a"), status_issuer="\ud800"))
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from builders import (
 )
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.x509.oid import ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +36,7 @@ from test_x509_profiles import DS, PLAIN, READER, VICAL, make
 from test_x509_profiles import leaf as profiled
 from test_x509_revocation import crl
 
-from citizenid import ANY, CitizenIDError, Format, KeyPurpose, PublicKey, Reason, TrustAnchors
+from citizenid import ANY, CitizenIDError, Country, Format, KeyPurpose, PublicKey, Reason, TrustAnchors
 from citizenid import trust as trust_module
 from citizenid._model import CertificateProfile, KeyHint, SignedObject, UnixTime
 from citizenid.trust import ResolvedKey
@@ -243,6 +244,28 @@ def test_an_expired_pin_is_not_replaced_by_a_path_to_a_root() -> None:
     both = pinned(LEAF, issuer=OTHER) | rooted()
     assert resolve(both, LEAF).anchor.issuer == OTHER
     assert resolve(both, certificate("leaf", "root")).anchor.issuer == ISSUER
+
+
+def test_a_pin_is_not_left_by_the_second_spelling_of_its_signature() -> None:
+    # r, n - s verifies where r, s does (SEC 1 section 4.1.4), and anybody can write it.
+    twin = respelled(LEAF)
+    assert resolve(rooted(), twin).anchor.issuer == ISSUER
+    for changes in ({}, {"countries": [Country("FR")]}, {"not_after": NOW}):
+        for anchors in (pinned(issuer=OTHER, **changes) | rooted(), rooted() | pinned(issuer=OTHER, **changes)):
+            for _ in range(2):  # nothing of it is kept
+                refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, twin)
+    status = pinned(issuer=OTHER, purpose=KeyPurpose.STATUS_LIST)
+    assert resolve(status | rooted(), twin).anchor.issuer == ISSUER  # a pin for another purpose is none here
+
+
+def respelled(leaf: x509.Certificate) -> bytes:
+    """Return the certificate with the other signature of the two that ECDSA has for every one."""
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
+    r, s = decode_dss_signature(leaf.signature)
+    encoded = der(leaf)[0]
+    signature = b"\0" + encode_dss_signature(r, order - s)
+    inside = encoded[4 : encoded.rindex(b"\0" + leaf.signature) - 2] + bytes((3, len(signature))) + signature
+    return b"\x30\x82" + len(inside).to_bytes(2, "big") + inside
 
 
 def test_a_pinned_signer_has_one_purpose() -> None:

@@ -143,6 +143,13 @@ def test_a_later_minor_version_is_read() -> None:
     refused(Reason.CLAIM_MISSING, signed(vical(version=ABSENT)))
 
 
+@pytest.mark.parametrize("name", ["date", "nextUpdate"])
+def test_a_date_stands_under_its_own_tag(name: str) -> None:
+    text = tdate(NOW + 20).value
+    for value in (cbor2.CBORTag(2, text), text, NOW):
+        refused(Reason.CLAIM_INVALID, signed(vical(**{name: value})))
+
+
 @pytest.mark.parametrize(
     ("reason", "changes"),
     [
@@ -156,6 +163,8 @@ def test_a_later_minor_version_is_read() -> None:
         (Reason.CLAIM_INVALID, {"docType": [""]}),
         (Reason.CLAIM_INVALID, {"stateOrProvinceName": 5}),
         (Reason.CLAIM_INVALID, {"stateOrProvinceName": ABSENT, "issuingCountry": ABSENT}),
+        (Reason.CLAIM_INVALID, {"stateOrProvinceName": "", "issuingCountry": ""}),
+        (Reason.CLAIM_INVALID, {"stateOrProvinceName": ABSENT, "issuingCountry": ""}),
         (Reason.CLAIM_INVALID, {"issuingCountry": 5}),
     ],
 )

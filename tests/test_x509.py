@@ -422,8 +422,8 @@ def even(sign: Callable[[], bytes]) -> bytes:
 
 def unused_bit(data: bytes) -> bytes:
     """The same with the count of unused bits of its signature set to one."""
-    at = max(data.rindex(b"\x03" + bytes([size])) for size in range(68, 75) if b"\x03" + bytes([size]) in data)
-    assert data[at + 2] == 0 and at + 2 + data[at + 1] == len(data)
+    # From the end: the bytes of a signature may look like a head of their own.
+    at = next(len(data) - size - 2 for size in range(66, 75) if data[-size - 2 : 1 - size] == bytes((3, size, 0)))
     return data[: at + 2] + b"\x01" + data[at + 3 :]
 
 

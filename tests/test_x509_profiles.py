@@ -395,6 +395,17 @@ def test_a_strange_serial_number_is_signed_like_any_other(profile: CertificatePr
     untrusted([weak])
 
 
+@pytest.mark.parametrize("content", [b"\x55", b"\xd5"])
+def test_the_algorithm_is_the_same_in_both_places_whatever_the_serial_number(content: bytes) -> None:
+    # Its issuer did sign these bytes, with the algorithm that stands outside of them (RFC 5280 section 4.1.1.2).
+    tbs = leaf(DS, serial=0x55).tbs_certificate_bytes.replace(b"\x02\x01\x55", b"\x02\x01" + content, 1)
+    outside = tlv(0x30, bytes.fromhex("06082a8648ce3d040303"))  # ecdsa-with-SHA384
+    data = resigned(tbs, outside, certificate_key("iaca"), hashes.SHA384())
+    raises(Reason.CERTIFICATE_INVALID, None, lambda: verify_path([data], load_roots(pem(ROOT)), UnixTime(NOW), DS))
+    good = resigned(tbs, tlv(0x30, SHA256_OID), certificate_key("iaca"), hashes.SHA256())
+    verify_path([good], load_roots(pem(ROOT)), UnixTime(NOW), DS)
+
+
 @pytest.mark.parametrize("profile", [PLAIN, STATUS])
 @pytest.mark.parametrize("content", STRANGE)
 def test_the_other_profiles_take_positive_ones_of_twenty_octets(profile: CertificateProfile, content: bytes) -> None:
@@ -440,7 +451,8 @@ def test_a_chain_is_held_against_its_profile_before_it_is_written() -> None:
     for profile, chain in (
         (DS, [leaf(PLAIN)]), (DS, [leaf(READER)]), (PLAIN, [leaf(READER)]), (DS, [ROOT]), (DS, [CA]),
         (DS, [leaf(DS, usage=None)]), (DS, [leaf(DS, purposes_critical=False)]), (DS, [leaf(DS), leaf(DS)]),
-        (DS, [leaf(DS), CA, CA, CA]), (READER, [leaf(READER, own_id=None, issuer_id=None)]),
+        (DS, [leaf(DS), CA, CA, CA]), (DS, [leaf(DS, "sub"), make("sub", "iaca")]),
+        (READER, [leaf(READER, own_id=None, issuer_id=None)]),
         *((DS, [leaf(DS, names={"leaf": name("leaf", each)})]) for each in countries),
     ):  # fmt: skip
         misused(Reason.CONFIGURATION_INVALID, lambda chain=chain, profile=profile: signer_window(der(*chain), profile))

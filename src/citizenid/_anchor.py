@@ -172,7 +172,7 @@ def scope_of(
     if (
         not stated
         or isinstance(types, str)
-        or any(type(text) is not str or not text for text in texts)
+        or not all(map(_is_text, texts))
         or any(type(each) is not Format for each in scope[0])
         or type(not_before) is not int
         or type(not_after) is not int
@@ -189,3 +189,11 @@ def scope_of(
         "not_after": UnixTime(not_after),
         "status_issuer": status_issuer or issuer,
     }
+
+
+def _is_text(value: object) -> bool:
+    # Labels are written in UTF-8 where lists are looked up: half of a surrogate pair would only be found out there.
+    try:
+        return type(value) is str and bool(value.encode())
+    except UnicodeEncodeError:
+        return False

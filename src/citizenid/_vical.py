@@ -89,16 +89,16 @@ def _entry(info: Any) -> VicalEntry:
     certificate = _member(info, "certificate", bytes)
     doc_types = _member(info, "docType", list)
     country, state = info.get("issuingCountry"), info.get("stateOrProvinceName")
-    places = [place for place in (state or country,) if place is not None]
+    authority = state or country
     if (
         not certificate
         or not doc_types
         or not all(type(each) is str and each for each in doc_types)
         or not all(type(each) in (str, type(None)) for each in (country, state))
-        or not places
+        or not authority
     ):
         raise MalformedError(Reason.CLAIM_INVALID, _WHERE)
-    return VicalEntry(certificate, frozenset(doc_types), places[0])
+    return VicalEntry(certificate, frozenset(doc_types), authority)
 
 
 def _member(holder: dict[Any, Any], name: str, kind: type) -> Any:

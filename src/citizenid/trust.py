@@ -31,6 +31,7 @@ from ._x509 import (
     load_roots,
     load_signers,
     pem_of,
+    signed_part,
 )
 from .countries import ANY, Countries, Country
 
@@ -48,7 +49,7 @@ class TrustAnchors:
             anchored in two ways, by keys, roots or document signers (an attacker could choose the mechanism).
     """
 
-    __slots__ = ("_anchors", "_by_fingerprint", "_by_kid", "_kidless", "_paths", "_roots", "_signers")
+    __slots__ = ("_anchors", "_by_fingerprint", "_by_kid", "_kidless", "_paths", "_roots", "_signed_parts", "_signers")
 
     def __init__(self, anchors: Iterable[TrustAnchor] = ()) -> None:
         self._anchors = tuple(anchors)
@@ -56,6 +57,7 @@ class TrustAnchors:
         self._kidless: dict[KeyPurpose, tuple[ResolvedKey, ...]] = {}
         self._roots: dict[KeyPurpose, tuple[tuple[TrustAnchor, Root], ...]] = {}
         self._signers: dict[tuple[KeyPurpose, bytes], ResolvedKey] = {}
+        self._signed_parts: set[tuple[KeyPurpose, bytes]] = set()
         self._paths = PathCache()
         self._by_fingerprint = {anchor.fingerprint[:16]: anchor for anchor in self._anchors}
         check_anchors(self._anchors)
@@ -356,6 +358,10 @@ class TrustAnchors:
         path = self._paths.get(key)
         if path is None:
             path = link(chain, [root for _, root in pinned], row)
+            # Whoever holds a certificate can write its ECDSA signature in a second way. What is pinned stays pinned:
+            # its twin must not find a root with another scope.
+            if self._signed_parts and (purpose, signed_part(chain[0])) in self._signed_parts:
+                raise VerificationError(Reason.CERTIFICATE_UNTRUSTED, where)
             certified = judge(_open_routes(path, pinned, now), now, row)
             self._paths.put(key, path)
         else:
@@ -376,6 +382,7 @@ class TrustAnchors:
         if root.signer is None:
             self._roots[purpose] = (*self._roots.get(purpose, ()), (anchor, root))
             return
+        self._signed_parts.add((purpose, signed_part(root.der)))
         self._signers[purpose, root.der] = ResolvedKey(
             root.signer,
             max(root.not_before, anchor.not_before),

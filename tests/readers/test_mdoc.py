@@ -979,8 +979,17 @@ def test_no_other_tag_stands_in_a_value(tag: int) -> None:
     for place in ({"mso": beside}, {"validity": beside}, {"key_info": beside}):
         refused(make(**place), Reason.MALFORMED_CBOR, "V4")
     refused(make(key_info={"keyAuthorizations": {"nameSpaces": [OURS], **beside}}), Reason.MALFORMED_CBOR, "V4")
+    digests = digests_of(items_of(ELEMENTS))
+    refused(make(digests={PID: digests[PID] | {99: beside["rfu"]}}), Reason.MALFORMED_CBOR, "V4")
     status = {"status_list": {"idx": 0, "uri": "https://issuer.example/1", **beside}}
     refused(make(mso={"status": status}), Reason.MALFORMED_CBOR, "V4")
+
+
+@pytest.mark.parametrize("namespace", [1, b"x", None])
+def test_a_namespace_of_the_digests_is_text(namespace: Any) -> None:
+    digests = digests_of(items_of(ELEMENTS))
+    reason = Reason.CLAIM_INVALID if type(namespace) is int else Reason.MALFORMED_CBOR
+    refused(make(digests={**digests, namespace: {0: bytes(32)}}), reason, "V4")
 
 
 @pytest.mark.parametrize("one", [True, 1.0])
@@ -1175,8 +1184,11 @@ def test_an_identifier_is_bytes(identifier: Any) -> None:
         ({1: 2, -1: 1, -2: bytes(32), -3: bytes(32)}, Reason.KEY_INVALID),  # not on the curve
         ({1: 2, -1: 257, -2: bytes(40), -3: bytes(40)}, Reason.CURVE_UNSUPPORTED),
         ({1: 4, -1: bytes(32)}, Reason.KEY_INVALID),
+        ({1: 7, 3: -48, -1: bytes(1312)}, Reason.KEY_INVALID),  # ML-DSA-44: no curve of table 22
+        ({1: 7, 3: -49, -1: bytes(1952)}, Reason.KEY_INVALID),
+        ({1: 7, 3: -50, -1: bytes(2592)}, Reason.KEY_INVALID),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:60],
 )
 def test_a_device_key_that_is_none_is_refused(stated: Any, reason: Reason) -> None:
     refused(make(key_info={"deviceKey": stated}), reason, "V4")
@@ -1467,7 +1479,7 @@ def test_every_element_of_the_device_is_asked_for() -> None:
         refused(stating(stated, permitted), Reason.DEVICE_ELEMENT_NOT_AUTHORIZED, "V7")
 
 
-@pytest.mark.parametrize("stated", [[], 1, None, {1: {"a": 1}}, {PHOTO_ID: {}}, {PHOTO_ID: []}, {PHOTO_ID: None}])
+@pytest.mark.parametrize("stated", [[], 1, None, {1: {"a": 1}}, {PHOTO_ID: {}}, {PHOTO_ID: []}, {PHOTO_ID: ["a"]}])
 def test_device_elements_are_maps_of_maps(stated: Any) -> None:
     refused(stating(stated, {"nameSpaces": [PHOTO_ID]}), Reason.MALFORMED_TOKEN, "V7")
 

@@ -300,9 +300,12 @@ def _time(stated: dict[Any, Any], name: str) -> UnixTime:
 def _device_key(info: dict[Any, Any]) -> PublicKey:
     if not info.keys() <= _OF_KEY_INFO:
         cbor.check(info, _MSO, _VALUE_TAGS)
-    key = info.get("deviceKey")
-    cbor.check(key, _MSO)  # its labels are integers or text, exactly
-    return load_cose_key(key, _MSO + ".deviceKeyInfo.deviceKey")
+    stated = info.get("deviceKey")
+    cbor.check(stated, _MSO)  # its labels are integers or text, exactly
+    key = load_cose_key(stated, _MSO + ".deviceKeyInfo.deviceKey")
+    if key.algorithm not in reg.MDOC_WRITTEN:  # a COSE_Key may be of ML-DSA, which signs no mdoc (table 22)
+        raise MalformedError(Reason.KEY_INVALID, _MSO + ".deviceKeyInfo.deviceKey")
+    return key
 
 
 def _authorizations(info: dict[Any, Any]) -> KeyAuthorizations | None:

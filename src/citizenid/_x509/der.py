@@ -3,11 +3,11 @@
 A serial number that is not positive, a policy text with stray characters, a country of three letters: these only make
 that library warn, on stderr, from hostile bytes, and as another exception where warnings are errors. So a short walk
 over the tags finds them first.
-It judges nothing else: the library reads the bytes afterwards, and strictly. Where a profile takes any serial number
-(document signers in use have negative ones), it reads a copy with another in its place, and the signature is verified
-over the bytes that came.
+Of the rest it judges one thing alone, that the algorithm is named twice in the same bytes: the library reads what came
+afterwards, and strictly. Where a profile takes any serial number (document signers in use have negative ones), it reads
+a copy with another in its place, and the signature is verified over the bytes that came.
 
-Spec: RFC 5280 sections 4.1, 4.1.2.2, 4.2.1.1, 4.2.1.4; X.690 section 8.1.
+Spec: RFC 5280 sections 4.1, 4.1.1.2, 4.1.2.2, 4.2.1.1, 4.2.1.4; X.690 section 8.1.
 """
 
 from __future__ import annotations
@@ -62,14 +62,17 @@ def survey(der: bytes) -> Survey:
     """Walk over a certificate.
 
     Raises:
-        ValueError, IndexError: for bytes that are no elements, and an empty serial number.
+        ValueError, IndexError: for bytes that are no elements, an empty serial number, and two different algorithms.
     """
     certificate = _elements(der, 0, len(der))[0]
-    signed = _elements(der, *_inside(certificate))[0]
+    signed, algorithm = _elements(der, *_inside(certificate))[:2]
     fields = _elements(der, *_inside(signed))
-    serial = fields[1] if fields[0].tag == _VERSION else fields[0]
+    serial, stated = fields[1:3] if fields[0].tag == _VERSION else fields[:2]
     size = serial.end - serial.start
     if serial.tag != _INTEGER or size < 1:
+        raise ValueError
+    # RFC 5280 section 4.1.1.2. The library asks when it verifies, and what it read a copy of is verified without it.
+    if der[algorithm.start : algorithm.end] != der[stated.start : stated.end]:
         raise ValueError
     readable = der
     if not _is_positive(der, serial):
@@ -80,6 +83,15 @@ def survey(der: bytes) -> Survey:
         der[certificate.start : signed.end],
         readable,
     )
+
+
+def signed_part(der: bytes) -> bytes:
+    """Return the bytes of a certificate that its issuer has signed.
+
+    Raises:
+        ValueError, IndexError: for bytes that are no elements.
+    """
+    return survey(der).tbs
 
 
 def is_quiet_list(der: bytes) -> bool:
