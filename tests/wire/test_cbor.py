@@ -297,6 +297,72 @@ def test_behind_something_long_the_verdict_is_the_same(data: bytes, tags: frozen
         assert _same(_plain(decode(SCANNED + data, WHERE, tags))[1:], _value(slow.node))
 
 
+# --- loading: the same, but for what the reader of the format judges itself ---
+
+
+def _outcome(call: Callable[[], Any]) -> Any:
+    """A value as its repr tells it, which knows 1 from True and 1.0, or the reason."""
+    try:
+        return repr(call())
+    except MalformedError as error:
+        assert error.where == WHERE and error.__cause__ is None and error.__context__ is None
+        return error.reason
+
+
+@given(ITEMS, TAGS)
+def test_what_is_loaded_and_then_checked_is_what_is_decoded(data: bytes, tags: frozenset[int]) -> None:
+    def loaded() -> Any:
+        value = cbor.load(data, WHERE, tags - {24})
+        cbor.check(value, WHERE, tags - {24})
+        return value
+
+    assert _outcome(loaded) == _outcome(lambda: decode(data, WHERE, tags - {24}))
+
+
+def _each(items: list[bytes], tags: frozenset[int] = frozenset()) -> Any:
+    together = _outcome(lambda: cbor.load_each(items, WHERE, tags))
+    assert together == _outcome(lambda: [cbor.load(item, WHERE, tags) for item in items])
+    return together
+
+
+@given(st.lists(st.one_of(ITEMS, st.binary(max_size=4)), max_size=4), TAGS)
+@example([], frozenset())
+def test_many_items_are_loaded_as_each_of_them_is(items: list[bytes], tags: frozenset[int]) -> None:
+    _each(items, tags)
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        ["0000"],  # two in the place of one
+        ["", "0000"],
+        ["0000", ""],
+        ["8200", "", "00"],  # an array that takes what stands behind it for its second member
+        ["8200", "00"],
+        ["8200", "000000"],
+        ["82", "00", "0000"],
+        ["", "", "00000000"],
+        ["8400", "00", "000000"],
+        ["41", "00"],
+        ["5820", "00"],  # a string that takes it for its content
+        ["c1", "00"],
+        ["a100", "00"],
+        ["00", "ff"],
+    ],
+)
+def test_no_item_among_many_takes_from_its_neighbours(items: list[str]) -> None:
+    assert _each([bytes.fromhex(item) for item in items]) is Reason.MALFORMED_CBOR
+    assert _each([b"\x00", *(bytes.fromhex(item) for item in items), b"\x00"]) is Reason.MALFORMED_CBOR
+
+
+def test_a_costly_item_among_many_is_refused_as_it_is_alone() -> None:
+    crowded = encode(dict.fromkeys(range(1_025), 0))
+    assert _each([b"\x00", crowded]) is Reason.LIMIT_EXCEEDED
+    assert _each([b"\x00", _map(_colliding(300))]) is Reason.MALFORMED_CBOR
+    for depth, taken in ((DEPTH, True), (DEPTH + 1, False)):
+        assert (_each([b"\x00", b"\x81" * depth + b"\x00"]) is Reason.DEPTH_EXCEEDED) is not taken
+
+
 # --- the end of the item ---
 
 
