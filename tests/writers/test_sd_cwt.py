@@ -307,6 +307,21 @@ def test_bounds_of_the_reader_bind_the_writer() -> None:
     misused(Reason.INPUT_TOO_LARGE, lambda: issue(door=issuer(limits=Limits(header_bytes=10))))
 
 
+def test_bounds_of_the_codec_bind_the_writer() -> None:
+    # 1,024 members of one map, and 65,536 items in all.
+    names = {f"name {number}": number for number in range(1_024)}
+    others = dict(list(names.items())[:-7])  # the profile states six claims, and simple(59) hides the subject
+    full, long = usual(others), usual({"x": [0] * 65_500})
+    receive(issue(full, disclosable=[]))
+    receive(issue(usual({"x": names}), disclosable=[("x",)]))
+    receive(issue(long, disclosable=[]))
+    receive(issue(long, disclosable=[("x",)]))
+    for claims in (others | {"one": 1}, {"x": names | {"one": 1}}, {"x": [0] * 65_536}):
+        misused(Reason.LIMIT_EXCEEDED, lambda claims=claims: issue(usual(claims), disclosable=[]))
+    for value in (names | {"one": 1}, [names | {"one": 1}], [0] * 65_536):
+        misused(Reason.LIMIT_EXCEEDED, lambda value=value: issue(usual({"x": value}), disclosable=[("x",)]))
+
+
 @pytest.mark.parametrize("kid", ["ä" * 128, "\ud800"])
 def test_a_kid_that_the_reader_refuses_is_not_written(kid: str) -> None:
     misused(Reason.CONFIGURATION_INVALID, lambda: issue(door=issuer(kid=kid)))
