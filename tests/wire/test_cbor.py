@@ -1048,6 +1048,54 @@ def test_byte_strings_and_embedded_items(data: bytes) -> None:
     assert embedded(data) == _slow_encode(CBORTag(24, data))
 
 
+def _unwrapped(data: bytes) -> bytes | Reason:
+    """What `unwrap` must say: tag 24 around one byte string and nothing else, in heads of any width."""
+    try:
+        item = decode(data, WHERE, frozenset({24}))
+    except MalformedError:
+        return Reason.MALFORMED_TOKEN
+    whole = type(item) is CBORTag and item.tag == 24 and type(item.value) is bytes
+    return item.value if whole else Reason.MALFORMED_TOKEN
+
+
+def _check_unwrap(data: bytes) -> None:
+    try:
+        found: bytes | Reason = cbor.unwrap(data, WHERE)
+    except MalformedError as error:
+        assert error.where == WHERE
+        found = error.reason
+    assert found == _unwrapped(data)
+
+
+_TAG_HEADS = [b"", b"\xd8\x18", b"\xd9\x00\x18", b"\xda\x00\x00\x00\x18", b"\xdb" + bytes(7) + b"\x18"]
+
+
+@given(
+    st.sampled_from(_TAG_HEADS) | st.binary(max_size=2),
+    st.binary(max_size=30),
+    st.integers(-1, 1),
+    st.sampled_from([0, 1, 2, 4, 8]),
+    st.sampled_from([0x40, 0x60]),
+)
+def test_what_stands_under_tag_24_is_taken_out_whole(
+    tag: bytes, content: bytes, off: int, width: int, kind: int
+) -> None:
+    count = max(0, len(content) + off)
+    wide = bytes((kind | {1: 24, 2: 25, 4: 26, 8: 27}[width],)) + count.to_bytes(width, "big") if width else b""
+    _check_unwrap(tag + (wide or bytes((kind | min(count, 23),))) + content)
+
+
+@pytest.mark.parametrize("first", range(256))
+def test_no_other_head_is_taken_for_tag_24(first: int) -> None:
+    for zeros in (0, 1, 3, 7, 15, 16):
+        start = bytes((first,)) + bytes(zeros) + b"\x18"
+        for string in (b"", b"\x40", b"\x41a", b"\x58\x01a", b"\x5f\x41a\xff", b"\x5c" + bytes(15) + b"\x01a"):
+            _check_unwrap(start + string)
+            _check_unwrap(start[:1] + start[2:] + string)
+    for second in (0, 1, 23, 24, 255):
+        _check_unwrap(b"\xd8\x18" + bytes((first, second)) + b"a" * (second if first == 0x58 else first & 31))
+
+
 def test_an_error_holds_nothing_of_the_input() -> None:
     text = _SECRET.encode()
     for data in (
