@@ -6,9 +6,11 @@ input breaks, and the codec must take exactly what breaks none.
 
 from __future__ import annotations
 
+import inspect
 import math
 import resource
 import struct
+import sys
 import tracemalloc
 from collections import OrderedDict
 from collections.abc import Callable
@@ -515,6 +517,19 @@ def test_sixteen_levels_are_taken_and_no_more(around: bytes) -> None:
     assert Redacted.ELEMENT in decode_marked(marked, WHERE)
     for depth in (17, 10_000, 100_000):
         _refused(lambda: decode_marked(b"\xd8\x3c" * depth + b"\x00", WHERE), Reason.DEPTH_EXCEEDED)  # noqa: B023
+
+
+def test_a_caller_who_stands_too_deep_for_a_legal_nesting_is_refused() -> None:
+    # As many frames are left as a flat item needs, and fewer than one of sixteen levels does.
+    nested = b"\x81" * DEPTH + b"\xf9\x3c\x00"
+    frames = sys.getrecursionlimit() - len(inspect.stack(0)) - 16
+
+    def at_depth(left: int, call: Callable[[], Any]) -> Any:
+        return call() if left <= 0 else at_depth(left - 1, call)
+
+    assert at_depth(frames, lambda: decode_marked(b"\x81\x00", WHERE)) == [0]
+    _refused(lambda: at_depth(frames, lambda: decode_marked(nested, WHERE)), Reason.DEPTH_EXCEEDED)
+    assert decode_marked(nested, WHERE) and decode_marked(b"\xf6", WHERE) is None
 
 
 @pytest.mark.parametrize("around", [b"\xa1", b"\xa1\xa1", b"\xa1\x81", b"\xa1\xc6"])
