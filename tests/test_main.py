@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import builders_sd_cwt
+import cbor2
 import pytest
 from builders import (
     ABSENT,
@@ -43,6 +44,7 @@ from builders import (
     to_json,
     unbase64url,
 )
+from cbor2 import CBORTag
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -567,6 +569,16 @@ def inspected_claims(claims: dict[Any, Any]) -> Any:
         builders_sd_cwt.make(claims), format=Format.SD_CWT, serialization=Serialization.COMPACT, limits=cli.LIMITS
     )
     return content(sections(lines)["SD-CWT: what the issuer signed"])
+
+
+def test_inspect_opens_three_levels_of_cbor_in_cbor_and_no_more() -> None:
+    content_ = b"\x00"
+    for _ in range(2_000):
+        content_ = cbor2.dumps(CBORTag(24, content_))
+    shown = inspected_claims({"x": cbor2.loads(content_)})["x"]
+    for _ in range(4):
+        shown = shown["tag 24"]
+    assert shown.startswith("h'd818")
 
 
 def test_inspect_shows_both_of_two_claims_whose_names_json_takes_for_one() -> None:

@@ -8,6 +8,7 @@ Spec: draft-ietf-spice-sd-cwt sections 5, 7, 8 and 10; RFC 9052 section 4.4; RFC
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -47,6 +48,7 @@ from hypothesis import strategies as st
 from citizenid import (
     ANY,
     NO_TYPE,
+    AgreementKey,
     Assurance,
     Attestation,
     Challenge,
@@ -57,6 +59,7 @@ from citizenid import (
     LocalKey,
     PublicKey,
     Reason,
+    StatusKind,
     StatusReference,
     TrustAnchors,
     UnixTime,
@@ -297,6 +300,14 @@ def test_what_only_looks_like_a_part_of_an_attestation_is_not_written() -> None:
     misused(Reason.LIMIT_EXCEEDED, lambda: issue(usual(status=two)))
 
 
+def test_a_status_that_the_claim_has_no_room_for_is_not_written() -> None:
+    for reference in (
+        StatusReference(STATUS_URI, 1, certificate=b"der"),
+        StatusReference(STATUS_URI, kind=StatusKind.IDENTIFIER_LIST, identifier=b"id"),
+    ):
+        misused(Reason.STATUS_MECHANISM_UNKNOWN, lambda reference=reference: issue(usual(status=(reference,))))
+
+
 def test_bounds_of_the_reader_bind_the_writer() -> None:
     many = usual({"x": list(range(20))})
     issue(many, issuer(limits=Limits(disclosures=22)))
@@ -401,6 +412,15 @@ def test_a_random_source_that_is_stuck_is_found_out(random: Callable[[int], byte
     misused(Reason.DISCLOSURE_DUPLICATE, lambda: issue(claims, issuer(random=random)))
     if random is bytes:  # with few disclosures as well, all of which differ
         misused(Reason.DISCLOSURE_DUPLICATE, lambda: issue(door=issuer(random=random)))
+
+
+def test_a_random_source_that_comes_around_again_is_found_out_by_what_it_repeats() -> None:
+    blocks = itertools.cycle(bytes((number,)) * 15 for number in range(32))
+
+    def random(size: int) -> bytes:
+        return b"".join(next(blocks) + b"-" for _ in range(-(-size // 16)))[:size]
+
+    misused(Reason.DISCLOSURE_DUPLICATE, lambda: issue(usual({"x": [0] * 40}), issuer(random=random)))
 
 
 def test_a_decoy_has_a_disclosure_and_says_nothing() -> None:
@@ -555,6 +575,13 @@ def test_none_shows_no_member_of_a_map_beside_an_array() -> None:
     held = receive(issue(usual({702: [{5: "hidden", 6: {7: "too"}}, ["shown"]]})))
     shown = accepted(present(held, [(702, None, None)]), anchors=trust()).attestation.claims
     assert same(shown, {702: [["shown"]]})
+
+
+def test_an_sd_kbt_is_signed_and_never_a_mac() -> None:
+    device, reader = AgreementKey.generate("P-256"), AgreementKey.generate("P-256")
+    held = receive(issue(usual(holder_key=device.public)))
+    asked = Challenge(AUDIENCE, NONCE, reader_key=reader)
+    misused(Reason.ALGORITHM_NOT_ALLOWED, lambda: held.present([], challenge=asked, key=device, peer=AUDIENCE, now=NOW))
 
 
 def test_a_presentation_is_refused_to_others() -> None:
