@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import builders_sd_cwt
+import cbor2
 import pytest
 from builders import (
     ABSENT,
@@ -42,6 +44,7 @@ from builders import (
     to_json,
     unbase64url,
 )
+from cbor2 import CBORTag
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -552,6 +555,40 @@ def test_what_cannot_be_read_is_one_line_with_a_reason(run: Run, folder: Path, d
 def test_inspect_never_answers_with_another_exception(data: bytes, serialization: Serialization) -> None:
     with pytest.raises(MalformedError):
         inspection(data, serialization)
+
+
+@given(st.binary(max_size=300), st.sampled_from([Format.SD_CWT, Format.MDOC]))
+def test_inspect_of_cbor_never_answers_with_another_exception(data: bytes, format_: Format) -> None:
+    with pytest.raises(CitizenIDError):
+        _inspection.inspection(data, format=format_, serialization=Serialization.COMPACT, limits=cli.LIMITS)
+
+
+def inspected_claims(claims: dict[Any, Any]) -> Any:
+    """Return the claims of an SD-CWT as inspect shows them."""
+    lines = _inspection.inspection(
+        builders_sd_cwt.make(claims), format=Format.SD_CWT, serialization=Serialization.COMPACT, limits=cli.LIMITS
+    )
+    return content(sections(lines)["SD-CWT: what the issuer signed"])
+
+
+def test_inspect_opens_three_levels_of_cbor_in_cbor_and_no_more() -> None:
+    content_ = b"\x00"
+    for _ in range(2_000):
+        content_ = cbor2.dumps(CBORTag(24, content_))
+    shown = inspected_claims({"x": cbor2.loads(content_)})["x"]
+    for _ in range(4):
+        shown = shown["tag 24"]
+    assert shown.startswith("h'd818")
+
+
+def test_inspect_shows_both_of_two_claims_whose_names_json_takes_for_one() -> None:
+    hidden = builders_sd_cwt.hide(builders_sd_cwt.disclosure(bytes(16), "US", "nationality"))
+    false = {"1": "https://false.example", "-1": 0, '"1"': 0, "redacted claim keys": 0, "redacted element": 0, "01 ": 0}
+    shown = inspected_claims({**hidden, **false, -1: 5})
+    assert (shown["1"], shown["-1"], len(shown["redacted claim keys"])) == (ISSUER, 5, 1)
+    assert shown['"1"'] == "https://false.example"
+    assert {'"-1"', '"\\"1\\""', '"redacted claim keys"', '"redacted element"', "01 "} <= shown.keys()
+    assert len(shown) == len(builders_sd_cwt.good_claims()) + 8
 
 
 hostile_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=150) | st.sampled_from(

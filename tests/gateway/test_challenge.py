@@ -8,11 +8,21 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import mdoc_writing
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import Challenge, CitizenIDError, Format, MalformedError, Reason
+from citizenid import (
+    AgreementKey,
+    Challenge,
+    CitizenIDError,
+    Format,
+    LocalKey,
+    MalformedError,
+    Reason,
+)
+from citizenid._model import Handover, HandoverKind
 from citizenid.gateway import Admitted, Deny, Gateway, NeedStatusList
 from citizenid.holder import Credential
 from citizenid.status import StatusStore
@@ -482,6 +492,105 @@ def test_a_bound_ticket_needs_its_proof_even_where_bearer_would_do() -> None:
     allowed(world.ask(alice, ticket, "weak"))
 
 
+# --- how the wallet is asked ---
+
+MDOC = Format.MDOC
+THUMBPRINT = b"t" * 32
+ASKED = {
+    "dc_api": Handover(),
+    "dc_api, encrypted": Handover(HandoverKind.DC_API, None, THUMBPRINT),
+    "openid4vp": Handover(HandoverKind.OPENID4VP, "https://gateway.example/answer"),
+    "openid4vp, encrypted": Handover(HandoverKind.OPENID4VP, "https://gateway.example/answer", THUMBPRINT),
+    "dc_api_draft_24": Handover(HandoverKind.DC_API_DRAFT_24, client_id="x509_san_dns:gateway.example"),
+}
+
+
+def mdoc_world(**options: Any) -> World:
+    return World(anchors=mdoc_writing.trusted(), **options)
+
+
+def mdoc_answer(world: World, challenge: Challenge, holder: LocalKey | AgreementKey, *, text: str | None = None) -> Any:
+    """Issue an mdoc to a holder, answer the challenge with it, and hand that in for `text`, or for the challenge."""
+    stated = mdoc_writing.attestation(holder_key=holder.public, status=(world.publisher.allocate(),))
+    credential = Credential.receive(
+        mdoc_writing.door().issue(stated, format=MDOC), format=MDOC, anchors=mdoc_writing.trusted(), now=NOW
+    )
+    shown = credential.present([mdoc_writing.OURS], challenge=challenge, key=holder, peer=AUDIENCE, now=NOW)
+    sender = key("sender of mdocs")
+    return world.gateway.admit(
+        shown,
+        format=MDOC,
+        challenge=text or challenge.to_text(),
+        request=request(path=ENDPOINT, proof=world.proof(sender, url=ORIGIN + ENDPOINT)),
+    )
+
+
+def asks(world: World, name: str) -> Challenge:
+    return world.gateway.challenge(sender=key("sender of mdocs").public.thumbprint, handover=ASKED[name])
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_wallet_signs_the_handover_by_which_it_was_asked(name: str) -> None:
+    world = mdoc_world()
+    challenge = asks(world, name)
+    assert challenge.handover == ASKED[name]
+    assert isinstance(mdoc_answer(world, challenge, key("holder")), Admitted)
+    denied(mdoc_answer(world, challenge, key("holder")), Reason.REPLAYED, "replay")
+    for other in ASKED:
+        if other != name:  # what it signed for another protocol does not count, with a challenge of our own making
+            elsewhere = Challenge(AUDIENCE, asks(world, name).nonce, handover=ASKED[other])
+            here = Challenge(AUDIENCE, elsewhere.nonce, handover=ASKED[name])
+            refusal = mdoc_answer(world, elsewhere, key("holder"), text=here.to_text())
+            denied(refusal, Reason.SIGNATURE_INVALID, "V8")
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_challenge_for_one_handover_is_none_for_another(name: str) -> None:
+    world = mdoc_world()
+    nonce = asks(world, name).nonce
+    for other, handover in ASKED.items():
+        if other != name:
+            renamed = Challenge(AUDIENCE, nonce, handover=handover)
+            denied(mdoc_answer(world, renamed, key("holder")), INVALID, "challenge")
+    moved = Handover(HandoverKind.OPENID4VP, "https://thief.example/answer")
+    denied(mdoc_answer(world, Challenge(AUDIENCE, nonce, handover=moved), key("holder")), INVALID, "challenge")
+
+
+def test_a_format_without_a_session_transcript_is_held_to_the_handover_too() -> None:
+    world = World()
+    alice = world.wallet()
+    challenge = world.gateway.challenge(sender=alice.sender.public.thumbprint, handover=ASKED["openid4vp"])
+    presentation = world.present(alice, challenge)
+    plain = Challenge(AUDIENCE, challenge.nonce)
+    denied(answer(world, alice, plain.to_text(), presentation=presentation), INVALID, "challenge")
+    assert isinstance(answer(world, alice, challenge.to_text(), presentation=presentation), Admitted)
+
+
+def test_a_wallet_may_answer_with_a_mac_where_the_gateway_has_a_reader_key() -> None:
+    reader, device = AgreementKey.generate("P-256"), AgreementKey.generate("P-256")
+    world = mdoc_world(reader_key=reader)
+    for name in ASKED:
+        challenge = asks(world, name)
+        assert challenge.reader_key is reader
+        assert isinstance(mdoc_answer(world, challenge, device), Admitted)
+    # A MAC for somebody else's key, who then hands it on.
+    challenge = asks(world, "dc_api")
+    for other in (AgreementKey.generate("P-256").public, AgreementKey.generate("P-256")):
+        stranger = Challenge(AUDIENCE, challenge.nonce, reader_key=other)
+        denied(mdoc_answer(world, stranger, device), Reason.SIGNATURE_INVALID, "V8")
+    # A wallet that signs is as welcome as before.
+    assert isinstance(mdoc_answer(world, asks(world, "dc_api"), key("holder")), Admitted)
+
+
+def test_without_a_reader_key_a_mac_proves_nothing() -> None:
+    reader, device = AgreementKey.generate("P-256"), AgreementKey.generate("P-256")
+    world = mdoc_world()
+    challenge = asks(world, "dc_api")
+    assert challenge.reader_key is None
+    keyed = Challenge(AUDIENCE, challenge.nonce, reader_key=reader)
+    denied(mdoc_answer(world, keyed, device), Reason.READER_KEY_MISSING, "V7")
+
+
 # --- what the caller of `challenge` gets wrong ---
 
 
@@ -490,6 +599,47 @@ def test_a_sender_is_a_thumbprint(sender: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:
         World().gateway.challenge(sender=sender)
     assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "challenge.sender")
+
+
+@pytest.mark.parametrize(
+    "handover",
+    [
+        Handover(HandoverKind.ISO_18013_7_2024, "https://a/r", mdoc_generated_nonce="nonce"),
+        Handover(HandoverKind.TRANSCRIPT, transcript=b"\x83\xf6\xf6\xf6"),
+        ("dc_api", None, None, None, None, None),
+        "dc_api",
+        HandoverKind.DC_API,
+    ],
+)
+def test_a_wallet_is_asked_in_a_way_in_which_it_signs_our_nonce(handover: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        World().gateway.challenge(sender=key("anybody").public.thumbprint, handover=handover)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "challenge.handover")
+
+
+def test_a_transcript_of_the_callers_own_is_no_handover_of_a_challenge() -> None:
+    # Nobody made a MAC for it; and what a wallet signed at another counter could be handed in under our nonce.
+    world = mdoc_world()
+    for handover in (
+        Handover(HandoverKind.TRANSCRIPT, transcript=b"\x83\xf6\xf6\xf6"),
+        Handover(HandoverKind.ISO_18013_7_2024, "https://a/r", mdoc_generated_nonce="nonce"),
+    ):
+        forged = Challenge(AUDIENCE, asks(world, "dc_api").nonce, handover=handover)
+        denied(mdoc_answer(world, forged, key("holder")), INVALID, "challenge")
+
+
+def test_a_handover_that_is_not_complete_makes_no_challenge() -> None:
+    for handover in (Handover(HandoverKind.OPENID4VP), Handover(HandoverKind.DC_API, "https://a/r")):
+        with pytest.raises(MalformedError) as caught:
+            World().gateway.challenge(sender=key("anybody").public.thumbprint, handover=handover)
+        assert (caught.value.reason, caught.value.where) == (INVALID, "challenge.handover")
+
+
+@pytest.mark.parametrize("reader_key", [key("reader"), key("reader").public, b"key", object()])
+def test_a_reader_key_is_private_and_for_agreement(reader_key: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        World(reader_key=reader_key)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "gateway.reader_key")
 
 
 @pytest.mark.parametrize("format_", ["", "dc+sd-jwt ", "DC+SD-JWT", "mso-mdoc", None, 5, [], b"dc+sd-jwt"])

@@ -1066,7 +1066,7 @@ def test_authorize_always_answers(asked: Request, resource: Any) -> None:
 
 @given(
     st.binary(max_size=60) | st.text(max_size=60) | anything | st.just(PRESENTATION),
-    st.sampled_from(["dc+sd-jwt", "mso_mdoc"]) | anything,
+    st.sampled_from(["dc+sd-jwt", "mso_mdoc", "sd-cwt"]) | anything,
     st.sampled_from([CHALLENGE.to_text(), CHALLENGE.to_text()[:-1]]) | st.text(max_size=60) | anything,
     requests,
 )

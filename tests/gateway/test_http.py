@@ -10,6 +10,8 @@ import json
 import re
 from typing import Any
 
+import builders_sd_cwt
+import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,12 +28,14 @@ from .world import (
     STRICT_POLICY,
     World,
     allowed,
+    base64url,
     denied,
     hand_made_proof,
     header_of,
     key,
     needed,
     request,
+    unbase64url,
 )
 
 TICKET, DPOP = b"citizenship-ticket", b"dpop"
@@ -428,6 +432,32 @@ def test_the_whole_way_over_http() -> None:
     answer = post(world, json.dumps(body).encode(), world.proof(alice.sender, url=ORIGIN + ENDPOINT))
     assert answer.status == 200
     allowed(world.ask(alice, document_of(answer)["ticket"]))
+
+
+def test_the_whole_way_over_http_with_an_sd_cwt() -> None:
+    world = World(anchors=builders_sd_cwt.anchors())
+    sender = key("sender of an sd-cwt")
+    challenge = world.challenge(sender)
+
+    def hand_in(data: bytes, format_: str = "sd-cwt", further: bytes = b"") -> Answer:
+        text = (base64url(data) + further).decode()
+        body = {"format": format_, "challenge": challenge.to_text(), "presentation": text}
+        return post(world, json.dumps(body).encode(), world.proof(sender, url=ORIGIN + ENDPOINT))
+
+    nonce = str(challenge.nonce).encode()
+    good = builders_sd_cwt.make(kb={39: nonce})
+    check_problem(hand_in(good, "dc+sd-jwt"), 403, Reason.MALFORMED_TOKEN)
+    check_problem(hand_in(good, "mso_mdoc"), 403, Reason.MALFORMED_CBOR)
+    check_problem(hand_in(good, further=b"="), 403, Reason.MALFORMED_BASE64)
+    for cnonce in (challenge.nonce, unbase64url(nonce), nonce + b"=", nonce[:-1]):
+        check_problem(hand_in(builders_sd_cwt.make(kb={39: cnonce})), 403, Reason.NONCE_MISMATCH)
+    issued = cbor2.dumps(builders_sd_cwt.credential())
+    check_problem(hand_in(issued), 403, Reason.KEY_BINDING_MISSING)
+    answer = hand_in(good)
+    assert answer.status == 200
+    ticket = document_of(answer)["ticket"]
+    allowed(world.gateway.authorize(request(ticket, world.proof(sender, ticket)), resource="us-nationals"))
+    check_problem(hand_in(good), 401, Reason.REPLAYED)
 
 
 def test_an_empty_object_asks_for_a_challenge() -> None:

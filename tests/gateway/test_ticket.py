@@ -51,7 +51,7 @@ def contents(draw: st.DrawFn) -> TicketContents:
         expires_at=draw(st.integers(0, 2**32 - 1)),
         session_id=draw(st.binary(min_size=16, max_size=16)),
         anchor=draw(st.binary(min_size=16, max_size=16)),
-        format=Format.SD_JWT_VC,
+        format=draw(st.sampled_from(Format)),
         type_hash=type_hash(draw(st.text())),
         assurance=draw(st.binary(min_size=9, max_size=9)),
         admitted_at=draw(st.integers(0, 2**32 - 1)),

@@ -778,6 +778,10 @@ def test_what_must_be_there_is_missed(label: int) -> None:
 def test_a_subject_is_there_or_may_be_hidden() -> None:
     refused(make({2: ABSENT}), Reason.CLAIM_MISSING, "V4")
     accepted(make(hide(NAME) | {2: ABSENT}))
+    # Every digest is that of something else, or there is none.
+    refused(make(hide(NAME) | {2: ABSENT}, [NAME]), Reason.CLAIM_MISSING, "V4")
+    refused(make({2: ABSENT, REDACTED: []}), Reason.CLAIM_MISSING, "V4")
+    accepted(make(hide(NAME, disclosure(salt(9), 1, "other")) | {2: ABSENT}, [NAME]))
     shown = disclosure(salt(), "urn:x", 2)
     assert accepted(make(hide(shown) | {2: ABSENT}, [shown])).attestation.claims[2] == "urn:x"
     for value in (5, "", b"x", None):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from builders import certificate, certificate_key, der, local_key, pem, x5c
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,12 +34,13 @@ from citizenid import (
     Status,
     StatusReference,
     TrustAnchors,
+    UnixTime,
     VerificationError,
 )
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.status import StatusStore, verify_status_list
-from citizenid.status._store import status_identity
+from citizenid.status._store import identity_of, status_identity
 from citizenid.verifier import VerifiedPresentation, verify
 
 from . import (
@@ -668,6 +670,88 @@ def test_a_ticket_asks_by_identity() -> None:
     with pytest.raises(VerificationError) as caught:
         store.check_identity(identity, 4, NOW)
     assert caught.value.reason is Reason.STATUS_INDEX_OUT_OF_RANGE
+
+
+# --- a credential may ask for a list under one certificate (ISO/IEC 18013-5 second edition 12.3.6) ---
+
+ROOTS = {name: certificate(f"status root {name}", f"status root {name}", authority=True) for name in ("one", "two")}
+
+
+def under(name: str, value: int, later_s: int = 0) -> bytes:
+    """A list in which index 0 has this value, by a signer whom this root has certified."""
+    leaf = certificate(f"signer under {name}", f"status root {name}")
+    stated = claims(iat=NOW + later_s, status_list=status_list(2, (value,)))
+    signer = local_key(certificate_key(f"signer under {name}"))
+    return token(stated, header(kid=ABSENT, x5c=x5c(leaf)), signer=signer)
+
+
+def rooted(*names: str, label: str = ISSUER) -> TrustAnchors:
+    return TrustAnchors.from_certificates(
+        pem(*(ROOTS[name] for name in names)), issuer=label, purpose=KeyPurpose.STATUS_LIST
+    )
+
+
+def wanting(name: str | None) -> StatusReference:
+    return StatusReference(URI, 0, certificate=None if name is None else der(ROOTS[name])[0])
+
+
+def test_a_list_under_the_certificate_that_was_asked_for_counts_and_no_other() -> None:
+    missing = NeedStatusList(URI, certificate=der(ROOTS["one"])[0])
+    # Valid, but signed by a key, or under another root.
+    for trusted, other in ((TRUSTED, token()), (rooted("one", "two"), under("two", 0))):
+        store = StatusStore(anchors=trusted)
+        assert store.check(wanting("one"), issuer=ISSUER, now=NOW) == missing
+        ingest(store, other)
+        assert store.check(wanting(None), issuer=ISSUER, now=NOW) is Status.VALID
+        assert store.check(wanting("one"), issuer=ISSUER, now=NOW) == missing
+    store = StatusStore(anchors=rooted("one", "two"))
+    ingest(store, under("one", 1), now=NOW)
+    for name in ("one", None):
+        assert store.check(wanting(name), issuer=ISSUER, now=NOW) is Status.INVALID
+    assert isinstance(store.check(wanting("two"), issuer=ISSUER, now=NOW), NeedStatusList)
+    assert isinstance(store.check(wanting("one"), issuer=OTHER_ISSUER, now=NOW), NeedStatusList)
+
+
+def test_a_later_list_under_another_root_does_not_lift_what_the_first_has_revoked() -> None:
+    store = StatusStore(anchors=rooted("one", "two"))
+    ingest(store, under("one", 1))
+    ingest(store, under("two", 0, later_s=1), now=NOW + 1)
+    assert store.check(wanting("one"), issuer=ISSUER, now=NOW + 1) is Status.INVALID
+    for name in ("two", None):
+        assert store.check(wanting(name), issuer=ISSUER, now=NOW + 1) is Status.VALID
+
+
+def test_a_list_under_a_certificate_goes_with_its_root() -> None:
+    store = StatusStore(anchors=rooted("one", "two"))
+    ingest(store, under("one", 0))
+    store.reload(anchors=rooted("two"))
+    for name in ("one", None):
+        assert isinstance(store.check(wanting(name), issuer=ISSUER, now=NOW), NeedStatusList)
+
+
+def test_who_is_named_by_the_operator_counts_whatever_certificate_is_asked_for() -> None:
+    store = holding()
+    assert isinstance(store.check(wanting("one"), issuer=ISSUER, now=NOW), NeedStatusList)
+    assert store.check(wanting("one"), issuer=ISSUER, now=NOW, any_certificate=True) is Status.VALID
+
+
+@pytest.mark.parametrize("held", [None, "one", "two"])
+@pytest.mark.parametrize("wanted", [None, "one", "two"])
+@pytest.mark.parametrize("status_issuer", [None, OTHER_ISSUER])
+def test_a_ticket_finds_the_list_that_the_credential_has_found(
+    held: str | None, wanted: str | None, status_issuer: str | None
+) -> None:
+    label = status_issuer or ISSUER
+    store = StatusStore(anchors=anchors(label) if held is None else rooted("one", "two", label=label))
+    ingest(store, token() if held is None else under(held, 0))
+    (anchor,) = credential_anchors(status_issuer=status_issuer)
+    assert anchor.status_issuer == label
+    reference = wanting(wanted)
+    named = anchor.status_issuer != anchor.issuer
+    answer = store.check(reference, issuer=label, now=NOW, any_certificate=named)
+    by_identity = store.check_identity(identity_of(reference, anchor), 0, UnixTime(NOW))
+    assert by_identity is (None if isinstance(answer, NeedStatusList) else Status.VALID)
+    assert isinstance(answer, NeedStatusList) is not (named or wanted in (None, held))
 
 
 def test_its_repr_says_nothing_of_anybody() -> None:

@@ -6,9 +6,11 @@ input breaks, and the codec must take exactly what breaks none.
 
 from __future__ import annotations
 
+import inspect
 import math
 import resource
 import struct
+import sys
 import tracemalloc
 from collections import OrderedDict
 from collections.abc import Callable
@@ -297,6 +299,72 @@ def test_behind_something_long_the_verdict_is_the_same(data: bytes, tags: frozen
         assert _same(_plain(decode(SCANNED + data, WHERE, tags))[1:], _value(slow.node))
 
 
+# --- loading: the same, but for what the reader of the format judges itself ---
+
+
+def _outcome(call: Callable[[], Any]) -> Any:
+    """A value as its repr tells it, which knows 1 from True and 1.0, or the reason."""
+    try:
+        return repr(call())
+    except MalformedError as error:
+        assert error.where == WHERE and error.__cause__ is None and error.__context__ is None
+        return error.reason
+
+
+@given(ITEMS, TAGS)
+def test_what_is_loaded_and_then_checked_is_what_is_decoded(data: bytes, tags: frozenset[int]) -> None:
+    def loaded() -> Any:
+        value = cbor.load(data, WHERE, tags - {24})
+        cbor.check(value, WHERE, tags - {24})
+        return value
+
+    assert _outcome(loaded) == _outcome(lambda: decode(data, WHERE, tags - {24}))
+
+
+def _each(items: list[bytes], tags: frozenset[int] = frozenset()) -> Any:
+    together = _outcome(lambda: cbor.load_each(items, WHERE, tags))
+    assert together == _outcome(lambda: [cbor.load(item, WHERE, tags) for item in items])
+    return together
+
+
+@given(st.lists(st.one_of(ITEMS, st.binary(max_size=4)), max_size=4), TAGS)
+@example([], frozenset())
+def test_many_items_are_loaded_as_each_of_them_is(items: list[bytes], tags: frozenset[int]) -> None:
+    _each(items, tags)
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        ["0000"],  # two in the place of one
+        ["", "0000"],
+        ["0000", ""],
+        ["8200", "", "00"],  # an array that takes what stands behind it for its second member
+        ["8200", "00"],
+        ["8200", "000000"],
+        ["82", "00", "0000"],
+        ["", "", "00000000"],
+        ["8400", "00", "000000"],
+        ["41", "00"],
+        ["5820", "00"],  # a string that takes it for its content
+        ["c1", "00"],
+        ["a100", "00"],
+        ["00", "ff"],
+    ],
+)
+def test_no_item_among_many_takes_from_its_neighbours(items: list[str]) -> None:
+    assert _each([bytes.fromhex(item) for item in items]) is Reason.MALFORMED_CBOR
+    assert _each([b"\x00", *(bytes.fromhex(item) for item in items), b"\x00"]) is Reason.MALFORMED_CBOR
+
+
+def test_a_costly_item_among_many_is_refused_as_it_is_alone() -> None:
+    crowded = encode(dict.fromkeys(range(1_025), 0))
+    assert _each([b"\x00", crowded]) is Reason.LIMIT_EXCEEDED
+    assert _each([b"\x00", _map(_colliding(300))]) is Reason.MALFORMED_CBOR
+    for depth, taken in ((DEPTH, True), (DEPTH + 1, False)):
+        assert (_each([b"\x00", b"\x81" * depth + b"\x00"]) is Reason.DEPTH_EXCEEDED) is not taken
+
+
 # --- the end of the item ---
 
 
@@ -449,6 +517,19 @@ def test_sixteen_levels_are_taken_and_no_more(around: bytes) -> None:
     assert Redacted.ELEMENT in decode_marked(marked, WHERE)
     for depth in (17, 10_000, 100_000):
         _refused(lambda: decode_marked(b"\xd8\x3c" * depth + b"\x00", WHERE), Reason.DEPTH_EXCEEDED)  # noqa: B023
+
+
+def test_a_caller_who_stands_too_deep_for_a_legal_nesting_is_refused() -> None:
+    # As many frames are left as a flat item needs, and fewer than one of sixteen levels does.
+    nested = b"\x81" * DEPTH + b"\xf9\x3c\x00"
+    frames = sys.getrecursionlimit() - len(inspect.stack(0)) - 16
+
+    def at_depth(left: int, call: Callable[[], Any]) -> Any:
+        return call() if left <= 0 else at_depth(left - 1, call)
+
+    assert at_depth(frames, lambda: decode_marked(b"\x81\x00", WHERE)) == [0]
+    _refused(lambda: at_depth(frames, lambda: decode_marked(nested, WHERE)), Reason.DEPTH_EXCEEDED)
+    assert decode_marked(nested, WHERE) and decode_marked(b"\xf6", WHERE) is None
 
 
 @pytest.mark.parametrize("around", [b"\xa1", b"\xa1\xa1", b"\xa1\x81", b"\xa1\xc6"])
@@ -980,6 +1061,54 @@ def test_a_head_is_the_shortest(major: int, count: int) -> None:
 def test_byte_strings_and_embedded_items(data: bytes) -> None:
     assert byte_string(data) == _slow_encode(data)
     assert embedded(data) == _slow_encode(CBORTag(24, data))
+
+
+def _unwrapped(data: bytes) -> bytes | Reason:
+    """What `unwrap` must say: tag 24 around one byte string and nothing else, in heads of any width."""
+    try:
+        item = decode(data, WHERE, frozenset({24}))
+    except MalformedError:
+        return Reason.MALFORMED_TOKEN
+    whole = type(item) is CBORTag and item.tag == 24 and type(item.value) is bytes
+    return item.value if whole else Reason.MALFORMED_TOKEN
+
+
+def _check_unwrap(data: bytes) -> None:
+    try:
+        found: bytes | Reason = cbor.unwrap(data, WHERE)
+    except MalformedError as error:
+        assert error.where == WHERE
+        found = error.reason
+    assert found == _unwrapped(data)
+
+
+_TAG_HEADS = [b"", b"\xd8\x18", b"\xd9\x00\x18", b"\xda\x00\x00\x00\x18", b"\xdb" + bytes(7) + b"\x18"]
+
+
+@given(
+    st.sampled_from(_TAG_HEADS) | st.binary(max_size=2),
+    st.binary(max_size=30),
+    st.integers(-1, 1),
+    st.sampled_from([0, 1, 2, 4, 8]),
+    st.sampled_from([0x40, 0x60]),
+)
+def test_what_stands_under_tag_24_is_taken_out_whole(
+    tag: bytes, content: bytes, off: int, width: int, kind: int
+) -> None:
+    count = max(0, len(content) + off)
+    wide = bytes((kind | {1: 24, 2: 25, 4: 26, 8: 27}[width],)) + count.to_bytes(width, "big") if width else b""
+    _check_unwrap(tag + (wide or bytes((kind | min(count, 23),))) + content)
+
+
+@pytest.mark.parametrize("first", range(256))
+def test_no_other_head_is_taken_for_tag_24(first: int) -> None:
+    for zeros in (0, 1, 3, 7, 15, 16):
+        start = bytes((first,)) + bytes(zeros) + b"\x18"
+        for string in (b"", b"\x40", b"\x41a", b"\x58\x01a", b"\x5f\x41a\xff", b"\x5c" + bytes(15) + b"\x01a"):
+            _check_unwrap(start + string)
+            _check_unwrap(start[:1] + start[2:] + string)
+    for second in (0, 1, 23, 24, 255):
+        _check_unwrap(b"\xd8\x18" + bytes((first, second)) + b"a" * (second if first == 0x58 else first & 31))
 
 
 def test_an_error_holds_nothing_of_the_input() -> None:

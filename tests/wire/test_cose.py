@@ -207,6 +207,15 @@ def test_any_crit_in_either_header_is_refused(crit: Any) -> None:
     assert _read({1: -9, "crit": crit}).members["crit"] == crit  # the text is another label, and an unknown one
 
 
+@pytest.mark.parametrize("label", [1.0, 2.0, 4.0, 33.0, 34.0, 35.0, True, b"\x04", None, cbor2.CBORSimpleValue(33)])
+def test_a_label_that_python_takes_for_a_number_is_none(label: Any) -> None:
+    # An item that was loaded and not checked, as those of an mdoc are.
+    loaded = cbor.load(cbor2.dumps({label: b"x"}), WHERE)
+    for further in ({}, {4: b"kid"}, {"name": 1}):
+        _refused(lambda: _read(unprotected=loaded | further), Reason.MALFORMED_CBOR, HEADER)  # noqa: B023
+    _refused(lambda: _read(cbor2.dumps({label: b"x"})), Reason.MALFORMED_CBOR, HEADER)
+
+
 @pytest.mark.parametrize("label", [1, 2, 4, 13, 16, 33, 34, 35, 170, -1, 70_000, "text", "", "1"])
 def test_a_label_in_both_headers_is_refused(label: Any) -> None:
     reason = {2: Reason.CRIT_UNSUPPORTED, 35: Reason.HEADER_FORBIDDEN}.get(label, Reason.HEADER_INVALID)

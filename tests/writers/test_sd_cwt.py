@@ -8,6 +8,7 @@ Spec: draft-ietf-spice-sd-cwt sections 5, 7, 8 and 10; RFC 9052 section 4.4; RFC
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -47,6 +48,7 @@ from hypothesis import strategies as st
 from citizenid import (
     ANY,
     NO_TYPE,
+    AgreementKey,
     Assurance,
     Attestation,
     Challenge,
@@ -57,6 +59,7 @@ from citizenid import (
     LocalKey,
     PublicKey,
     Reason,
+    StatusKind,
     StatusReference,
     TrustAnchors,
     UnixTime,
@@ -297,6 +300,14 @@ def test_what_only_looks_like_a_part_of_an_attestation_is_not_written() -> None:
     misused(Reason.LIMIT_EXCEEDED, lambda: issue(usual(status=two)))
 
 
+def test_a_status_that_the_claim_has_no_room_for_is_not_written() -> None:
+    for reference in (
+        StatusReference(STATUS_URI, 1, certificate=b"der"),
+        StatusReference(STATUS_URI, kind=StatusKind.IDENTIFIER_LIST, identifier=b"id"),
+    ):
+        misused(Reason.STATUS_MECHANISM_UNKNOWN, lambda reference=reference: issue(usual(status=(reference,))))
+
+
 def test_bounds_of_the_reader_bind_the_writer() -> None:
     many = usual({"x": list(range(20))})
     issue(many, issuer(limits=Limits(disclosures=22)))
@@ -305,6 +316,21 @@ def test_bounds_of_the_reader_bind_the_writer() -> None:
     misused(Reason.LIMIT_EXCEEDED, lambda: issue(decoys=10_001))
     misused(Reason.INPUT_TOO_LARGE, lambda: issue(usual({"x": "y" * 200_000})))
     misused(Reason.INPUT_TOO_LARGE, lambda: issue(door=issuer(limits=Limits(header_bytes=10))))
+
+
+def test_bounds_of_the_codec_bind_the_writer() -> None:
+    # 1,024 members of one map, and 65,536 items in all.
+    names = {f"name {number}": number for number in range(1_024)}
+    others = dict(list(names.items())[:-7])  # the profile states six claims, and simple(59) hides the subject
+    full, long = usual(others), usual({"x": [0] * 65_500})
+    receive(issue(full, disclosable=[]))
+    receive(issue(usual({"x": names}), disclosable=[("x",)]))
+    receive(issue(long, disclosable=[]))
+    receive(issue(long, disclosable=[("x",)]))
+    for claims in (others | {"one": 1}, {"x": names | {"one": 1}}, {"x": [0] * 65_536}):
+        misused(Reason.LIMIT_EXCEEDED, lambda claims=claims: issue(usual(claims), disclosable=[]))
+    for value in (names | {"one": 1}, [names | {"one": 1}], [0] * 65_536):
+        misused(Reason.LIMIT_EXCEEDED, lambda value=value: issue(usual({"x": value}), disclosable=[("x",)]))
 
 
 @pytest.mark.parametrize("kid", ["ä" * 128, "\ud800"])
@@ -386,6 +412,15 @@ def test_a_random_source_that_is_stuck_is_found_out(random: Callable[[int], byte
     misused(Reason.DISCLOSURE_DUPLICATE, lambda: issue(claims, issuer(random=random)))
     if random is bytes:  # with few disclosures as well, all of which differ
         misused(Reason.DISCLOSURE_DUPLICATE, lambda: issue(door=issuer(random=random)))
+
+
+def test_a_random_source_that_comes_around_again_is_found_out_by_what_it_repeats() -> None:
+    blocks = itertools.cycle(bytes((number,)) * 15 for number in range(32))
+
+    def random(size: int) -> bytes:
+        return b"".join(next(blocks) + b"-" for _ in range(-(-size // 16)))[:size]
+
+    misused(Reason.DISCLOSURE_DUPLICATE, lambda: issue(usual({"x": [0] * 40}), issuer(random=random)))
 
 
 def test_a_decoy_has_a_disclosure_and_says_nothing() -> None:
@@ -540,6 +575,13 @@ def test_none_shows_no_member_of_a_map_beside_an_array() -> None:
     held = receive(issue(usual({702: [{5: "hidden", 6: {7: "too"}}, ["shown"]]})))
     shown = accepted(present(held, [(702, None, None)]), anchors=trust()).attestation.claims
     assert same(shown, {702: [["shown"]]})
+
+
+def test_an_sd_kbt_is_signed_and_never_a_mac() -> None:
+    device, reader = AgreementKey.generate("P-256"), AgreementKey.generate("P-256")
+    held = receive(issue(usual(holder_key=device.public)))
+    asked = Challenge(AUDIENCE, NONCE, reader_key=reader)
+    misused(Reason.ALGORITHM_NOT_ALLOWED, lambda: held.present([], challenge=asked, key=device, peer=AUDIENCE, now=NOW))
 
 
 def test_a_presentation_is_refused_to_others() -> None:

@@ -8,6 +8,8 @@ Spec: ISO/IEC 18013-5 8.3.2.1.2; draft-ietf-spice-sd-cwt section 5.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -89,7 +91,14 @@ def _plain(value: Any, levels: int) -> Any:
     return value
 
 
+_MARKS: Final = {Redacted.KEYS: "redacted claim keys", Redacted.ELEMENT: "redacted element"}
+
+
 def _key(key: Any) -> str:
-    if key is Redacted.KEYS:
-        return "redacted claim keys"
-    return "redacted element" if key is Redacted.ELEMENT else str(key)
+    if type(key) is not str:
+        return _MARKS.get(key) or str(key)
+    # In JSON 1 and "1" are one name, of which the first would not be shown: such a text stands in quotation marks.
+    return json.dumps(key) if _ALIKE.match(key) or key in _MARKS.values() else key
+
+
+_ALIKE: Final = re.compile(r'-?[0-9]+\Z|"')

@@ -33,7 +33,7 @@ from .._model import (
     Validity,
     attestation_of_frozen,
 )
-from .._redaction import DECOY, SD_CWT_MARKERS, Disclosure, restore
+from .._redaction import DECOY, SD_CWT_MARKERS, Disclosure, Placement, restore
 from .._wire import base64url, cbor, cose
 from ._protocol import Reader, Reading
 
@@ -169,7 +169,7 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
         raise MalformedError(Reason.MALFORMED_CBOR, _PAYLOAD)
     disclosures = decode_disclosures(presentation.disclosures, hash_name, limits)
     claims, placements, withheld = restore(payload, disclosures, SD_CWT_MARKERS, limits)
-    _check_names(payload, claims)
+    _check_names(payload, claims, placements)
     if reg.COSE_CWT_CLAIMS in header:
         _check_header_claims(header[reg.COSE_CWT_CLAIMS], claims)
     # What decides on validity is never hidden, and is read from the payload itself.
@@ -234,12 +234,13 @@ def decode_disclosures(encoded: tuple[bytes, ...], hash_name: str, limits: Limit
     return disclosures
 
 
-def _check_names(payload: dict[Any, Any], claims: Mapping[Any, Any]) -> None:
+def _check_names(payload: dict[Any, Any], claims: Mapping[Any, Any], placements: list[Placement]) -> None:
     if not reg.CWT_CLAIM_TEXTS.isdisjoint(claims):  # a second claim of its kind, under the name that JSON has for it
         raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD)
     if reg.CWT_SUB in claims:
         _text(claims, reg.CWT_SUB)
-    elif cbor.Redacted.KEYS not in payload:  # section 7 table 2: disclosed or redacted, it is there
+    elif len(payload.get(cbor.Redacted.KEYS, ())) == sum(len(each.path) == 1 for each in placements):
+        # Section 7 table 2: disclosed or redacted, it is there. Here no digest is left that it could stand behind.
         raise VerificationError(Reason.CLAIM_MISSING, _PAYLOAD + ".sub")
     for label in (reg.CWT_CTI, reg.CWT_CNONCE):
         if label in payload and type(payload[label]) is not bytes:

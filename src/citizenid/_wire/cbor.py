@@ -147,10 +147,20 @@ def decode_marked(data: bytes, where: str) -> Any:
     Raises:
         MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED, LIMIT_EXCEEDED.
     """
-    value = _mark(_load(data, where, _as_tags(_MARK_TAGS)), where)
+    loaded = _load(data, where, _as_tags(_MARK_TAGS))
+    value: Any = _UNMARKED
+    try:
+        value = _mark(loaded, where)
+    except RecursionError:
+        pass  # raised below: the caller stands so deep that not even a legal nesting has room
+    if value is _UNMARKED:
+        raise MalformedError(Reason.DEPTH_EXCEEDED, where)
     if len(data) > MAX_NAME_BYTES:  # in less than that no key is too long
         check_names(value, where)
     return value
+
+
+_UNMARKED: Final = object()
 
 
 @lru_cache(maxsize=64)

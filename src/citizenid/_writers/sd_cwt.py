@@ -30,7 +30,7 @@ from .._model import (
     Validity,
 )
 from .._redaction import EVERYTHING, SD_CWT_MARKERS, Selection, redact
-from .._wire import base64url, cbor, cose
+from .._wire import base64url, cbor, cose, heads
 from ._protocol import IssueOptions, PresentOptions, Signer, Writer
 
 _NUMBERS: Final = {name: number for number, name in reg.COSE_HASHES.items()}
@@ -40,6 +40,7 @@ _STEPS: Final = frozenset({str, int, type(None)})
 _MAX_KID_BYTES: Final = 255
 # cbor2 counts sixteen levels, of which a tag or the array of a disclosure is one.
 _MAX_DEPTH: Final = cbor.MAX_DEPTH - 1
+_LONG_BYTES: Final = 1_024  # from here on the reader bounds the members of a map, and the items in all
 # A key 59 cannot stand beside simple(59): many decoders, ours among them, take the two for one.
 _MARKERS: Final = SD_CWT_MARKERS._replace(reserved=SD_CWT_MARKERS.reserved | {cbor.Redacted.KEY_NUMBER})
 # Members that the attestation states in fields of its own; as claims they could contradict those. And the namespaces of
@@ -84,7 +85,7 @@ def issue(
         return keep([next(salts), value] if name is None else [next(salts), value, name])
 
     def keep(disclosure: list[Any]) -> bytes:
-        data = cbor.encode(disclosure, "claims")
+        data = _readable(disclosure)
         disclosures.append(data)
         digest: bytes = hash_(cbor.byte_string(data)).digest()
         return digest
@@ -106,7 +107,7 @@ def issue(
     protected = _header(signer.key.algorithm, signer.kid, signer.certificates, number)
     if len(protected) > limits.header_bytes:
         raise CitizenIDError(Reason.INPUT_TOO_LARGE, "header")
-    payload = cbor.encode({**_structural(attestation), **shown}, "claims")
+    payload = _readable({**_structural(attestation), **shown})
     unprotected = {reg.COSE_SD_CLAIMS: disclosures} if disclosures else {}
     written = len(protected) + len(payload) + sum(map(len, disclosures)) + reg.SIGNATURE_BYTES[signer.key.algorithm]
     if written > limits.presentation_bytes // 2:  # leave the holder room for the key binding
@@ -119,6 +120,13 @@ def issue(
 
 
 _SIGN1: Final = cbor.head(6, reg.COSE_SIGN1_TAG)
+
+
+def _readable(value: Any) -> bytes:
+    data = cbor.encode(value, "claims")
+    if len(data) > _LONG_BYTES:
+        heads.refuse_costly(data, "claims")
+    return data
 
 
 @lru_cache(maxsize=8)
