@@ -23,15 +23,18 @@ NONCE = "nonce-nonce"
 _TEXT = st.text(min_size=1, max_size=30)
 _NONCES = st.one_of(st.text(min_size=8, max_size=30), st.binary(min_size=8, max_size=30))
 _THUMBPRINTS = st.one_of(st.none(), st.binary(min_size=32, max_size=32))
-HANDOVERS: st.SearchStrategy[Handover] = st.one_of(
+PASSED_ON: st.SearchStrategy[Handover] = st.one_of(
     _THUMBPRINTS.map(lambda thumbprint: Handover(HandoverKind.DC_API, None, thumbprint)),
     st.tuples(_TEXT, _THUMBPRINTS).map(lambda pair: Handover(HandoverKind.OPENID4VP, *pair)),
     _TEXT.map(lambda client_id: Handover(HandoverKind.DC_API_DRAFT_24, client_id=client_id)),
     st.tuples(_TEXT, _TEXT).map(
         lambda pair: Handover(HandoverKind.ISO_18013_7_2024, pair[0], mdoc_generated_nonce=pair[1])
     ),
-    st.binary(min_size=1, max_size=60).map(lambda data: Handover(HandoverKind.TRANSCRIPT, transcript=data)),
 )
+TRANSCRIPTS: st.SearchStrategy[Handover] = st.binary(min_size=1, max_size=60).map(
+    lambda data: Handover(HandoverKind.TRANSCRIPT, transcript=data)
+)
+HANDOVERS = PASSED_ON | TRANSCRIPTS
 
 
 def _part(data: str | bytes) -> str:
@@ -53,7 +56,7 @@ def _made(handover: Any, **changes: Any) -> Challenge:
 # --- one spelling ---
 
 
-@given(_TEXT, _NONCES, st.integers(1, 86_400), HANDOVERS)
+@given(_TEXT, _NONCES, st.integers(1, 86_400), PASSED_ON)
 def test_every_challenge_is_read_as_it_was_written(
     audience: str, nonce: str | bytes, age: int, handover: Handover
 ) -> None:
@@ -63,6 +66,12 @@ def test_every_challenge_is_read_as_it_was_written(
     assert again == challenge and again.handover == handover and type(again.nonce) is type(nonce)
     assert again.to_text() == text and text.isascii() and text.isprintable() and " " not in text
     assert text.startswith("1." if handover == Handover() else "2.")
+
+
+@given(_TEXT, _NONCES, st.integers(1, 86_400), TRANSCRIPTS)
+def test_a_transcript_is_read_out_of_no_text(audience: str, nonce: str | bytes, age: int, handover: Handover) -> None:
+    text = Challenge(audience, nonce, age, handover).to_text()
+    _refused(lambda: Challenge.from_text(text), "challenge")
 
 
 @given(HANDOVERS, HANDOVERS)
@@ -150,10 +159,11 @@ def test_the_default_is_written_as_it_always_was() -> None:
     )
 
 
+_LARGEST_TRANSCRIPT = Handover(HandoverKind.TRANSCRIPT, transcript=bytes(16_384))
+
+
 def test_the_largest_challenge_can_be_written_and_read() -> None:
-    transcript = Handover(HandoverKind.TRANSCRIPT, transcript=bytes(16_384))
-    largest = Challenge("a" * 2_048, "n" * 512, 86_400, transcript)
-    assert len(largest.to_text()) <= 32_768 and Challenge.from_text(largest.to_text()) == largest
+    assert len(Challenge("a" * 2_048, "n" * 512, 86_400, _LARGEST_TRANSCRIPT).to_text()) <= 32_768
     for handover in (
         Handover(HandoverKind.OPENID4VP, "u" * 2_048, bytes(32)),
         Handover(HandoverKind.ISO_18013_7_2024, "u" * 2_048, mdoc_generated_nonce="n" * 2_048),

@@ -187,7 +187,8 @@ class Challenge:
     ) -> Challenge:
         """Ask by a protocol of the caller's, of which an mdoc signs this SessionTranscript (CBOR).
 
-        Audience and nonce count for the other formats, and for the holder who looks at who asks.
+        Audience and nonce count for the other formats, and for the holder who looks at who asks. Each side makes the
+        transcript by itself, from what it took part in: `from_text` refuses one that somebody has written down.
 
         Raises:
             MalformedError: CHALLENGE_INVALID.
@@ -214,6 +215,9 @@ class Challenge:
     def from_text(cls, text: str) -> Challenge:
         """Read what `to_text` wrote; exactly that spelling and no other.
 
+        A SessionTranscript is never read out of a text: it could be the one of another verifier, under the name of
+        whoever wrote the text, and the wallet's answer would count there.
+
         Raises:
             MalformedError: CHALLENGE_INVALID.
         """
@@ -226,7 +230,8 @@ class Challenge:
                 challenge = cls(name, decoded.decode() if nonce[:1] == "s" else decoded, int(age), handover)
             except (ValueError, TypeError, CitizenIDError):
                 pass  # raised below without the input
-        if challenge is None or challenge.to_text() != text:
+        foreign = challenge is not None and challenge.handover.kind is HandoverKind.TRANSCRIPT
+        if challenge is None or foreign or challenge.to_text() != text:
             raise MalformedError(Reason.CHALLENGE_INVALID, "challenge")
         return challenge
 
