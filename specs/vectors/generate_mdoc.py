@@ -255,7 +255,7 @@ OLD_LEAF: Final = leaf("expired signer", window=(NOW - 30 * DAY, NOW - 1))
 ANCHORS: Final[dict[str, dict[str, Any]]] = {
     "root": trusted(),
     "status": {"issuer": ISSUER, "purpose": "status_list", "jwks": jwks((STATUS_KEY, "s1"))},
-    "keys": anchored("mso_mdoc", TYPES, {"jwks": jwks((ISSUER_KEY, "k1"))}),
+    "keys": anchored("mso_mdoc", TYPES, {"jwks": jwks((ISSUER_KEY, "k1"))}, formats=["mso_mdoc", "sd-cwt"]),
     "signer": by_signer(LEAF),
     "expired-signer": by_signer(OLD_LEAF),
     "other-signer": by_signer(leaf("another signer")),

@@ -553,7 +553,9 @@ def v5_and_v6() -> list[dict[str, Any]]:
         case("v5-country", "a country that the anchor may not attest", response(document()),
              refused("V5", "country_not_allowed"), anchors=["germany", STATUS]),
         *at("V5", [("declared", "another type outside of the signature",
-                    spoiled(lambda made: made.__setitem__("docType", MDL_TYPE)), "type_not_allowed")]),
+                    spoiled(lambda made: made.__setitem__("docType", MDL_TYPE)), "type_not_allowed"),
+                   ("issuing-country", "issued in the name of another country than the signer's",
+                    answer({PID: {"nationality": ["US"], "issuing_country": "FR"}}), "issuer_mismatch")]),
         *at("V6", [
             ("future", "signed in the future", answer(mso={"validityInfo": validity(NOW + 31, begins=NOW)}),
              "issued_in_future"),

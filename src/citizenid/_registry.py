@@ -255,6 +255,7 @@ COAP_CONTENT_FORMATS: Final = {293: TYP_SD_CWT, 294: TYP_KB_CWT}
 # --- mdoc (ISO/IEC 18013-5) ---
 MDOC_CITIZENSHIP: Final = "org.citizenid.citizenship.1"  # our docType and our namespace
 MDOC_NATIONALITY: Final = "nationality"
+MDOC_ISSUING_COUNTRY: Final = "issuing_country"  # stands in the same namespaces
 # Where `nationality` is read: the EU PID (an array), the photo ID of ISO/IEC 23220-4 and the mDL (text).
 MDOC_NATIONALITY_NAMESPACES: Final = ("eu.europa.ec.eudi.pid.1", "org.iso.23220.1", "org.iso.18013.5.1")
 # In another format they would be claims like any others: what they state of a citizenship, nobody would read.

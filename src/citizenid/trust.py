@@ -375,6 +375,7 @@ class TrustAnchors:
             anchor,
             certified.signer_not_before,
             certified.signer_not_after,
+            certified.country,
         )
 
     def _pin(self, anchor: TrustAnchor, root: Root) -> None:

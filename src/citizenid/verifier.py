@@ -221,7 +221,7 @@ def verify_credential(
                 cache.put(key, reading)
         attestation = reading.attestation
         step = "V5"
-        _check_allowed(presentation, reading, attestation, anchor)
+        _check_allowed(presentation, reading, attestation, resolved)
         step = "V6"
         _check_validity(attestation, reading.signed_at, resolved, now, limits)
     except CitizenIDError as error:
@@ -346,11 +346,16 @@ def _cache_key(presentation: Presentation, resolved: ResolvedKey, limits: Limits
     ).digest()
 
 
-def _check_allowed(presentation: Presentation, reading: Reading, attestation: Attestation, anchor: TrustAnchor) -> None:
+def _check_allowed(
+    presentation: Presentation, reading: Reading, attestation: Attestation, resolved: ResolvedKey
+) -> None:
     """V5: what the anchor lets this issuer attest."""
-    stated_issuer, declared_type = reading.stated_issuer, presentation.declared_type
+    anchor, stated_issuer, declared_type = resolved.anchor, reading.stated_issuer, presentation.declared_type
     if stated_issuer is not None and stated_issuer != anchor.issuer:
         raise VerificationError(Reason.ISSUER_MISMATCH, "iss")
+    country = resolved.signer_country
+    if country is not None and any(stated != country for stated in reading.issuing_countries):
+        raise VerificationError(Reason.ISSUER_MISMATCH, "issuing_country")
     if presentation.format not in anchor.formats:
         raise VerificationError(Reason.FORMAT_NOT_ALLOWED, "format")
     if attestation.type not in anchor.types:

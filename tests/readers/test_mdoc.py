@@ -73,6 +73,7 @@ from mdoc_builders import (
 )
 
 from citizenid import (
+    ANY,
     Assurance,
     Challenge,
     CitizenIDError,
@@ -727,7 +728,7 @@ def test_what_nobody_anchored_is_refused() -> None:
         ISSUER,
         {"keys": [dict(AgreementKey(key("signer")).public.to_jwk())]},
         purpose=KeyPurpose.CREDENTIAL,
-        formats=(Format.MDOC,),
+        formats=(Format.MDOC, Format.SD_CWT),
         types=(PID,),
         countries=us("US"),
     )
@@ -808,6 +809,35 @@ def test_an_anchor_for_another_format_or_country_is_refused() -> None:
     )
     refused(GOOD, Reason.FORMAT_NOT_ALLOWED, "V5", anchors=other)
     refused(GOOD, Reason.COUNTRY_NOT_ALLOWED, "V5", anchors=anchors_for(countries=us("DE")))
+
+
+@pytest.mark.parametrize("namespace", [PID, MDL, PHOTO_ID])
+def test_an_issuing_country_is_the_one_of_the_signers_certificate(namespace: str) -> None:
+    # ISO/IEC 18013-5 9.3.3: a signer of one country states nothing in the name of another.
+    nationality = {PID: {"nationality": ["US"]}}
+    accepted(make({**nationality, namespace: {**nationality.get(namespace, {}), "issuing_country": "UT"}}))
+    for stated in ("US", "ut", "UTO", "", "UT ", None, 5, ["UT"], b"UT"):
+        data = make({**nationality, namespace: {**nationality.get(namespace, {}), "issuing_country": stated}})
+        error = refused(data, Reason.ISSUER_MISMATCH, "V5")
+        assert error.where == "issuing_country"
+
+
+def test_every_issuing_country_counts_and_none_of_a_foreign_namespace() -> None:
+    both = {PID: {"nationality": ["US"], "issuing_country": "UT"}, PHOTO_ID: {"issuing_country": "XX"}}
+    refused(make(both), Reason.ISSUER_MISMATCH, "V5")
+    accepted(make({PID: {"nationality": ["US"]}, "org.example.other": {"issuing_country": "XX"}}))
+
+
+def test_of_a_pinned_signer_no_country_is_asked() -> None:
+    pinned = TrustAnchors.from_document_signers(
+        _pem(signer_certificate()),
+        issuer=ISSUER,
+        purpose=KeyPurpose.CREDENTIAL,
+        formats=(Format.MDOC,),
+        types=(PID,),
+        countries=ANY,
+    )
+    accepted(make({PID: {"nationality": ["US"], "issuing_country": "XX"}}), anchors=pinned)
 
 
 # --- V4: items and digests ---

@@ -37,6 +37,8 @@ class Reading(NamedTuple):
             claims, in their order (`placements_of`).
         signed_at: when it was signed, in a format whose signer must have been certified at that time; V6 compares.
         authorizations: what the holder's key may state by itself (mdoc KeyAuthorizations); V7 compares.
+        issuing_countries: in whose name it says it was issued, as stated and mostly nothing; V5 compares them with the
+            country that the signer's certificate names.
     """
 
     attestation: Attestation
@@ -47,6 +49,7 @@ class Reading(NamedTuple):
     placements: Sequence[Placement] | None
     signed_at: UnixTime | None = None
     authorizations: KeyAuthorizations | None = None
+    issuing_countries: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
         return "<Reading>"

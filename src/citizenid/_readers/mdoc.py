@@ -148,7 +148,18 @@ def _read(mso: Any, presentation: Presentation, issuer: str, limits: Limits) -> 
     )
     authorizations = _authorizations(device_key)
     # Every element can be withheld, and they stand in the claims in the order in which they came.
-    return _new(Reading, (attestation, None, None, hash_name, claims, None, validity.issued_at, authorizations))
+    signed_at, countries = validity.issued_at, _issuing_countries(claims)
+    return _new(Reading, (attestation, None, None, hash_name, claims, None, signed_at, authorizations, countries))
+
+
+def _issuing_countries(claims: Mapping[str, Mapping[str, Any]]) -> tuple[Any, ...]:
+    return tuple(
+        [
+            claims[namespace][reg.MDOC_ISSUING_COUNTRY]
+            for namespace in reg.MDOC_NATIONALITY_NAMESPACES
+            if namespace in claims and reg.MDOC_ISSUING_COUNTRY in claims[namespace]
+        ]
+    )
 
 
 def _member(holder: Mapping[Any, Any], name: str, kind: type) -> Any:

@@ -32,7 +32,7 @@ from .certificates import (
     open_certificate,
     window,
 )
-from .profiles import PROFILES, Profile, check_leaf, countries_agree, has_one_country, may_sign_objects
+from .profiles import PROFILES, Profile, check_leaf, countries_agree, country_of, has_one_country, may_sign_objects
 from .revocation import Revocation, lists_of
 
 _MAX_CERTIFICATE_BYTES: Final = 16_384  # one with a key and a signature of ML-DSA-87 has below 8 KiB
@@ -40,7 +40,10 @@ _MAX_PATHS: Final = 1_024  # document signers of all states of one union, at a f
 
 
 class CertifiedKey(NamedTuple):
-    """The leaf's key, the window in which the whole path holds, which root it led to, and the leaf's own window."""
+    """The leaf's key, the window in which the whole path holds, which root it led to, and the leaf's own window.
+
+    Its country is what its subject names, in a profile that asks for one.
+    """
 
     key: PublicKey
     not_before: UnixTime
@@ -48,6 +51,7 @@ class CertifiedKey(NamedTuple):
     root: int
     signer_not_before: UnixTime
     signer_not_after: UnixTime  # exclusive
+    country: str | None
 
 
 class Route(NamedTuple):
@@ -66,6 +70,7 @@ class LinkedPath(NamedTuple):
     not_before: UnixTime
     not_after: UnixTime
     routes: tuple[Route, ...]
+    country: str | None
 
 
 @final
@@ -169,6 +174,7 @@ def link(chain: Sequence[bytes], roots: Sequence[Root], profile: Profile) -> Lin
         UnixTime(not_before),
         UnixTime(not_after),
         tuple(Route(index, start, end, _hops(opened, root)) for index, root, start, end in routes),
+        country_of(path[0]) if profile.country else None,
     )
 
 
@@ -192,7 +198,7 @@ def judge(path: LinkedPath, now: UnixTime, profile: Profile) -> CertifiedKey:
                 break
             not_after = UnixTime(min(not_after, known))
         if fault is None:
-            return CertifiedKey(path.key, not_before, not_after, root, path.not_before, path.not_after)
+            return CertifiedKey(path.key, not_before, not_after, root, path.not_before, path.not_after, path.country)
         refusal = fault
         if fault is Reason.CERTIFICATE_REVOKED:
             break

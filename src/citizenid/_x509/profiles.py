@@ -135,6 +135,11 @@ def has_one_country(leaf: x509.Certificate) -> bool:
     return len(_values(leaf, NameOID.COUNTRY_NAME)) == 1
 
 
+def country_of(leaf: x509.Certificate) -> str | None:
+    """Return the country that its subject names."""
+    return next((value for value in _values(leaf, NameOID.COUNTRY_NAME) if isinstance(value, str)), None)
+
+
 def _values(certificate: x509.Certificate, name: x509.ObjectIdentifier) -> list[str | bytes]:
     return [attribute.value for attribute in certificate.subject.get_attributes_for_oid(name)]
 
