@@ -467,8 +467,8 @@ def test_what_a_reader_would_not_walk_through_is_refused() -> None:
     refuses(Reason.LIMIT_EXCEEDED, attestation({name: {"a": 1} for name in many}), limits=wide)
     most = Limits(digests=40_000, presentation_bytes=8_388_608)
     spread = {str(number): {"a": 1} for number in range(1_000)}
-    refuses(Reason.LIMIT_EXCEEDED, attestation(spread), limits=most, decoys=29_721)
-    data = issue(attestation(spread), limits=most, decoys=29_720)
+    refuses(Reason.LIMIT_EXCEEDED, attestation(spread), limits=most, decoys=9_241)
+    data = issue(attestation(spread), limits=most, decoys=9_240)
     (presentation,) = open_presentation(data, limits=most, **MDOC)
     verify_credential(presentation, anchors=trusted(), now=NOW, limits=most)
     what = attestation({"x": {"a": dict(list(many.items())[:1_024])}})

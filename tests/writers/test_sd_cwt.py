@@ -319,17 +319,17 @@ def test_bounds_of_the_reader_bind_the_writer() -> None:
 
 
 def test_bounds_of_the_codec_bind_the_writer() -> None:
-    # 1,024 members of one map, and 65,536 items in all.
+    # 1,024 members of one map, and 24,576 items in all.
     names = {f"name {number}": number for number in range(1_024)}
     others = dict(list(names.items())[:-7])  # the profile states six claims, and simple(59) hides the subject
-    full, long = usual(others), usual({"x": [0] * 65_500})
+    full, long = usual(others), usual({"x": [0] * 24_540})
     receive(issue(full, disclosable=[]))
     receive(issue(usual({"x": names}), disclosable=[("x",)]))
     receive(issue(long, disclosable=[]))
     receive(issue(long, disclosable=[("x",)]))
-    for claims in (others | {"one": 1}, {"x": names | {"one": 1}}, {"x": [0] * 65_536}):
+    for claims in (others | {"one": 1}, {"x": names | {"one": 1}}, {"x": [0] * 24_576}):
         misused(Reason.LIMIT_EXCEEDED, lambda claims=claims: issue(usual(claims), disclosable=[]))
-    for value in (names | {"one": 1}, [names | {"one": 1}], [0] * 65_536):
+    for value in (names | {"one": 1}, [names | {"one": 1}], [0] * 24_576):
         misused(Reason.LIMIT_EXCEEDED, lambda value=value: issue(usual({"x": value}), disclosable=[("x",)]))
 
 

@@ -13,7 +13,7 @@ from .._errors import MalformedError, Reason
 MAX_DEPTH: Final = 16  # draft-ietf-spice-sd-cwt section 6 lets more be refused; a DeviceResponse has nine levels
 MAX_MEMBERS: Final = 1_024  # of one map; a namespace of our own mdocs has one for each of 249 countries
 _EMBEDDED_TAG: Final = 24
-MAX_ITEMS: Final = 65_536  # of all kinds; 10,000 digests with their numbers, and everything around them, are a third
+MAX_ITEMS: Final = 24_576  # of all kinds; 10,000 digests have as many numbers, and little stands around them
 
 
 def _size_of(first: int) -> int:

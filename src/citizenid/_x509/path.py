@@ -35,7 +35,7 @@ from .certificates import (
 from .profiles import PROFILES, Profile, check_leaf, countries_agree, country_of, has_one_country, may_sign_objects
 from .revocation import Revocation, lists_of
 
-_MAX_CERTIFICATE_BYTES: Final = 16_384  # one with a key and a signature of ML-DSA-87 has below 8 KiB
+_MAX_CERTIFICATE_BYTES: Final = 10_240  # one with a key and a signature of ML-DSA-87 has below 8 KiB
 _MAX_PATHS: Final = 1_024  # document signers of all states of one union, at a few hundred bytes each
 
 
