@@ -79,6 +79,23 @@ def refuses(reason: Reason, anchors: TrustAnchors, *chain: x509.Certificate | by
     return raises(reason, reason.step, lambda: resolve(anchors, *chain, **changes))
 
 
+def test_an_authority_below_a_pinned_root_has_its_scope_or_is_not_pinned() -> None:
+    # With its certificate a chain leads to the root, without it to the authority: the choice is the holder's.
+    for other in ({"issuer": OTHER}, {"countries": [Country("FR")]}, {"types": ("another",)}, {"status_issuer": OTHER}):
+        misused(Reason.ANCHOR_INVALID, lambda other=other: rooted(ROOT) | rooted(CA, **other))
+        misused(Reason.ANCHOR_INVALID, lambda other=other: rooted(CA) | rooted(ROOT, **other))
+    both = rooted(ROOT) | rooted(CA)
+    assert resolve(both, LEAF_OF_CA).anchor.issuer == resolve(both, LEAF_OF_CA, CA).anchor.issuer == ISSUER
+    assert len(rooted(ROOT) | rooted(CA, purpose=KeyPurpose.STATUS_LIST, issuer=OTHER)) == 2
+
+
+def test_two_roots_of_one_name_are_two_issuers() -> None:
+    def named(issuer: str) -> x509.Certificate:
+        return certificate(issuer, issuer, authority=True, names=lambda _: ROOT.subject)
+
+    assert len(rooted(named("one")) | rooted(named("another"), issuer=OTHER)) == 2
+
+
 # --- the windows of what was resolved ---
 
 

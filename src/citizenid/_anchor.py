@@ -14,7 +14,7 @@ from ._crypto import PublicKey
 from ._errors import CitizenIDError, Reason, VerificationError
 from ._limits import MAX_UNIX_TIME
 from ._model import NO_TYPE, Citizenship, Format, KeyPurpose, UnixTime
-from ._x509 import Root
+from ._x509 import Root, pinned_below
 from .countries import ANY, Countries, Country
 
 
@@ -145,6 +145,12 @@ def _check_certificates(anchors: tuple[TrustAnchor, ...]) -> None:
         meanings[anchor.purpose, anchor.root.der] = meaning
         if meanings.setdefault((anchor.purpose, anchor.root.key), meaning) != meaning:
             raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
+    # A chain is not signed: whoever shows it chooses whether it ends at a pinned authority or goes on to the one above.
+    for purpose in KeyPurpose:
+        roots = [each.root for each in anchors if each.purpose is purpose and each.root and each.root.signer is None]
+        for below, above in pinned_below(roots):
+            if meanings[purpose, below.key] != meanings[purpose, above.key]:
+                raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
 
 
 def scope_of(

@@ -8,7 +8,7 @@ Spec: RFC 5280; ISO/IEC 18013-5 annex B; SD-JWT VC section 2.5; Token Status Lis
 
 from __future__ import annotations
 
-from .anchors import Root, load_roots, load_signers, pem_of
+from .anchors import Root, load_roots, load_signers, pem_of, pinned_below
 from .der import signed_part
 from .path import (
     CertifiedKey,
@@ -37,6 +37,7 @@ __all__ = [
     "load_roots",
     "load_signers",
     "pem_of",
+    "pinned_below",
     "signed_part",
     "signer_window",
     "verify_path",

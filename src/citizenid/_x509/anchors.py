@@ -21,6 +21,7 @@ from .._model import UnixTime
 from .certificates import (
     UNREADABLE,
     check_authority_key,
+    extension,
     is_authority,
     is_self_issued,
     key_of,
@@ -92,6 +93,24 @@ def load_signers(pem: bytes | str) -> tuple[Root, ...]:
             raise CitizenIDError(Reason.ANCHOR_INVALID, _WHERE)
         signers.append(each._replace(identity=each.der + b"\1", signer=key))
     return tuple(signers)
+
+
+def pinned_below(roots: Iterable[Root]) -> Iterator[tuple[Root, Root]]:
+    """Give the pairs of roots of which the second may have issued the first: by its name, and by what they say of keys.
+
+    No signature is verified, so that a pair too many may be given, and none too few.
+    """
+    by_subject: dict[x509.Name, list[Root]] = {}
+    pinned = list(roots)
+    for root in pinned:
+        by_subject.setdefault(root.certificate.subject, []).append(root)
+    for below in pinned:
+        stated = extension(below.certificate, x509.AuthorityKeyIdentifier)
+        for above in by_subject.get(below.certificate.issuer, ()):
+            # A root that issued itself is below another one of its name only if it says so: else it was renewed.
+            own = is_self_issued(below.certificate) and stated is None
+            if above.key != below.key and not own and names_key_of(below.certificate, above.certificate):
+                yield below, above
 
 
 def pem_of(der: bytes) -> bytes:
