@@ -89,16 +89,22 @@ def _entry(info: Any) -> VicalEntry:
     certificate = _member(info, "certificate", bytes)
     doc_types = _member(info, "docType", list)
     country, state = info.get("issuingCountry"), info.get("stateOrProvinceName")
-    authority = state or country
     if (
         not certificate
         or not doc_types
         or not all(type(each) is str and each for each in doc_types)
         or not all(type(each) in (str, type(None)) for each in (country, state))
-        or not authority
+        or not (country or state)
     ):
         raise MalformedError(Reason.CLAIM_INVALID, _WHERE)
-    return VicalEntry(certificate, frozenset(doc_types), authority)
+    return VicalEntry(certificate, frozenset(doc_types), _authority(country, state))
+
+
+def _authority(country: str | None, state: str | None) -> str:
+    # ISO 3166-2 begins with the country. Lists in use leave that out here and there, and CA by itself is two places.
+    if not state or not country or state.startswith(country + "-"):
+        return state or country or ""
+    return f"{country}-{state}"
 
 
 def _member(holder: dict[Any, Any], name: str, kind: type) -> Any:

@@ -269,7 +269,7 @@ class TrustAnchors:
         """
         entries, until = read_vical(data, provider_roots, now)
         wanted = frozenset(() if isinstance(types, str) else types)
-        whose = countries if countries is ANY else frozenset(countries)
+        whose = countries if countries is ANY else frozenset(countries or ())  # one of a generator serves all entries
         anchors = []
         for entry, certified in anchored_entries(entries, wanted):
             label = f"{issuer}:{entry.authority}"
