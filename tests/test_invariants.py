@@ -528,7 +528,8 @@ def test_i11_an_anchor_proves_its_own_countries_alone(
     proven = b.accepted(b.make(payload=payload), anchors=anchors).citizenship
     assert proven.nationalities == tuple(each for each in nationalities if each in permitted)
     assert proven.citizenships == tuple(each for each in citizenships if each in permitted)
-    assert proven.complete is (complete and stated <= set(permitted))
+    # A list that a citizenship beside it contradicts is not complete either.
+    assert proven.complete is (complete and set(citizenships) <= set(nationalities) and stated <= set(permitted))
 
 
 # --- status ---

@@ -179,6 +179,16 @@ def test_what_is_stated_is_read_back(nationalities: list[Country], citizenships:
     )
 
 
+def test_a_list_that_a_citizenship_contradicts_is_not_complete() -> None:
+    stated = {"nationalities": ["US"], "nationalities_complete": True}
+    assert Citizenship.from_claims(stated).complete
+    assert Citizenship.from_claims({**stated, "citizenships": ["US"]}).complete
+    for contradicted in (["FR"], ["US", "FR"]):
+        read = Citizenship.from_claims({**stated, "citizenships": contradicted})
+        assert not read.complete
+        assert Country("FR") in read.citizenships
+
+
 def test_a_nationality_implies_no_citizenship() -> None:
     read = Citizenship.from_claims({"nationalities": ["US"]})
     assert (read.nationalities, read.citizenships) == (us("US"), ())

@@ -93,6 +93,8 @@ class Citizenship:
             if type(complete) is not bool:
                 raise MalformedError(Reason.CLAIM_INVALID, reg.NATIONALITIES_COMPLETE)
             complete = complete and reg.NATIONALITIES in claims and not withheld and not special
+            # A list that is complete must not be contradicted by what stands beside it.
+            complete = complete and set(nationalities).issuperset(citizenships)
         made: Citizenship = object.__new__(cls)  # the two lists are checked: no need to do it again
         object.__setattr__(made, "nationalities", nationalities)
         object.__setattr__(made, "citizenships", citizenships)
