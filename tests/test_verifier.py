@@ -518,9 +518,14 @@ def test_an_issuer_proves_the_citizenship_of_its_countries_alone(
 
 
 def test_either_list_may_carry_the_country_that_the_anchor_may_attest() -> None:
-    data = make(payload={"nationalities": ["FR"], "citizenships": ["US"], "nationalities_complete": True})
-    verified = accepted(data, anchors=trusting(key("issuer"), countries=us("US")))
+    verified = accepted(
+        make(payload={"nationalities": ["FR"], "citizenships": ["US"]}),
+        anchors=trusting(key("issuer"), countries=us("US")),
+    )
     assert verified.citizenship.nationalities == () and verified.citizenship.citizenships == us("US")
+    data = make(payload={"nationalities": ["FR", "US"], "citizenships": ["US"], "nationalities_complete": True})
+    verified = accepted(data, anchors=trusting(key("issuer"), countries=us("US")))
+    assert verified.citizenship.nationalities == verified.citizenship.citizenships == us("US")
     assert verified.attestation.citizenship.complete and not verified.citizenship.complete
 
 

@@ -153,13 +153,8 @@ def _read(mso: Any, presentation: Presentation, issuer: str, limits: Limits) -> 
 
 
 def _issuing_countries(claims: Mapping[str, Mapping[str, Any]]) -> tuple[Any, ...]:
-    return tuple(
-        [
-            claims[namespace][reg.MDOC_ISSUING_COUNTRY]
-            for namespace in reg.MDOC_NATIONALITY_NAMESPACES
-            if namespace in claims and reg.MDOC_ISSUING_COUNTRY in claims[namespace]
-        ]
-    )
+    known = [claims[namespace] for namespace in reg.MDOC_NATIONALITY_NAMESPACES if namespace in claims]
+    return tuple([each[reg.MDOC_ISSUING_COUNTRY] for each in known if reg.MDOC_ISSUING_COUNTRY in each])
 
 
 def _member(holder: Mapping[Any, Any], name: str, kind: type) -> Any:
