@@ -114,7 +114,7 @@ def receive(stated: Attestation, format: Format, *, now: int = b.NOW, **options:
 def show(credential: Credential, paths: Any, *, now: int = b.NOW, challenge: Challenge | None = None) -> bytes:
     """Answer a challenge, by default that of `b.challenge`."""
     challenge = challenge or b.challenge()
-    return credential.present(paths, challenge=challenge, key=b.key("holder"), peer=b.AUDIENCE, now=now)
+    return credential.present(paths, challenge=challenge, key=b.key("holder"), peer=challenge.peer, now=now)
 
 
 def verify(data: Any, format: Format, **changes: Any) -> _verifier.VerifiedPresentation | NeedStatusList:
@@ -127,6 +127,12 @@ def accepted(data: Any, format: Format, **changes: Any) -> _verifier.VerifiedPre
     verdict = verify(data, format, **changes)
     assert isinstance(verdict, _verifier.VerifiedPresentation)
     return verdict
+
+
+def verify_each(format: Format, data: Any, **changes: Any) -> tuple[Any, ...]:
+    """Verify each document of what is made by hand."""
+    arguments = {"anchors": ANCHORS[format](), "challenge": b.challenge(), "statuses": b.shared_statuses()}
+    return _verifier.verify_each(data, format=format, now=b.NOW, **(arguments | changes))
 
 
 def path(format: Format, name: str) -> ClaimPath:

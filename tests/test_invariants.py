@@ -20,8 +20,8 @@ from typing import Any, Final
 
 import builders as b
 import builders_formats as f
-import builders_sd_cwt as c
 import cbor2
+import hostile_formats as h
 import mdoc_builders as m
 import pytest
 from hypothesis import assume, given
@@ -71,74 +71,12 @@ from citizenid.verifier import VerifiedCredential, VerifiedPresentation, open_pr
 COUNTRIES: Final = st.sampled_from(Country.all())
 COUNTRY_LISTS: Final = st.lists(COUNTRIES, max_size=6, unique=True)
 SERIALIZATIONS: Final = st.sampled_from(Serialization)
+VERDICTS: Final = (VerifiedPresentation, NeedStatusList, Credential, Challenge, MalformedError, VerificationError)
 JSON_VALUES: Final = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=6,
 )
-MARKER: Final = "planted-3f9c"  # what must be seen in no refusal
-_BYTES: Final = MARKER.encode()
-MARKED: Final[dict[Format, dict[str, Callable[[], bytes]]]] = {  # a marker in one place or another, each of them wrong
-    Format.SD_JWT_VC: {
-        "kid": lambda: b.make(header={"kid": MARKER}),
-        "typ": lambda: b.make(header={"typ": MARKER}),
-        "alg": lambda: b.make(header={"alg": MARKER}),
-        "iss": lambda: b.make(payload={"iss": MARKER}),
-        "vct": lambda: b.make(payload={"vct": MARKER}),
-        "nationalities": lambda: b.make(payload={"nationalities": [MARKER]}),
-        "cnf": lambda: b.make(payload={"cnf": {"jwk": {"kty": MARKER}}}),
-        "status": lambda: b.make(payload={"status": {MARKER: {"uri": MARKER}}}),
-        "nonce": lambda: b.make(kb={"nonce": MARKER}),
-        "aud": lambda: b.make(kb={"aud": MARKER}),
-        "disclosure": lambda: b.make(disclosures=[b.disclosure(MARKER, MARKER, MARKER)]),
-        "claim": lambda: b.make(payload={MARKER: MARKER, "exp": b.NOW - 1}),
-        "raw": lambda: _BYTES + b"~" + _BYTES,
-        "duplicate": lambda: b.make(payload=b'{"%s":1,"%s":2}' % (_BYTES, _BYTES)),
-    },
-    Format.MDOC: {
-        "version": lambda: m.make(response_changes={"version": MARKER}),
-        "docType": lambda: m.make(document_changes={"docType": MARKER}),
-        "type": lambda: m.make(doc_type=MARKER),
-        "alg": lambda: m.make(protected={1: MARKER}),
-        "label": lambda: m.make(protected={1: -7, MARKER: {2: MARKER}, 2: [MARKER]}),
-        "chain": lambda: m.make(chain=_BYTES),
-        "digest": lambda: m.make(mso={"digestAlgorithm": MARKER}),
-        "signed": lambda: m.make(validity={"signed": MARKER}),
-        "date": lambda: m.make({m.PHOTO_ID: {"birth_date": cbor2.CBORTag(1004, _BYTES)}}),
-        "nationality": lambda: m.make({m.PID: {"nationality": MARKER}}),
-        "flag": lambda: m.make({m.OURS: {"citizen_of_" + MARKER: True}}),
-        "element": lambda: m.make({MARKER: {MARKER: MARKER}}, validity={"validUntil": m.date_time(b.NOW - 1)}),
-        "withheld": lambda: m.make(shown={MARKER: [m.item(0, MARKER, MARKER)]}),
-        "key": lambda: m.make(key_info={"deviceKey": {1: MARKER, -1: _BYTES}}),
-        "status": lambda: m.make(mso={"status": {MARKER: {"uri": MARKER}}}),
-        "list": lambda: m.make(mso={"status": {"status_list": {"uri": MARKER, "idx": MARKER}}}),
-        "device": lambda: m.make(device={"content": m.dump({MARKER: {MARKER: MARKER}})}),
-        "payload": lambda: m.make(device={"attached": _BYTES}),
-        "raw": lambda: _BYTES,
-        "duplicate": lambda: m.make(mso=m.dump(m.Pairs([(MARKER, 1), (MARKER, 2)]))),
-        "tag": lambda: m.make({m.OURS: {"x": cbor2.CBORTag(999, MARKER)}}),
-    },
-    Format.SD_CWT: {
-        "kid": lambda: c.make(header={4: _BYTES}),
-        "typ": lambda: c.make(header={16: MARKER}),
-        "kb-typ": lambda: c.make(kb_header={16: MARKER}),
-        "alg": lambda: c.make(header={1: MARKER}),
-        "label": lambda: c.make(header={MARKER: MARKER, 2: [MARKER]}),
-        "claims": lambda: c.make(header={15: {1: MARKER, MARKER: MARKER}}),
-        "iss": lambda: c.make({1: MARKER}),
-        "vct": lambda: c.make({11: MARKER}),
-        "nationalities": lambda: c.make({"nationalities": [MARKER]}),
-        "cnf": lambda: c.make({8: {1: {1: MARKER}}}),
-        "status": lambda: c.make({65535: {MARKER: {"uri": MARKER}}}),
-        "nonce": lambda: c.make(kb={39: _BYTES}),
-        "aud": lambda: c.make(kb={3: MARKER}),
-        "disclosure": lambda: c.make(disclosures=[c.disclosure(c.salt(), MARKER, MARKER)]),
-        "claim": lambda: c.make({MARKER: MARKER, 4: b.NOW - 1}),
-        "raw": lambda: _BYTES,
-        "duplicate": lambda: c.make(m.dump(m.Pairs([(MARKER, 1), (MARKER, 2)]))),
-        "tag": lambda: c.make({"x": cbor2.CBORTag(999, MARKER)}),
-    },
-}
 
 
 def _spellings(text: str) -> Iterator[str]:
@@ -166,72 +104,32 @@ THIEF: Final = b.key("thief", "Ed25519")
 # --- whatever comes in ---
 
 
-@st.composite
-def hostile(draw: st.DrawFn) -> bytes | str:
-    """Bytes from nowhere, random CBOR, a good presentation after an accident, or one with an odd thing inside."""
-    kind = draw(st.integers(0, 4))
-    if kind == 0:
-        return draw(st.binary(max_size=200) | st.text(max_size=200))
-    value = draw(f.CBOR_VALUES)
-    if kind == 1:
-        return cbor2.dumps(value)
-    if kind == 2:
-        return _with_inside(draw(st.integers(0, 12)), value, draw(st.sampled_from(HOLES)))
-    good = f.good(draw(f.FORMATS))
-    start = draw(st.integers(0, len(good)))
-    end = draw(st.integers(start, min(len(good), start + 40)))
-    inserted = draw(st.binary(max_size=20) | st.sampled_from([b"~", b".", b"", b"~~", b"e30", cbor2.dumps(value)]))
-    return good[:start] + inserted + good[end:]
-
-
-def _bytes(data: bytes | str) -> bytes:
-    return data if isinstance(data, bytes) else data.encode("utf-8", "replace")
-
-
-HOLES: Final = (1, 4, 5, 6, 8, 11, 15, 16, 17, 33, 39, 65535, "nationalities", "status", "deviceKey", c.REDACTED, 170)
-
-
-def _with_inside(place: int, value: Any, name: Any) -> bytes:
-    """Return what a trusted issuer and holder signed, with `value` in one place or another."""
-    makers: list[Callable[[], bytes]] = [
-        lambda: c.make({name: value}),
-        lambda: c.make(header={name: value}),
-        lambda: c.make(unprotected={name: value}),
-        lambda: c.make(disclosures=value),
-        lambda: c.make({c.REDACTED: [c.digest(cbor2.dumps(value))]}, [cbor2.dumps(value)]),
-        lambda: c.make(kb={name: value}),
-        lambda: c.make(kb_header={name: value}),
-        lambda: m.make({m.OURS: {str(name): value}}),
-        lambda: m.make(mso={str(name): value, "status": value}),
-        lambda: m.make(validity={"signed": value}, key_info={"deviceKey": value}),
-        lambda: m.make(unprotected={name: value}),
-        lambda: m.make(device={"content": cbor2.dumps(value), "unprotected": {name: value}}),
-        lambda: m.response(value),
-    ]
-    return makers[place]()
-
-
-@given(hostile(), SERIALIZATIONS)
+@given(h.hostile(), SERIALIZATIONS)
 def test_i01_any_bytes_give_a_verdict(data: bytes | str, serialization: Serialization) -> None:
     doors: list[Callable[[], Any]] = [
         lambda: b.statuses().ingest(b.STATUS_URI, data, media_type=b.STATUS_MEDIA_TYPE, now=b.NOW),
         lambda: Challenge.from_text(data if isinstance(data, str) else data.decode("latin-1")),
-        lambda: Challenge.session_transcript(_bytes(data), audience=b.AUDIENCE, nonce=b.NONCE),
+        lambda: m.verify(
+            f.good(Format.MDOC),
+            challenge=Challenge.session_transcript(h.as_bytes(data), audience=b.AUDIENCE, nonce=b.NONCE),
+        ),
     ]
     for format in Format:
         received = functools.partial(
             Credential.receive, format=format, anchors=f.ANCHORS[format](), now=b.NOW, serialization=serialization
         )
         verified = functools.partial(f.VERIFY[format], serialization=serialization)
-        for spelling in (data, b.base64url(_bytes(data)).decode()):
-            doors += [functools.partial(received, spelling), functools.partial(verified, spelling)]
+        each = functools.partial(f.verify_each, format, serialization=serialization)
+        for spelling in (data, b.base64url(h.as_bytes(data)).decode()):
+            doors += [functools.partial(door, spelling) for door in (received, verified, each)]
     for door in doors:
         try:
             result = door()
         except (MalformedError, VerificationError) as error:
             assert type(error.reason) is Reason
         else:
-            assert result is None or isinstance(result, (VerifiedPresentation, NeedStatusList, Credential, Challenge))
+            for verdict in result if isinstance(result, tuple) else (result,):
+                assert verdict is None or isinstance(verdict, VERDICTS)
 
 
 HEADER_NAMES: Final = st.sampled_from([b"citizenship-ticket", b"DPoP", b"Citizenship-Ticket", b"authorization"])
@@ -243,7 +141,7 @@ VALUES: Final = st.binary(max_size=60) | st.none() | st.integers() | st.text(max
     st.sampled_from(["POST", "GET"]) | VALUES,
     st.sampled_from([f.ENDPOINT, "/", "https://["]) | VALUES,
     st.sampled_from(["bound", "bearer", "open", ""]) | VALUES,
-    hostile(),
+    h.hostile(),
     f.FORMATS,
 )
 def test_i02_any_request_gives_a_result(
@@ -261,47 +159,15 @@ def test_i02_any_request_gives_a_result(
     for text in (challenge, "x"):
         admitted = world.gateway.admit(data, format=format, challenge=text, request=request)
         assert type(admitted) in (Deny, NeedStatusList)
-    members = {"format": format, "challenge": challenge, "presentation": b.base64url(_bytes(data)).decode()}
-    for body in (_bytes(data), b.dump(members)):
+    members = {"format": format, "challenge": challenge, "presentation": b.base64url(h.as_bytes(data)).decode()}
+    for body in (h.as_bytes(data), b.dump(members)):
         assert world.gateway.admit_http(request, body).status in (401, 403, 503)
-
-
-IGNORED: Final = {99: b"ignored"}  # a parameter of an unprotected header that means nothing
-
-
-@cache
-def _with_ignored(format: Format) -> bytes:
-    """Return a good presentation in which a parameter of each unprotected header is ignored."""
-    if format is Format.MDOC:
-        return m.make(unprotected=IGNORED, device={"unprotected": IGNORED})
-    if format is Format.SD_CWT:
-        return c.make(unprotected=IGNORED, kb_unprotected=IGNORED)
-    return f.good(format)
-
-
-def _meaningless(format: Format) -> set[int]:
-    """Return the positions of bytes that nobody signs and that say nothing.
-
-    That is a parameter of an unprotected header that is passed over, label, head and content; in an SD-CWT that of the
-    SD-KBT alone, for the holder signs the other one. In an mdoc also the minor version of the DeviceResponse, which is
-    read whatever it is.
-    """
-    if format is Format.SD_JWT_VC:
-        return set()
-    data, parameter = _with_ignored(format), cbor2.dumps(IGNORED)[1:]
-    starts = [at for at in range(len(data)) if data.startswith(parameter, at)]
-    assert len(starts) == 2
-    if format is Format.SD_CWT:
-        starts = starts[1:]
-    version = data.find(b"gversionc1.0") + 11
-    outside = {version} if format is Format.MDOC else set()
-    return outside.union(*(range(start, start + len(parameter)) for start in starts))
 
 
 @pytest.mark.parametrize("format", Format)
 @given(st.data())
 def test_i03_no_bit_of_a_presentation_can_be_changed(format: Format, data: st.DataObject) -> None:
-    good, meaningless = _with_ignored(format), _meaningless(format)
+    good, meaningless = h.with_ignored(format), h.meaningless(format)
     plain = _verdict(lambda: f.VERIFY[format](good))
     # No holder of an mdoc signs which elements he shows. Under another name than `nameSpaces` they are not shown.
     name = good.find(b"jnameSpaces", good.find(b"issuerSigned")) + 1
@@ -333,6 +199,7 @@ SECRETS: Final = {
 DUAL: Final = Citizenship([Country("US"), Country("FR")])
 
 
+@cache
 def _personal(format: Format) -> Credential:
     return f.receive(f.attestation(format, DUAL, further=SECRETS), format)
 
@@ -469,19 +336,21 @@ _CACHE: Final = DictCache()  # one for all examples: what one leaves behind must
 @given(
     f.FORMATS,
     st.lists(st.sampled_from(STEPS), max_size=2, unique=True),
+    st.none() | st.sets(st.sampled_from(NAMES)),
     st.sampled_from([b.NOW, b.NOW - 10_000, b.NOW + 31 * 86_400]),
     st.sampled_from([ANY, (Country("FR"),)]),
     st.booleans(),
 )
 def test_i06_a_cache_changes_no_verdict(
-    format: Format, steps: list[str], now: int, countries: Any, tight: bool
+    format: Format, steps: list[str], shown: set[str] | None, now: int, countries: Any, tight: bool
 ) -> None:
-    data = f.faulty(format, steps) if steps else f.good(format)
-    arguments = {
-        "now": now,
-        "anchors": f.trusting(format, countries=countries),
-        "limits": Limits(digests=1) if tight else Limits(),
-    }
+    arguments: dict[str, Any] = {"now": now, "limits": Limits(digests=1) if tight else Limits()}
+    if shown is None:
+        data = f.faulty(format, steps) if steps else f.good(format)
+        arguments["anchors"] = f.trusting(format, countries=countries)
+    else:  # one credential, and each time another choice of it
+        data = f.show(_personal(format), _paths(format, shown))
+        arguments["anchors"] = f.anchors(format, countries)
     verify = functools.partial(f.VERIFY[format], data, **arguments)
     without = _verdict(verify)
     assert _verdict(lambda: verify(cache=_CACHE)) == without
@@ -502,7 +371,7 @@ def _texts(error: BaseException) -> Iterator[str]:
 @pytest.mark.parametrize("format", Format)
 @given(st.data(), st.booleans())
 def test_i08_a_refusal_carries_nothing_of_the_input(format: Format, data: st.DataObject, as_text: bool) -> None:
-    received: bytes | str = MARKED[format][data.draw(st.sampled_from(sorted(MARKED[format])))]()
+    received: bytes | str = h.MARKED[format][data.draw(st.sampled_from(sorted(h.MARKED[format])))]()
     if as_text and isinstance(received, bytes):
         received = (received if format is Format.SD_JWT_VC else b.base64url(received)).decode()
     with pytest.raises((MalformedError, VerificationError)) as caught:
@@ -511,7 +380,7 @@ def test_i08_a_refusal_carries_nothing_of_the_input(format: Format, data: st.Dat
     assert error.__cause__ is None and error.__context__ is None
     answer = repr(Deny.of(error)) + Deny.of(error).http().body.decode()
     for text in (*_texts(error), answer):
-        assert not any(spelling in text for spelling in _spellings(MARKER))
+        assert not any(spelling in text for spelling in _spellings(h.MARKER))
 
 
 AROUND: Final = st.sampled_from([-100, -61, -60, -31, -30, -2, -1, 0, 1, 2, 29, 30, 31, 59, 60, 61, 100]).map(
@@ -760,40 +629,13 @@ def test_i29_a_ticket_ends_with_the_trust_it_stands_on(format: Format, change: s
 
 
 ALGORITHMS: Final = st.sampled_from(["ES256", "ES384", "Ed25519", "ML-DSA-44"])
-_OF_CURVE: Final = {"ES256": "P-256", "ES384": "P-384", "Ed25519": "Ed25519"}  # those that an mdoc knows
-_NUMBERS: Final = {"ES256": -7, "ES384": -35, "Ed25519": -8, "ML-DSA-44": -48}
-
-
-def _signed_as(format: Format, trusted: str, claimed: str, same_key: bool) -> Callable[[], Any]:
-    """Return the verification of what says to be signed by `claimed` where a key of `trusted` is trusted."""
-    if format is Format.MDOC:
-        signer = m.key("signer" if same_key else "key-decides-not", _OF_CURVE[trusted if same_key else claimed])
-        chain = m.signer_certificate(_OF_CURVE[trusted])
-        data = m.make(signer=signer, chain=chain, protected={1: _NUMBERS[claimed]})
-        return functools.partial(m.verify, data)
-    key = b.key("key-decides", trusted)
-    other = key if same_key else b.key("key-decides-not", claimed)
-    anchors = f.trusting(format, key=key.public)
-    header: dict[Any, Any] = {"alg": claimed} if format is Format.SD_JWT_VC else {1: c.ALGORITHMS[claimed]}
-    return functools.partial(f.VERIFY[format], f.MAKE[format](header=header, signer=other), anchors=anchors)
-
-
-def _bound_as(format: Format, claimed: str, same_key: bool) -> Callable[[], Any]:
-    """Return the verification of what the holder, whose key is of ES256, says to have signed by `claimed`."""
-    if format is Format.MDOC:
-        device = m.key("device" if same_key else "key-decides-not", "P-256" if same_key else _OF_CURVE[claimed])
-        data = m.make(device={"device": device, "protected": {1: _NUMBERS[claimed]}})
-        return functools.partial(m.verify, data)
-    key = b.key("holder") if same_key else b.key("key-decides-not", claimed)
-    header: dict[Any, Any] = {"alg": claimed} if format is Format.SD_JWT_VC else {1: c.ALGORITHMS[claimed]}
-    return functools.partial(f.VERIFY[format], f.MAKE[format](kb_header=header, kb_signer=key))
 
 
 @given(f.FORMATS, ALGORITHMS, ALGORITHMS, st.booleans(), st.booleans())
 def test_i19_the_key_decides(format: Format, trusted: str, claimed: str, same_key: bool, holder: bool) -> None:
-    assume(format is not Format.MDOC or {trusted, claimed} <= _OF_CURVE.keys())
+    assume(format is not Format.MDOC or {trusted, claimed} <= h.MDOC_CURVES.keys())
     trusted = "ES256" if holder else trusted
-    verify = _bound_as(format, claimed, same_key) if holder else _signed_as(format, trusted, claimed, same_key)
+    verify = h.bound_as(format, claimed, same_key) if holder else h.signed_as(format, trusted, claimed, same_key)
     verdict = _verdict(verify)
     if claimed != trusted:
         assert verdict[1:] == ("algorithm_mismatch", "V8" if holder else "V3")
@@ -801,6 +643,8 @@ def test_i19_the_key_decides(format: Format, trusted: str, claimed: str, same_ke
         assert verdict[0] == "VerifiedPresentation"
     else:
         assert verdict[1:] == ("signature_invalid", "V8" if holder else "V3")
+    if format is not Format.SD_JWT_VC:  # what nobody signed names no algorithm, though it be the right one
+        assert _verdict(h.unsigned_algorithm(format, holder))[1:] == ("algorithm_not_allowed", "V1")
 
 
 def _verified(format: Format) -> tuple[VerifiedPresentation, VerifiedCredential, VerifiedStatusList]:
@@ -861,55 +705,6 @@ def test_i21_claims_are_frozen_to_the_bottom(format: Format, claims: dict[str, A
 
 
 RULES: Final = st.lists(st.sampled_from(["US", "FR", "DE", "GB"]), min_size=1, unique=True)
-BOUNDS: Final = {  # what each bound is called, the Reason for what is above it, and the step
-    "presentation_bytes": (Reason.INPUT_TOO_LARGE, "V1"),
-    "header_bytes": (Reason.INPUT_TOO_LARGE, "V1"),
-    "documents": (Reason.LIMIT_EXCEEDED, "V1"),
-    "disclosures": (Reason.LIMIT_EXCEEDED, "V1"),
-    "digests": (Reason.LIMIT_EXCEEDED, "V4"),
-    "depth": (Reason.DEPTH_EXCEEDED, "V4"),
-    "claim_name_chars": (Reason.DISCLOSURE_MALFORMED, "V4"),
-}
-
-
-def _nested(levels: int) -> Any:
-    nested: Any = "x"
-    for _ in range(levels):
-        nested = [nested]
-    return nested
-
-
-def _of_size(format: Format, name: str, size: int) -> bytes:
-    """Return a presentation that is good while the bound `name` is `size` at least."""
-    numbers = range(size)
-    if format is Format.MDOC:
-        if name == "disclosures":
-            return m.make({"n": dict.fromkeys(map(str, numbers), 1)})
-        if name == "digests":
-            return m.make({}, digests={"n": dict.fromkeys(numbers, b"d" * 32)})
-        return m.make({"n": {"n" * size: 1}}) if name == "claim_name_chars" else m.make()
-    if format is Format.SD_JWT_VC:
-        named = ["n" * size] if name == "claim_name_chars" else list(map(str, numbers))
-        shown = [b.disclosure(f"salt{each}", each, each) for each in named]
-        hidden = {"_sd": [b.digest(text) for text in shown]}
-        if name == "depth":
-            return b.make(payload={"x": _nested(size - 1)})
-        return b.make(payload=hidden, disclosures=[] if name == "digests" else shown)
-    named = ["n" * size] if name == "claim_name_chars" else list(map(str, numbers))
-    contents = [c.disclosure(c.salt(number), 1, each) for number, each in enumerate(named)]
-    if name == "depth":
-        return c.make({"x": _nested(size - 1)})
-    return c.make(c.hide(*contents), [] if name == "digests" else contents)
-
-
-def _exact(format: Format, name: str, size: int) -> tuple[bytes, int]:
-    """Return a good presentation, and the smallest bound that takes it."""
-    data = _of_size(format, name, size)
-    if name == "presentation_bytes":
-        return data, len(data)
-    if name == "header_bytes":
-        return data, max(len(part.split(b".")[0]) for part in (data, data.split(b"~")[-1]))
-    return data, size
 
 
 @given(
@@ -957,7 +752,7 @@ def test_i22_a_narrower_rule_never_permits_more(
     [
         (format, name)
         for format in Format
-        for name in BOUNDS
+        for name in h.BOUNDS
         if name not in {Format.MDOC: ("header_bytes", "depth"), Format.SD_CWT: ("header_bytes",)}.get(format, ())
         and (name != "documents" or format is Format.MDOC)
     ],
@@ -969,64 +764,17 @@ def test_i23_what_exceeds_its_bound_is_refused(format: Format, name: str, size: 
         assert len(open_presentation(data, format=format, limits=Limits(documents=size))) == size
         exact = size
     else:
-        data, exact = _exact(format, name, size)
+        data, exact = h.exact(format, name, size)
         verdict = _verdict(lambda: f.VERIFY[format](data, limits=Limits(**{name: exact})))
         assert verdict[0] == "VerifiedPresentation"
     verdict = _verdict(lambda: f.VERIFY[format](data, limits=Limits(**{name: exact - 1})))
-    assert verdict[1:] == BOUNDS[name]
+    assert verdict[1:] == h.BOUNDS[name]
     if format is not Format.SD_JWT_VC:  # of CBOR the levels have a bound of their own, that nobody sets
-        deep = f.MAKE[format](**f.stating(format, {"x": _nested(14 + size)}))
+        deep = f.MAKE[format](**f.stating(format, {"x": h.nested(14 + size)}))
         assert _verdict(lambda: f.VERIFY[format](deep))[1] == Reason.DEPTH_EXCEEDED
 
 
 ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
-
-def _longer(item: bytes) -> list[bytes]:
-    """Return other encodings of a CBOR item: one whose first head is longer than need be, and one without a length."""
-    first, major = item[0] & 31, item[0] & 0xE0
-    width = 1 << first - 24 if 24 <= first < 28 else 0
-    count = int.from_bytes(item[1 : 1 + width], "big") if width else first
-    heads = [bytes([major | 24 + size]) + count.to_bytes(1 << size, "big") for size in range(4) if 1 << size > width]
-    variants = [head + item[1 + width :] for head in heads]
-    if major in (0x80, 0xA0):
-        variants.append(bytes([major | 31]) + item[1 + width :] + b"\xff")
-    return variants
-
-
-def _signed_parts(format: Format) -> list[tuple[bytes, Callable[[bytes], bytes]]]:
-    """Return each piece of CBOR that somebody signed or digested, and how to put another in its place."""
-    if format is Format.SD_CWT:
-        outer = cbor2.loads(f.good(format)).value
-
-        def put(place: int) -> Callable[[bytes], bytes]:
-            return lambda part: m.dump(cbor2.CBORTag(18, [part if at == place else outer[at] for at in range(4)]))
-
-        return [(outer[place], put(place)) for place in (0, 2)]
-    document = cbor2.loads(f.good(format))["documents"][0]
-    issuer_signed, device_signed = document["issuerSigned"], document["deviceSigned"]
-    auth, items = issuer_signed["issuerAuth"], issuer_signed["nameSpaces"][m.PID]
-
-    def with_auth(place: int) -> Callable[[bytes], bytes]:
-        def put(part: bytes) -> bytes:
-            made = [part if at == place else auth[at] for at in range(4)]
-            return m.response({**document, "issuerSigned": {**issuer_signed, "issuerAuth": made}})
-
-        return put
-
-    def with_item(place: int) -> Callable[[bytes], bytes]:
-        def put(part: bytes) -> bytes:
-            made = [m.embedded(part if at == place else items[at].value) for at in range(len(items))]
-            return m.response({**document, "issuerSigned": {**issuer_signed, "nameSpaces": {m.PID: made}}})
-
-        return put
-
-    def with_elements(part: bytes) -> bytes:
-        return m.response({**document, "deviceSigned": {**device_signed, "nameSpaces": m.embedded(part)}})
-
-    parts = [(auth[place], with_auth(place)) for place in (0, 2)]
-    parts += [(item.value, with_item(place)) for place, item in enumerate(items)]
-    return [*parts, (device_signed["nameSpaces"].value, with_elements)]
 
 
 @pytest.mark.parametrize("format", Format)
@@ -1051,10 +799,10 @@ def test_i24_one_thing_has_one_spelling(format: Format, data: st.DataObject) -> 
         variants += [good + more, more + good, good + good, text.encode()]
         variants += [cbor2.dumps(cbor2.CBORTag(55_799, cbor2.CBORTag(24, good))), b"\xd9\xd9\xf7" + good]
         variants += [each[:-1] for each in (good, text)]
-        part, put = data.draw(st.sampled_from(_signed_parts(format)))
+        part, put = data.draw(st.sampled_from(h.signed_parts(format)))
         assert put(part) == good
-        variants += map(put, _longer(part))
-        for framed in _longer(good):  # nobody signs the frame: it may be written otherwise, and says the same
+        variants += map(put, h.longer(part))
+        for framed in h.longer(good):  # nobody signs the frame: it may be written otherwise, and says the same
             verdict = _verdict(functools.partial(verify, framed))
             assert verdict[0] == "MalformedError" or verdict == _verdict(lambda: verify(good))
     for variant in variants:
@@ -1106,81 +854,13 @@ def _admitted(token: bytes, signer: LocalKey) -> None:
     assert type(result) is Admitted
 
 
-@cache
-def _everything() -> tuple[Any, LocalKey, bytes]:
-    """Return one key for every slot of the CBOR formats, and its certificate."""
-    signer = m.key("everything")
-    chain = b.der(m.certificate("DS", "IACA", signer, m.key("IACA")))[0]
-    return signer, b.local_key(signer), chain
-
-
-def _message(kind: str) -> list[Any]:
-    """Return what one key signed as one thing: protected header, unprotected header, payload, signature."""
-    signer, local, chain = _everything()
-    key = m.cose_key(signer)
-    claims = {**c.good_claims(), 8: {1: key}}
-    credential = c.sign1({1: -7, 16: 293}, {}, claims, local)
-    if kind == "SD-CWT":
-        return list(credential.value)
-    if kind == "SD-KBT":
-        return list(c.sign1({1: -7, 13: credential, 16: 294}, {}, c.good_binding(), local).value)
-    if kind == "status list":
-        lists = {"bits": 1, "lst": zlib.compress(bytes(8))}
-        stated = {**claims, 2: b.STATUS_URI, 65533: lists}
-        return list(c.sign1({1: -7, 16: "application/statuslist+cwt"}, {}, stated, local).value)
-    issuer_signed = m.issuer_signed(signer=signer, chain=chain, key_info={"deviceKey": key})
-    if kind == "issuerAuth":
-        return list(issuer_signed["issuerAuth"])
-    return list(m.device_signed(device=signer, attached=True)["deviceAuth"]["deviceSignature"])
-
-
-def _into(slot: str, message: list[Any]) -> Any:
-    """Verify a message in a slot. What nobody signs of it is made as the slot wants it."""
-    signer, local, chain = _everything()
-    protected, _, payload, signature = message
-    anchors = TrustAnchors.from_keys(
-        b.ISSUER,
-        [local.public],
-        purpose=KeyPurpose.CREDENTIAL,
-        formats=[Format.SD_CWT],
-        types=[b.VCT],
-        countries=ANY,
-    )
-    bare = cbor2.CBORTag(18, [protected, {}, payload, signature])
-    if slot == "SD-CWT":
-        return c.verify(c.bound(bare, signer=local), anchors=anchors)
-    if slot == "SD-KBT":
-        return c.verify(cbor2.dumps(bare), anchors=anchors)
-    if slot == "status list":
-        lists = TrustAnchors.from_keys(b.ISSUER, [local.public], purpose=KeyPurpose.STATUS_LIST)
-        store = StatusStore(anchors=lists)
-        return store.ingest(b.STATUS_URI, cbor2.dumps(bare), media_type=b.STATUS_MEDIA_TYPE, now=b.NOW)
-    info = {"deviceKey": m.cose_key(signer)}
-    issuer_signed = m.issuer_signed(signer=signer, chain=chain, key_info=info)
-    device = m.device_signed(device=signer)
-    if slot == "issuerAuth":
-        issuer_signed["issuerAuth"] = [protected, {33: chain}, payload, signature]
-    else:
-        device["deviceAuth"] = {"deviceSignature": [protected, {}, None, signature]}
-    return m.verify(m.response(m.document(issuer_signed, device)))
-
-
-COSE_SLOTS: Final = {  # where the message of another kind is refused
-    "SD-CWT": ("V1", "V2", "V4"),
-    "SD-KBT": ("V1", "V7"),
-    "issuerAuth": ("V1", "V4"),
-    "deviceSignature": ("V8",),
-    "status list": ("status",),
-}
-
-
 def _check_cose_slots(kind: str, slot: str) -> None:
     if kind == slot and slot != "status list":  # of those the library reads JWTs alone
-        assert type(_into(slot, _message(kind))) is VerifiedPresentation
+        assert type(h.into_slot(slot, h.message_of(kind))) is VerifiedPresentation
         return
     with pytest.raises((MalformedError, VerificationError)) as caught:
-        _into(slot, _message(kind))
-    assert caught.value.step in COSE_SLOTS[slot]
+        h.into_slot(slot, h.message_of(kind))
+    assert caught.value.step in h.COSE_SLOTS[slot]
 
 
 def _check_jose_slots(kind: str, slot: str) -> None:
@@ -1227,7 +907,7 @@ def _check_jose_slots(kind: str, slot: str) -> None:
             f.VERIFY[format](token)
 
 
-@pytest.mark.parametrize(("slots", "check"), [(SLOTS, _check_jose_slots), (COSE_SLOTS, _check_cose_slots)])
+@pytest.mark.parametrize(("slots", "check"), [(SLOTS, _check_jose_slots), (h.COSE_SLOTS, _check_cose_slots)])
 @given(st.data(), f.FORMATS)
 def test_i26_what_is_signed_for_one_slot_fits_no_other(
     slots: Mapping[str, Any], check: Callable[[str, str], None], data: st.DataObject, format: Format
@@ -1291,69 +971,33 @@ def test_i30_a_status_list_is_used_to_its_last_second_and_no_longer(
         assert verdict == NeedStatusList(b.STATUS_URI, Reason.STATUS_LIST_STALE)
 
 
-def _taken_apart(format: Format, data: bytes) -> tuple[list[Any], Callable[[Iterable[Any]], bytes]]:
-    """Return the disclosures of a presentation, and how to put others in their place after the holder signed."""
-    if format is Format.SD_JWT_VC:
-        token, *shown, binding = data.split(b"~")
-        return shown, lambda other: b"~".join((token, *other, binding))
-    if format is Format.SD_CWT:
-        outer = cbor2.loads(data).value
-        header = cbor2.loads(outer[0])
-        inner = list(header[13].value)
-
-        def put(other: Iterable[Any]) -> bytes:
-            unprotected = {17: list(other)} if other else {}
-            kcwt = cbor2.CBORTag(18, [inner[0], unprotected, *inner[2:]])
-            changed = m.dump({name: kcwt if name == 13 else value for name, value in header.items()})
-            return m.dump(cbor2.CBORTag(18, [changed, *outer[1:]]))
-
-        return list(inner[1].get(17, [])), put
-    response = cbor2.loads(data)
-    (document,) = response["documents"]
-    stated = document["issuerSigned"].get("nameSpaces", {})
-
-    def put_items(other: Iterable[Any]) -> bytes:
-        items: dict[str, list[Any]] = {}
-        for namespace, item in other:
-            items.setdefault(namespace, []).append(m.embedded(item))
-        auth = document["issuerSigned"]["issuerAuth"]
-        issuer_signed = {"issuerAuth": auth} | ({"nameSpaces": items} if items else {})
-        return m.response({**document, "issuerSigned": issuer_signed})
-
-    return [(namespace, item.value) for namespace, items in stated.items() for item in items], put_items
-
-
 @pytest.mark.parametrize("format", Format)
 @given(st.data())
 def test_i31_what_is_shown_is_what_the_holder_signed(format: Format, data: st.DataObject) -> None:
     credential = _personal(format)
     presentation = f.show(credential, _paths(format, data.draw(st.sets(st.sampled_from(NAMES)))))
-    whole, _ = _taken_apart(format, f.show(credential, f.everything(credential.attestation)))
-    shown, put = _taken_apart(format, presentation)
-    f.accepted(put(shown), format)
+    whole, _ = h.taken_apart(format, f.show(credential, f.everything(credential.attestation)))
+    shown, put = h.taken_apart(format, presentation)
+    f.accepted(put(shown), format, cache=_CACHE)
     other = data.draw(st.lists(st.sampled_from(whole), unique=True, max_size=len(whole)) | st.permutations(shown))
     changed = put(other)
     if format is Format.MDOC:
         # No mdoc's holder signs which elements he shows (9.1.3.4): each counts by itself, wherever it stands in its
         # namespace, and once. What is proven then is what the issuer stated in these, and nothing else.
-        verified = f.accepted(changed, format)
+        verified = f.accepted(changed, format, cache=_CACHE)
         stated = {(place, cbor2.loads(item)["elementIdentifier"]) for place, item in other}
         claims = verified.attestation.claims
         assert {(place, name) for place in claims for name in claims[place]} == stated
         assert all(claims[place][name] == credential.attestation.claims[place][name] for place, name in stated)
         for place, item in other[:1]:
-            for wrong in (
-                [*other, (place, item)],
-                [*other[1:], (place + "x", item)],
-                [*other[1:], (place, item + b"x")],
-            ):
+            for wrong in ([*other, (place, item)], [(place + "x", item), *other[1:]], [(place, item + b"x")]):
                 with pytest.raises((MalformedError, VerificationError)):
-                    f.verify(put(wrong), format)
+                    f.verify(put(wrong), format, cache=_CACHE)
     elif other == shown:
-        f.accepted(changed, format)
+        f.accepted(changed, format, cache=_CACHE)
     else:
         with pytest.raises(VerificationError):
-            f.verify(changed, format)
+            f.verify(changed, format, cache=_CACHE)
 
 
 @given(f.FORMATS, st.data(), st.booleans())
@@ -1381,6 +1025,13 @@ def test_i32_a_challenge_counts_as_it_was_made_or_not_at_all(format: Format, dat
 
 POOL: Final = [Country(code) for code in ("US", "FR", "DE", "GB", "JP")]  # few, so that they meet those of an anchor
 FEW: Final = st.lists(st.sampled_from(POOL), max_size=3, unique=True)
+
+
+CHALLENGES: Final = (
+    b.challenge(),
+    Challenge.dc_api(origin=b.AUDIENCE, nonce=b.NONCE),
+    Challenge.openid4vp(client_id="x509_san_dns:gateway.example", nonce=b.NONCE, response_uri=f.ENDPOINT),
+)
 
 
 def _outcome(call: Callable[[], Any]) -> tuple[Any, ...]:
@@ -1420,6 +1071,7 @@ def _admission(format: Format, credential: Credential, paths: list[ClaimPath], c
     st.just(ANY) | st.lists(st.sampled_from(POOL), min_size=1, max_size=3, unique=True).map(tuple),
     st.none() | st.tuples(st.sets(st.sampled_from(POOL)), st.sets(st.sampled_from(POOL)), st.booleans()),
     st.booleans(),
+    st.sampled_from(CHALLENGES),
 )
 def test_i33_two_formats_of_one_attestation_get_one_verdict(
     nationalities: list[Country],
@@ -1432,6 +1084,7 @@ def test_i33_two_formats_of_one_attestation_get_one_verdict(
     countries: Any,
     shown: tuple[set[Country], set[Country], bool] | None,
     rated: bool,
+    challenge: Challenge,
 ) -> None:
     stated = Citizenship(nationalities, citizenships, complete)
     # An SD-CWT has nbf <= iat (section 9 step 3 of the draft), an mdoc signed <= validFrom (9.1.2.4): equal, if any.
@@ -1445,8 +1098,10 @@ def test_i33_two_formats_of_one_attestation_get_one_verdict(
         paths = f.everything(attestation) if shown is None else f.choice(format, stated, *shown)
         if rated and shown and format is Format.MDOC:
             paths.append((m.OURS, "assurance"))  # an element like any other; elsewhere it is always shown
-        verify = functools.partial(f.verify, f.show(credential, paths), format, anchors=f.anchors(format, countries))
-        outcomes[format] = _outcome(verify)
+        data = f.show(credential, paths, challenge=challenge)
+        outcomes[format] = _outcome(
+            functools.partial(f.verify, data, format, anchors=f.anchors(format, countries), challenge=challenge)
+        )
         admissions[format] = _admission(format, credential, paths, countries)
     agreed, admitted = outcomes[Format.SD_JWT_VC], admissions[Format.SD_JWT_VC]
     expected, admissible = dict.fromkeys(Format, agreed), dict.fromkeys(Format, admitted)
