@@ -183,13 +183,19 @@ def good(format: Format) -> bytes:
     return b.make(payload={"_sd": list(map(b.digest, shown))}, disclosures=shown)
 
 
-def trusting(format: Format, *, key: PublicKey | None = None, **changes: Any) -> TrustAnchors:
-    """Trust who signs what is made by hand in this format; his key, `countries`, or a window, may be changed."""
+def trusting(format: Format, *, issuer: str = b.ISSUER, key: PublicKey | None = None, **changes: Any) -> TrustAnchors:
+    """Trust who signs what is made by hand in this format; his key, label and scope may be changed."""
+    scope: dict[str, Any] = {
+        "purpose": KeyPurpose.CREDENTIAL,
+        "formats": [format],
+        "types": m.TYPES if format is Format.MDOC else [b.VCT],
+        "countries": ANY,
+        **changes,
+    }
     if format is Format.MDOC:
-        return m.anchors_for(**changes)
-    scope: dict[str, Any] = {"formats": [format], "types": [b.VCT], "countries": ANY, **changes}
+        return TrustAnchors.from_certificates(m.pem(m.root()), issuer=issuer, **scope)
     jwk = {**(key or b.key("issuer").public).to_jwk(), "kid": "k1"}
-    return TrustAnchors.from_jwks(b.ISSUER, {"keys": [jwk]}, purpose=KeyPurpose.CREDENTIAL, **scope)
+    return TrustAnchors.from_jwks(issuer, {"keys": [jwk]}, **scope)
 
 
 def trusting_another(format: Format) -> TrustAnchors:
@@ -211,6 +217,15 @@ def trusting_for_lists(format: Format) -> TrustAnchors:
     return TrustAnchors.from_keys(b.ISSUER, [b.key("issuer").public], purpose=purpose)
 
 
+def unnamed(format: Format) -> bytes:
+    """Return a good presentation that does not say who issued it, with two digests that nobody can undo."""
+    if format is Format.MDOC:
+        return m.make()
+    if format is Format.SD_CWT:
+        return c.make({1: b.ABSENT, c.REDACTED: [bytes(32), bytes(31) + b"1"]})
+    return b.make(payload={"iss": b.ABSENT, "_sd": ["d1", "d2"]})
+
+
 def stating(format: Format, claims: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `make` by which the issuer states these claims, in an mdoc elements of our namespace."""
     if format is Format.MDOC:
@@ -226,16 +241,19 @@ def of_status(format: Format, index: int) -> dict[str, Any]:
     return stating(format, {"status": status}) if format is Format.SD_JWT_VC else {"claims": {65535: status}}
 
 
-def during(format: Format, issued_at: int, not_before: int | None, not_after: int) -> dict[str, Any]:
-    """Return the arguments of `make` for this validity. `validUntil` of an mdoc is inclusive."""
+def during(format: Format, issued_at: int, not_before: int | None, not_after: int, now: int) -> dict[str, Any]:
+    """Return the arguments of `make` for this validity, shown at `now`. `validUntil` of an mdoc is inclusive.
+
+    A holder of an SD-CWT may not bind it before it was issued: he waits until his clock says that it was.
+    """
     if format is Format.MDOC:
         starts = issued_at if not_before is None else not_before
         times = {"signed": issued_at, "validFrom": starts, "validUntil": not_after - 1}
         return {"validity": {name: m.date_time(moment) for name, moment in times.items()}}
     absent_or = b.ABSENT if not_before is None else not_before
     if format is Format.SD_JWT_VC:
-        return {"payload": {"iat": issued_at, "nbf": absent_or, "exp": not_after}}
-    return {"claims": {6: issued_at, 5: absent_or, 4: not_after}, "kb": {6: max(b.NOW, issued_at)}}
+        return {"payload": {"iat": issued_at, "nbf": absent_or, "exp": not_after}, "kb": {"iat": now}}
+    return {"claims": {6: issued_at, 5: absent_or, 4: not_after}, "kb": {6: max(now, issued_at)}}
 
 
 def answering(format: Format, nonce: str, now: int = b.NOW) -> dict[str, Any]:
