@@ -217,6 +217,7 @@ def trusting_for_lists(format: Format) -> TrustAnchors:
     return TrustAnchors.from_keys(b.ISSUER, [b.key("issuer").public], purpose=purpose)
 
 
+@cache
 def unnamed(format: Format) -> bytes:
     """Return a good presentation that does not say who issued it, with two digests that nobody can undo."""
     if format is Format.MDOC:
@@ -322,7 +323,12 @@ def merged(*changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def faulty(format: Format, steps: Collection[str]) -> bytes:
-    """Make a presentation that each of these steps would refuse."""
+    """Return a presentation that each of these steps would refuse, the same in the whole run."""
+    return _faulty(format, tuple(sorted(steps)))
+
+
+@cache
+def _faulty(format: Format, steps: tuple[str, ...]) -> bytes:
     return MAKE[format](**merged(*(FAULTS[format][step] for step in steps)))
 
 
