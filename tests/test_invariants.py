@@ -1,7 +1,8 @@
 """What always holds: one property for each I-number of specs/invariants.md.
 
 Each test says its invariant over generated input and nothing else; examples and corner cases stand in the tests of the
-modules. The world is the one of `builders`, with a gateway beside it whose clock the test moves.
+modules. The world, in which every format is at home, is that of `builders_formats`, with a gateway whose clock the test
+moves; what is hostile stands in `hostile_formats`.
 
 Spec: specs/invariants.md.
 """
