@@ -348,7 +348,7 @@ def test_the_published_token_is_for_its_uri_type_and_signer(trusted: TrustAnchor
     store = StatusStore(anchors=trusted)
     assert ingest_refused(store, body, NOW, uri=URI + "/") is Reason.STATUS_SUBJECT_MISMATCH
     assert ingest_refused(store, body, NOW, uri=URI[:-1] + "2") is Reason.STATUS_SUBJECT_MISMATCH
-    assert ingest_refused(store, body, NOW, media_type="application/statuslist+cwt") is Reason.STATUS_MEDIA_TYPE
+    assert ingest_refused(store, body, NOW, media_type="application/statuslist") is Reason.STATUS_MEDIA_TYPE
     assert ingest_refused(store, body, NOW, media_type="application/jwt") is Reason.STATUS_MEDIA_TYPE
     stranger = {**LocalKey.generate("ES256").public.to_jwk(), "kid": "12"}
     others = TrustAnchors.from_jwks(ISSUER, {"keys": [stranger]}, purpose=KeyPurpose.STATUS_LIST)
