@@ -58,7 +58,7 @@ TYPE_ONLY = {("_model", "_crypto")}
 DOORS = {"issuer", "holder", "gateway", "evidence", "integrations", "testing", "_demo", "_cli", "__main__"}
 # What is run and not imported: the command line and what it runs. They may print, and read the clock where they like.
 PROGRAMS = {"_demo", "_cli", "__main__"}
-DOOR_FILES = {"status/_publisher.py"}
+DOOR_FILES = {"status/_publisher.py", "status/_identifier_publisher.py"}
 
 
 class Import(NamedTuple):

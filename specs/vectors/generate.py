@@ -692,7 +692,7 @@ def status_lists() -> dict[str, Any]:
         list_case("accept-es256", "signed with ES256", es256, held({0: 1, 1: 0, 15: 1}, 16, NOW + DAY),
                   anchors=["es256"]),
         list_case("media-type", "another media type", good, refused(door, "status_media_type"),
-                  media_type="application/statuslist+cwt"),
+                  media_type="application/statuslist"),
         list_case("subject", "a list about another URI", status_list({"sub": LIST_URI + "/"}),
                   refused(door, "status_subject_mismatch")),
         list_case("bits", "three bits each", status_list({"status_list": {"bits": 3, "lst": lst(bytes(3))}}),

@@ -67,6 +67,8 @@ TYP_KEY_BINDING: Final = "kb+jwt"  # RFC 9901 section 4.3
 TYP_STATUS_LIST_JWT: Final = "statuslist+jwt"  # Token Status List section 5.1
 TYP_DPOP: Final = "dpop+jwt"  # RFC 9449 section 4.2
 MEDIA_STATUS_LIST_JWT: Final = "application/statuslist+jwt"  # Token Status List section 8.1
+MEDIA_STATUS_LIST_CWT: Final = "application/statuslist+cwt"  # section 8.1; typ in a CWT is the media type (section 5.2)
+MEDIA_IDENTIFIER_LIST_CWT: Final = "application/identifierlist+cwt"  # ISO/IEC 18013-5 second edition 12.3.6.4
 
 # --- JWT claims (RFC 7519 section 4.1) ---
 ISS: Final = "iss"
@@ -101,6 +103,7 @@ WELL_KNOWN_ISSUER: Final = "/.well-known/jwt-vc-issuer"  # section 4.1
 # --- Token Status List ---
 STATUS_LIST: Final = "status_list"  # sections 4.2, 6.2
 IDENTIFIER_LIST: Final = "identifier_list"  # ISO/IEC 18013-5 second edition 12.3.6.4
+TTL: Final = "ttl"  # section 5.1
 STATUS_BITS: Final = frozenset({1, 2, 4, 8})  # section 4.1
 STATUS_VALID: Final = 0x00  # section 7.1
 STATUS_INVALID: Final = 0x01
@@ -235,6 +238,9 @@ CWT_CTI: Final = 7
 CWT_CNF: Final = 8
 CWT_VCT: Final = 11
 CWT_CNONCE: Final = 39
+CWT_IDENTIFIER_LIST: Final = 65530  # ISO/IEC 18013-5 second edition 12.3.6.4
+CWT_STATUS_LIST: Final = 65533  # Token Status List section 5.2
+CWT_TTL: Final = 65534
 CWT_STATUS: Final = 65535
 # Claims of an SD-CWT that are never redacted: those of draft-ietf-spice-sd-cwt section 7 table 2, and by the profile
 # the type and the status.

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import pytest
+from builders import ISSUER
 from mdoc_writing import OURS, attestation, door, trusted
 
 from citizenid import (
@@ -26,7 +27,9 @@ from citizenid import (
     HandoverKind,
     KeyPurpose,
     MalformedError,
+    NeedStatusList,
     Reason,
+    StatusReference,
     TrustAnchors,
     UnixTime,
     Validity,
@@ -34,6 +37,8 @@ from citizenid import (
 from citizenid.gateway import Admitted, Gateway, NeedPresentation
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer, prepare_attestation
+from citizenid.status import IdentifierPublisher, StatusPublisher, StatusStore
+from citizenid.status._store import place_of
 
 from .world import ENDPOINT, NOW, ORIGIN, VCT, Wallet, World, allowed, base64url, denied, key, request
 
@@ -231,3 +236,94 @@ def test_what_is_binary_is_posted_as_base64url(format_: Format) -> None:
     body = f'{{"format":"{format_}","challenge":"{challenge.to_text()}","presentation":"{answer}"}}'.encode()
     found = at.gateway.admit_http(request(path=ENDPOINT, proof=at.proof(sender, url=ORIGIN + ENDPOINT)), body)
     assert found.status == 200
+
+
+# --- lists in CBOR ---
+
+
+class Lists:
+    """A status list and an identifier list of the issuer of mdocs, in a store of the gateway's."""
+
+    def __init__(self) -> None:
+        signers = TrustAnchors.from_keys(ISSUER, [key("mdoc status").public], purpose=KeyPurpose.STATUS_LIST)
+        self.store = StatusStore(anchors=signers)
+        self.statuses = StatusPublisher(uri="https://id.example/lists/1", size=100)
+        self.identifiers = IdentifierPublisher(uri="https://id.example/identifiers")
+        self.now = NOW
+
+    def publish(self) -> None:
+        self.now += 1
+        times: dict[str, Any] = {"now": self.now, "ttl_s": 3_600, "expires_s": 86_400}
+        signer = key("mdoc status")
+        for publisher, media_type, body in (
+            (self.statuses, "application/statuslist+cwt", self.statuses.publish(signer, format="cwt", **times)),
+            (self.identifiers, "application/identifierlist+cwt", self.identifiers.publish(signer, **times)),
+        ):
+            self.store.ingest(publisher.uri, body, media_type=media_type, now=self.now)
+
+    def revoke(self, reference: StatusReference) -> None:
+        (self.statuses if reference.identifier is None else self.identifiers).revoke(reference)
+        self.publish()
+
+
+def with_status(holder: Any, *status: StatusReference) -> Credential:
+    validity = Validity(UnixTime(NOW), None, UnixTime(NOW + 30 * 86_400))
+    data = door().issue(attestation(holder_key=holder, validity=validity, status=status), format=Format.MDOC)
+    return Credential.receive(data, format=Format.MDOC, anchors=trusted(), now=NOW)
+
+
+@pytest.mark.parametrize("revoked", ["status list", "identifier list"])
+def test_a_revocation_in_either_list_refuses_the_next_request_and_the_next_presentation(revoked: str) -> None:
+    lists, holder, sender = Lists(), key("holder"), key("sender")
+    at = world(statuses=lists.store)
+    references = (lists.statuses.allocate(), lists.identifiers.allocate())
+    credential = with_status(holder.public, *references)
+    need = admitted(at, credential, holder, None, US)
+    assert need == NeedStatusList(references[0].uri)  # nothing was decided
+    lists.publish()
+    found = admitted(at, credential, holder, None, US)
+    assert isinstance(found, Admitted), found
+    wallet = Wallet("", credential, None)
+    wallet.sender = sender
+    allowed(at.ask(wallet, found.ticket, "us-citizens"))
+    others = (lists.statuses.allocate(), lists.identifiers.allocate())
+    for reference in others:
+        lists.revoke(reference)  # somebody else's
+    allowed(at.ask(wallet, found.ticket, "us-citizens"))
+    lists.revoke(references[revoked == "identifier list"])
+    denied(at.ask(wallet, found.ticket, "us-citizens"), Reason.REVOKED, "V9")
+    denied(admitted(at, credential, holder, None, US), Reason.REVOKED, "V9")
+
+
+def test_a_ticket_whose_identifier_list_is_stale_or_gone_needs_it() -> None:
+    lists, holder = Lists(), key("holder")
+    at = world(statuses=lists.store)
+    credential = with_status(holder.public, lists.identifiers.allocate())
+    lists.publish()
+    found = admitted(at, credential, holder, None, US)
+    assert isinstance(found, Admitted), found
+    wallet = Wallet("", credential, None)
+    wallet.sender = key("sender")
+    another = StatusStore(anchors=TrustAnchors.from_keys(ISSUER, [key("x").public], purpose=KeyPurpose.STATUS_LIST))
+    elsewhere = at.another_gateway(statuses=another)
+    assert isinstance(at.ask(wallet, found.ticket, "us-citizens", elsewhere), NeedStatusList)
+    at.wait(3_601)  # the list was fetched a second after NOW
+    (place,) = [place_of(reference, anchor) for reference in credential.attestation.status for anchor in trusted()]
+    stale = NeedStatusList(lists.identifiers.uri, Reason.STATUS_LIST_STALE)
+    assert lists.store.check_identity(*place, UnixTime(at.now)) == stale
+
+
+def test_tickets_have_one_length_whichever_list_their_credential_is_in() -> None:
+    lists, holder = Lists(), key("holder")
+    lists.publish()
+    at = world(statuses=lists.store)
+    lengths = set()
+    for status in (
+        (lists.statuses.allocate(),),
+        (lists.identifiers.allocate(),),
+        (lists.statuses.allocate(), lists.identifiers.allocate()),
+    ):
+        found = admitted(at, with_status(holder.public, *status), holder, None, US)
+        assert isinstance(found, Admitted), found
+        lengths.add(len(found.ticket))
+    assert len(lengths) == 1

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import cbor2
 import pytest
 from builders import certificate, certificate_key, der, local_key, pem, x5c
 from hypothesis import given
@@ -39,8 +40,8 @@ from citizenid import (
 )
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer, prepare_attestation
-from citizenid.status import StatusStore, verify_status_list
-from citizenid.status._store import identity_of, status_identity
+from citizenid.status import StatusKind, StatusStore, verify_status_list
+from citizenid.status._store import identity_of, place_of, status_identity
 from citizenid.verifier import VerifiedPresentation, verify
 
 from . import (
@@ -68,6 +69,7 @@ from .test_token import OTHER_SUBJECTS, REFUSED, TRUSTED, VERIFICATION, Refusal,
 
 MEANING = (Status.VALID, Status.INVALID, Status.SUSPENDED, Status.OTHER)
 CAP = 86_400
+IDENTIFIERS = "application/identifierlist+cwt"
 
 
 def new_store(**limits: int) -> StatusStore:
@@ -437,7 +439,7 @@ def test_a_refused_token_leaves_an_empty_store_asking(refusal: Refusal) -> None:
     assert store.due(NOW) == () and ask(store) is Status.VALID
 
 
-@pytest.mark.parametrize("media_type", ["application/statuslist+cwt", "application/json", ""])
+@pytest.mark.parametrize("media_type", ["application/statuslist", "application/json", ""])
 def test_so_does_a_body_of_another_type(media_type: str) -> None:
     store = holding()
     before = snapshot(store)
@@ -752,6 +754,93 @@ def test_a_ticket_finds_the_list_that_the_credential_has_found(
     by_identity = store.check_identity(identity_of(reference, anchor), 0, UnixTime(NOW))
     assert by_identity is (None if isinstance(answer, NeedStatusList) else Status.VALID)
     assert isinstance(answer, NeedStatusList) is not (named or wanted in (None, held))
+
+
+# --- identifier lists, beside status lists ---
+
+
+def listing(*revoked: bytes, iat: int = NOW, uri: str = URI) -> bytes:
+    """An identifier list of these, by hand."""
+    claims = {2: uri, 4: NOW + DAY, 6: iat, 65534: 3_600, 65530: {"identifiers": {each: {} for each in revoked}}}
+    protected, payload = cbor2.dumps({1: -7, 4: b"signer", 16: IDENTIFIERS}), cbor2.dumps(claims)
+    signature = key().sign(cbor2.dumps(["Signature1", protected, b"", payload]))
+    return cbor2.dumps(cbor2.CBORTag(18, [protected, {}, payload, signature]))
+
+
+def named(identifier: bytes, uri: str = URI, certificate: bytes | None = None) -> StatusReference:
+    return StatusReference(uri, None, StatusKind.IDENTIFIER_LIST, identifier, certificate)
+
+
+def test_an_identifier_list_answers_for_every_identifier() -> None:
+    store = new_store()
+    assert store.check(named(b"a"), issuer=ISSUER, now=NOW) == NeedStatusList(URI)
+    assert store.due(NOW) == (URI,)
+    store.ingest(URI, listing(b"a", b"b" * 64), media_type=IDENTIFIERS, now=NOW)
+    assert store.due(NOW) == ()
+    for identifier, status in ((b"a", Status.INVALID), (b"b" * 64, Status.INVALID), (b"b", Status.VALID)):
+        assert store.check(named(identifier), issuer=ISSUER, now=NOW) is status
+    assert isinstance(store.check(named(b"a"), issuer=OTHER_ISSUER, now=NOW), NeedStatusList)
+    stale = NeedStatusList(URI, Reason.STATUS_LIST_STALE)
+    assert store.check(named(b"a"), issuer=ISSUER, now=NOW + 3_600) == stale
+
+
+def test_a_list_of_one_kind_is_none_of_the_other() -> None:
+    store = holding()
+    assert store.check(named(b"a"), issuer=ISSUER, now=NOW) == NeedStatusList(URI)
+    store.ingest(URI, listing(), media_type=IDENTIFIERS, now=NOW)
+    assert store.check(named(b"a"), issuer=ISSUER, now=NOW) is Status.VALID
+    assert ask(store, 1) is Status.INVALID
+    store = new_store()
+    store.ingest(URI, listing(), media_type=IDENTIFIERS, now=NOW)
+    assert ask(store) == NeedStatusList(URI)
+
+
+def test_an_identifier_list_never_goes_back() -> None:
+    store = new_store()
+    store.ingest(URI, listing(b"a", iat=NOW), media_type=IDENTIFIERS, now=NOW)
+    for body, reason in (
+        (listing(iat=NOW - 1), Reason.STATUS_LIST_ROLLBACK),
+        (listing(iat=NOW), Reason.STATUS_LIST_CONFLICT),
+    ):
+        refusal = Refusal("", b"", VERIFICATION, reason, "status-list.iat")
+        check_refused(refusal, lambda body=body: store.ingest(URI, body, media_type=IDENTIFIERS, now=NOW))
+        assert store.check(named(b"a"), issuer=ISSUER, now=NOW) is Status.INVALID
+    store.ingest(URI, listing(b"a", b"b", iat=NOW + 1), media_type=IDENTIFIERS, now=NOW + 1)
+    assert store.check(named(b"b"), issuer=ISSUER, now=NOW + 1) is Status.INVALID
+
+
+@given(st.sets(st.binary(min_size=1, max_size=8), max_size=12), st.binary(min_size=1, max_size=8))
+def test_a_ticket_answers_as_the_credential_does(revoked: set[bytes], identifier: bytes) -> None:
+    store = new_store()
+    (anchor,) = credential_anchors()
+    for at_hand in (False, True):
+        place = place_of(named(identifier), anchor)
+        answer = store.check(named(identifier), issuer=ISSUER, now=NOW)
+        if at_hand:
+            assert store.check_identity(*place, UnixTime(NOW)) is answer
+            assert answer is (Status.INVALID if identifier in revoked else Status.VALID)
+            stale = store.check_identity(*place, UnixTime(NOW + 3_600))
+            assert stale == NeedStatusList(URI, Reason.STATUS_LIST_STALE)
+        else:
+            assert store.check_identity(*place, UnixTime(NOW)) is None
+            store.ingest(URI, listing(*revoked), media_type=IDENTIFIERS, now=NOW)
+
+
+def test_what_a_ticket_keeps_of_an_identifier_is_as_long_as_an_index() -> None:
+    (anchor,) = credential_anchors()
+    for reference in (named(b"a"), named(b"b" * 64), StatusReference(URI, 2**32 - 1)):
+        identity, index = place_of(reference, anchor)
+        assert len(identity) == 16 and 0 <= index < 2**32
+    assert place_of(named(b"a"), anchor) != place_of(named(b"b"), anchor) != place_of(named(b"b", URI + "2"), anchor)
+
+
+def test_an_identifier_list_goes_with_its_signer() -> None:
+    store = new_store()
+    (anchor,) = credential_anchors()
+    store.ingest(URI, listing(b"a"), media_type=IDENTIFIERS, now=NOW)
+    store.reload(anchors=anchors(OTHER_ISSUER, "other"))
+    assert isinstance(store.check(named(b"a"), issuer=ISSUER, now=NOW), NeedStatusList)
+    assert store.check_identity(*place_of(named(b"a"), anchor), UnixTime(NOW)) is None
 
 
 def test_its_repr_says_nothing_of_anybody() -> None:

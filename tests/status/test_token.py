@@ -617,7 +617,7 @@ def test_a_list_that_is_not_valid_yet_is_refused() -> None:
         "",
         "application/json",
         "application/jwt",
-        "application/statuslist+cwt",
+        "application/statuslist",
         "application/statuslist+json",
         "statuslist+jwt",
         "application/statuslist+jwt; charset=utf-8",

@@ -50,6 +50,7 @@ __all__ = [
     "joined",
     "load",
     "load_each",
+    "load_signed",
     "member_slices",
     "text_string",
     "unwrap",
@@ -186,9 +187,21 @@ def load(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> Any:
     return _load(data, where, _as_tags(tags - _EMBEDDED))
 
 
-def _load(data: bytes, where: str, decoders: dict[int, Callable[[Any, bool], Any]]) -> Any:
+def load_signed(data: bytes, where: str) -> Any:
+    """As `load`, without bounds on the number of items: for bytes whose signature has been verified.
+
+    A list has a key for each revoked credential of a nation. Keys that collide cost more than their length, so that
+    only a signer whom the operator trusts may write them.
+
+    Raises:
+        MalformedError: MALFORMED_CBOR, DUPLICATE_MEMBER, DEPTH_EXCEEDED.
+    """
+    return _load(data, where, _as_tags(NO_TAGS), scan=False)
+
+
+def _load(data: bytes, where: str, decoders: dict[int, Callable[[Any, bool], Any]], *, scan: bool = True) -> Any:
     short = len(data) <= _UNSCANNED_BYTES
-    if not short:
+    if not short and scan:
         refuse_costly(data, where)
     # Nothing in cbor2 says whether bytes are left over. So a byte string longer than `data` is put behind: no part of
     # `data` can hold it, and it is found in its place only when what comes before is one item and no more. What reads

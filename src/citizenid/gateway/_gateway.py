@@ -20,14 +20,14 @@ from .._answer import Answer
 from .._crypto import AgreementKey
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, Limits
-from .._model import Binding, Challenge, Format, Handover, NeedStatusList, Status, StatusReference, UnixTime
+from .._model import Binding, Challenge, Format, Handover, NeedStatusList, Status, UnixTime
 from .._readers import READERS, Reading
 from .._wire import json
 from ..countries import ANY
 from ..policy import AdmissionPolicy, Rule
 from ..status import StatusStore
-from ..status._store import identity_of
-from ..trust import TrustAnchor, TrustAnchors
+from ..status._store import place_of
+from ..trust import TrustAnchors
 from ..verifier import IssuerHalfCache, VerifiedPresentation, check_status_valid, verify
 from ._clock import GatewayClock
 from ._settings import check_audience, check_parts, origin_of
@@ -270,7 +270,7 @@ class Gateway:
             complete=stated.complete,
             binding=binding,
             sender=sender,
-            statuses=tuple(_ticket_status(reference, anchor) for reference in attestation.status),
+            statuses=tuple(place_of(reference, anchor) for reference in attestation.status),
         )
 
     def authorize(self, request: Request, *, resource: str) -> Allow | Deny | NeedPresentation | NeedStatusList:
@@ -414,7 +414,3 @@ def _format(name: str) -> Format:
     if format_ is None:
         raise MalformedError(Reason.REQUEST_INVALID, "format")
     return format_
-
-
-def _ticket_status(reference: StatusReference, anchor: TrustAnchor) -> tuple[bytes, int]:
-    return identity_of(reference, anchor), reference.index

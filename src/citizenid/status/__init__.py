@@ -1,17 +1,22 @@
-"""Status lists: the bits, the signed token, what a verifier keeps of them and what an issuer publishes.
+"""Status lists: by index or by identifier, the signed token, what a verifier keeps and what an issuer publishes.
 
-Spec: Token Status List (draft-ietf-oauth-status-list); specs/profile-status-list.md.
+Spec: Token Status List (draft-ietf-oauth-status-list); ISO/IEC 18013-5 second edition 12.3.6;
+specs/profile-status-list.md.
 """
 
 from __future__ import annotations
 
 from .._model import NeedStatusList, Status, StatusKind, StatusReference
+from ._identifier_publisher import IdentifierPublisher
+from ._identifiers import IdentifierList
 from ._list import StatusList
 from ._publisher import StatusPublisher
 from ._store import StatusStore
 from ._token import VerifiedStatusList, verify_status_list
 
 __all__ = [
+    "IdentifierList",
+    "IdentifierPublisher",
     "NeedStatusList",
     "Status",
     "StatusKind",

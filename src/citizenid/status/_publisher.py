@@ -12,20 +12,25 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
-from typing import Any, Final, final
+from collections.abc import Callable, Iterable
+from typing import Final, Literal, final
 
 from .. import _registry as reg
 from .._crypto import PublicKey, SigningKey, Unsigned
 from .._errors import CitizenIDError, Reason
-from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME
+from .._limits import DEFAULT_LIMITS
 from .._model import Status, StatusReference, UnixTime
-from .._wire import base64url
 from ._list import StatusList
 
 # RFC 3986 section 3 and appendix A, as far as characters go: verifiers fetch it and compare it character by character.
 _URI: Final = r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
-_MAX_KID_CHARS: Final = 255  # what our own reader takes
+
+
+def check_uri(uri: str) -> None:
+    """Refuse what no credential could refer to. Raises CONFIGURATION_INVALID, or CLAIM_INVALID for what is no text."""
+    StatusReference(uri, 0)
+    if not re.fullmatch(_URI, uri):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
 
 
 @final
@@ -49,10 +54,10 @@ class StatusPublisher:
     """
 
     def __init__(self, *, uri: str, size: int, bits: int = 1, randbelow: Callable[[int], int] | None = None) -> None:
-        StatusReference(uri, 0)
+        check_uri(uri)
         if type(size) is not int or not size > 0 or type(bits) is not int or bits not in reg.STATUS_BITS:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
-        if size * bits > 8 * DEFAULT_LIMITS.status_list_inflated_bytes or not re.fullmatch(_URI, uri):
+        if size * bits > 8 * DEFAULT_LIMITS.status_list_inflated_bytes:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
         self.uri: Final = uri
         self.size: Final = size
@@ -122,9 +127,13 @@ class StatusPublisher:
         ttl_s: int,
         expires_s: int,
         kid: str | None = None,
+        format: Literal["jwt", "cwt"] = "jwt",
+        certificates: Iterable[bytes] = (),
     ) -> bytes:
-        """Sign the list as it stands: a Status List Token, as JWT. Arguments as `prepare`."""
-        unsigned = self.prepare(key.public, now=now, ttl_s=ttl_s, expires_s=expires_s, kid=kid)
+        """Sign the list as it stands: a Status List Token. Arguments as `prepare`."""
+        unsigned = self.prepare(
+            key.public, now=now, ttl_s=ttl_s, expires_s=expires_s, kid=kid, format=format, certificates=certificates
+        )
         return unsigned.sign(key)
 
     def prepare(
@@ -136,6 +145,8 @@ class StatusPublisher:
         expires_s: int,
         kid: str | None = None,
         level: int = 9,
+        format: Literal["jwt", "cwt"] = "jwt",
+        certificates: Iterable[bytes] = (),
     ) -> Unsigned:
         """Prepare a Status List Token for a signer elsewhere.
 
@@ -148,38 +159,24 @@ class StatusPublisher:
             expires_s: when it ends for good, seconds from now.
             kid: key identifier; the key's thumbprint in base64url by default.
             level: zlib level, 0 to 9.
+            format: "jwt", or "cwt", which is a quarter smaller and what verifiers of mdocs read.
+            certificates: the signer's chain in DER, leaf first and without the root; it takes the place of a kid.
 
         Raises:
             CitizenIDError: CONFIGURATION_INVALID.
         """
-        if not all(type(number) is int for number in (now, ttl_s, expires_s, level)):
+        # Here, because a gateway imports this file and never publishes.
+        from ._writing import Times, check_times, signer_of, status_list_cwt, status_list_jwt
+
+        write = {"jwt": status_list_jwt, "cwt": status_list_cwt}.get(format)
+        if write is None or type(level) is not int or not 0 <= level <= 9:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
-        if now < 0 or not 0 < ttl_s <= expires_s or now + expires_s > MAX_UNIX_TIME or not 0 <= level <= 9:
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
-        if kid is not None and (type(kid) is not str or not 0 < len(kid) <= _MAX_KID_CHARS):
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
+        check_times(now, ttl_s, expires_s)
+        signer = signer_of(key, kid, certificates)
         with self._lock:
             issued_at = self._last_issued_at = max(int(now), self._last_issued_at + 1)
             statuses = StatusList(self.bits, bytes(self._packed))
-        header = {
-            reg.ALG: key.algorithm,
-            reg.TYP: reg.TYP_STATUS_LIST_JWT,
-            reg.KID: base64url.encode_text(key.thumbprint) if kid is None else kid,
-        }
-        payload: dict[str, Any] = {
-            reg.SUB: self.uri,
-            reg.IAT: issued_at,
-            reg.EXP: issued_at + expires_s,
-            "ttl": ttl_s,
-            reg.STATUS_LIST: {"bits": self.bits, "lst": base64url.encode_text(statuses.compress(level))},
-        }
-        # Here, because a gateway imports this file and never publishes.
-        from .._wire.writing import signing_input
-
-        to_be_signed = signing_input(header, payload, "status-list")
-        if len(to_be_signed) + 2 * reg.SIGNATURE_BYTES[key.algorithm] > DEFAULT_LIMITS.status_list_bytes:
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
-        return Unsigned(to_be_signed, key, lambda signature: to_be_signed + b"." + base64url.encode(signature))
+        return write(self.uri, statuses, Times(issued_at, issued_at + expires_s, ttl_s), signer, level)
 
     def _write(self, reference: StatusReference, status: Status) -> None:
         with self._lock:

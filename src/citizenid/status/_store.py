@@ -14,16 +14,19 @@ import hashlib
 import threading
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final, NamedTuple, final
+from typing import Any, Final, NamedTuple, final
 
 from .._errors import CitizenIDError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, Limits
 from .._model import NeedStatusList, Status, StatusKind, StatusReference, UnixTime, check_now
 from ..trust import TrustAnchor, TrustAnchors
+from ._identifiers import TAG_BYTES, IdentifierList, tag_of
 from ._list import StatusList
 from ._token import VerifiedStatusList, verify_status_list
 
 _STATUS_LIST: Final = StatusKind.STATUS_LIST
+_IDENTITY_BYTES: Final = 16
+_PREFIX_BYTES: Final = 8  # of the identity of an identifier list: a ticket has the tag of the identifier in the rest
 _MAX_WANTED: Final = 4_096  # only references of verified credentials are remembered, so issuers bound this
 
 
@@ -32,9 +35,11 @@ class _Held:
 
     __slots__ = ("anchor", "refresh_at", "statuses", "uri", "usable_until")
 
-    def __init__(self, uri: str, statuses: StatusList, refresh_at: int, usable_until: int, anchor: bytes) -> None:
+    def __init__(
+        self, uri: str, statuses: StatusList | IdentifierList, refresh_at: int, usable_until: int, anchor: bytes
+    ) -> None:
         self.uri: Final = uri
-        self.statuses: Final = statuses
+        self.statuses: Final[Any] = statuses  # of the kind that its identity was made with
         self.refresh_at: Final = refresh_at
         self.usable_until: Final = usable_until
         self.anchor: Final = anchor  # fingerprint of the trust point
@@ -68,6 +73,7 @@ class StatusStore:
         self._anchors = anchors
         self._limits = limits
         self._held: dict[bytes, _Held] = {}
+        self._identifiers: dict[bytes, _Held] = {}  # the identifier lists among them, by the beginning of the identity
         self._marks: dict[bytes, _Mark] = {}
         self._wanted: dict[str, None] = dict.fromkeys(wanted)
         self._lock = threading.Lock()
@@ -105,7 +111,8 @@ class StatusStore:
         # again, must not hide a revocation for ever.
         usable_until = min(end, token.issued_at + cap if token.not_after is None else token.not_after)
         refresh_at = now + max(1, (usable_until - now) // 2)
-        key = status_identity(token.uri, token.anchor.issuer)
+        kind = _KINDS[type(token.statuses)]
+        key = status_identity(token.uri, token.anchor.issuer, None, kind)
         anchor = token.anchor.fingerprint
         with self._lock:
             if self._anchors.find(anchor[:16]) is None:
@@ -122,7 +129,8 @@ class StatusStore:
             self._marks[key] = _Mark(token.issued_at, token.statuses.digest)
             held = self._held[key] = _Held(token.uri, token.statuses, refresh_at, usable_until, anchor)
             if token.anchor.root is not None:  # credentials may ask for a list under this certificate alone
-                self._held[status_identity(token.uri, token.anchor.issuer, token.anchor.root.der)] = held
+                self._held[status_identity(token.uri, token.anchor.issuer, token.anchor.root.der, kind)] = held
+            self._find_identifier_lists()
             self._wanted.pop(token.uri, None)
 
     def reload(self, *, anchors: TrustAnchors) -> None:
@@ -133,6 +141,11 @@ class StatusStore:
             gone = [held.uri for held in self._held.values() if held.anchor not in trusted]
             self._wanted.update(dict.fromkeys(gone[:_MAX_WANTED]))
             self._held = {key: held for key, held in self._held.items() if held.anchor in trusted}
+            self._find_identifier_lists()
+
+    def _find_identifier_lists(self) -> None:
+        listed = ((key, held) for key, held in self._held.items() if type(held.statuses) is IdentifierList)
+        self._identifiers = {key[:_PREFIX_BYTES]: held for key, held in listed}
 
     def check(
         self, reference: StatusReference, *, issuer: str, now: UnixTime | int, any_certificate: bool = False
@@ -147,15 +160,15 @@ class StatusStore:
                 reference that asks for a list under a certificate of its own.
 
         Raises:
-            VerificationError: STATUS_INDEX_OUT_OF_RANGE, STATUS_MECHANISM_UNKNOWN.
+            VerificationError: STATUS_INDEX_OUT_OF_RANGE.
         """
         now = check_now(now)
-        if reference.kind is not _STATUS_LIST:
-            raise VerificationError(Reason.STATUS_MECHANISM_UNKNOWN, "status")
         certificate = None if any_certificate else reference.certificate
-        held = self._held.get(status_identity(reference.uri, issuer, certificate))
+        held = self._held.get(status_identity(reference.uri, issuer, certificate, reference.kind))
         if held is not None and now < held.usable_until:
-            return held.statuses[reference.index]
+            if reference.identifier is not None:
+                return held.statuses.status(reference.identifier)  # type: ignore[no-any-return]  # see _Held
+            return held.statuses[reference.index]  # type: ignore[no-any-return]
         with self._lock:
             if len(self._wanted) < _MAX_WANTED:
                 self._wanted[reference.uri] = None
@@ -164,13 +177,22 @@ class StatusStore:
         return _stale(held)
 
     def check_identity(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
-        """As `check`, by `status_identity`; None when no such list is held (its URI is not known here then)."""
+        """As `check`, by what `place_of` gave; None when no such list is held (its URI is not known here then)."""
         held = self._held.get(identity)
+        if held is None:
+            return self._check_tag(identity, index, now)
+        if now >= held.usable_until:
+            return _stale(held)
+        return held.statuses[index]  # type: ignore[no-any-return]  # see _Held
+
+    def _check_tag(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
+        held = self._identifiers.get(identity[:_PREFIX_BYTES])
         if held is None:
             return None
         if now >= held.usable_until:
             return _stale(held)
-        return held.statuses[index]
+        tag = identity[_PREFIX_BYTES:] + index.to_bytes(_INDEX_BYTES, "big")
+        return held.statuses.status_of_tag(tag)  # type: ignore[no-any-return]  # see _Held
 
     @property
     def uris(self) -> tuple[str, ...]:
@@ -193,9 +215,12 @@ def _stale(held: _Held) -> NeedStatusList:
     return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)
 
 
+_KINDS: Final = {StatusList: StatusKind.STATUS_LIST, IdentifierList: StatusKind.IDENTIFIER_LIST}
+
+
 @lru_cache(maxsize=4_096)  # few lists stand behind many credentials
-def status_identity(uri: str, issuer: str, certificate: bytes | None = None) -> bytes:
-    """Return the 16 bytes by which a list is known inside a ticket: SHA-256 over (URI, trust point), cut.
+def status_identity(uri: str, issuer: str, certificate: bytes | None = None, kind: StatusKind = _STATUS_LIST) -> bytes:
+    """Return the 16 bytes by which a list is known: SHA-256 over (URI, trust point, kind), cut.
 
     With a certificate, the list counts only when it is signed under that.
     """
@@ -203,10 +228,30 @@ def status_identity(uri: str, issuer: str, certificate: bytes | None = None) -> 
     point = issuer.encode()
     if certificate is not None:
         point = b"\0" + certificate + hashlib.sha256(point).digest()
-    return hashlib.sha256(len(name).to_bytes(4, "big") + name + point).digest()[:16]
+    if kind is not _STATUS_LIST:
+        point = b"\1" + hashlib.sha256(point).digest()  # a label would have to be a digest to be taken for it
+    return hashlib.sha256(len(name).to_bytes(4, "big") + name + point).digest()[:_IDENTITY_BYTES]
 
 
 def identity_of(reference: StatusReference, anchor: TrustAnchor) -> bytes:
     """Return the identity of the list that counts for a credential of this anchor."""
     named = anchor.status_issuer != anchor.issuer
-    return status_identity(reference.uri, anchor.status_issuer, None if named else reference.certificate)
+    certificate = None if named else reference.certificate
+    return status_identity(reference.uri, anchor.status_issuer, certificate, reference.kind)
+
+
+_INDEX_BYTES: Final = TAG_BYTES - (_IDENTITY_BYTES - _PREFIX_BYTES)  # four, as an index has in a ticket
+
+
+def place_of(reference: StatusReference, anchor: TrustAnchor) -> tuple[bytes, int]:
+    """Return the 16 bytes and the integer by which a ticket knows the status of a credential (`check_identity`).
+
+    They are the identity of a status list and the index in it, or half of the identity of an identifier list and the
+    tag of the identifier: the one as long as the other, so that a ticket's length tells neither.
+    """
+    identity = identity_of(reference, anchor)
+    if reference.identifier is None:
+        return identity, reference.index
+    tag = tag_of(reference.identifier)
+    split = _IDENTITY_BYTES - _PREFIX_BYTES
+    return identity[:_PREFIX_BYTES] + tag[:split], int.from_bytes(tag[split:], "big")

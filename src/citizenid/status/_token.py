@@ -1,20 +1,25 @@
-"""A Status List Token as JWT: verified and read. Where it came from and how long it counts is the store's business.
+"""A status list token, verified and read: JWT or CWT, and the identifier list of ISO as CWT.
 
-Spec: Token Status List sections 5.1, 8.3; specs/profile-status-list.md.
+Each media type has one opener and one reader of claims; what is checked of the claims is the same for all. Where a list
+came from and how long it counts is the store's business.
+
+Spec: Token Status List sections 5.1, 5.2, 8.3; ISO/IEC 18013-5 second edition 12.3.6; specs/profile-status-list.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass
-from typing import Any, Final, NoReturn, final
+from typing import Any, Final, NamedTuple, NoReturn, final
 
 from .. import _registry as reg
 from .._crypto import verify_signature
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
-from .._model import KeyPurpose, UnixTime, check_now, refuse_forgery
-from .._wire import base64url, json, jws
+from .._model import CertificateProfile, KeyPurpose, SignedObject, UnixTime, check_now, refuse_forgery
+from .._wire import base64url, cbor, cose, json, jws
 from ..trust import TrustAnchor, TrustAnchors
+from ._identifiers import IdentifierList
 from ._list import StatusList
 
 _SEAL: Final = object()
@@ -37,7 +42,7 @@ class VerifiedStatusList:
         issued_at: `iat`, Unix seconds.
         not_after: `exp`, or the end of the trust in its signer if that comes first, or None.
         ttl_s: `ttl` in seconds, or None.
-        statuses: the list.
+        statuses: the list: of statuses by index, or of revoked identifiers.
     """
 
     uri: str
@@ -45,7 +50,7 @@ class VerifiedStatusList:
     issued_at: UnixTime
     not_after: UnixTime | None
     ttl_s: int | None
-    statuses: StatusList
+    statuses: StatusList | IdentifierList
     seal: InitVar[object]
 
     def __post_init__(self, seal: object) -> None:
@@ -75,7 +80,8 @@ def verify_status_list(
     Args:
         body: the response body.
         uri: the exact URI that credentials refer to; the token's `sub` must be the same characters.
-        media_type: the response's Content-Type, without parameters.
+        media_type: the response's Content-Type, without parameters: application/statuslist+jwt, statuslist+cwt or
+            identifierlist+cwt. It says what the bytes must be; they are never asked.
         anchors: keys of purpose STATUS_LIST.
         now: integer Unix seconds.
         limits: bounds.
@@ -95,27 +101,25 @@ def verify_status_list(
 def _verify(
     body: bytes | str, uri: str, media_type: str, anchors: TrustAnchors, now: UnixTime, limits: Limits
 ) -> VerifiedStatusList:
-    if media_type != reg.MEDIA_STATUS_LIST_JWT:
+    form = _FORMS.get(media_type) if type(media_type) is str else None
+    if form is None:
         raise VerificationError(Reason.STATUS_MEDIA_TYPE, _WHERE)
     if type(body) is not bytes and type(body) is not str:
         raise MalformedError(Reason.MALFORMED_TOKEN, _WHERE)
     if len(body) > limits.status_list_bytes:
         raise MalformedError(Reason.INPUT_TOO_LARGE, _WHERE)
-    if isinstance(body, str) and not body.isascii():
-        raise MalformedError(Reason.MALFORMED_BASE64, _WHERE + ".header")
-    raw = body if isinstance(body, bytes) else body.encode("ascii")
-    signed = jws.open_compact(raw, _WHERE, limits, _unverified_issuer)
+    signed = form.open(body, limits)
     resolved = anchors.resolve(signed, KeyPurpose.STATUS_LIST, now, _WHERE)
     verify_signature(signed, resolved.key, _WHERE)
-    if signed.typ != reg.TYP_STATUS_LIST_JWT:
+    if signed.typ != form.typ:
         raise VerificationError(Reason.TYP_MISMATCH, _WHERE + ".header.typ")
-    claims = json.parse_object(signed.payload, _WHERE, _DEPTH)
+    claims = form.claims(signed.payload)
     if claims.get(reg.ISS, resolved.anchor.issuer) != resolved.anchor.issuer:
         raise VerificationError(Reason.ISSUER_MISMATCH, _WHERE + ".iss")
     if claims.get(reg.SUB) != uri:
         raise VerificationError(Reason.STATUS_SUBJECT_MISMATCH, _WHERE + ".sub")
     issued_at = _number(claims, reg.IAT, required=True)
-    not_after, ttl_s = _number(claims, reg.EXP), _number(claims, "ttl")
+    not_after, ttl_s = _number(claims, reg.EXP), _number(claims, reg.TTL)
     not_before = _number(claims, reg.NBF)
     if issued_at is None or ttl_s == 0:  # ttl is a positive number (section 5.1)
         raise MalformedError(Reason.CLAIM_INVALID, _WHERE + ".ttl")
@@ -131,9 +135,102 @@ def _verify(
         UnixTime(issued_at),
         _earlier(not_after, resolved.not_after),
         ttl_s,
-        _status_list(claims, limits),
+        form.statuses(claims, limits),
         _SEAL,
     )
+
+
+def _open_jwt(body: bytes | str, limits: Limits) -> SignedObject:
+    if isinstance(body, str) and not body.isascii():
+        raise MalformedError(Reason.MALFORMED_BASE64, _WHERE + ".header")
+    raw = body if isinstance(body, bytes) else body.encode("ascii")
+    return jws.open_compact(raw, _WHERE, limits, _issuer_of_jwt)
+
+
+def _open_cwt(body: bytes | str, _: Limits) -> SignedObject:
+    if not isinstance(body, bytes):
+        raise MalformedError(Reason.MALFORMED_TOKEN, _WHERE)
+    # Section 5.2: under tag 18 (a MAC, tag 17, would need a key that we share), and never under tag 61.
+    item = cose.untag(cbor.decode(body, _WHERE, _SIGN1), reg.COSE_SIGN1_TAG, _WHERE)
+    message = cose.read_message(item, _WHERE)
+    if message.payload is None:
+        raise MalformedError(Reason.MALFORMED_TOKEN, _WHERE)
+    return cose.sign1(message, message.payload, reg.COSE_ALGORITHMS, _PROFILE, _WHERE, _issuer_of_cwt)
+
+
+_SIGN1: Final = frozenset({reg.COSE_SIGN1_TAG})
+_PROFILE: Final = CertificateProfile.STATUS_LIST_SIGNER
+
+
+def _claims_of_jwt(payload: bytes) -> dict[Any, Any]:
+    return json.parse_object(payload, _WHERE, _DEPTH)
+
+
+def _claims_of_cwt(payload: bytes) -> dict[Any, Any]:
+    claims = cbor.load_signed(payload, _WHERE)
+    if type(claims) is not dict or not {int, str}.issuperset(map(type, claims)):
+        raise MalformedError(Reason.MALFORMED_CBOR, _WHERE)
+    if not reg.CWT_CLAIM_TEXTS.isdisjoint(claims) or reg.TTL in claims or reg.STATUS_LIST in claims:
+        raise MalformedError(Reason.CLAIM_INVALID, _WHERE)  # a second claim of its kind, under its name in JSON
+    return {_NAMES.get(label, label): value for label, value in claims.items()}
+
+
+_NAMES: Final[dict[Any, str]] = {
+    reg.CWT_ISS: reg.ISS,
+    reg.CWT_SUB: reg.SUB,
+    reg.CWT_EXP: reg.EXP,
+    reg.CWT_NBF: reg.NBF,
+    reg.CWT_IAT: reg.IAT,
+    reg.CWT_TTL: reg.TTL,
+}
+
+
+def _list_of_jwt(claims: Mapping[Any, Any], limits: Limits) -> StatusList:
+    member = claims.get(reg.STATUS_LIST)
+    if type(member) is not dict:
+        raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".status_list")
+    return _inflated(member, base64url.decode_text(member.get("lst"), _WHERE + ".status_list.lst"), limits)
+
+
+def _list_of_cwt(claims: Mapping[Any, Any], limits: Limits) -> StatusList:
+    member = claims.get(reg.CWT_STATUS_LIST)
+    if type(member) is not dict or type(member.get("lst")) is not bytes or reg.CWT_IDENTIFIER_LIST in claims:
+        raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".status_list")
+    return _inflated(member, member["lst"], limits)
+
+
+def _inflated(member: Mapping[Any, Any], compressed: bytes, limits: Limits) -> StatusList:
+    bits = member.get("bits")
+    if type(bits) is not int or bits not in reg.STATUS_BITS:
+        raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".status_list.bits")
+    return StatusList.decompress(compressed, bits=bits, limit_bytes=limits.status_list_inflated_bytes)
+
+
+def _identifiers(claims: Mapping[Any, Any], _: Limits) -> IdentifierList:
+    member = claims.get(reg.CWT_IDENTIFIER_LIST)
+    listed = member.get("identifiers") if type(member) is dict else None
+    # 12.3.6.4: claim 65533 is not there. What it would say of a credential, nobody would have asked.
+    if (
+        type(listed) is not dict
+        or reg.CWT_STATUS_LIST in claims
+        or not {bytes}.issuperset(map(type, listed))
+        or not {dict}.issuperset(map(type, listed.values()))
+        or not all(0 < size <= _MAX_IDENTIFIER_BYTES for size in map(len, listed))
+    ):
+        raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".identifier_list")
+    return IdentifierList(listed)
+
+
+_MAX_IDENTIFIER_BYTES: Final = 64  # as in a StatusReference
+
+
+class _Form(NamedTuple):
+    """What a media type is: how to open it, which typ it has, and how to read its claims and its list."""
+
+    open: Callable[[bytes | str, Limits], SignedObject]
+    typ: str
+    claims: Callable[[bytes], dict[Any, Any]]
+    statuses: Callable[[Mapping[Any, Any], Limits], StatusList | IdentifierList]
 
 
 def _earlier(expires: int | None, trusted_until: UnixTime) -> UnixTime | None:
@@ -142,18 +239,7 @@ def _earlier(expires: int | None, trusted_until: UnixTime) -> UnixTime | None:
     return None if expires is None else UnixTime(expires)
 
 
-def _status_list(claims: dict[str, Any], limits: Limits) -> StatusList:
-    member = claims.get(reg.STATUS_LIST)
-    if type(member) is not dict:
-        raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".status_list")
-    compressed = base64url.decode_text(member.get("lst"), _WHERE + ".status_list.lst")
-    bits = member.get("bits")
-    if type(bits) is not int or bits not in reg.STATUS_BITS:
-        raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".status_list.bits")
-    return StatusList.decompress(compressed, bits=bits, limit_bytes=limits.status_list_inflated_bytes)
-
-
-def _number(claims: dict[str, Any], name: str, *, required: bool = False) -> int | None:
+def _number(claims: Mapping[Any, Any], name: str, *, required: bool = False) -> int | None:
     value = claims.get(name)
     if value is None and name not in claims:
         if required:
@@ -164,6 +250,26 @@ def _number(claims: dict[str, Any], name: str, *, required: bool = False) -> int
     return value
 
 
-def _unverified_issuer(payload: bytes) -> str | None:
+def _issuer_of_jwt(payload: bytes) -> str | None:
     issuer = json.parse_object(payload, _WHERE, _DEPTH).get(reg.ISS)
     return issuer if type(issuer) is str else None
+
+
+def _issuer_of_cwt(payload: bytes) -> str | None:
+    # Nobody has signed it yet, so the bounds hold. What is beyond them names no issuer: the algorithm alone then says
+    # which key is meant, or several may be, and that is a refusal.
+    try:
+        claims = cbor.decode(payload, _WHERE)
+    except MalformedError:
+        return None
+    issuer = claims.get(reg.CWT_ISS) if type(claims) is dict else None
+    return issuer if type(issuer) is str else None
+
+
+_FORMS: Final[dict[str, _Form]] = {
+    reg.MEDIA_STATUS_LIST_JWT: _Form(_open_jwt, reg.TYP_STATUS_LIST_JWT, _claims_of_jwt, _list_of_jwt),
+    reg.MEDIA_STATUS_LIST_CWT: _Form(_open_cwt, reg.MEDIA_STATUS_LIST_CWT, _claims_of_cwt, _list_of_cwt),
+    reg.MEDIA_IDENTIFIER_LIST_CWT: _Form(_open_cwt, reg.MEDIA_IDENTIFIER_LIST_CWT, _claims_of_cwt, _identifiers),
+}
+MEDIA_TYPES: Final = tuple(_FORMS)
+"""What a store takes in."""

@@ -1,0 +1,74 @@
+"""The identifiers of an identifier list: whoever is in it is revoked, and nobody else is.
+
+What is kept of each is 12 bytes of its SHA-256, sorted: a list has one entry for each revoked credential, and a nation
+has millions. Two identifiers share these bytes by chance once in 2^96; whoever chooses identifiers is the issuer.
+
+Spec: ISO/IEC 18013-5 second edition 12.3.6.4; specs/profile-status-list.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import Final, final
+
+from .._model import Status
+
+TAG_BYTES: Final = 12
+_FIRST: Final = 8  # of the tag's bytes are searched for, as one integer; the rest decides
+
+
+@final
+class IdentifierList:
+    """An immutable set of revoked identifiers.
+
+    >>> IdentifierList([b"revoked"]).status(b"revoked"), IdentifierList([b"revoked"]).status(b"another")
+    (<Status.INVALID: 1>, <Status.VALID: 0>)
+    """
+
+    __slots__ = ("_firsts", "_rests")
+
+    def __init__(self, identifiers: Iterable[bytes]) -> None:
+        tags = sorted(set(map(tag_of, identifiers)))
+        self._firsts: Final = array("Q", [int.from_bytes(tag[:_FIRST], "big") for tag in tags])
+        self._rests: Final = array("I", [int.from_bytes(tag[_FIRST:], "big") for tag in tags])
+
+    @property
+    def digest(self) -> bytes:
+        """32 bytes that two lists share only when they say the same."""
+        return hashlib.sha256(self._firsts.tobytes() + self._rests.tobytes()).digest()
+
+    def status(self, identifier: bytes) -> Status:
+        """Return INVALID for an identifier that is listed, and VALID for every other."""
+        return self.status_of_tag(tag_of(identifier))
+
+    def status_of_tag(self, tag: bytes) -> Status:
+        """As `status`, by the identifier's tag of 12 bytes (`tag_of`)."""
+        first, rest = int.from_bytes(tag[:_FIRST], "big"), int.from_bytes(tag[_FIRST:], "big")
+        position = bisect_left(self._firsts, first)
+        while position < len(self._firsts) and self._firsts[position] == first:
+            if self._rests[position] == rest:
+                return Status.INVALID
+            position += 1
+        return Status.VALID
+
+    def __len__(self) -> int:
+        return len(self._firsts)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not IdentifierList:
+            return NotImplemented
+        return self._firsts == other._firsts and self._rests == other._rests
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f"<IdentifierList of {len(self)}>"
+
+
+def tag_of(identifier: bytes) -> bytes:
+    """Return what is kept of an identifier, in a list and in a ticket."""
+    return hashlib.sha256(identifier).digest()[:TAG_BYTES]

@@ -1,0 +1,129 @@
+"""Status list tokens, written: what an issuer's publisher says of its list, as JWT or CWT, for a signer anywhere.
+
+Spec: Token Status List sections 4.2 to 5.2; ISO/IEC 18013-5 second edition 12.3.6; specs/profile-status-list.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+import pybase64
+
+from .. import _registry as reg
+from .._crypto import PublicKey, Unsigned
+from .._errors import CitizenIDError, Reason
+from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME
+from .._wire import base64url, cbor, cose
+from .._wire.writing import signing_input
+from .._x509 import check_chain
+from ._list import StatusList
+
+_WHERE: Final = "status-list"
+_MAX_KID_CHARS: Final = 255  # what our own reader takes
+_TAG: Final = cbor.head(6, reg.COSE_SIGN1_TAG)
+# The numbers that leave the curve open, as the examples have them: verifiers of mdocs know these alone.
+_ALGORITHMS: Final = {**reg.COSE_WRITTEN, "ES256": -7, "ES384": -35, "ES512": -36, "Ed25519": -8}
+
+
+class Times(NamedTuple):
+    """When a token was issued, when it ends, and how long it may be kept: Unix seconds, and seconds."""
+
+    issued_at: int
+    not_after: int
+    ttl_s: int
+
+
+class TokenSigner(NamedTuple):
+    """Who signs a token: the key, and how its header names it: by certificates, leaf first, or else by a kid."""
+
+    key: PublicKey
+    kid: str
+    certificates: tuple[bytes, ...]
+
+
+def signer_of(key: PublicKey, kid: str | None, certificates: Iterable[bytes]) -> TokenSigner:
+    """Return the signer of tokens; without a kid it is the key's thumbprint in base64url.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for a kid or a chain that no verifier would take.
+    """
+    chain = tuple(certificates)
+    if kid is not None and (type(kid) is not str or not 0 < len(kid) <= _MAX_KID_CHARS or chain):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, _WHERE)
+    if chain:
+        check_chain(chain, key)
+    return TokenSigner(key, base64url.encode_text(key.thumbprint) if kid is None else kid, chain)
+
+
+def check_times(now: object, ttl_s: object, expires_s: object) -> None:
+    """Refuse times that no verifier would take. Raises CONFIGURATION_INVALID."""
+    if type(now) is not int or type(ttl_s) is not int or type(expires_s) is not int:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, _WHERE)
+    if now < 0 or not 0 < ttl_s <= expires_s or now + expires_s > MAX_UNIX_TIME:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, _WHERE)
+
+
+def status_list_jwt(uri: str, statuses: StatusList, times: Times, signer: TokenSigner, level: int) -> Unsigned:
+    """Prepare a Status List Token as JWT (section 5.1), compressed at this zlib level."""
+    header: dict[str, Any] = {reg.ALG: signer.key.algorithm, reg.TYP: reg.TYP_STATUS_LIST_JWT}
+    if signer.certificates:
+        header[reg.X5C] = [pybase64.b64encode(each).decode("ascii") for each in signer.certificates]
+    else:
+        header[reg.KID] = signer.kid
+    payload: dict[str, Any] = {
+        reg.SUB: uri,
+        reg.IAT: times.issued_at,
+        reg.EXP: times.not_after,
+        reg.TTL: times.ttl_s,
+        reg.STATUS_LIST: {"bits": statuses.bits, "lst": base64url.encode_text(statuses.compress(level))},
+    }
+    to_be_signed = signing_input(header, payload, _WHERE)
+    _check_size(len(to_be_signed) + 2 * reg.SIGNATURE_BYTES[signer.key.algorithm])
+    return Unsigned(to_be_signed, signer.key, lambda signature: to_be_signed + b"." + base64url.encode(signature))
+
+
+def status_list_cwt(uri: str, statuses: StatusList, times: Times, signer: TokenSigner, level: int) -> Unsigned:
+    """Prepare a Status List Token as CWT (section 5.2), compressed at this zlib level."""
+    stated = cbor.encode({"bits": statuses.bits, "lst": statuses.compress(level)}, _WHERE)
+    return _cwt(reg.MEDIA_STATUS_LIST_CWT, uri, times, signer, reg.CWT_STATUS_LIST, stated)
+
+
+def identifier_list_cwt(uri: str, identifiers: Iterable[bytes], times: Times, signer: TokenSigner) -> Unsigned:
+    """Prepare an identifier list as CWT (ISO/IEC 18013-5 second edition 12.3.6.4)."""
+    # In the order of their encoding, as all keys are written: a shorter one first, and then by its bytes.
+    listed = sorted(map(cbor.byte_string, identifiers))
+    entries = b"".join([each + b"\xa0" for each in listed])
+    stated = b"\xa1\x6bidentifiers" + cbor.head(5, len(listed)) + entries
+    return _cwt(reg.MEDIA_IDENTIFIER_LIST_CWT, uri, times, signer, reg.CWT_IDENTIFIER_LIST, stated)
+
+
+def _cwt(typ: str, uri: str, times: Times, signer: TokenSigner, label: int, stated: bytes) -> Unsigned:
+    algorithm = signer.key.algorithm
+    header: dict[Any, Any] = {reg.COSE_ALG: _ALGORITHMS[algorithm], reg.COSE_TYP: typ}
+    if signer.certificates:  # in the protected header (12.3.6.3); RFC 9360 section 2: one certificate stands by itself
+        chain = signer.certificates
+        header[reg.COSE_X5CHAIN] = chain[0] if len(chain) == 1 else list(chain)
+    else:
+        header[reg.COSE_KID] = signer.kid.encode()
+    claims = {
+        reg.CWT_SUB: uri,
+        reg.CWT_EXP: times.not_after,
+        reg.CWT_IAT: times.issued_at,
+        reg.CWT_TTL: times.ttl_s,
+    }
+    # The list stands between iat and ttl, by the order of the labels; it is not decoded to be put there.
+    before, behind = {name: claims[name] for name in claims if name < label}, {reg.CWT_TTL: times.ttl_s}
+    payload = b"\xa5" + cbor.encode(before, _WHERE)[1:] + cbor.encode(label) + stated + cbor.encode(behind, _WHERE)[1:]
+    protected = cbor.encode(header, _WHERE)
+    _check_size(len(payload) + len(protected) + reg.SIGNATURE_BYTES[algorithm])
+    return Unsigned(
+        cose.structure(cose.SIGNATURE, protected, payload),
+        signer.key,
+        lambda signature: _TAG + cose.write(protected, {}, payload, signature),
+    )
+
+
+def _check_size(size: int) -> None:
+    if size > DEFAULT_LIMITS.status_list_bytes:  # our own verifier would refuse it
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, _WHERE)

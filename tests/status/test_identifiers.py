@@ -1,0 +1,134 @@
+"""The identifiers of an identifier list, and what an issuer keeps of them.
+
+Spec: ISO/IEC 18013-5 second edition 12.3.6.4; specs/profile-status-list.md.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from builders import misused
+from hypothesis import given
+from hypothesis import strategies as st
+
+from citizenid import CitizenIDError, Reason, Status, StatusReference
+from citizenid.status import IdentifierList, IdentifierPublisher, StatusKind
+from citizenid.status import _identifiers as module
+from citizenid.status._identifiers import TAG_BYTES, tag_of
+
+from . import NOW, URI, key
+
+IDENTIFIERS = st.binary(min_size=1, max_size=64)
+
+
+@given(st.sets(IDENTIFIERS, max_size=30), IDENTIFIERS)
+def test_who_is_listed_is_revoked_and_nobody_else(revoked: set[bytes], other: bytes) -> None:
+    found = IdentifierList(revoked)
+    assert len(found) == len(revoked)
+    for identifier in (*revoked, other, other + b"\0", other[:-1]):
+        expected = Status.INVALID if identifier in revoked else Status.VALID
+        assert found.status(identifier) is expected
+        assert found.status_of_tag(tag_of(identifier)) is expected
+
+
+@given(st.sets(IDENTIFIERS, max_size=9), st.sets(IDENTIFIERS, max_size=9))
+def test_two_lists_are_equal_when_they_say_the_same(one: set[bytes], other: set[bytes]) -> None:
+    first, second = IdentifierList(sorted(one)), IdentifierList(sorted(other, reverse=True))
+    same = one == other
+    assert (first == second) is (first.digest == second.digest) is same
+    assert not same or hash(first) == hash(second)
+    assert first != sorted(one) and repr(first) == f"<IdentifierList of {len(one)}>"
+
+
+def test_tags_that_begin_alike_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Eight bytes are searched for, four decide: all of these begin alike.
+    tags = {bytes([n]): bytes(8) + bytes([0, 0, 0, n]) for n in range(9)}
+    monkeypatch.setattr(module, "tag_of", tags.__getitem__)
+    found = IdentifierList([bytes([n]) for n in (1, 3, 8)])
+    assert [n for n in range(9) if found.status(bytes([n])) is Status.INVALID] == [1, 3, 8]
+    assert found.status_of_tag(bytes(7) + b"\1" + bytes([0, 0, 0, 3])) is Status.VALID
+
+
+def test_a_tag_is_twelve_bytes_of_a_digest() -> None:
+    assert len({tag_of(bytes([n])) for n in range(256)}) == 256
+    assert len(tag_of(b"x")) == TAG_BYTES == 12
+
+
+# --- what an issuer keeps ---
+
+
+def test_identifiers_are_random_and_given_once() -> None:
+    publisher = IdentifierPublisher(uri=URI)
+    given = [publisher.allocate() for _ in range(500)]
+    assert len({reference.identifier for reference in given}) == 500
+    assert {reference.kind for reference in given} == {StatusKind.IDENTIFIER_LIST}
+    assert {len(reference.identifier or b"") for reference in given} == {16}
+    assert repr(publisher) == "<IdentifierPublisher>"
+
+
+@pytest.mark.parametrize("draw", [lambda _: bytes(16), lambda size: bytes(size - 1), lambda _: "x" * 16])
+def test_a_random_source_that_is_stuck_is_found_out(draw: Any) -> None:
+    publisher = IdentifierPublisher(uri=URI, draw=draw)
+
+    def twice() -> None:
+        publisher.allocate()
+        publisher.allocate()
+
+    misused(Reason.CONFIGURATION_INVALID, twice)
+
+
+def test_only_who_was_named_here_can_be_revoked() -> None:
+    publisher = IdentifierPublisher(uri=URI)
+    mine, other = publisher.allocate(), IdentifierPublisher(uri=URI).allocate()
+    foreign = StatusReference(URI + "2", None, StatusKind.IDENTIFIER_LIST, mine.identifier)
+    for reference in (other, foreign, StatusReference(URI, 0), None, mine.identifier):
+        misused(Reason.STATUS_INDEX_OUT_OF_RANGE, lambda reference=reference: publisher.revoke(reference))
+    publisher.revoke(mine)
+    publisher.revoke(mine)  # once more changes nothing
+
+
+@pytest.mark.parametrize("uri", ["", "no scheme", "https://a/ b", "https://a/\n", None, 5, "x" * 2_049])
+def test_a_uri_that_no_verifier_could_fetch_is_refused(uri: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        IdentifierPublisher(uri=uri)
+    assert caught.value.reason in (Reason.CONFIGURATION_INVALID, Reason.CLAIM_INVALID)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"now": -1}, {"now": True}, {"now": 1.0}, {"ttl_s": 0}, {"ttl_s": 601}, {"expires_s": "600"},
+        {"now": 2**53}, {"kid": ""}, {"kid": "k" * 256}, {"kid": 5}, {"certificates": [b"x"]},
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_what_no_verifier_would_take_is_not_published(changes: Any) -> None:
+    publisher = IdentifierPublisher(uri=URI)
+    good: dict[str, Any] = {"now": NOW, "ttl_s": 60, "expires_s": 600}
+    misused(Reason.CONFIGURATION_INVALID, lambda: publisher.publish(key(), **{**good, **changes}))
+
+
+def test_no_two_lists_bear_the_same_iat() -> None:
+    publisher = IdentifierPublisher(uri=URI)
+    times: dict[str, Any] = {"now": NOW, "ttl_s": 60, "expires_s": 600}
+    assert len({publisher.publish(key("signer", "Ed25519"), **times) for _ in range(5)}) == 5
+
+
+def test_threads_share_a_publisher() -> None:
+    publisher = IdentifierPublisher(uri=URI)
+    given: list[StatusReference] = []
+
+    def run() -> None:
+        for _ in range(100):
+            reference = publisher.allocate()
+            publisher.revoke(reference)
+            given.append(reference)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({reference.identifier for reference in given}) == 400
