@@ -6,7 +6,9 @@ Spec: Token Status List (draft-ietf-oauth-status-list); specs/profile-status-lis
 from __future__ import annotations
 
 from .._model import NeedStatusList, Status, StatusKind, StatusReference
+from ._ledger import StatusChange
 from ._list import StatusList
+from ._lists import StatusLists
 from ._publisher import StatusPublisher
 from ._store import StatusStore
 from ._token import VerifiedStatusList, verify_status_list
@@ -14,8 +16,10 @@ from ._token import VerifiedStatusList, verify_status_list
 __all__ = [
     "NeedStatusList",
     "Status",
+    "StatusChange",
     "StatusKind",
     "StatusList",
+    "StatusLists",
     "StatusPublisher",
     "StatusReference",
     "StatusStore",
