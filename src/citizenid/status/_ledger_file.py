@@ -26,7 +26,10 @@ from ._ledger import NEVER, Packed, Shuffle, StatusChange, check_change, check_r
 _WHERE: Final = "status-list.path"
 _APPLICATION_ID: Final = 0x43697A53
 _VERSION: Final = 1
-_BUSY_S: Final = 10  # as long as a caller may wait; other writers are done in milliseconds
+# SQLite's own way of waiting naps for up to 100 ms, and meanwhile a busy neighbour takes turn after turn. Here every
+# waiter asks again after a millisecond, for about ten seconds: other writers are done in less than one.
+_ATTEMPTS: Final = 10_000
+_NAP_S: Final = 0.001
 _CHUNK_BYTES: Final = 4_000  # with its key and headers a row fills one page of 4,096 bytes
 
 _READ: Final = "BEGIN"
@@ -37,6 +40,8 @@ _SETTINGS: Final = (
     "PRAGMA checkpoint_fullfsync = ON",
     "PRAGMA trusted_schema = OFF",
 )
+# SQLITE_ERROR: a statement of ours does not fit, because a table is missing.
+_DAMAGED: Final = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
 _SCHEMA: Final = (
     # free: of each chunk how many places are free, 16 bits each, little-endian.
     """CREATE TABLE list (
@@ -83,7 +88,7 @@ class FileLedger:
         self._connection: Final = _connect(path)
         opened = False
         try:
-            self._translated(self._set)
+            self._patiently(self._set)
             self._within(_WRITE, lambda: self._found(uri))
             self._log_ahead()
             opened = True
@@ -151,8 +156,9 @@ class FileLedger:
         ranks = Shuffle(ends[-1], self._randbelow).take(count)
         index_of: dict[int, int] = {}
         for number, group in groupby(sorted(ranks), key=lambda rank: bisect_right(ends, rank)):
-            row = self._connection.execute("SELECT taken FROM chunk WHERE number = ?", (number,)).fetchone()
-            before = bytes(_CHUNK_BYTES) if row is None else row[0]
+            before = self._taken(number)
+            if _zeros(before) - (8 * _CHUNK_BYTES - self._places(number)) != free[number]:
+                raise CitizenIDError(Reason.LEDGER_REFUSED, _WHERE)
             taken = bytearray(before)
             start = ends[number] - free[number]
             for rank in group:
@@ -177,8 +183,18 @@ class FileLedger:
 
     def _is_taken(self, index: int) -> bool:
         number, place = divmod(index, self._chunk)
+        return bool(self._taken(number)[place >> 3] >> (place & 7) & 1)
+
+    def _taken(self, number: int) -> bytes:
+        """Return the bitmap of a chunk; zeros without a row."""
         row = self._connection.execute("SELECT taken FROM chunk WHERE number = ?", (number,)).fetchone()
-        return row is not None and bool(row[0][place >> 3] >> (place & 7) & 1)
+        taken = bytes(_CHUNK_BYTES) if row is None else row[0]
+        if type(taken) is not bytes or len(taken) != _CHUNK_BYTES:
+            raise CitizenIDError(Reason.LEDGER_REFUSED, _WHERE)
+        return taken
+
+    def _places(self, number: int) -> int:
+        return min(self._chunk, self._size - number * self._chunk)
 
     def _catch_up(self) -> None:
         """Read the changes of other processes and of our own last calls. Before a transaction writes any: see P8."""
@@ -186,6 +202,8 @@ class FileLedger:
             "SELECT number, place, status FROM change WHERE number > ? ORDER BY number", (self._seen,)
         )
         for number, place, status in rows:
+            if not (0 <= place < self._size and 0 <= status < 1 << self._bits):
+                raise CitizenIDError(Reason.LEDGER_REFUSED, _WHERE)
             self._packed[place] = status
             self._seen = number
 
@@ -210,25 +228,16 @@ class FileLedger:
         *held, chunk_bytes, free = self._row("SELECT uri, size, bits, chunk_bytes, free FROM list")
         if held != [uri, self._size, self._bits]:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, _WHERE)
-        if chunk_bytes != _CHUNK_BYTES or len(free) != struct.calcsize(self._counts):
+        if chunk_bytes != _CHUNK_BYTES or type(free) is not bytes or len(free) != struct.calcsize(self._counts):
             raise CitizenIDError(Reason.LEDGER_REFUSED, _WHERE)
 
     def _all_free(self) -> bytes:
-        full, rest = divmod(self._size, self._chunk)
-        return struct.pack(self._counts, *[self._chunk] * full, *[rest] * (rest > 0))
+        chunks = struct.calcsize(self._counts) // 2
+        return struct.pack(self._counts, *map(self._places, range(chunks)))
 
     def _log_ahead(self) -> None:
-        """Switch to WAL. It needs the file alone for an instant, and SQLite does not always wait for that itself."""
-        for attempt in range(_BUSY_S * 20):
-            if attempt:
-                Event().wait(0.05)
-            try:
-                mode = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()
-            except sqlite3.Error:
-                continue
-            if mode == ("wal",):
-                return
-        raise CitizenIDError(Reason.LEDGER_UNAVAILABLE, _WHERE)
+        if self._patiently(lambda: self._connection.execute("PRAGMA journal_mode = WAL").fetchone()) != ("wal",):
+            raise CitizenIDError(Reason.LEDGER_UNAVAILABLE, _WHERE)
 
     def _row(self, query: str) -> Any:
         row = self._connection.execute(query).fetchone()
@@ -251,19 +260,21 @@ class FileLedger:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
 
-        return self._translated(transaction)
+        return self._patiently(transaction)
 
-    def _translated(self, act: Callable[[], T]) -> T:
-        try:
-            return act()
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", None)
-        # SQLITE_ERROR: a statement of ours does not fit, because a table is missing.
-        damaged = code is not None and code & 0xFF in (
-            sqlite3.SQLITE_NOTADB,
-            sqlite3.SQLITE_CORRUPT,
-            sqlite3.SQLITE_ERROR,
-        )
+    def _patiently(self, act: Callable[[], T]) -> T:
+        """Run `act`, again and again while another process is in the way, and translate what SQLite raises."""
+        code = None
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                Event().wait(_NAP_S)
+            try:
+                return act()
+            except sqlite3.Error as error:
+                code = getattr(error, "sqlite_errorcode", None)
+            if code is None or code & 0xFF != sqlite3.SQLITE_BUSY:
+                break
+        damaged = code is not None and code & 0xFF in _DAMAGED
         raise CitizenIDError(Reason.LEDGER_REFUSED if damaged else Reason.LEDGER_UNAVAILABLE, _WHERE)
 
 
@@ -273,7 +284,7 @@ def _connect(path: str | PathLike[str]) -> sqlite3.Connection:
         whole = Path(path).absolute()
         if not whole.exists():
             whole.touch(mode=0o600)
-        return sqlite3.connect(whole, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        return sqlite3.connect(whole, timeout=0, isolation_level=None, check_same_thread=False)
     except (sqlite3.Error, OSError, ValueError):  # ValueError: a NUL in the path
         pass
     raise CitizenIDError(Reason.LEDGER_UNAVAILABLE, _WHERE)
@@ -289,7 +300,7 @@ def nth_free(taken: bytes, rank: int) -> int:
     low, high = 0, len(taken)
     while high - low > 1:
         middle = (low + high) // 2
-        free = 8 * (middle - low) - int.from_bytes(taken[low:middle], "little").bit_count()
+        free = _zeros(taken[low:middle])
         if rank < free:
             high = middle
         else:
@@ -297,3 +308,7 @@ def nth_free(taken: bytes, rank: int) -> int:
             low = middle
     places = [bit for bit in range(8) if not taken[low] >> bit & 1]
     return 8 * low + places[rank]
+
+
+def _zeros(bits: bytes) -> int:
+    return 8 * len(bits) - int.from_bytes(bits, "little").bit_count()
