@@ -228,6 +228,12 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.HOLDER_KEY_MISMATCH: Row("The key is not the one that this was prepared for.", "use the right key"),
     Reason.PEER_MISMATCH: Row("The challenge is not of the one who asks.", "do not answer it"),
     Reason.STATUS_LIST_FULL: Row("Every index of the list is taken.", "begin another list"),
+    Reason.LEDGER_REFUSED: Row(
+        "The file is not one that this release can keep a status list in.", "name the right file, or restore it"
+    ),
+    Reason.LEDGER_UNAVAILABLE: Row(
+        "The file cannot be read or written now: nothing was done.", "try again; look at disk and locks"
+    ),
 }
 
 

@@ -102,6 +102,14 @@ NOT_DATA: Final = {
         "refused to an issuer whose list has no index left",
         "tests/status/test_publisher.py::test_a_full_list_has_given_out_every_index_once",
     ),
+    Reason.LEDGER_REFUSED: (
+        "refused to an issuer whose file is none of ours, or damaged",
+        "tests/status/test_ledger.py::test_a_file_that_is_not_ours_is_refused_and_not_touched",
+    ),
+    Reason.LEDGER_UNAVAILABLE: (
+        "refused to an issuer whose file is locked, or whose disk is full",
+        "tests/status/test_ledger.py::test_a_file_that_is_locked_is_unavailable_and_nothing_was_done",
+    ),
 }
 
 

@@ -149,6 +149,8 @@ class Reason(StrEnum):
     HOLDER_KEY_MISMATCH = "holder_key_mismatch", "present"
     PEER_MISMATCH = "peer_mismatch", "present"
     STATUS_LIST_FULL = "status_list_full", "publish"
+    LEDGER_REFUSED = "ledger_refused", "publish"
+    LEDGER_UNAVAILABLE = "ledger_unavailable", "publish"
 
 
 class CitizenIDError(Exception):

@@ -1,5 +1,7 @@
 """What an issuer keeps: indices drawn without bias and never twice, what each says, and a signed list of it all.
 
+Here in memory; `test_ledger` holds the publisher with a file against this one.
+
 A dict is the model of a publisher and its verifier; the oracles for what is published are PyJWT, joserfc and plain
 zlib and base64. Spec: Token Status List sections 4, 5.1, 7.1, 13.2, 13.3; EUDI ARF 3.0.0 topic 7.
 """
@@ -621,6 +623,14 @@ def test_threads_never_get_the_same_index() -> None:
 
 OPERATIONS: dict[str, Callable[[StatusPublisher, StatusReference], object]] = {
     "allocate": lambda publisher, _: publisher.allocate(),
+    "allocate_many": lambda publisher, _: publisher.allocate_many(2),
+    "allocate_decoys": lambda publisher, _: publisher.allocate_decoys(2, revoked=1),
+    "history": lambda publisher, reference: publisher.history(reference),
+    "free": lambda publisher, _: publisher.free,
+    "version": lambda publisher, _: publisher.version,
+    "changed": lambda publisher, _: publisher.changed,
+    "confirm_published": lambda publisher, _: publisher.confirm_published(0),
+    "close": lambda publisher, _: publisher.close(),
     "revoke": lambda publisher, reference: publisher.revoke(reference),
     "suspend": lambda publisher, reference: publisher.suspend(reference),
     "reinstate": lambda publisher, reference: publisher.reinstate(reference),

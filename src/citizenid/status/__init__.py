@@ -9,7 +9,9 @@ from __future__ import annotations
 from .._model import NeedStatusList, Status, StatusKind, StatusReference
 from ._identifier_publisher import IdentifierPublisher
 from ._identifiers import IdentifierList
+from ._ledger import StatusChange
 from ._list import StatusList
+from ._lists import StatusLists
 from ._publisher import StatusPublisher
 from ._store import StatusStore
 from ._token import VerifiedStatusList, verify_status_list
@@ -19,8 +21,10 @@ __all__ = [
     "IdentifierPublisher",
     "NeedStatusList",
     "Status",
+    "StatusChange",
     "StatusKind",
     "StatusList",
+    "StatusLists",
     "StatusPublisher",
     "StatusReference",
     "StatusStore",

@@ -1,11 +1,10 @@
 """What an issuer keeps: which indices are taken, what each says, and the signed list of it all.
 
 Indices are drawn at random among the free ones and never twice (Token Status List sections 13.2, 13.3), so that an
-index tells nothing of when or to whom a credential was issued. State is in memory: a
-publisher does not survive its process, and nothing that it allocated can be revoked by another one. The durable
-publisher comes with the revocation release.
+index tells nothing of when or to whom a credential was issued. What was answered is in the ledger: with a path it
+outlives the process and its crash, and several processes share it; without one it ends with the process.
 
-Spec: Token Status List sections 4, 5.1, 7.1, 13; specs/profile-status-list.md.
+Spec: Token Status List sections 4, 5.1, 7.1, 13; specs/profile-status-list.md section 5.
 """
 
 from __future__ import annotations
@@ -13,17 +12,20 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable
+from os import PathLike
 from typing import Final, Literal, final
 
 from .. import _registry as reg
 from .._crypto import PublicKey, SigningKey, Unsigned
 from .._errors import CitizenIDError, Reason
-from .._limits import DEFAULT_LIMITS
+from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME
 from .._model import Status, StatusReference, UnixTime
+from ._ledger import Ledger, MemoryLedger, StatusChange
 from ._list import StatusList
 
 # RFC 3986 section 3 and appendix A, as far as characters go: verifiers fetch it and compare it character by character.
 _URI: Final = r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
+_MAX_REASON_CHARS: Final = 1_000  # a sentence or two, and no document
 
 
 def check_uri(uri: str) -> None:
@@ -35,44 +37,56 @@ def check_uri(uri: str) -> None:
 
 @final
 class StatusPublisher:
-    """One status list of an issuer. Safe for threads.
+    """One status list of an issuer. Safe for threads, and with a path for processes.
+
+    With a path every call may also raise LEDGER_UNAVAILABLE, when the file cannot be read or written now: nothing was
+    done, and nothing is given out twice when it is tried again.
 
     Args:
         uri: where the list will be published; credentials refer to it by these exact characters.
         size: how many credentials it has room for. A large list hides each of them better.
         bits: 1 for valid and revoked; 2 to suspend as well. 4 and 8 are legal; no value beyond these is written yet.
+        path: of the ledger, a file on a local disk that is made when it is not there; None keeps it in memory. Each
+            process opens it for itself, after a fork too.
         randbelow: a source of unbiased random integers below a bound; the system's by default.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID.
+        CitizenIDError: CONFIGURATION_INVALID, also when the file is for another list; LEDGER_REFUSED when it is none of
+            ours, damaged, or of a newer release; LEDGER_UNAVAILABLE.
 
     >>> from citizenid import LocalKey
     >>> publisher = StatusPublisher(uri="https://id.example/status/1", size=1_000)
     >>> reference = publisher.allocate()
-    >>> publisher.revoke(reference)
+    >>> publisher.revoke(reference, at=1_800_000_000, reason="holder's request")
     >>> token = publisher.publish(LocalKey.generate("ES256"), now=1_800_000_000, ttl_s=3_600, expires_s=86_400)
     """
 
-    def __init__(self, *, uri: str, size: int, bits: int = 1, randbelow: Callable[[int], int] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        uri: str,
+        size: int,
+        bits: int = 1,
+        path: str | PathLike[str] | None = None,
+        randbelow: Callable[[int], int] | None = None,
+    ) -> None:
         check_uri(uri)
         if type(size) is not int or not size > 0 or type(bits) is not int or bits not in reg.STATUS_BITS:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
         if size * bits > 8 * DEFAULT_LIMITS.status_list_inflated_bytes:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
+        if path is not None and not isinstance(path, str | PathLike):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.path")
         self.uri: Final = uri
         self.size: Final = size
         self.bits: Final = bits
-        self._packed = bytearray((size * bits + 7) // 8)
         if randbelow is None:
             import secrets  # here, because a gateway never allocates: it costs 2 ms of every start
 
             randbelow = secrets.randbelow
         self._randbelow: Final = randbelow
         self._lock = threading.Lock()
-        self._free = size
-        self._moved: dict[int, int] = {}  # a Fisher-Yates shuffle that is only written down where it has been
-        self._taken: set[int] = set()
-        self._last_issued_at = -1
+        self._ledger: Final[Ledger] = _ledger(path, uri, size, bits, randbelow)
 
     def allocate(self) -> StatusReference:
         """Take a free index at random; it is never given out again.
@@ -80,44 +94,135 @@ class StatusPublisher:
         Raises:
             CitizenIDError: STATUS_LIST_FULL.
         """
+        return self.allocate_many(1)[0]
+
+    def allocate_many(self, count: int) -> tuple[StatusReference, ...]:
+        """Take so many free indices at random, all or none: one transaction, and with a path one sync.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID for a count that is no positive integer, STATUS_LIST_FULL.
+        """
+        return self.allocate_decoys(count, revoked=0)
+
+    def allocate_decoys(
+        self, count: int, *, revoked: int, at: UnixTime | int | None = None
+    ) -> tuple[StatusReference, ...]:
+        """Take indices that will belong to nobody and revoke some of them, in one transaction.
+
+        They hide how many credentials are revoked, and how many were between two publications, as long as decoys are
+        revoked at other times too: now and then `revoke` one of what this returns. They do not hide what the index
+        of a credential says that somebody has seen. Nothing marks them: whoever must tell them apart keeps this.
+
+        Args:
+            count: how many to take.
+            revoked: how many of them to revoke at once: the first ones of what is returned.
+            at: when they are revoked, for `history`; integer Unix seconds.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID, STATUS_LIST_FULL.
+        """
+        if type(count) is not int or count < 1 or type(revoked) is not int or not 0 <= revoked <= count:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
+        change = _change(Status.INVALID, at, None)
         with self._lock:
-            if not self._free:
-                raise CitizenIDError(Reason.STATUS_LIST_FULL, "status-list")
-            drawn = self._randbelow(self._free)
-            self._free -= 1
-            last = self._moved.pop(self._free, self._free)
-            index = self._moved.get(drawn, drawn) if drawn != self._free else last
-            if drawn != self._free:
-                self._moved[drawn] = last
-            self._taken.add(index)
-            return StatusReference(self.uri, index)
+            indices = self._ledger.allocate(count, revoked, change.at)
+        return tuple(StatusReference(self.uri, index) for index in indices)
 
-    def revoke(self, reference: StatusReference) -> None:
-        """Say INVALID of a credential, for good. Raises STATUS_INDEX_OUT_OF_RANGE if it is none of ours."""
-        self._write(reference, Status.INVALID)
+    def revoke(
+        self, reference: StatusReference, *, at: UnixTime | int | None = None, reason: str | None = None
+    ) -> None:
+        """Say INVALID of a credential, for good.
 
-    def suspend(self, reference: StatusReference) -> None:
-        """Say SUSPENDED of a credential until it is reinstated.
+        Args:
+            reference: what `allocate` gave, or an equal one.
+            at: when, integer Unix seconds. Like `reason` it is for `history` alone and never published.
+            reason: why, 1 to 1,000 characters.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID, STATUS_INDEX_OUT_OF_RANGE if it is none of ours.
+        """
+        self._write(reference, _change(Status.INVALID, at, reason))
+
+    def suspend(
+        self, reference: StatusReference, *, at: UnixTime | int | None = None, reason: str | None = None
+    ) -> None:
+        """Say SUSPENDED of a credential until it is reinstated. Arguments as `revoke`.
 
         Raises:
             CitizenIDError: CONFIGURATION_INVALID when the list has one bit each, REVOKED when it is revoked already,
                 STATUS_INDEX_OUT_OF_RANGE if it is none of ours.
         """
-        self._write(reference, Status.SUSPENDED)
+        self._write(reference, _change(Status.SUSPENDED, at, reason))
 
-    def reinstate(self, reference: StatusReference) -> None:
+    def reinstate(
+        self, reference: StatusReference, *, at: UnixTime | int | None = None, reason: str | None = None
+    ) -> None:
         """Say VALID again of a suspended credential. A revocation is never taken back (EUDI ARF 3.0.0 topic 7).
 
+        Arguments as `revoke`.
+
         Raises:
-            CitizenIDError: REVOKED, STATUS_INDEX_OUT_OF_RANGE.
+            CitizenIDError: CONFIGURATION_INVALID, REVOKED, STATUS_INDEX_OUT_OF_RANGE.
         """
-        self._write(reference, Status.VALID)
+        self._write(reference, _change(Status.VALID, at, reason))
 
     def status(self, reference: StatusReference) -> Status:
         """Return what the list says now. Raises STATUS_INDEX_OUT_OF_RANGE if it is none of ours."""
+        self._check(reference)
         with self._lock:
-            self._check(reference)
-            return self._read(reference.index)
+            return self._ledger.read(reference.index)
+
+    def history(self, reference: StatusReference) -> tuple[StatusChange, ...]:
+        """Return when and why the status was changed, the oldest first, for the issuer's own eyes.
+
+        To say again what is said already is no change. Raises STATUS_INDEX_OUT_OF_RANGE if it is none of ours.
+        """
+        self._check(reference)
+        with self._lock:
+            return self._ledger.history(reference.index)
+
+    @property
+    def free(self) -> int:
+        """How many indices are left."""
+        with self._lock:
+            return self._ledger.free()
+
+    @property
+    def version(self) -> int:
+        """The number of changes of statuses so far, by any process."""
+        with self._lock:
+            return self._ledger.versions()[0]
+
+    @property
+    def changed(self) -> bool:
+        """Whether there may be changes that no published list contains; True before the first one.
+
+        A list is due again without changes too: before its ttl ends, and when its key is replaced.
+        """
+        with self._lock:
+            version, published = self._ledger.versions()
+        return version != published
+
+    def confirm_published(self, version: int) -> None:
+        """Say that a list with all changes up to `version` is out. `publish` does it; after `prepare` the caller does.
+
+        Args:
+            version: what `version` gave before `prepare` was called.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID for what no list can contain yet.
+        """
+        with self._lock:
+            last, published = self._ledger.versions()
+            if type(version) is not int or not 0 <= version <= last:
+                raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
+            if version > published:
+                self._ledger.confirm(version)
+
+    def close(self) -> None:
+        """Let go of the file: later calls raise LEDGER_UNAVAILABLE. A publisher in memory has nothing to close."""
+        with self._lock:
+            self._ledger.close()
 
     def publish(
         self,
@@ -131,10 +236,13 @@ class StatusPublisher:
         certificates: Iterable[bytes] = (),
     ) -> bytes:
         """Sign the list as it stands: a Status List Token. Arguments as `prepare`."""
+        version = self.version  # before: a change that comes meanwhile is published twice rather than not at all
         unsigned = self.prepare(
             key.public, now=now, ttl_s=ttl_s, expires_s=expires_s, kid=kid, format=format, certificates=certificates
         )
-        return unsigned.sign(key)
+        token = unsigned.sign(key)
+        self.confirm_published(version)
+        return token
 
     def prepare(
         self,
@@ -174,29 +282,36 @@ class StatusPublisher:
         check_times(now, ttl_s, expires_s)
         signer = signer_of(key, kid, certificates)
         with self._lock:
-            issued_at = self._last_issued_at = max(int(now), self._last_issued_at + 1)
-            statuses = StatusList(self.bits, bytes(self._packed))
+            issued_at, packed = self._ledger.issue(int(now))
+        statuses = StatusList(self.bits, packed)
         return write(self.uri, statuses, Times(issued_at, issued_at + expires_s, ttl_s), signer, level)
 
-    def _write(self, reference: StatusReference, status: Status) -> None:
+    def _write(self, reference: StatusReference, change: StatusChange) -> None:
+        self._check(reference)
         with self._lock:
-            self._check(reference)
-            if status >= 1 << self.bits:
-                raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.bits")
-            held = self._read(reference.index)
-            if held is Status.INVALID and status is not Status.INVALID:
-                raise CitizenIDError(Reason.REVOKED, "status-list")
-            position = reference.index * self.bits
-            mask = ((1 << self.bits) - 1) << (position & 7)
-            self._packed[position >> 3] = self._packed[position >> 3] & ~mask | status << (position & 7)
-
-    def _read(self, index: int) -> Status:
-        position = index * self.bits
-        return Status(self._packed[position >> 3] >> (position & 7) & ((1 << self.bits) - 1))
+            self._ledger.write(reference.index, change)
 
     def _check(self, reference: StatusReference) -> None:
-        if type(reference) is not StatusReference or reference.uri != self.uri or reference.index not in self._taken:
+        if type(reference) is not StatusReference or reference.uri != self.uri:
             raise CitizenIDError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status-list")
 
     def __repr__(self) -> str:
         return f"<StatusPublisher of {self.size}, {self.bits} bits each>"
+
+
+def _ledger(
+    path: str | PathLike[str] | None, uri: str, size: int, bits: int, randbelow: Callable[[int], int]
+) -> Ledger:
+    if path is None:
+        return MemoryLedger(size, bits, randbelow)
+    from ._ledger_file import FileLedger  # here, because a gateway imports this file and never SQLite
+
+    return FileLedger(path, uri=uri, size=size, bits=bits, randbelow=randbelow)
+
+
+def _change(status: Status, at: UnixTime | int | None, reason: str | None) -> StatusChange:
+    if at is not None and (type(at) is not int or not 0 <= at <= MAX_UNIX_TIME):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
+    if reason is not None and (type(reason) is not str or not 0 < len(reason) <= _MAX_REASON_CHARS):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
+    return StatusChange(status, None if at is None else UnixTime(at), reason)
