@@ -54,11 +54,12 @@ ROOT_ROW = ORDER["trust"]
 # `_model` says of an attestation's holder key that it is a PublicKey: a type, never an object (specs/decisions/0003).
 TYPE_ONLY = {("_model", "_crypto")}
 
-# Law 3 names the doors. The publisher of status lists is the issuer's door into `status`: it draws indices.
+# Law 3 names the doors. The publisher of status lists is the issuer's door into `status`: it draws indices. The file
+# that workers share is a verifier's: one file reads and maps it, one writes it (specs/decisions/0016).
 DOORS = {"issuer", "holder", "gateway", "evidence", "integrations", "testing", "_demo", "_cli", "__main__"}
 # What is run and not imported: the command line and what it runs. They may print, and read the clock where they like.
 PROGRAMS = {"_demo", "_cli", "__main__"}
-DOOR_FILES = {"status/_publisher.py"}
+DOOR_FILES = {"status/_publisher.py", "status/_file.py", "status/_file_writing.py"}
 
 
 class Import(NamedTuple):
