@@ -40,7 +40,7 @@ _WHERE: Final = "status-file"
 class _Mapped:
     """A list in the map. A named tuple's fields take ten times as long to read; these are read at each request."""
 
-    __slots__ = ("anchor", "identity", "mask", "packed", "refresh_at", "shift", "size_bytes", "uri", "usable_until")
+    __slots__ = ("anchor", "entries", "identity", "mask", "packed", "refresh_at", "shift", "uri", "usable_until")
 
     def __init__(self, entry: Entry, view: memoryview) -> None:
         self.identity: Final = entry.identity
@@ -49,7 +49,7 @@ class _Mapped:
         self.refresh_at: Final = entry.refresh_at
         self.usable_until: Final = entry.usable_until
         self.packed: Final = view[entry.offset : entry.offset + entry.size_bytes]  # it keeps the map alive
-        self.size_bytes: Final = entry.size_bytes
+        self.entries: Final = entry.size_bytes * 8 // entry.bits
         self.shift: Final = entry.bits.bit_length() - 1
         self.mask: Final = (1 << entry.bits) - 1
 
@@ -190,9 +190,9 @@ class StatusFile:
             return None
         if now >= held.usable_until:
             return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)
-        position = index << held.shift
-        if index < 0 or position >> 3 >= held.size_bytes:
+        if not 0 <= index < held.entries:
             raise VerificationError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status.status_list.idx")
+        position = index << held.shift
         return MEANING[held.packed[position >> 3] >> (position & 7) & held.mask]
 
     @property
