@@ -48,7 +48,7 @@ from citizenid.status._file_layout import HEADER_BYTES, lay_out
 from citizenid.status._records import Mark, StoredList, read_marks, write_marks
 from citizenid.status._store import status_identity
 
-from . import ISSUER, MEDIA_TYPE, NOW, OTHER_ISSUER, anchors, claims, header, key, status_list, token
+from . import ISSUER, MEDIA_TYPE, NOW, OTHER_ISSUER, URI, anchors, claims, header, key, status_list, token
 
 TRUSTED: Final = anchors()
 BOTH: Final = anchors() | anchors(OTHER_ISSUER, "other")
@@ -200,12 +200,19 @@ def test_a_record_counts_for_its_own_signer_alone(path: Path) -> None:
     assert StatusFile(path, anchors=BOTH).check_identity(wrong.identity, 0, NOW) is None
 
 
-def test_a_list_under_a_certificate_has_both_identities_and_lies_there_once(path: Path) -> None:
-    (held,), marks, _ = filled((URIS[0], 1, (1, 0))).export()
-    twice = StoredStatuses((held, held._replace(identity=b"\xff" * 16)), marks, ())
-    assert len(lay_out(twice).lists) == 1
-    put(path, twice)
-    assert len(read_status_file(path).lists) == 2
+def test_a_list_under_a_certificate_counts_under_it_and_lies_there_once(path: Path) -> None:
+    from .test_store import rooted, under, wanting
+
+    store = StatusStore(anchors=rooted("one", "two"))
+    store.ingest(URI, under("one", 1), media_type=MEDIA_TYPE, now=NOW)
+    write_status_file(path, store)
+    assert len(lay_out(store.export()).lists) == 1
+    for lists in (StatusFile(path, anchors=rooted("one")), StatusStore(anchors=rooted("one"), stored=store.export())):
+        assert lists.check(wanting("one"), issuer=ISSUER, now=NOW) is Status.INVALID
+        assert lists.check(wanting(None), issuer=ISSUER, now=NOW) is Status.INVALID
+        assert lists.check(wanting("two"), issuer=ISSUER, now=NOW, any_certificate=True) is Status.INVALID
+        need = lists.check(wanting("two"), issuer=ISSUER, now=NOW)
+        assert isinstance(need, NeedStatusList) and need.certificate == wanting("two").certificate
 
 
 # --- another file takes the place ---
