@@ -1,6 +1,6 @@
 """Measure, print one table, and say by the exit status whether the budgets hold.
 
-    python -m benches [--quick] [--json FILE] [--svg FILE] [--only NAME]
+    python -m benches [--quick | --full] [--json FILE] [--svg FILE] [--only NAME]
 
 Exit status: 1 when one of the article's rows misses its budget, or, without --quick, when any figure misses its target.
 """
@@ -27,6 +27,7 @@ from . import (
 )
 from ._measure import FULL, QUICK, Plan, pin
 from ._report import Row, document, failures, picture, table
+from ._status_file import NATION
 
 BENCHES: Final[dict[str, Callable[[Plan], Iterator[Row]]]] = {
     "verifier": bench_verifier.rows,
@@ -44,19 +45,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benches that are asked for; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benches", description="Figures of citizenid beside their floors.")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter samples, below a minute in all")
+    parser.add_argument("--full", action="store_true", help="all status lists of a nation: 330 of a million entries")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the ratios")
     parser.add_argument("--only", action="append", choices=sorted(BENCHES), metavar="NAME", help=", ".join(BENCHES))
     options = parser.parse_args(arguments)
+    plan = QUICK if options.quick else FULL._replace(lists=NATION) if options.full else FULL
     core = pin()
     rows: list[Row] = []
     for name in options.only or BENCHES:
         started = time.monotonic()
-        rows += BENCHES[name](QUICK if options.quick else FULL)
+        rows += BENCHES[name](plan)
         print(f"{name}: {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
     print(table(rows))
     if options.json is not None:
-        measured = document(rows, QUICK if options.quick else FULL, quick=options.quick, core=core)
+        measured = document(rows, plan, quick=options.quick, core=core)
         options.json.write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
     if options.svg is not None:
         options.svg.write_text(picture(rows), "utf-8")

@@ -38,6 +38,7 @@ class Plan(NamedTuple):
         latencies: how many single calls make a p99.
         imports: how many pairs of new processes are compared.
         entries: size of the status list that is measured.
+        lists: how many of them the file of all lists has.
     """
 
     samples: int
@@ -45,9 +46,10 @@ class Plan(NamedTuple):
     latencies: int
     imports: int
     entries: int
+    lists: int = 3
 
 
-FULL: Final = Plan(samples=21, sample_s=0.030, latencies=2_000, imports=21, entries=1_000_000)
+FULL: Final = Plan(samples=21, sample_s=0.030, latencies=2_000, imports=21, entries=1_000_000, lists=20)
 QUICK: Final = Plan(samples=9, sample_s=0.012, latencies=300, imports=7, entries=1_000_000)
 
 

@@ -19,6 +19,7 @@ from typing import Final
 from citizenid import Status, StatusReference
 from citizenid.status import StatusPublisher, StatusStore
 
+from . import _status_file
 from ._floor import PRIMITIVES, decode, p256_private, public_bytes, sign_p256
 from ._measure import Plan, interleave
 from ._report import Row, against_floor
@@ -43,6 +44,7 @@ def rows(plan: Plan) -> Iterator[Row]:
     yield _lookup(world, token, revoked, plan)
     yield _publish(world, publisher, token, plan)
     yield from _allocate(plan)
+    yield from _status_file.rows(world, plan)
 
 
 def _compressed(token: bytes) -> bytes:

@@ -178,6 +178,10 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.STATUS_LIST_TOO_OLD: Row("The first list for a URI is older than the cap.", _OPERATOR),
     Reason.STATUS_LIST_ROLLBACK: Row("The list is older than the one that is held.", _OPERATOR),
     Reason.STATUS_LIST_CONFLICT: Row("The list has the iat of the one that is held and other content.", _OPERATOR),
+    Reason.STATUS_MARKS_MALFORMED: Row("What should be exported high-water marks is something else.", _OPERATOR),
+    Reason.STATUS_FILE_UNREADABLE: Row("There is no file of status lists at the path that may be read.", _OPERATOR),
+    Reason.STATUS_FILE_MALFORMED: Row("The file of status lists is foreign, cut short or damaged.", _OPERATOR),
+    Reason.STATUS_FILE_UNWRITABLE: Row("The file of status lists could not be written and put in place.", _OPERATOR),
     # the gateway
     Reason.REQUEST_INVALID: Row("The request does not have the form of the endpoint.", _FIX),
     Reason.CLOCK_UNUSABLE: Row("The clock does not give a usable time: nothing can be decided.", _OPERATOR),

@@ -55,7 +55,8 @@ ROOT_ROW = ORDER["trust"]
 TYPE_ONLY = {("_model", "_crypto")}
 
 # Law 3 names the doors. The publisher of status lists is the issuer's door into `status`: it draws indices, and keeps
-# them in a file.
+# them in a file. The file that workers share is a verifier's: one file reads and maps it, one writes it
+# (specs/decisions/0016).
 DOORS = {"issuer", "holder", "gateway", "evidence", "integrations", "testing", "_demo", "_cli", "__main__"}
 # What is run and not imported: the command line and what it runs. They may print, and read the clock where they like.
 PROGRAMS = {"_demo", "_cli", "__main__"}
@@ -64,6 +65,8 @@ DOOR_FILES = {
     "status/_identifier_publisher.py",
     "status/_ledger_file.py",
     "status/_lists.py",
+    "status/_file.py",
+    "status/_file_writing.py",
 }
 
 

@@ -60,6 +60,7 @@ FIGURES: Final = {
     "mdoc-verify-cold": ("ratio", 1.8),
     "mdoc-issue": ("ratio", 2.5),
     "sd-cwt-verify": ("ratio", 1.4),
+    "status-file-lookup": ("us", 0.3),
     "mdoc-growth-4": ("x", 2.2),
     "mdoc-growth-6": ("x", 2.2),
 }

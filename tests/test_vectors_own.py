@@ -110,6 +110,22 @@ NOT_DATA: Final = {
         "refused to an issuer whose file is locked, or whose disk is full",
         "tests/status/test_ledger.py::test_a_file_that_is_locked_is_unavailable_and_nothing_was_done",
     ),
+    Reason.STATUS_MARKS_MALFORMED: (
+        "what a store exported and its operator hands over again",
+        "tests/status/test_file.py::test_marks_that_are_cut_or_changed_anywhere_are_refused",
+    ),
+    Reason.STATUS_FILE_UNREADABLE: (
+        "a file of the operator's own machine",
+        "tests/status/test_file.py::test_what_is_no_file_is_refused_at_once",
+    ),
+    Reason.STATUS_FILE_MALFORMED: (
+        "a file of the operator's own machine",
+        "tests/status/test_file.py::test_a_file_that_is_cut_anywhere_is_refused",
+    ),
+    Reason.STATUS_FILE_UNWRITABLE: (
+        "a file of the operator's own machine",
+        "tests/status/test_file.py::test_a_writer_that_fails_leaves_the_old_file_and_nothing_else",
+    ),
 }
 
 

@@ -115,6 +115,10 @@ class Reason(StrEnum):
     STATUS_LIST_TOO_OLD = "status_list_too_old", "status"
     STATUS_LIST_ROLLBACK = "status_list_rollback", "status"
     STATUS_LIST_CONFLICT = "status_list_conflict", "status"
+    STATUS_MARKS_MALFORMED = "status_marks_malformed", "status"
+    STATUS_FILE_UNREADABLE = "status_file_unreadable", "status"
+    STATUS_FILE_MALFORMED = "status_file_malformed", "status"
+    STATUS_FILE_UNWRITABLE = "status_file_unwritable", "status"
     # the gateway: challenge, sender proof, ticket
     REQUEST_INVALID = "request_invalid", "request"
     CLOCK_UNUSABLE = "clock_unusable", "request"

@@ -42,7 +42,7 @@ from ._model import (
 )
 from ._readers import READERS, Reading
 from .countries import ANY
-from .status import StatusStore, VerifiedStatusList, verify_status_list
+from .status import StatusSource, VerifiedStatusList, verify_status_list
 from .trust import ResolvedKey, TrustAnchor, TrustAnchors
 
 __all__ = [
@@ -235,7 +235,7 @@ def verify_presentation(
     credential: VerifiedCredential,
     *,
     challenge: Challenge,
-    statuses: StatusStore,
+    statuses: StatusSource,
     now: UnixTime | int,
     limits: Limits = DEFAULT_LIMITS,
 ) -> VerifiedPresentation | NeedStatusList:
@@ -286,7 +286,7 @@ def verify(
     format: Format,
     anchors: TrustAnchors,
     challenge: Challenge,
-    statuses: StatusStore,
+    statuses: StatusSource,
     now: UnixTime | int,
     limits: Limits = DEFAULT_LIMITS,
     serialization: Serialization = Serialization.COMPACT,
@@ -313,7 +313,7 @@ def verify_each(
     format: Format,
     anchors: TrustAnchors,
     challenge: Challenge,
-    statuses: StatusStore,
+    statuses: StatusSource,
     now: UnixTime | int,
     limits: Limits = DEFAULT_LIMITS,
     serialization: Serialization = Serialization.COMPACT,
@@ -387,7 +387,7 @@ def _check_validity(
 
 
 def _check_status(
-    attestation: Attestation, anchor: TrustAnchor, statuses: StatusStore, now: UnixTime, limits: Limits
+    attestation: Attestation, anchor: TrustAnchor, statuses: StatusSource, now: UnixTime, limits: Limits
 ) -> Status | NeedStatusList | None:
     """V9: every reference says valid; without one the whole validity must be short."""
     if not attestation.status:

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import builders
+import cbor2
 from builders import ABSENT, NOW, changed, jws, segment
 from builders import unbase64url as unsegment
 
-from citizenid import KeyPurpose, LocalKey, TrustAnchors
+from citizenid import KeyPurpose, LocalKey, StatusKind, StatusReference, TrustAnchors
 
 __all__ = ["ABSENT", "NOW", "segment", "unsegment"]
 
@@ -23,6 +24,7 @@ URI = "https://issuer.example/status/1"
 ISSUER = "https://issuer.example"
 OTHER_ISSUER = "https://other.example"
 MEDIA_TYPE = "application/statuslist+jwt"
+IDENTIFIERS = "application/identifierlist+cwt"
 DAY = 86_400
 # One of each: index 0 valid, 1 revoked, 2 suspended, 3 application specific. With two bits each that is one byte.
 VALUES = (0, 1, 2, 3)
@@ -95,3 +97,15 @@ def zero_bomb(mebibytes: int) -> bytes:
     # Adler-32 of n zeros: the first sum stays 1, the second counts n modulo 65521 (RFC 1950 section 8.2).
     checksum = (mebibytes * 2**20 % 65_521 << 16 | 1).to_bytes(4, "big")
     return first + again * (mebibytes - 1) + b"\x03\x00" + checksum
+
+
+def listing(*revoked: bytes, iat: int = NOW, uri: str = URI) -> bytes:
+    """An identifier list of these, by hand."""
+    claims = {2: uri, 4: NOW + 86_400, 6: iat, 65534: 3_600, 65530: {"identifiers": {each: {} for each in revoked}}}
+    protected, payload = cbor2.dumps({1: -7, 4: b"signer", 16: IDENTIFIERS}), cbor2.dumps(claims)
+    signature = key().sign(cbor2.dumps(["Signature1", protected, b"", payload]))
+    return cbor2.dumps(cbor2.CBORTag(18, [protected, {}, payload, signature]))
+
+
+def named(identifier: bytes, uri: str = URI, certificate: bytes | None = None) -> StatusReference:
+    return StatusReference(uri, None, StatusKind.IDENTIFIER_LIST, identifier, certificate)

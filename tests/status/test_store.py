@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import cbor2
 import pytest
 from builders import certificate, certificate_key, der, local_key, pem, x5c
 from hypothesis import given
@@ -40,13 +39,14 @@ from citizenid import (
 )
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer, prepare_attestation
-from citizenid.status import StatusKind, StatusStore, verify_status_list
+from citizenid.status import StatusStore, verify_status_list
 from citizenid.status._store import identity_of, place_of, status_identity
 from citizenid.verifier import VerifiedPresentation, verify
 
 from . import (
     ABSENT,
     DAY,
+    IDENTIFIERS,
     ISSUER,
     MEDIA_TYPE,
     NOW,
@@ -57,7 +57,9 @@ from . import (
     claims,
     header,
     key,
+    listing,
     lst,
+    named,
     segment,
     slow_pack,
     status_list,
@@ -69,7 +71,6 @@ from .test_token import OTHER_SUBJECTS, REFUSED, TRUSTED, VERIFICATION, Refusal,
 
 MEANING = (Status.VALID, Status.INVALID, Status.SUSPENDED, Status.OTHER)
 CAP = 86_400
-IDENTIFIERS = "application/identifierlist+cwt"
 
 
 def new_store(**limits: int) -> StatusStore:
@@ -757,18 +758,6 @@ def test_a_ticket_finds_the_list_that_the_credential_has_found(
 
 
 # --- identifier lists, beside status lists ---
-
-
-def listing(*revoked: bytes, iat: int = NOW, uri: str = URI) -> bytes:
-    """An identifier list of these, by hand."""
-    claims = {2: uri, 4: NOW + DAY, 6: iat, 65534: 3_600, 65530: {"identifiers": {each: {} for each in revoked}}}
-    protected, payload = cbor2.dumps({1: -7, 4: b"signer", 16: IDENTIFIERS}), cbor2.dumps(claims)
-    signature = key().sign(cbor2.dumps(["Signature1", protected, b"", payload]))
-    return cbor2.dumps(cbor2.CBORTag(18, [protected, {}, payload, signature]))
-
-
-def named(identifier: bytes, uri: str = URI, certificate: bytes | None = None) -> StatusReference:
-    return StatusReference(uri, None, StatusKind.IDENTIFIER_LIST, identifier, certificate)
 
 
 def test_an_identifier_list_answers_for_every_identifier() -> None:

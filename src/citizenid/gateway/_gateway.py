@@ -25,12 +25,12 @@ from .._readers import READERS, Reading
 from .._wire import json
 from ..countries import ANY
 from ..policy import AdmissionPolicy, Rule
-from ..status import StatusStore
+from ..status import StatusSource
 from ..status._store import place_of
 from ..trust import TrustAnchors
 from ..verifier import IssuerHalfCache, VerifiedPresentation, check_status_valid, verify
 from ._clock import GatewayClock
-from ._settings import check_audience, check_parts, origin_of
+from ._settings import check_audience, check_parts, format_named, origin_of
 from .cache import SieveCache
 from .challenge import ChallengeKeys, expires_at
 from .http import Admitted, Allow, Credentials, Deny, NeedPresentation, Request, read_credentials
@@ -42,7 +42,6 @@ _NO_SENDER: Final = b"\0" * 32
 # A member of an enumeration is looked up through its type each time: by a name of this module it costs a tenth.
 _DPOP: Final = Binding.DPOP
 _VALID: Final = Status.VALID
-_FORMATS: Final = {str(format_): format_ for format_ in Format}
 _BODY_MEMBERS: Final = {"format", "challenge", "presentation"}
 
 
@@ -71,7 +70,8 @@ class Gateway:
         anchors: whom to trust for what.
         policy: rules per resource.
         ticket_keys: secrets of at least 32 random bytes, shared by the fleet; the first seals, all open.
-        statuses: the status lists at hand; public, for whoever fetches.
+        statuses: the status lists at hand; public, for whoever fetches. Of a `StatusFile` each gateway sees for itself,
+            once a second, whether another file has taken its place.
         replay: what remembers proofs and challenges that were used; several processes need a shared one.
         cache: where to keep issuer halves seen before; None for none. 4,096 entries by default.
         admission_path: path of the endpoint that takes presentations.
@@ -97,7 +97,7 @@ class Gateway:
         anchors: TrustAnchors,
         policy: AdmissionPolicy,
         ticket_keys: Sequence[bytes],
-        statuses: StatusStore,
+        statuses: StatusSource,
         replay: ReplayGuard,
         cache: IssuerHalfCache | int | None = 4_096,
         admission_path: str = "/citizenship",
@@ -126,6 +126,7 @@ class Gateway:
         self._origin: Final = origin_of(external_url)
         self._endpoint: Final = self._origin + admission_path
         self.statuses: Final = statuses
+        self._keep_fresh: Final[Callable[[float], None] | None] = getattr(statuses, "keep_fresh", None)
         self._replay: Final = replay
         self._cache: Final[IssuerHalfCache | None] = SieveCache[bytes, Reading](cache) if type(cache) is int else cache  # type: ignore[assignment]  # mypy does not narrow by type() is
         self._ticket_lifetime_s: Final = ticket_lifetime_s
@@ -232,9 +233,11 @@ class Gateway:
         state.challenges.check_sender(nonce, None if proof is None else sender, challenge.handover)
         if proof is not None:
             self._consume(sender, proof.token, proof.lifetime_s, "proof")
+        if self._keep_fresh is not None:
+            self._keep_fresh(monotonic)
         verified = verify(
             data,
-            format=_format(format),
+            format=format_named(format),
             anchors=state.anchors,
             challenge=challenge,
             statuses=self.statuses,
@@ -318,6 +321,8 @@ class Gateway:
         anchor = state.anchors.find(anchor_id)
         if anchor is None or not anchor.not_before <= now < anchor.not_after:
             return self._need(Reason.ANCHOR_REMOVED, shown)
+        if self._keep_fresh is not None:
+            self._keep_fresh(monotonic)
         for identity, index in references:
             status = self.statuses.check_identity(identity, index, now)
             if status is None:
@@ -407,10 +412,3 @@ class Gateway:
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("Gateway is final")
-
-
-def _format(name: str) -> Format:
-    format_ = _FORMATS.get(name) if isinstance(name, str) else None
-    if format_ is None:
-        raise MalformedError(Reason.REQUEST_INVALID, "format")
-    return format_

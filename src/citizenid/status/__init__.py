@@ -7,12 +7,16 @@ specs/profile-status-list.md.
 from __future__ import annotations
 
 from .._model import NeedStatusList, Status, StatusKind, StatusReference
+from ._file import StatusFile, read_status_file
+from ._file_writing import write_status_file
 from ._identifier_publisher import IdentifierPublisher
 from ._identifiers import IdentifierList
 from ._ledger import StatusChange
 from ._list import StatusList
 from ._lists import StatusLists
+from ._protocol import StatusSource
 from ._publisher import StatusPublisher
+from ._records import StoredStatuses
 from ._store import StatusStore
 from ._token import VerifiedStatusList, verify_status_list
 
@@ -22,12 +26,17 @@ __all__ = [
     "NeedStatusList",
     "Status",
     "StatusChange",
+    "StatusFile",
     "StatusKind",
     "StatusList",
     "StatusLists",
     "StatusPublisher",
     "StatusReference",
+    "StatusSource",
     "StatusStore",
+    "StoredStatuses",
     "VerifiedStatusList",
+    "read_status_file",
     "verify_status_list",
+    "write_status_file",
 ]

@@ -12,10 +12,11 @@ import hashlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
-from typing import Final, final
+from typing import Final, TypeAlias, final
 
 from .._model import Status
 
+_Column: TypeAlias = "array[int] | memoryview"  # subscripted, an array is a type to type checkers alone
 TAG_BYTES: Final = 12
 _FIRST: Final = 8  # of the tag's bytes are searched for, as one integer; the rest decides
 
@@ -32,13 +33,26 @@ class IdentifierList:
 
     def __init__(self, identifiers: Iterable[bytes]) -> None:
         tags = sorted(set(map(tag_of, identifiers)))
-        self._firsts: Final = array("Q", [int.from_bytes(tag[:_FIRST], "big") for tag in tags])
-        self._rests: Final = array("I", [int.from_bytes(tag[_FIRST:], "big") for tag in tags])
+        self._firsts: _Column = array("Q", [int.from_bytes(tag[:_FIRST], "big") for tag in tags])
+        self._rests: _Column = array("I", [int.from_bytes(tag[_FIRST:], "big") for tag in tags])
+
+    @classmethod
+    def unpack(cls, packed: bytes | memoryview) -> IdentifierList:
+        """Return the list whose `packed` this is, on a machine of this byte order; it is not copied."""
+        view, listed = memoryview(packed), cls(())
+        split = len(view) // TAG_BYTES * _FIRST
+        listed._firsts, listed._rests = view[:split].cast("Q"), view[split:].cast("I")
+        return listed
+
+    @property
+    def packed(self) -> bytes:
+        """The first eight bytes of each tag, ascending, and then the other four of each: the machine's own integers."""
+        return self._firsts.tobytes() + self._rests.tobytes()
 
     @property
     def digest(self) -> bytes:
         """32 bytes that two lists share only when they say the same."""
-        return hashlib.sha256(self._firsts.tobytes() + self._rests.tobytes()).digest()
+        return hashlib.sha256(b"\0" + self.packed).digest()  # a status list has its bits there
 
     def status(self, identifier: bytes) -> Status:
         """Return INVALID for an identifier that is listed, and VALID for every other."""
@@ -60,7 +74,7 @@ class IdentifierList:
     def __eq__(self, other: object) -> bool:
         if type(other) is not IdentifierList:
             return NotImplemented
-        return self._firsts == other._firsts and self._rests == other._rests
+        return self.packed == other.packed
 
     def __hash__(self) -> int:
         return hash(self.digest)

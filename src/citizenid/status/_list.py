@@ -15,7 +15,7 @@ from .._model import Status
 
 _WHERE: Final = "status-list.status_list"
 _PIECE_BYTES: Final = 4_194_304  # 33 M one-bit entries: one piece for nearly every list there is
-_MEANING: Final = tuple(Status(value) if value <= reg.STATUS_SUSPENDED else Status.OTHER for value in range(256))
+MEANING: Final = tuple(Status(value) if value <= reg.STATUS_SUSPENDED else Status.OTHER for value in range(256))
 
 
 @final
@@ -63,6 +63,11 @@ class StatusList:
         return cls(bits, pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     @property
+    def packed(self) -> bytes:
+        """The bits as they lie, least significant first."""
+        return self._packed
+
+    @property
     def digest(self) -> bytes:
         """32 bytes that two lists share only when they say the same."""
         return hashlib.sha256(bytes((self.bits,)) + self._packed).digest()
@@ -83,7 +88,7 @@ class StatusList:
         position = index << self._shift
         if index < 0 or position >> 3 >= len(self._packed):
             raise VerificationError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status.status_list.idx")
-        return _MEANING[self._packed[position >> 3] >> (position & 7) & self._mask]
+        return MEANING[self._packed[position >> 3] >> (position & 7) & self._mask]
 
     def raw(self, index: int) -> int:
         """Return the stored value at `index` (for application-specific status types). Raises as `[]` does."""

@@ -14,42 +14,43 @@ import hashlib
 import threading
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, final
+from typing import Any, Final, final
 
 from .._errors import CitizenIDError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, Limits
-from .._model import NeedStatusList, Status, StatusKind, StatusReference, UnixTime, check_now
+from .._model import KeyPurpose, NeedStatusList, Status, StatusKind, StatusReference, UnixTime, check_now
 from ..trust import TrustAnchor, TrustAnchors
 from ._identifiers import TAG_BYTES, IdentifierList, tag_of
 from ._list import StatusList
+from ._records import Mark, StoredList, StoredStatuses, check_mark, later_marks, read_marks, write_marks
 from ._token import VerifiedStatusList, verify_status_list
 
 _STATUS_LIST: Final = StatusKind.STATUS_LIST
 _IDENTITY_BYTES: Final = 16
-_PREFIX_BYTES: Final = 8  # of the identity of an identifier list: a ticket has the tag of the identifier in the rest
+PREFIX_BYTES: Final = 8  # of the identity of an identifier list: a ticket has the tag of the identifier in the rest
 _MAX_WANTED: Final = 4_096  # only references of verified credentials are remembered, so issuers bound this
 
 
 class _Held:
     """A list that is held. A named tuple's fields take ten times as long to read; these are read at each request."""
 
-    __slots__ = ("anchor", "refresh_at", "statuses", "uri", "usable_until")
+    __slots__ = ("anchor", "mark", "refresh_at", "statuses", "uri", "usable_until")
 
     def __init__(
-        self, uri: str, statuses: StatusList | IdentifierList, refresh_at: int, usable_until: int, anchor: bytes
+        self,
+        uri: str,
+        statuses: StatusList | IdentifierList,
+        refresh_at: int,
+        usable_until: int,
+        anchor: bytes,
+        mark: Mark,
     ) -> None:
         self.uri: Final = uri
         self.statuses: Final[Any] = statuses  # of the kind that its identity was made with
         self.refresh_at: Final = refresh_at
         self.usable_until: Final = usable_until
         self.anchor: Final = anchor  # fingerprint of the trust point
-
-
-class _Mark(NamedTuple):
-    """The newest list seen, which outlives the list itself: nothing older is ever taken in again."""
-
-    issued_at: UnixTime
-    digest: bytes
+        self.mark: Final = mark
 
 
 @final
@@ -61,12 +62,25 @@ class StatusStore:
         limits: bounds, and the cap on the age of a list.
         uris: lists that are wanted from the start. A ticket holds the identity of its list and not its URI: after a
             restart nobody but the operator can say what to fetch for the tickets that are out. Hand in what `uris` was.
+        marks: what `export_marks` of an earlier store gave: what that one would refuse as older is refused here too.
+        stored: what an earlier store held, from `export` or `read_status_file`: its marks, what it wanted, and its
+            lists, of which those count whose signer is trusted here and that no mark makes old.
 
     Raises:
         CitizenIDError: CONFIGURATION_INVALID for a URI that is no text, or for more than 4,096 of them.
+        MalformedError: STATUS_MARKS_MALFORMED.
+        VerificationError: STATUS_LIST_CONFLICT for two marks of one `iat` that differ.
     """
 
-    def __init__(self, *, anchors: TrustAnchors, limits: Limits = DEFAULT_LIMITS, uris: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        anchors: TrustAnchors,
+        limits: Limits = DEFAULT_LIMITS,
+        uris: Iterable[str] = (),
+        marks: bytes | None = None,
+        stored: StoredStatuses | None = None,
+    ) -> None:
         wanted = [uris] if isinstance(uris, str) else list(uris)
         if isinstance(uris, str) or len(wanted) > _MAX_WANTED or not all(type(uri) is str and uri for uri in wanted):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "statuses.uris")
@@ -74,9 +88,11 @@ class StatusStore:
         self._limits = limits
         self._held: dict[bytes, _Held] = {}
         self._identifiers: dict[bytes, _Held] = {}  # the identifier lists among them, by the beginning of the identity
-        self._marks: dict[bytes, _Mark] = {}
+        self._marks: dict[bytes, Mark] = {} if marks is None else read_marks(marks)
         self._wanted: dict[str, None] = dict.fromkeys(wanted)
         self._lock = threading.Lock()
+        if stored is not None:
+            self._restore(stored)
 
     def ingest(self, uri: str, body: bytes | str, *, media_type: str, now: UnixTime | int) -> None:
         """Take in a status list token fetched from `uri`.
@@ -113,21 +129,17 @@ class StatusStore:
         refresh_at = now + max(1, (usable_until - now) // 2)
         kind = _KINDS[type(token.statuses)]
         key = status_identity(token.uri, token.anchor.issuer, None, kind)
-        anchor = token.anchor.fingerprint
+        anchor, digest = token.anchor.fingerprint, token.statuses.digest
         with self._lock:
             if self._anchors.find(anchor[:16]) is None:
                 raise VerificationError(Reason.KEY_UNKNOWN, "status-list")
             mark = self._marks.get(key)
-            if mark is None:
-                # Without a high-water mark an old list could be played to a verifier that has just started.
-                if now - token.issued_at > cap:
-                    raise VerificationError(Reason.STATUS_LIST_TOO_OLD, "status-list.iat")
-            elif token.issued_at < mark.issued_at:
-                raise VerificationError(Reason.STATUS_LIST_ROLLBACK, "status-list.iat")
-            elif token.issued_at == mark.issued_at and token.statuses.digest != mark.digest:
-                raise VerificationError(Reason.STATUS_LIST_CONFLICT, "status-list.iat")
-            self._marks[key] = _Mark(token.issued_at, token.statuses.digest)
-            held = self._held[key] = _Held(token.uri, token.statuses, refresh_at, usable_until, anchor)
+            # Without a high-water mark an old list could be played to a verifier that has just started.
+            if mark is None and now - token.issued_at > cap:
+                raise VerificationError(Reason.STATUS_LIST_TOO_OLD, "status-list.iat")
+            check_mark(mark, token.issued_at, digest, "status-list.iat")
+            mark = self._marks[key] = Mark(token.issued_at, digest)
+            held = self._held[key] = _Held(token.uri, token.statuses, refresh_at, usable_until, anchor, mark)
             if token.anchor.root is not None:  # credentials may ask for a list under this certificate alone
                 self._held[status_identity(token.uri, token.anchor.issuer, token.anchor.root.der, kind)] = held
             self._find_identifier_lists()
@@ -145,7 +157,7 @@ class StatusStore:
 
     def _find_identifier_lists(self) -> None:
         listed = ((key, held) for key, held in self._held.items() if type(held.statuses) is IdentifierList)
-        self._identifiers = {key[:_PREFIX_BYTES]: held for key, held in listed}
+        self._identifiers = {key[:PREFIX_BYTES]: held for key, held in listed}
 
     def check(
         self, reference: StatusReference, *, issuer: str, now: UnixTime | int, any_certificate: bool = False
@@ -186,13 +198,12 @@ class StatusStore:
         return held.statuses[index]  # type: ignore[no-any-return]  # see _Held
 
     def _check_tag(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
-        held = self._identifiers.get(identity[:_PREFIX_BYTES])
+        held = self._identifiers.get(identity[:PREFIX_BYTES])
         if held is None:
             return None
         if now >= held.usable_until:
             return _stale(held)
-        tag = identity[_PREFIX_BYTES:] + index.to_bytes(_INDEX_BYTES, "big")
-        return held.statuses.status_of_tag(tag)  # type: ignore[no-any-return]  # see _Held
+        return held.statuses.status_of_tag(tag_in_ticket(identity, index))  # type: ignore[no-any-return]  # see _Held
 
     @property
     def uris(self) -> tuple[str, ...]:
@@ -206,6 +217,41 @@ class StatusStore:
         with self._lock:
             aged = [held.uri for held in self._held.values() if now >= held.refresh_at]
             return tuple(dict.fromkeys([*self._wanted, *aged]))
+
+    def export(self) -> StoredStatuses:
+        """Return all that is held at this moment, for `write_status_file` or another store."""
+        with self._lock:
+            lists = tuple(
+                StoredList(key, held.uri, held.statuses, *held.mark, held.refresh_at, held.usable_until, held.anchor)
+                for key, held in self._held.items()
+            )
+            return StoredStatuses(lists, dict(self._marks), tuple(self._wanted))
+
+    def export_marks(self) -> bytes:
+        """Return the high-water marks: without them a store that starts anew would take an old list for a new one.
+
+        Raises:
+            CitizenIDError: LIMIT_EXCEEDED for more than 65,536 lists.
+        """
+        with self._lock:
+            marks = dict(self._marks)
+        return write_marks(marks)
+
+    def _restore(self, stored: StoredStatuses) -> None:
+        self._marks = later_marks(self._marks, stored.marks)
+        self._wanted.update(dict.fromkeys(stored.wanted[:_MAX_WANTED]))
+        for each in stored.lists:
+            anchor = self._anchors.find(each.anchor[:16])
+            kind = _KINDS[type(each.statuses)]
+            mark = None if anchor is None else self._marks.get(status_identity(each.uri, anchor.issuer, None, kind))
+            named = names_list(each.identity, each.uri, anchor, kind)
+            if named and (mark is None or each.issued_at >= mark.issued_at):
+                own = Mark(each.issued_at, each.digest)
+                held = _Held(each.uri, each.statuses, each.refresh_at, each.usable_until, each.anchor, own)
+                self._held[each.identity] = held
+            else:
+                self._wanted[each.uri] = None
+        self._find_identifier_lists()
 
     def __repr__(self) -> str:
         return f"<StatusStore of {len(self._held)} lists>"
@@ -233,6 +279,14 @@ def status_identity(uri: str, issuer: str, certificate: bytes | None = None, kin
     return hashlib.sha256(len(name).to_bytes(4, "big") + name + point).digest()[:_IDENTITY_BYTES]
 
 
+def names_list(identity: bytes, uri: str, anchor: TrustAnchor | None, kind: StatusKind) -> bool:
+    """Whether this is the identity of a list of this kind at `uri` by this signer, who may sign lists."""
+    if anchor is None or anchor.purpose is not KeyPurpose.STATUS_LIST:
+        return False
+    under = None if anchor.root is None else status_identity(uri, anchor.issuer, anchor.root.der, kind)
+    return identity in (status_identity(uri, anchor.issuer, None, kind), under)
+
+
 def identity_of(reference: StatusReference, anchor: TrustAnchor) -> bytes:
     """Return the identity of the list that counts for a credential of this anchor."""
     named = anchor.status_issuer != anchor.issuer
@@ -240,7 +294,8 @@ def identity_of(reference: StatusReference, anchor: TrustAnchor) -> bytes:
     return status_identity(reference.uri, anchor.status_issuer, certificate, reference.kind)
 
 
-_INDEX_BYTES: Final = TAG_BYTES - (_IDENTITY_BYTES - _PREFIX_BYTES)  # four, as an index has in a ticket
+_INDEX_BYTES: Final = TAG_BYTES - (_IDENTITY_BYTES - PREFIX_BYTES)  # four, as an index has in a ticket
+_MAX_INDEX: Final = (1 << 8 * _INDEX_BYTES) - 1
 
 
 def place_of(reference: StatusReference, anchor: TrustAnchor) -> tuple[bytes, int]:
@@ -253,5 +308,10 @@ def place_of(reference: StatusReference, anchor: TrustAnchor) -> tuple[bytes, in
     if reference.identifier is None:
         return identity, reference.index
     tag = tag_of(reference.identifier)
-    split = _IDENTITY_BYTES - _PREFIX_BYTES
-    return identity[:_PREFIX_BYTES] + tag[:split], int.from_bytes(tag[split:], "big")
+    split = _IDENTITY_BYTES - PREFIX_BYTES
+    return identity[:PREFIX_BYTES] + tag[:split], int.from_bytes(tag[split:], "big")
+
+
+def tag_in_ticket(identity: bytes, index: int) -> bytes:
+    """Return the tag that `place_of` split; what it never gave is the tag of nobody."""
+    return identity[PREFIX_BYTES:] + (index & _MAX_INDEX).to_bytes(_INDEX_BYTES, "big")

@@ -1,0 +1,24 @@
+"""What a verifier needs of status lists, whoever keeps them: a store in memory, or a file that many processes share.
+
+Spec: specs/verification.md V9; specs/profile-status-list.md sections 4 and 8.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .._model import NeedStatusList, Status, StatusReference, UnixTime
+
+
+class StatusSource(Protocol):
+    """The status lists at hand. `StatusStore` and `StatusFile` are such."""
+
+    def check(
+        self, reference: StatusReference, *, issuer: str, now: UnixTime | int, any_certificate: bool = False
+    ) -> Status | NeedStatusList:
+        """Return the status of a credential, or which list is missing; see `StatusStore.check`."""
+        ...
+
+    def check_identity(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
+        """Return the same by the identity that a ticket holds, or None for a list that is not held."""
+        ...
