@@ -9,9 +9,10 @@ from .._model import NeedStatusList, Status, StatusKind, StatusReference
 from ._list import StatusList
 from ._publisher import StatusPublisher
 from ._store import StatusStore
-from ._token import VerifiedStatusList, verify_status_list
+from ._token import STATUS_LIST_MEDIA_TYPES, VerifiedStatusList, verify_status_list
 
 __all__ = [
+    "STATUS_LIST_MEDIA_TYPES",
     "NeedStatusList",
     "Status",
     "StatusKind",

@@ -69,6 +69,13 @@ class StatusPublisher:
         self._taken: set[int] = set()
         self._last_issued_at = -1
 
+    @property
+    def digest(self) -> bytes:
+        """32 bytes that change when what the list says changes: whether there is something new to publish."""
+        with self._lock:
+            packed = bytes(self._packed)
+        return StatusList(self.bits, packed).digest
+
     def allocate(self) -> StatusReference:
         """Take a free index at random; it is never given out again.
 

@@ -17,6 +17,9 @@ from .._wire import base64url, json, jws
 from ..trust import TrustAnchor, TrustAnchors
 from ._list import StatusList
 
+STATUS_LIST_MEDIA_TYPES: Final = (reg.MEDIA_STATUS_LIST_JWT,)
+"""What `StatusStore.ingest` takes, the preferred one first: what a fetcher asks for."""
+
 _SEAL: Final = object()
 _WHERE: Final = "status-list"
 _DEPTH: Final = 4  # status_list is an object in an object; two more for claims that we pass over
