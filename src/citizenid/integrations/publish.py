@@ -130,7 +130,8 @@ class StatusListApp:
         if not uris or aggregation_path in self._resources:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish.publishers")
         if aggregation_path is not None:
-            if open_url(f"https://host{aggregation_path}", Reach.PUBLIC) is None or "?" in aggregation_path:
+            path = aggregation_path
+            if path[:1] != "/" or "?" in path or open_url("https://host" + path, Reach.PUBLIC) is None:
                 raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish.aggregation_path")
             body = json.dumps({"status_lists": uris}, separators=(",", ":")).encode()
             resource = self._resources[aggregation_path] = _Resource(None)
