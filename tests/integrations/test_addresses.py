@@ -1,4 +1,4 @@
-"""Which URLs may be fetched and which addresses may be connected to: properties, then the addresses of the registries."""
+"""Which URLs may be fetched, which addresses may be connected to: properties, then what stands in the registries."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_no_address_is_in_both_reaches(address: ipaddress.IPv4Address | ipaddres
 @pytest.mark.parametrize(
     "text",
     [
-        "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "127.255.255.254", "169.254.169.254", "172.16.0.1",
+        "0.0.0.1", "10.1.2.3", "100.64.0.1", "127.0.0.1", "127.255.255.254", "169.254.169.254", "172.16.0.1",
         "172.31.255.255", "192.168.0.1", "192.0.0.1", "198.18.0.1", "224.0.0.1", "239.255.255.255", "240.0.0.1",
         "255.255.255.255", "192.88.99.1", "203.0.113.7",
         "::", "::1", "::ffff:8.8.8.8", "::ffff:127.0.0.1", "64:ff9b::8.8.8.8", "64:ff9b::7f00:1", "64:ff9b:1::a00:1",

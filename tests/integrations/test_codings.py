@@ -23,7 +23,9 @@ OLD = b"the dictionary" * 20
 def encode(body: bytes, coding: Coding) -> bytes:
     if coding is Coding.DCZ:
         return _codings.dcz(body, OLD)
-    return {Coding.IDENTITY: bytes, Coding.GZIP: _codings.gzip, Coding.ZSTD: _codings.zstd}[coding](body)
+    if coding is Coding.IDENTITY:
+        return body
+    return _codings.gzip(body) if coding is Coding.GZIP else _codings.zstd(body)
 
 
 def undo(data: bytes, coding: Coding, limit_bytes: int = LIMIT) -> bytes | Undecodable:

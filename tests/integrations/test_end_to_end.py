@@ -135,7 +135,7 @@ POPULATIONS = (
 
 
 def log_of(population: Population) -> list[tuple[int, str, tuple[tuple[str, str], ...]]]:
-    """Run three hours of a fetcher beside these callers; return what the server saw, with the minute of each request."""
+    """Run three hours of a fetcher beside these callers; return what the server saw, and in which ten seconds."""
     now = b.NOW
     log: list[tuple[int, str, tuple[tuple[str, str], ...]]] = []
 

@@ -42,10 +42,9 @@ class Fetching:
         self.store = store
         self.now = b.NOW
         self.tick = 0.0
-        told = {"reach": Reach.LOOPBACK, "bounds": QUICK, "random": lambda: 0.5} | options
+        told: dict[str, Any] = {"reach": Reach.LOOPBACK, "bounds": QUICK, "random": lambda: 0.5} | options
         told |= {"clock": lambda: self.now, "monotonic": lambda: self.tick}
         self._sync = StatusFetcher(store, sources, **told) if kind == "sync" else None
-        self._async = None if kind == "sync" else (store, sources, told)
         self._loop = asyncio.new_event_loop() if kind != "sync" else None
         self._fetcher = AsyncStatusFetcher(store, sources, **told) if kind != "sync" else None
 
@@ -190,7 +189,8 @@ CASES: dict[str, tuple[Callable[[str], Behaviour], FetchResult, Reason | None]] 
         R.CODING_INVALID, None),
     "lies about its coding": (
         lambda uri: sends(answer(200, token(uri), content_encoding="gzip")), R.CODING_INVALID, None),
-    "answers 304 though nobody asked": (lambda uri: sends(answer(304, content_length="")), R.NOT_MODIFIED_UNASKED, None),
+    "answers 304 though nobody asked": (
+        lambda uri: sends(answer(304, content_length="")), R.NOT_MODIFIED_UNASKED, None),
     "answers 500": (lambda uri: sends(answer(500, token(uri))), R.HTTP_STATUS, None),
     "answers 404": (lambda uri: sends(answer(404, b"no")), R.HTTP_STATUS, None),
     "answers 206": (lambda uri: sends(answer(206, token(uri))), R.HTTP_STATUS, None),

@@ -28,7 +28,7 @@ ZSTD_AVAILABLE: Final = zstandard is not None
 DCZ_MAGIC: Final = bytes.fromhex("5e2a4d1820000000")  # RFC 9842 section 5: a skippable frame of 32 bytes
 DCZ_HEADER_BYTES: Final = len(DCZ_MAGIC) + 32  # the magic number and the SHA-256 of the dictionary
 MAX_DICTIONARY_ID_CHARS: Final = 1_024  # RFC 9842 section 2.1.3
-_LEVEL: Final = 19  # measured: at level 3 a day of deltas takes 17 to 77 kB instead of 2 (specs/decisions/0017)
+_LEVEL: Final = 19  # lower levels find far fewer matches in a dictionary (specs/decisions/0017)
 _PIECE_BYTES: Final = 1_048_576
 # What a frame may make us allocate before it has said anything: RFC 9842 section 5 asks for 1.25 times the dictionary,
 # RFC 8878 section 3.1.1.1.2 for 8 MB; the largest list that is fetched has 8 MiB (`Limits.status_list_bytes`).

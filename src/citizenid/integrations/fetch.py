@@ -31,7 +31,6 @@ from ._schedule import Round, Schedule, Source
 __all__ = ["AsyncStatusFetcher", "FetchBounds", "FetchResult", "Fetched", "Reach", "Source", "StatusFetcher"]
 
 _UNUSED: Final = httpx.Limits(max_keepalive_connections=0)  # a kept connection would be one to an unchecked name
-_draw: Final = secrets.SystemRandom().random
 
 
 def system_resolver(host: str, port: int) -> Sequence[str]:
@@ -52,7 +51,7 @@ class StatusFetcher:
         resolver: name and port to addresses; whatever it says is checked.
         clock: Unix seconds.
         monotonic: seconds that never go back.
-        random: uniform in [0, 1), for jitter.
+        random: uniform in [0, 1), for jitter; the system's by default.
 
     Raises:
         CitizenIDError: CONFIGURATION_INVALID.
@@ -69,8 +68,10 @@ class StatusFetcher:
         resolver: Callable[[str, int], Sequence[str]] = system_resolver,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
-        random: Callable[[], float] = _draw,
+        random: Callable[[], float] | None = None,
     ) -> None:
+        if random is None:
+            random = secrets.SystemRandom().random
         self._bounds = FetchBounds() if bounds is None else bounds
         self._schedule = Schedule(
             store, sources, reach=reach, bounds=self._bounds, clock=clock, monotonic=monotonic, random=random
@@ -157,8 +158,10 @@ class AsyncStatusFetcher:
         resolver: Callable[[str, int], Sequence[str]] = system_resolver,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
-        random: Callable[[], float] = _draw,
+        random: Callable[[], float] | None = None,
     ) -> None:
+        if random is None:
+            random = secrets.SystemRandom().random
         self._bounds = FetchBounds() if bounds is None else bounds
         self._schedule = Schedule(
             store, sources, reach=reach, bounds=self._bounds, clock=clock, monotonic=monotonic, random=random
