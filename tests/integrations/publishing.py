@@ -30,7 +30,7 @@ def main() -> None:
     app = StatusListApp(publishers, key=key, ttl_s=ttl_s, expires_s=86_400)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="on"))
     threading.Thread(target=obey, args=(server, publishers), daemon=True).start()
-    print(json.dumps({"origin": origin, "jwk": dict(key.public.to_jwk())}), flush=True)
+    print(json.dumps({"origin": origin, "jwk": dict(key.public.to_jwk())}), flush=True)  # noqa: T201  # a program
     server.run(sockets=[listening])
 
 
@@ -39,10 +39,10 @@ def obey(server: uvicorn.Server, publishers: list[StatusPublisher]) -> None:
         word, number, *rest = line.split()
         publisher = publishers[int(number)]
         if word == "allocate":
-            print(publisher.allocate().index, flush=True)
+            print(publisher.allocate().index, flush=True)  # noqa: T201  # a program
         else:
             publisher.revoke(StatusReference(publisher.uri, int(rest[0])))
-            print("ok", flush=True)
+            print("ok", flush=True)  # noqa: T201  # a program
     server.should_exit = True
 
 

@@ -355,6 +355,27 @@ def test_an_aggregation_of_another_media_type_is_refused(kind: str) -> None:
 # --- single flight, time, trust ---
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_of_a_resolver_of_ones_own_stops_nothing_for_ever(kind: str) -> None:
+    broken = True
+
+    def resolve(host: str, port: int) -> list[str]:
+        if broken:
+            raise ZeroDivisionError
+        return ["127.0.0.1"]
+
+    with Hostile(sends(b"")) as server:
+        uris = [server.origin + path for path in ("/a", "/b")]
+        server.behave = lambda asked, connection, _: connection.sendall(answer(200, token(server.origin + asked.path)))
+        store = StatusStore(anchors=b.status_anchors())
+        fetcher = Fetching(kind, store, [Source(None, (uri,)) for uri in uris], resolver=resolve)
+        with pytest.raises(ZeroDivisionError):
+            fetcher.refresh()
+        broken = False
+        assert [each.uri for each in fetcher.refresh()] == uris
+        fetcher.close()
+
+
 def test_one_list_is_asked_for_once_however_many_ask() -> None:
     def slow(asked: Asked, connection: socket.socket, over: threading.Event) -> None:
         over.wait(0.3)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import builders as b
 import pytest
@@ -34,11 +35,12 @@ from citizenid.status import StatusStore
 BOUNDS = FetchBounds()
 PUBLIC = "8.8.8.8"
 ADDRESSES = st.lists(
-    st.sampled_from([PUBLIC, "1.1.1.1", "2606:4700::1", "10.0.0.1", "127.0.0.1", "::1", "::ffff:8.8.8.8", "x"]), max_size=3
+    st.sampled_from([PUBLIC, "1.1.1.1", "2606:4700::1", "10.0.0.1", "127.0.0.1", "::1", "::ffff:8.8.8.8", "x"]),
+    max_size=3,
 )  # fmt: skip
 LOCATIONS = st.sampled_from(
-    ["/", "/a", "/b", "https://other.example/", "http://id.example/", "//other.example/x", "#f", "", "https://[", "ftp:x",
-     "https://u@id.example/", "https://10.0.0.1/", "../..", "?q", "/%zz", "/ ", "\\\\x", "https://id.example:0/"]
+    ["/", "/a", "/b", "https://other.example/", "http://id.example/", "//other.example/x", "#f", "", "https://[",
+     "ftp:x", "https://u@id.example/", "https://10.0.0.1/", "../..", "?q", "/%zz", "/ ", "\\\\x", "https://id.example:0/"]
 )  # fmt: skip
 REPLIES = st.builds(
     Reply,
@@ -65,12 +67,13 @@ def test_whatever_is_said_only_checked_addresses_are_connected_to(data: st.DataO
     resolved: tuple[str, ...] = ()
     answer: Any = None
     sent: list[Send] = []
-    while True:
+    result: Any = None
+    while result is None:
         try:
             step = steps.send(answer)
         except StopIteration as end:
             result = end.value
-            break
+            continue
         if isinstance(step, Resolve):
             answer = resolved = tuple(data.draw(ADDRESSES))
         else:
@@ -163,7 +166,7 @@ class Simulation:
         )  # fmt: skip
 
     def run(self, each: Round) -> tuple[Fetched, ...]:
-        steps, answer = self.schedule.run(each), None
+        steps, answer = self.schedule.run(each), cast(Any, None)
         try:
             while True:
                 step = steps.send(answer)
@@ -217,7 +220,7 @@ def test_a_list_that_fails_is_retried_alone_and_ever_more_rarely(
         each.refresh()
         each.now += seconds
     times = [when for when, url in each.log if url == failing]
-    for number, (first, second) in enumerate(zip(times, times[1:], strict=False), 1):
+    for number, (first, second) in enumerate(itertools.pairwise(times), 1):
         assert second - first >= min(900, 10 * 2 ** (number - 1)) * 0.75
     assert set(URIS) - {failing} <= {url for _, url in each.log}
 
@@ -232,7 +235,14 @@ def test_a_round_that_is_running_is_not_begun_again() -> None:
     assert each.schedule.due() == ()
     steps.close()  # whoever ran it has failed: what it held is free again
     each.now += 91
-    assert len(each.schedule.due()) == 1
+    assert each.schedule.due() == ()  # a moment is drawn
+    each.now += 15
+    assert len(again := each.schedule.due()) == 1
+    each.schedule.give_up(again)  # not even begun
+    each.now += 91
+    each.refresh()
+    each.now += 15
+    assert [fetched.uri for fetched in each.refresh()] == [ALL, *URIS]
 
 
 def test_lists_that_a_source_gains_are_fetched_with_all_others() -> None:

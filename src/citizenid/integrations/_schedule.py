@@ -74,14 +74,14 @@ class _Kept:
 
 
 class _SourceState:
-    __slots__ = ("again", "begun", "busy", "listed", "not_before", "source", "start_at")
+    __slots__ = ("again", "begun", "listed", "not_before", "running", "source", "start_at")
 
     def __init__(self, source: Source) -> None:
         self.source: Final = source
         self.listed = source.uris
-        self.busy = False
+        self.running: Round | None = None
         self.begun = False
-        self.again = False  # a stranger was asked for while a round was running
+        self.again = False  # a stranger was asked for while a round was running, or one was given up
         self.start_at: float | None = None  # monotonic; drawn when something of the source became due
         self.not_before = 0.0
 
@@ -172,7 +172,7 @@ class Schedule:
             self._answered = strangers  # no more than the store wants, which is bounded
             for state in self._sources:
                 state.again |= bool(new)
-                if state.busy:
+                if state.running is not None:
                     continue
                 if state.start_at is None and self._wants(state, due):
                     # At the start at once: nothing can be decided before. Later nobody shall see when it became due.
@@ -184,7 +184,7 @@ class Schedule:
                     rounds.append(Round(state, retry))
                 else:
                     continue
-                state.busy = True
+                state.running = rounds[-1]
                 if rounds[-1].retry is None:
                     state.start_at, state.begun, state.again = None, True, False
         return tuple(rounds)
@@ -206,12 +206,26 @@ class Schedule:
                 faults += bool(fetched) and fetched[-1].uri == uri and fetched[-1].result in _NETWORK
                 if faults >= self._bounds.faults:
                     break  # a server that stalls must not keep the round, nor us, for hours
-        finally:
-            with self._lock:
-                state.busy = False
-                if each.retry is None:
-                    state.not_before = self._monotonic() + self._bounds.interval_s
+        except GeneratorExit:  # given up by whoever ran it; an error of his goes the same way
+            self._end(each, whole=False)
+            raise
+        self._end(each, whole=True)
         return tuple(fetched)
+
+    def give_up(self, rounds: Iterable[Round]) -> None:
+        """Hand back the rounds of `due` that were not run to their end; others are left alone."""
+        for each in rounds:
+            self._end(each, whole=False)
+
+    def _end(self, each: Round, *, whole: bool) -> None:
+        with self._lock:
+            state = each.state
+            if state.running is not each:
+                return
+            state.running = None
+            if each.retry is None:
+                state.again |= not whole
+                state.not_before = self._monotonic() + self._bounds.interval_s
 
     # --- when ---
 

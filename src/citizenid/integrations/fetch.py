@@ -84,7 +84,11 @@ class StatusFetcher:
 
         What another thread is fetching already is left to it.
         """
-        return tuple(fetched for each in self._schedule.due() for fetched in self._run(each))
+        rounds = self._schedule.due()
+        try:
+            return tuple(fetched for each in rounds for fetched in self._run(each))
+        finally:
+            self._schedule.give_up(rounds)
 
     def run(
         self, stop: threading.Event, *, pause_s: float = 5.0, report: Callable[[Fetched], object] | None = None
@@ -171,7 +175,11 @@ class AsyncStatusFetcher:
 
     async def refresh(self) -> tuple[Fetched, ...]:
         """Fetch what is due now, if anything, and return what came of it. Never raises for what a server does."""
-        done = await asyncio.gather(*[self._run(each) for each in self._schedule.due()])
+        rounds = self._schedule.due()
+        try:
+            done = await asyncio.gather(*[self._run(each) for each in rounds])
+        finally:
+            self._schedule.give_up(rounds)
         return tuple(fetched for each in done for fetched in each)
 
     async def run(self, *, pause_s: float = 5.0, report: Callable[[Fetched], object] | None = None) -> None:
