@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from citizenid import KeyPurpose, TrustAnchors
 
@@ -114,7 +114,7 @@ class Hostile:
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
-    def __enter__(self) -> Hostile:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

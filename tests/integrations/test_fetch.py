@@ -369,11 +369,11 @@ def test_an_error_of_a_resolver_of_ones_own_stops_nothing_for_ever(kind: str) ->
         server.behave = lambda asked, connection, _: connection.sendall(answer(200, token(server.origin + asked.path)))
         store = StatusStore(anchors=b.status_anchors())
         fetcher = Fetching(kind, store, [Source(None, (uri,)) for uri in uris], resolver=resolve)
-        with pytest.raises(ZeroDivisionError):
-            fetcher.refresh()
-        broken = False
-        assert [each.uri for each in fetcher.refresh()] == uris
-        fetcher.close()
+        with contextlib.closing(fetcher):
+            with pytest.raises(ZeroDivisionError):
+                fetcher.refresh()
+            broken = False
+            assert [each.uri for each in fetcher.refresh()] == uris
 
 
 def test_one_list_is_asked_for_once_however_many_ask() -> None:

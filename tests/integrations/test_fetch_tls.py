@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 from pathlib import Path
+from typing import Self
 
 import pytest
 from cryptography import x509
@@ -57,9 +58,16 @@ class TLSServer(Hostile):
         self._context.sni_callback = lambda _socket, name, _context: self.names.append(name)
         super().__init__(behave)
 
+    def __enter__(self) -> Self:
+        return self
+
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
             super()._serve(self._context.wrap_socket(connection, server_side=True))
+
+
+def here(host: str, port: int) -> list[str]:
+    return ["127.0.0.1"]
 
 
 def trust(certificate: Path) -> ssl.SSLContext:
@@ -75,8 +83,7 @@ def test_the_name_is_asked_for_and_the_checked_address_connected_to(kind: str, c
     with TLSServer(sends(b""), certificate) as server:
         uri = uri_of(server)
         server.behave = sends(answer(200, token(uri)))
-        options = {"tls": trust(certificate), "resolver": lambda host, port: ["127.0.0.1"]}
-        with fetching(kind, uri, **options) as fetcher:
+        with fetching(kind, uri, tls=trust(certificate), resolver=here) as fetcher:
             assert [each.result for each in fetcher.refresh()] == [FetchResult.TAKEN]
         assert server.names == [NAME]
         assert server.asked[0].field("host") == uri.split("/")[2]
@@ -86,8 +93,7 @@ def test_the_name_is_asked_for_and_the_checked_address_connected_to(kind: str, c
 @pytest.mark.parametrize("host", ["other.example", "127.0.0.1"])
 def test_a_certificate_for_another_name_is_refused(kind: str, host: str, certificate: Path) -> None:
     with TLSServer(sends(answer(200)), certificate) as server:
-        options = {"tls": trust(certificate), "resolver": lambda host, port: ["127.0.0.1"]}
-        with fetching(kind, uri_of(server, host), **options) as fetcher:
+        with fetching(kind, uri_of(server, host), tls=trust(certificate), resolver=here) as fetcher:
             assert [each.result for each in fetcher.refresh()] == [FetchResult.UNREACHABLE]
         assert server.asked == []
 
@@ -95,7 +101,7 @@ def test_a_certificate_for_another_name_is_refused(kind: str, host: str, certifi
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_certificate_that_nobody_vouches_for_is_refused(kind: str, certificate: Path) -> None:
     with TLSServer(sends(answer(200)), certificate) as server:
-        with fetching(kind, uri_of(server), resolver=lambda host, port: ["127.0.0.1"]) as fetcher:
+        with fetching(kind, uri_of(server), resolver=here) as fetcher:
             assert [each.result for each in fetcher.refresh()] == [FetchResult.UNREACHABLE]
         assert server.asked == []
 
@@ -104,8 +110,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(kind: str, certificate
 @pytest.mark.parametrize("behave", [drips_headers, drips_body])
 def test_drops_end_with_the_whole_time_behind_tls_too(kind: str, behave: Behaviour, certificate: Path) -> None:
     with TLSServer(behave, certificate) as server:
-        options = {"tls": trust(certificate), "resolver": lambda host, port: ["127.0.0.1"]}
-        with fetching(kind, uri_of(server), **options) as fetcher:
+        with fetching(kind, uri_of(server), tls=trust(certificate), resolver=here) as fetcher:
             began = time.monotonic()
             assert [each.result for each in fetcher.refresh()] == [FetchResult.TIMEOUT]
             assert time.monotonic() - began < QUICK.total_s + 1

@@ -237,7 +237,8 @@ def test_a_round_that_is_running_is_not_begun_again() -> None:
     each.now += 91
     assert each.schedule.due() == ()  # a moment is drawn
     each.now += 15
-    assert len(again := each.schedule.due()) == 1
+    again = each.schedule.due()
+    assert len(again) == 1
     each.schedule.give_up(again)  # not even begun
     each.now += 91
     each.refresh()

@@ -177,10 +177,16 @@ class AsyncStatusFetcher:
         """Fetch what is due now, if anything, and return what came of it. Never raises for what a server does."""
         rounds = self._schedule.due()
         try:
-            done = await asyncio.gather(*[self._run(each) for each in rounds])
+            # All of them come to their end, also when one fails by an error of the caller's own resolver or clock.
+            done = await asyncio.gather(*[self._run(each) for each in rounds], return_exceptions=True)
         finally:
             self._schedule.give_up(rounds)
-        return tuple(fetched for each in done for fetched in each)
+        fetched: list[Fetched] = []
+        for each in done:
+            if isinstance(each, BaseException):
+                raise each
+            fetched.extend(each)
+        return tuple(fetched)
 
     async def run(self, *, pause_s: float = 5.0, report: Callable[[Fetched], object] | None = None) -> None:
         """Refresh every `pause_s` seconds until cancelled; give each result to `report`."""
