@@ -276,6 +276,14 @@ def test_no_network_library_is_imported_below_the_integrations() -> None:
     assert urllib <= {"urllib.parse"}
 
 
+def test_what_fetches_and_publishes_stays_in_its_extras() -> None:
+    # The app that publishes needs no HTTP client, and neither needs a server: whoever runs them brings one.
+    assert importers("httpx", "socket", "ssl") == {"integrations/fetch.py"}
+    assert importers("zstandard") == {"integrations/_codings.py"}
+    assert importers("uvicorn", "starlette", "h11", "httpcore", "brotli") == set()
+    assert {unit_at(each.file) for each in imports() if unit_of(each.target) == "integrations"} <= {"integrations"}
+
+
 def test_pyjwt_is_never_what_verifies() -> None:
     assert {file for file in importers("jwt") if not file.startswith("evidence/")} == set()
 

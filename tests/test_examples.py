@@ -43,7 +43,7 @@ from citizenid.status import StatusStore
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
-PROGRAMS = ("identity_provider.py", "wallet.py", "gateway.py", "mdoc.py", "sd_cwt.py")
+PROGRAMS = ("identity_provider.py", "wallet.py", "gateway.py", "mdoc.py", "sd_cwt.py", "status_fetcher.py")
 CHAT = "/v1/chat/completions"
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src")}
 SECONDS = 60
@@ -162,8 +162,9 @@ def admitted(folder: Path, origin: str) -> str:
 def test_the_commands_of_the_readme_do_what_it_says(tmp_path: Path) -> None:
     text = (EXAMPLES / "README.md").read_text("utf-8")
     blocks = re.findall(r"^```console\n(.+?)^```$", text, re.M | re.S)
-    setup, use, formats = ([line.split() for line in block.splitlines()] for block in blocks)
+    setup, use, formats, lists = ([line.split() for line in block.splitlines()] for block in blocks)
     assert formats == [["python", "examples/mdoc.py"], ["python", "examples/sd_cwt.py"]]
+    assert lists == [["python", "examples/status_fetcher.py"]]
     assert [line[0] for line in setup + use] == ["mkdir", *["python"] * 5, "cp", "python"]
     world = tmp_path / "demo"
     world.mkdir()
@@ -261,6 +262,20 @@ def test_an_sd_cwt_shows_one_citizenship_and_nothing_else() -> None:
     for path in ("('given_name',)", "(-70001,)", "('citizenships', 1)", "('nationalities',)"):
         assert path in withheld
     assert verified == "verified: (Country('US'),) {'citizenships': ('US',)}"
+
+
+# --- status lists over HTTP ---
+
+
+def test_a_revocation_arrives_with_the_next_fetch_of_all_lists() -> None:
+    lines = run("status_fetcher.py").splitlines()
+    assert [line for line in lines if "Status." in line] == [
+        "at the start: <Status.VALID: 0>",
+        "half an hour later: <Status.INVALID: 1>",
+    ]
+    fetched = [line.split()[-5:-3] for line in lines if "Status." not in line]
+    lists = [["/status/1", "taken,"], ["/status/2", "taken,"]]
+    assert fetched == [["/status-lists", "taken,"], *lists, ["/status-lists", "not_modified,"], *lists]
 
 
 # --- gateway ---

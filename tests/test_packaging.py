@@ -20,6 +20,7 @@ import citizenid
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ("dev.txt", "floor.txt")
+EXTRAS = ("cli", "fetch", "zstd")  # what a deployer may add; `testing` and `dev` are for those who test
 MAIN_JOB = "python3 -m venv .venv && .venv/bin/pip install '.[cli]' && .venv/bin/citizenid demo"
 TEST_COMMAND = (
     "python3 -m venv .venv && .venv/bin/pip install --require-hashes -r requirements/dev.txt"
@@ -144,7 +145,9 @@ def test_requirement_files_hold_no_address_and_no_path(path: Path) -> None:
 
 
 def test_the_floors_that_are_tested_are_the_floors_that_are_declared(project: dict[str, Any]) -> None:
-    declared = _floors(project["dependencies"]) | _floors(project["optional-dependencies"]["cli"])
+    declared = _floors(project["dependencies"])
+    for extra in EXTRAS:
+        declared |= _floors(project["optional-dependencies"][extra])
     assert dict(line.split("==") for line in (ROOT / "requirements" / "floor.in").read_text().split()) == declared
     pins = _pins("floor.txt")
     assert {name: pins[name] for name in declared} == declared
@@ -152,8 +155,9 @@ def test_the_floors_that_are_tested_are_the_floors_that_are_declared(project: di
 
 def test_the_development_pins_cover_what_is_declared(project: dict[str, Any]) -> None:
     extras = project["optional-dependencies"]
-    assert "citizenid[cli,testing]" in extras["dev"]
-    wanted = [*project["dependencies"], *extras["cli"], *extras["testing"]]
+    assert "citizenid[cli,fetch,testing,zstd]" in extras["dev"]
+    wanted = [*project["dependencies"], *extras["testing"]]
+    wanted += [requirement for extra in EXTRAS for requirement in extras[extra]]
     wanted += [requirement for requirement in extras["dev"] if not requirement.startswith("citizenid[")]
     pins = _pins("dev.txt")
     assert _floors(wanted).keys() <= pins.keys()

@@ -18,9 +18,10 @@ from ._protocol import StatusSource
 from ._publisher import StatusPublisher
 from ._records import StoredStatuses
 from ._store import StatusStore
-from ._token import VerifiedStatusList, verify_status_list
+from ._token import STATUS_LIST_MEDIA_TYPES, VerifiedStatusList, verify_status_list
 
 __all__ = [
+    "STATUS_LIST_MEDIA_TYPES",
     "IdentifierList",
     "IdentifierPublisher",
     "NeedStatusList",

@@ -99,9 +99,7 @@ class StatusFile:
         self._anchors = anchors
         self._lock = threading.Lock()
         self._held: dict[bytes, _Mapped] = {}
-        self._identifiers: dict[
-            bytes, _Mapped
-        ] = {}  # the identifier lists, by the beginning of the identity
+        self._identifiers: dict[bytes, _Mapped] = {}  # the identifier lists, by the beginning of the identity
         self._mapped: tuple[_Mapped, ...] = ()
         self._marks: dict[bytes, Mark] = {}
         self._wanted: dict[str, None] = {}

@@ -271,5 +271,5 @@ _FORMS: Final[dict[str, _Form]] = {
     reg.MEDIA_STATUS_LIST_CWT: _Form(_open_cwt, reg.MEDIA_STATUS_LIST_CWT, _claims_of_cwt, _list_of_cwt),
     reg.MEDIA_IDENTIFIER_LIST_CWT: _Form(_open_cwt, reg.MEDIA_IDENTIFIER_LIST_CWT, _claims_of_cwt, _identifiers),
 }
-MEDIA_TYPES: Final = tuple(_FORMS)
-"""What a store takes in."""
+STATUS_LIST_MEDIA_TYPES: Final = tuple(_FORMS)
+"""What `StatusStore.ingest` takes, the preferred one first: what a fetcher asks for."""

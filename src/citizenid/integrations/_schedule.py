@@ -1,0 +1,367 @@
+"""When to fetch what, and what an answer changes. Without input or output, and shared by both fetchers.
+
+A source is an issuer: its aggregation, or lists that the operator names. It is fetched as a whole, in the order in
+which it lists them, as soon as the store says that any one of them is due. Who was checked decides nothing: a list that
+a credential has just asked for is fetched with all others of its issuer, at a drawn moment, or it is known to have
+failed and waits for its own time. A list that is in no source is never fetched; it makes every source come once, in
+case one of them has grown.
+
+Spec: Token Status List sections 8.3, 9, 11.4, 12.5; specs/profile-status-list.md section 9 (F1 to F12).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterable
+from typing import Final, NamedTuple, TypeAlias, final
+
+from .._errors import CitizenIDError, Reason
+from .._wire import json
+from ..status import StatusStore
+from ._addresses import Reach, open_url
+from ._codings import ZSTD_AVAILABLE, Dictionary, dictionary_id
+from ._exchange import (
+    ACCEPT_AGGREGATION,
+    ACCEPT_LIST,
+    MEDIA_TYPE_AGGREGATION,
+    Answer,
+    FetchBounds,
+    Fetched,
+    FetchResult,
+    Reply,
+    Resolve,
+    Send,
+    backoff_s,
+    decoded,
+    entity_tag,
+    exchange,
+    may_store,
+    media_type,
+    retry_after_s,
+)
+
+_WHERE: Final = "aggregation"
+_DEPTH: Final = 4  # an object with an array; members that we do not know may hold a little more
+_SUCCESS: Final = frozenset({FetchResult.TAKEN, FetchResult.NOT_MODIFIED})
+_NETWORK: Final = frozenset({FetchResult.UNRESOLVED, FetchResult.UNREACHABLE, FetchResult.TIMEOUT, FetchResult.BROKEN})
+_NO_URIS: Final[tuple[str, ...]] = ()
+
+
+class Source(NamedTuple):
+    """The lists of one issuer, which are fetched together or not at all.
+
+    Attributes:
+        aggregation: where the issuer says which lists it has (Token Status List section 9), or None.
+        uris: lists that are named here, besides.
+    """
+
+    aggregation: str | None = None
+    uris: tuple[str, ...] = ()
+
+
+class _Kept:
+    """What is remembered of one URL: for the next request, and of failures."""
+
+    __slots__ = ("busy", "dictionary", "etag", "failures", "retry_at", "tried")
+
+    def __init__(self) -> None:
+        self.etag: str | None = None
+        self.dictionary: Dictionary | None = None
+        self.failures = 0
+        self.retry_at = 0.0  # monotonic
+        self.busy = False
+        self.tried = False
+
+
+class _SourceState:
+    __slots__ = ("again", "begun", "listed", "not_before", "running", "source", "start_at")
+
+    def __init__(self, source: Source) -> None:
+        self.source: Final = source
+        self.listed = source.uris
+        self.running: Round | None = None
+        self.begun = False
+        self.again = False  # a stranger was asked for while a round was running, or one was given up
+        self.start_at: float | None = None  # monotonic; drawn when something of the source became due
+        self.not_before = 0.0
+
+
+class Round(NamedTuple):
+    """One source to fetch: the whole of it, or what has failed before and whose time has come."""
+
+    state: _SourceState
+    retry: tuple[str, ...] | None
+
+
+Steps: TypeAlias = "Generator[Resolve | Send, Answer, tuple[Fetched, ...]]"
+
+
+def read_aggregation(body: bytes, *, reach: Reach, bounds: FetchBounds) -> tuple[str, ...]:
+    """Read an aggregation: `{"status_lists": [uri, ...]}`, all of it or nothing.
+
+    Raises:
+        MalformedError: as strict JSON does, CLAIM_INVALID for a member that is none, or names what may not be fetched.
+        CitizenIDError: LIMIT_EXCEEDED for more lists than the bound.
+    """
+    uris = json.parse_object(body, _WHERE, _DEPTH).get("status_lists")
+    if type(uris) is not list:
+        raise CitizenIDError(Reason.CLAIM_INVALID, "aggregation.status_lists")
+    if len(uris) > bounds.lists:
+        raise CitizenIDError(Reason.LIMIT_EXCEEDED, "aggregation.status_lists")
+    if any(open_url(uri, reach) is None for uri in uris) or len(set(uris)) != len(uris):
+        raise CitizenIDError(Reason.CLAIM_INVALID, "aggregation.status_lists")
+    return tuple(uris)
+
+
+@final
+class Schedule:
+    """What to fetch and when, for one store. Safe for threads: one URL is asked for once at a time.
+
+    Args:
+        store: what is asked for, and given to.
+        sources: of which issuers.
+        reach: where fetches may go.
+        bounds: of all fetches.
+        clock: Unix seconds.
+        monotonic: seconds that never go back.
+        random: uniform in [0, 1).
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID.
+    """
+
+    def __init__(
+        self,
+        store: StatusStore,
+        sources: Iterable[Source],
+        *,
+        reach: Reach,
+        bounds: FetchBounds,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        random: Callable[[], float],
+    ) -> None:
+        named = list(sources)
+        for source in named:
+            if type(source) is not Source or type(source.uris) is not tuple or len(source.uris) > bounds.lists:
+                raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch.sources")
+            urls = source.uris if source.aggregation is None else (source.aggregation, *source.uris)
+            if not urls or any(open_url(url, reach) is None for url in urls) or len(set(urls)) != len(urls):
+                raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch.sources")
+        if not named or type(reach) is not Reach or type(bounds) is not FetchBounds:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch")
+        self._store = store
+        self._reach = reach
+        self._bounds = bounds
+        self._clock = clock
+        self._monotonic = monotonic
+        self._random = random
+        self._sources = [_SourceState(source) for source in named]
+        self._kept: dict[str, _Kept] = {}
+        self._answered: frozenset[str] = frozenset()  # asked for, in no source, and every source has come since
+        self._lock = threading.Lock()
+
+    def due(self) -> tuple[Round, ...]:
+        """Return the rounds to run now, and take them: nobody else gets them until they have ended."""
+        due, now = frozenset(self._store.due(int(self._clock()))), self._monotonic()
+        rounds = []
+        with self._lock:
+            known = {uri for state in self._sources for uri in state.listed}
+            strangers = due - known
+            new = strangers - self._answered
+            self._answered = strangers  # no more than the store wants, which is bounded
+            for state in self._sources:
+                state.again |= bool(new)
+                if state.running is not None:
+                    continue
+                if state.start_at is None and self._wants(state, due):
+                    # At the start at once: nothing can be decided before. Later nobody shall see when it became due.
+                    jitter = self._bounds.jitter_s * self._random() if state.begun else 0.0
+                    state.start_at = max(now, state.not_before) + jitter
+                if state.start_at is not None and now >= state.start_at:
+                    rounds.append(Round(state, None))
+                elif retry := self._failed(state, now):
+                    rounds.append(Round(state, retry))
+                else:
+                    continue
+                state.running = rounds[-1]
+                if rounds[-1].retry is None:
+                    state.start_at, state.begun, state.again = None, True, False
+        return tuple(rounds)
+
+    def run(self, each: Round) -> Steps:
+        """Fetch what a round names. A generator as `exchange` is; close it when it is not run to its end."""
+        state, faults = each.state, 0
+        fetched: list[Fetched] = []
+        try:
+            uris = each.retry
+            if uris is None:
+                # The aggregation first: what it lists from now on belongs to this round.
+                if state.source.aggregation is not None:
+                    fetched.extend((yield from self._one(state, state.source.aggregation, False)))
+                uris = state.listed
+            due = frozenset(self._store.due(int(self._clock())))
+            for uri in uris:
+                fetched.extend((yield from self._one(state, uri, uri in due)))
+                faults += bool(fetched) and fetched[-1].uri == uri and fetched[-1].result in _NETWORK
+                if faults >= self._bounds.faults:
+                    break  # a server that stalls must not keep the round, nor us, for hours
+        except GeneratorExit:  # given up by whoever ran it; an error of his goes the same way
+            self._end(each, whole=False)
+            raise
+        self._end(each, whole=True)
+        return tuple(fetched)
+
+    def give_up(self, rounds: Iterable[Round]) -> None:
+        """Hand back the rounds of `due` that were not run to their end; others are left alone."""
+        for each in rounds:
+            self._end(each, whole=False)
+
+    def _end(self, each: Round, *, whole: bool) -> None:
+        with self._lock:
+            state = each.state
+            if state.running is not each:
+                return
+            state.running = None
+            if each.retry is None:
+                state.again |= not whole
+                state.not_before = self._monotonic() + self._bounds.interval_s
+
+    # --- when ---
+
+    def _wants(self, state: _SourceState, due: frozenset[str]) -> bool:
+        if state.again or not state.begun:
+            return True
+        for uri in state.listed:
+            kept = self._of(uri)
+            # One that is in back-off has its own time, whoever asks for it meanwhile.
+            if not kept.tried or (uri in due and not kept.failures):
+                return True
+        return False
+
+    def _failed(self, state: _SourceState, now: float) -> tuple[str, ...]:
+        urls = state.listed if state.source.aggregation is None else (state.source.aggregation, *state.listed)
+        return tuple(url for url in urls if (kept := self._of(url)).failures and not kept.busy and now >= kept.retry_at)
+
+    def _take(self, uri: str) -> _Kept | None:
+        """Single flight: whoever takes it asks for it; in back-off nobody does."""
+        with self._lock:
+            kept = self._of(uri)
+            if kept.busy or (kept.failures and self._monotonic() < kept.retry_at):
+                return None
+            kept.busy = kept.tried = True
+            return kept
+
+    def _of(self, url: str) -> _Kept:
+        kept = self._kept.get(url)
+        if kept is None:
+            kept = self._kept[url] = _Kept()
+        return kept
+
+    # --- what ---
+
+    def _one(self, state: _SourceState, url: str, due: bool) -> Generator[Resolve | Send, Answer, tuple[Fetched, ...]]:
+        kept = self._take(url)
+        if kept is None:
+            return ()
+        try:
+            if url == state.source.aggregation:
+                return ((yield from self._aggregation(state, url, kept)),)
+            return ((yield from self._list(url, kept, due)),)
+        finally:
+            kept.busy = False
+
+    def _aggregation(self, state: _SourceState, url: str, kept: _Kept) -> Generator[Resolve | Send, Answer, Fetched]:
+        etag, bounds, limit_bytes = kept.etag, self._bounds, self._bounds.aggregation_bytes
+        reply = yield from exchange(
+            url, ACCEPT_AGGREGATION, etag=etag, reach=self._reach, bounds=bounds, limit_bytes=limit_bytes
+        )
+        body = _body(reply, etag is not None, limit_bytes, None)
+        if isinstance(body, FetchResult):
+            return self._settle(kept, Fetched(url, body, None, _size(reply)), reply)
+        reason: Reason | None = Reason.STATUS_MEDIA_TYPE
+        if isinstance(reply, Reply) and media_type(reply) == MEDIA_TYPE_AGGREGATION:
+            reason, listed = self._read(body)
+            if reason is None:
+                self._list_anew(state, listed)
+                kept.etag = entity_tag(reply)
+        result = FetchResult.TAKEN if reason is None else FetchResult.REFUSED
+        return self._settle(kept, Fetched(url, result, reason, _size(reply)), reply)
+
+    def _read(self, body: bytes) -> tuple[Reason | None, tuple[str, ...]]:
+        try:
+            return None, read_aggregation(body, reach=self._reach, bounds=self._bounds)
+        except CitizenIDError as error:
+            return error.reason, _NO_URIS
+
+    def _list_anew(self, state: _SourceState, listed: tuple[str, ...]) -> None:
+        with self._lock:
+            state.listed = tuple(dict.fromkeys((*listed, *state.source.uris)))
+            wanted = {uri for each in self._sources for uri in each.listed}
+            wanted |= {each.source.aggregation for each in self._sources if each.source.aggregation is not None}
+            self._kept = {url: kept for url, kept in self._kept.items() if url in wanted or kept.busy}
+
+    def _list(self, uri: str, kept: _Kept, due: bool) -> Generator[Resolve | Send, Answer, Fetched]:
+        # A 304 extends nothing (F6), so a list that is due is asked for without a condition.
+        etag = None if due else kept.etag
+        now, bounds = int(self._clock()), self._bounds  # the ttl runs from the request: a slow answer gains nothing
+        limit_bytes, dictionary = bounds.body_bytes, kept.dictionary
+        reply = yield from exchange(
+            uri,
+            ACCEPT_LIST,
+            etag=etag,
+            dictionary=dictionary,
+            reach=self._reach,
+            bounds=bounds,
+            limit_bytes=limit_bytes,
+        )
+        body = _body(reply, etag is not None, limit_bytes, dictionary)
+        if isinstance(body, FetchResult):
+            return self._settle(kept, Fetched(uri, body, None, _size(reply)), reply)
+        reason: Reason | None = None
+        if isinstance(reply, Reply):
+            try:
+                self._store.ingest(uri, body, media_type=media_type(reply), now=now)
+            except CitizenIDError as error:
+                reason = error.reason
+            if reason is None:
+                kept.etag, kept.dictionary = entity_tag(reply), _dictionary(uri, reply, body)
+        result = FetchResult.TAKEN if reason is None else FetchResult.REFUSED
+        return self._settle(kept, Fetched(uri, result, reason, _size(reply)), reply)
+
+    def _settle(self, kept: _Kept, fetched: Fetched, reply: Reply | FetchResult) -> Fetched:
+        if fetched.result in _SUCCESS:
+            kept.failures, kept.retry_at = 0, 0.0
+            return fetched
+        if fetched.result in (FetchResult.DICTIONARY_INVALID, FetchResult.NOT_MODIFIED_UNASKED):
+            kept.etag = kept.dictionary = None  # what it stands on may be what is wrong: ask for the whole next time
+        kept.failures += 1
+        wait = backoff_s(kept.failures, self._bounds, self._random())
+        if isinstance(reply, Reply):
+            wait = max(wait, retry_after_s(reply, int(self._clock()), self._bounds.retry_after_s))
+        kept.retry_at = self._monotonic() + wait
+        return fetched
+
+
+def _body(
+    reply: Reply | FetchResult, conditional: bool, limit_bytes: int, dictionary: Dictionary | None
+) -> bytes | FetchResult:
+    if isinstance(reply, FetchResult):
+        return reply
+    if reply.status == 304:
+        return FetchResult.NOT_MODIFIED if conditional and not reply.redirected else FetchResult.NOT_MODIFIED_UNASKED
+    if reply.status != 200:
+        return FetchResult.HTTP_STATUS
+    return decoded(reply, limit_bytes=limit_bytes, dictionary=dictionary)
+
+
+def _dictionary(uri: str, reply: Reply, body: bytes) -> Dictionary | None:
+    target = open_url(uri, Reach.LOOPBACK)  # checked already; here for its path alone
+    name = None if target is None else dictionary_id(reply.headers.get("use-as-dictionary"), target.path)
+    if name is None or not ZSTD_AVAILABLE or not may_store(reply):
+        return None
+    return Dictionary(body, name)
+
+
+def _size(reply: Reply | FetchResult) -> int:
+    return len(reply.body) if isinstance(reply, Reply) else 0

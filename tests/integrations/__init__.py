@@ -1,0 +1,1 @@
+"""Tests of what fetches and publishes status lists, on the loopback interface alone."""

@@ -1,0 +1,629 @@
+"""The two fetchers against real servers on the loopback interface: one that is well kept, and one that is not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import builders as b
+import pytest
+
+from citizenid import CitizenIDError, KeyPurpose, NeedStatusList, Reason, Status, StatusReference, TrustAnchors
+from citizenid.integrations import _codings
+from citizenid.integrations.fetch import (
+    AsyncStatusFetcher,
+    FetchBounds,
+    Fetched,
+    FetchResult,
+    Reach,
+    Source,
+    StatusFetcher,
+)
+from citizenid.status import StatusStore
+
+from .servers import Asked, Behaviour, Hostile, answer, publishing, sends
+
+QUICK = FetchBounds(connect_s=1, read_s=1, total_s=2, jitter_s=0, interval_s=0, backoff_first_s=1, body_bytes=1_000_000)
+INDEX = 7
+KINDS = ("sync", "async")
+
+
+class Fetching:
+    """A fetcher of either kind, and its store, with a clock of the test."""
+
+    def __init__(self, kind: str, store: StatusStore, sources: list[Source], **options: Any) -> None:
+        self.store = store
+        self.now = b.NOW
+        self.tick = 0.0
+        told: dict[str, Any] = {"reach": Reach.LOOPBACK, "bounds": QUICK, "random": lambda: 0.5} | options
+        told |= {"clock": lambda: self.now, "monotonic": lambda: self.tick}
+        self._sync = StatusFetcher(store, sources, **told) if kind == "sync" else None
+        self._loop = asyncio.new_event_loop() if kind != "sync" else None
+        self._fetcher = AsyncStatusFetcher(store, sources, **told) if kind != "sync" else None
+
+    def refresh(self) -> tuple[Fetched, ...]:
+        if self._sync is not None:
+            return self._sync.refresh()
+        assert self._loop is not None and self._fetcher is not None
+        return self._loop.run_until_complete(self._fetcher.refresh())
+
+    def close(self) -> None:
+        if self._sync is not None:
+            self._sync.close()
+        elif self._loop is not None and self._fetcher is not None:
+            self._loop.run_until_complete(self._fetcher.close())
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+            self._loop.close()
+
+    def wait(self, seconds: float) -> None:
+        self.now += int(seconds)
+        self.tick += seconds
+
+    def status(self, uri: str, index: int = INDEX) -> Status | Reason:
+        found = self.store.check(StatusReference(uri, index), issuer=b.ISSUER, now=self.now)
+        return found.reason if isinstance(found, NeedStatusList) else found
+
+
+@contextlib.contextmanager
+def fetching(kind: str, uri: str, *, store: StatusStore | None = None, **options: Any) -> Iterator[Fetching]:
+    store = StatusStore(anchors=b.status_anchors()) if store is None else store
+    fetcher = Fetching(kind, store, [Source(None, (uri,))], **options)
+    try:
+        yield fetcher
+    finally:
+        fetcher.close()
+
+
+def token(uri: str, issued_at: int = b.NOW, *, revoked: bool = False, **payload: Any) -> bytes:
+    said = {"sub": uri, "iat": issued_at, "exp": issued_at + 86_400, "ttl": 3_600, **payload}
+    return b.status_token({INDEX: 1} if revoked else {}, payload=said)
+
+
+def bomb(size: int, coding: str) -> bytes:
+    if coding == "gzip":
+        compress = zlib.compressobj(9, wbits=31)
+        return compress.compress(bytes(size)) + compress.flush()
+    return _codings.zstd(bytes(size))
+
+
+# --- what a hostile or broken server can do: each with its result, and the held list stays in force ---
+
+
+def stalls(_asked: Asked, connection: socket.socket, over: threading.Event) -> None:
+    over.wait(20)
+
+
+def drips_headers(_asked: Asked, connection: socket.socket, over: threading.Event) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    while not over.wait(0.2):
+        connection.sendall(b"x-more: 1\r\n")
+
+
+def drips_body(_asked: Asked, connection: socket.socket, over: threading.Event) -> None:
+    connection.sendall(answer(200, b"", content_length="100000"))
+    while not over.wait(0.2):
+        connection.sendall(b"e")
+
+
+def redirects_in_circles(asked: Asked, connection: socket.socket, over: threading.Event) -> None:
+    connection.sendall(answer(302, location="/b" if asked.path == "/a" else "/a"))
+
+
+def redirects_on_and_on(asked: Asked, connection: socket.socket, over: threading.Event) -> None:
+    connection.sendall(answer(307, location=asked.path + "a"))
+
+
+def redirects_to(url: str) -> Behaviour:
+    return sends(answer(301, location=url))
+
+
+def floods(_asked: Asked, connection: socket.socket, over: threading.Event) -> None:
+    connection.sendall(answer(200, b"", content_length=""))
+    while not over.is_set():
+        connection.sendall(bytes(65_536))
+
+
+R = FetchResult
+CASES: dict[str, tuple[Callable[[str], Behaviour], FetchResult, Reason | None]] = {
+    "stalls": (lambda uri: stalls, R.TIMEOUT, None),
+    "drips its headers": (lambda uri: drips_headers, R.TIMEOUT, None),
+    "drips its body": (lambda uri: drips_body, R.TIMEOUT, None),
+    "says that it is longer": (
+        lambda uri: sends(answer(200, token(uri), content_length="100000")), R.BROKEN, None),
+    "says that it is shorter": (
+        lambda uri: sends(answer(200, token(uri), content_length="200")), R.REFUSED, Reason.MALFORMED_TOKEN),
+    "ends in the middle of a chunk": (
+        lambda uri: sends(answer(200, b"ffff\r\nabc", content_length="", transfer_encoding="chunked")), R.BROKEN, None),
+    "ends before it answers": (lambda uri: sends(b""), R.BROKEN, None),
+    "sends half of its headers": (lambda uri: sends(b"HTTP/1.1 200 OK\r\ncontent-le"), R.BROKEN, None),
+    "speaks no HTTP": (lambda uri: sends(b"\x00\xff" * 500), R.BROKEN, None),
+    "has endless headers": (lambda uri: sends(b"HTTP/1.1 200 OK\r\nx: " + b"x" * 500_000), R.BROKEN, None),
+    "redirects in circles": (lambda uri: redirects_in_circles, R.REDIRECT_INVALID, None),
+    "redirects on and on": (lambda uri: redirects_on_and_on, R.REDIRECT_INVALID, None),
+    "redirects to a private address": (lambda uri: redirects_to("http://10.0.0.1/"), R.ADDRESS_FORBIDDEN, None),
+    "redirects to metadata": (lambda uri: redirects_to("http://169.254.169.254/latest"), R.ADDRESS_FORBIDDEN, None),
+    "redirects to another scheme": (lambda uri: redirects_to("file:///etc/passwd"), R.URL_FORBIDDEN, None),
+    "redirects to a user": (lambda uri: redirects_to("http://u@127.0.0.1/"), R.URL_FORBIDDEN, None),
+    "redirects nowhere": (lambda uri: sends(answer(302)), R.URL_FORBIDDEN, None),
+    "redirects to a broken host": (lambda uri: redirects_to("http://[::1/"), R.URL_FORBIDDEN, None),
+    "serves an older list": (
+        lambda uri: sends(answer(200, token(uri, b.NOW - 100))), R.REFUSED, Reason.STATUS_LIST_ROLLBACK),
+    "serves another list of the same time": (
+        lambda uri: sends(answer(200, token(uri, revoked=True))), R.REFUSED, Reason.STATUS_LIST_CONFLICT),
+    "serves a list that has ended": (
+        lambda uri: sends(answer(200, token(uri, b.NOW, exp=b.NOW))), R.REFUSED, Reason.STATUS_LIST_EXPIRED),
+    "serves a list of another name": (
+        lambda uri: sends(answer(200, token(uri + "x"))), R.REFUSED, Reason.STATUS_SUBJECT_MISMATCH),
+    "serves a list of another signer": (
+        lambda uri: sends(answer(200, b.status_token(payload={"sub": uri}, signer=b.key("other")))),
+        R.REFUSED, Reason.SIGNATURE_INVALID),
+    "names the wrong media type": (
+        lambda uri: sends(answer(200, token(uri), content_type="application/jwt")),
+        R.REFUSED, Reason.STATUS_MEDIA_TYPE),
+    "names two media types": (
+        lambda uri: sends(answer(200, token(uri)).replace(b"\r\n\r\n", b"\r\ncontent-type: text/html\r\n\r\n", 1)),
+        R.REFUSED, Reason.STATUS_MEDIA_TYPE),
+    "sends garbage": (lambda uri: sends(answer(200, bytes(range(256)))), R.REFUSED, Reason.MALFORMED_TOKEN),
+    "sends nothing": (lambda uri: sends(answer(200)), R.REFUSED, Reason.MALFORMED_TOKEN),
+    "sends half of the list": (
+        lambda uri: sends(answer(200, token(uri)[:200])), R.REFUSED, Reason.MALFORMED_TOKEN),
+    "sends without end": (lambda uri: floods, R.TOO_LARGE, None),
+    "sends a bomb in gzip": (
+        lambda uri: sends(answer(200, bomb(100_000_000, "gzip"), content_encoding="gzip")), R.TOO_LARGE, None),
+    "sends a bomb in zstd": (
+        lambda uri: sends(answer(200, bomb(100_000_000, "zstd"), content_encoding="zstd")), R.TOO_LARGE, None),
+    "sends half of a gzip": (
+        lambda uri: sends(answer(200, _codings.gzip(token(uri))[:-5], content_encoding="gzip")),
+        R.CODING_INVALID, None),
+    "sends a coding that nobody asked for": (
+        lambda uri: sends(answer(200, token(uri), content_encoding="br")), R.CODING_INVALID, None),
+    "sends two codings": (
+        lambda uri: sends(answer(200, _codings.gzip(token(uri)), content_encoding="gzip, gzip")),
+        R.CODING_INVALID, None),
+    "lies about its coding": (
+        lambda uri: sends(answer(200, token(uri), content_encoding="gzip")), R.CODING_INVALID, None),
+    "answers 304 though nobody asked": (
+        lambda uri: sends(answer(304, content_length="")), R.NOT_MODIFIED_UNASKED, None),
+    "answers 500": (lambda uri: sends(answer(500, token(uri))), R.HTTP_STATUS, None),
+    "answers 404": (lambda uri: sends(answer(404, b"no")), R.HTTP_STATUS, None),
+    "answers 206": (lambda uri: sends(answer(206, token(uri))), R.HTTP_STATUS, None),
+    "answers 100 for ever": (lambda uri: sends(b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000), R.BROKEN, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("case", CASES)
+def test_what_a_server_does_wrong_changes_nothing(case: str, kind: str) -> None:
+    behave, result, reason = CASES[case]
+    with Hostile(sends(b"")) as server:
+        uri = server.origin + "/a"
+        server.behave = sends(answer(200, token(uri)))
+        with fetching(kind, uri) as fetcher:
+            assert [each.result for each in fetcher.refresh()] == [FetchResult.TAKEN]
+            fetcher.wait(1_801)  # past half of the ttl
+            server.behave = behave(uri)
+            began = time.monotonic()
+            (fetched,) = fetcher.refresh()
+            assert time.monotonic() - began < QUICK.total_s + 2
+            assert (fetched.uri, fetched.result, fetched.reason) == (uri, result, reason)
+            assert fetcher.status(uri) is Status.VALID  # the held list stays in force
+            assert fetcher.refresh() == ()  # and nobody hammers
+            server.behave = sends(answer(200, token(uri, fetcher.now, revoked=True)))
+            fetcher.wait(1)
+            assert [each.result for each in fetcher.refresh()] == [FetchResult.TAKEN]  # nothing was lost
+            assert fetcher.status(uri) is Status.INVALID
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_failure_holds_no_list_longer_than_its_ttl(kind: str) -> None:
+    with Hostile(sends(b"")) as server:
+        uri = server.origin + "/a"
+        server.behave = sends(answer(200, token(uri)))
+        with fetching(kind, uri) as fetcher:
+            fetcher.refresh()
+            server.behave = sends(answer(500))
+            fetcher.wait(3_599)
+            fetcher.refresh()
+            assert fetcher.status(uri) is Status.VALID
+            fetcher.wait(1)
+            assert fetcher.status(uri) is Reason.STATUS_LIST_STALE
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_that_is_not_there_is_tried_again(kind: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        uri = f"http://127.0.0.1:{closed.getsockname()[1]}/a"
+    with fetching(kind, uri) as fetcher:
+        for wait in (1, 2, 4):
+            (fetched,) = fetcher.refresh()
+            assert fetched.result is FetchResult.UNREACHABLE
+            assert fetcher.refresh() == ()
+            fetcher.wait(wait)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("field", "wait"), [("120", 120), ("999999999", 3_600), ("0", 1), ("soon", 1), ("-5", 1)])
+def test_retry_after_is_heeded_within_its_bound(kind: str, field: str, wait: int) -> None:
+    with Hostile(sends(answer(503, retry_after=field))) as server, fetching(kind, server.origin + "/a") as fetcher:
+        (fetched,) = fetcher.refresh()
+        assert fetched.result is FetchResult.HTTP_STATUS
+        if wait > 1:
+            fetcher.wait(wait - 1)
+            assert fetcher.refresh() == ()
+        fetcher.wait(1)
+        assert len(fetcher.refresh()) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_304_keeps_the_list_and_extends_it_by_nothing(kind: str) -> None:
+    def serve(asked: Asked, connection: socket.socket, over: threading.Event) -> None:
+        if asked.path == "/all":
+            body = json.dumps({"status_lists": [f"{server.origin}/short", f"{server.origin}/long"]}).encode()
+            connection.sendall(answer(200, body, content_type="application/json"))
+        elif asked.field("if-none-match") is not None:
+            connection.sendall(answer(304, content_length=""))
+        else:
+            ttl = {"/short": 600, "/long": 3_600}[asked.path]
+            connection.sendall(answer(200, token(server.origin + asked.path, ttl=ttl), etag='"v1"'))
+
+    with Hostile(serve) as server:
+        store = StatusStore(anchors=b.status_anchors())
+        fetcher = Fetching(kind, store, [Source(server.origin + "/all")])
+        fetcher.refresh()
+        fetcher.wait(301)
+        results = {each.uri.rpartition("/")[2]: each.result for each in fetcher.refresh()}
+        # The one that is due comes whole, or its ttl would not begin anew; the other is asked for with a condition.
+        assert results == {"all": R.TAKEN, "short": R.TAKEN, "long": R.NOT_MODIFIED}
+        fetcher.wait(3_599 - 301)
+        assert fetcher.status(server.origin + "/long") is Status.VALID
+        fetcher.wait(1)
+        assert fetcher.status(server.origin + "/long") is Reason.STATUS_LIST_STALE
+        fetcher.close()
+
+
+# --- aggregations ---
+
+
+def of_aggregation(body: bytes, **fields: str) -> Behaviour:
+    def serve(asked: Asked, connection: socket.socket, over: threading.Event) -> None:
+        if asked.path == "/all":
+            connection.sendall(answer(200, body, **({"content_type": "application/json"} | fields)))
+        else:
+            connection.sendall(answer(200, token(f"http://{asked.field('host')}{asked.path}")))
+
+    return serve
+
+
+def listing(uris: Any, **more: Any) -> bytes:
+    return json.dumps({"status_lists": uris, **more}).encode()
+
+
+MANY = [f"http://127.0.0.1/{number}" for number in range(100_000)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("body", "result", "reason"),
+    [
+        (listing(MANY), R.TOO_LARGE, None),
+        (listing(MANY[:5_000]), R.REFUSED, Reason.LIMIT_EXCEEDED),
+        (listing("http://127.0.0.1/1"), R.REFUSED, Reason.CLAIM_INVALID),
+        (listing([1]), R.REFUSED, Reason.CLAIM_INVALID),
+        (listing(["http://10.0.0.1/#x"]), R.REFUSED, Reason.CLAIM_INVALID),
+        (listing(["https://u:p@127.0.0.1/"]), R.REFUSED, Reason.CLAIM_INVALID),
+        (listing(MANY[:1] * 2), R.REFUSED, Reason.CLAIM_INVALID),
+        (b'{"status_lists":[],"status_lists":[]}', R.REFUSED, Reason.DUPLICATE_MEMBER),
+        (b"[]", R.REFUSED, Reason.MALFORMED_JSON),
+        (b"{}", R.REFUSED, Reason.CLAIM_INVALID),
+        (b"", R.REFUSED, Reason.MALFORMED_JSON),
+        (b'{"status_lists":' + b"[" * 1_000 + b"]" * 1_000 + b"}", R.REFUSED, Reason.DEPTH_EXCEEDED),
+    ],
+    ids=lambda value: value.decode()[:24] if isinstance(value, bytes) else "",
+)
+def test_an_aggregation_that_is_none_leaves_the_last_one_in_force(
+    kind: str, body: bytes, result: FetchResult, reason: Reason | None
+) -> None:
+    with Hostile(sends(b"")) as server:
+        uri = server.origin + "/1"
+        server.behave = of_aggregation(listing([uri], unknown=1))
+        fetcher = Fetching(kind, StatusStore(anchors=b.status_anchors()), [Source(server.origin + "/all")])
+        assert [each.result for each in fetcher.refresh()] == [R.TAKEN, R.TAKEN]
+        fetcher.wait(1_801)
+        server.behave = of_aggregation(body)
+        first, second = fetcher.refresh()
+        assert (first.result, first.reason) == (result, reason)
+        assert (second.uri, second.result) == (uri, R.TAKEN)
+        fetcher.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_aggregation_of_another_media_type_is_refused(kind: str) -> None:
+    with Hostile(of_aggregation(listing([]), content_type="text/plain")) as server:
+        fetcher = Fetching(kind, StatusStore(anchors=b.status_anchors()), [Source(server.origin + "/all")])
+        (fetched,) = fetcher.refresh()
+        assert (fetched.result, fetched.reason) == (R.REFUSED, Reason.STATUS_MEDIA_TYPE)
+        fetcher.close()
+
+
+# --- single flight, time, trust ---
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_of_a_resolver_of_ones_own_stops_nothing_for_ever(kind: str) -> None:
+    broken = True
+
+    def resolve(host: str, port: int) -> list[str]:
+        if broken:
+            raise ZeroDivisionError
+        return ["127.0.0.1"]
+
+    with Hostile(sends(b"")) as server:
+        uris = [server.origin + path for path in ("/a", "/b")]
+        server.behave = lambda asked, connection, _: connection.sendall(answer(200, token(server.origin + asked.path)))
+        store = StatusStore(anchors=b.status_anchors())
+        fetcher = Fetching(kind, store, [Source(None, (uri,)) for uri in uris], resolver=resolve)
+        with contextlib.closing(fetcher):
+            with pytest.raises(ZeroDivisionError):
+                fetcher.refresh()
+            broken = False
+            assert [each.uri for each in fetcher.refresh()] == uris
+
+
+def test_one_list_is_asked_for_once_however_many_ask() -> None:
+    def slow(asked: Asked, connection: socket.socket, over: threading.Event) -> None:
+        over.wait(0.3)
+        connection.sendall(answer(200, token(uri)))
+
+    with Hostile(slow) as server:
+        uri = server.origin + "/a"
+        with fetching("sync", uri) as fetcher:
+            threads = [threading.Thread(target=fetcher.refresh) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert len(server.asked) == 1
+            assert fetcher.status(uri) is Status.VALID
+
+
+def test_one_list_is_asked_for_once_however_many_tasks_ask() -> None:
+    async def many(fetcher: AsyncStatusFetcher) -> None:
+        await asyncio.gather(*[fetcher.refresh() for _ in range(8)])
+        await fetcher.close()
+
+    with Hostile(sends(b"")) as server:
+        uri = server.origin + "/a"
+        server.behave = sends(answer(200, token(uri)))
+        store = StatusStore(anchors=b.status_anchors())
+        fetcher = AsyncStatusFetcher(
+            store, [Source(None, (uri,))], reach=Reach.LOOPBACK, bounds=QUICK, clock=lambda: b.NOW
+        )
+        asyncio.run(many(fetcher))
+        assert len(server.asked) == 1
+
+
+def test_it_runs_until_it_is_told_to_stop() -> None:
+    with Hostile(sends(b"")) as server:
+        uri = server.origin + "/a"
+        server.behave = sends(answer(200, token(uri)))
+        store, stop, results = StatusStore(anchors=b.status_anchors()), threading.Event(), []
+
+        def report(fetched: Fetched) -> None:
+            results.append(fetched.result)
+            stop.set()
+
+        with contextlib.closing(
+            StatusFetcher(store, [Source(None, (uri,))], reach=Reach.LOOPBACK, clock=lambda: b.NOW)
+        ) as fetcher:
+            fetcher.run(stop, pause_s=0.01, report=report)
+        assert results == [R.TAKEN]
+
+
+def test_the_task_runs_until_it_is_cancelled() -> None:
+    async def run() -> None:
+        taken = asyncio.Event()
+        fetcher = AsyncStatusFetcher(store, [Source(None, (uri,))], reach=Reach.LOOPBACK, clock=lambda: b.NOW)
+        task = asyncio.create_task(fetcher.run(pause_s=0.01, report=lambda _: taken.set()))
+        await asyncio.wait_for(taken.wait(), 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await fetcher.close()
+
+    with Hostile(sends(b"")) as server:
+        uri = server.origin + "/a"
+        server.behave = sends(answer(200, token(uri)))
+        store = StatusStore(anchors=b.status_anchors())
+        asyncio.run(run())
+        assert store.due(b.NOW) == ()
+
+
+def test_the_connection_goes_to_the_address_that_was_checked() -> None:
+    # DNS rebinding: the second answer would be another one, and nobody asks for it.
+    answers = iter([["127.0.0.1"], ["10.0.0.1"]])
+    with Hostile(sends(b"")) as server:
+        uri = server.origin.replace("127.0.0.1", "status.example") + "/a"
+        server.behave = sends(answer(200, token(uri)))
+        with fetching("sync", uri, resolver=lambda host, port: next(answers)) as fetcher:
+            assert [each.result for each in fetcher.refresh()] == [R.TAKEN]
+            assert server.asked[0].field("host") == uri.split("/")[2]
+            fetcher.wait(1_801)
+            assert [each.result for each in fetcher.refresh()] == [R.ADDRESS_FORBIDDEN]
+            assert len(server.asked) == 1
+
+
+def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
+    with Hostile(sends(b"")) as server:
+        uri = server.origin.replace("127.0.0.1", "status.example") + "/a"
+        server.behave = sends(answer(200, token(uri)))
+        for kind in KINDS:
+            with fetching(kind, uri, resolver=lambda host, port: ["127.0.0.2", "127.0.0.1"]) as fetcher:
+                assert [each.result for each in fetcher.refresh()] == [R.TAKEN]
+
+
+@pytest.mark.parametrize("error", [OSError(), socket.gaierror(), UnicodeError()])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_name_that_is_none_is_tried_again_later(kind: str, error: Exception) -> None:
+    def fail(host: str, port: int) -> list[str]:
+        raise error
+
+    with fetching(kind, "http://status.example/a", resolver=fail) as fetcher:
+        assert [each.result for each in fetcher.refresh()] == [R.UNRESOLVED]
+
+
+@pytest.mark.parametrize("reach", Reach)
+def test_no_cookie_and_nothing_of_the_environment_is_sent(reach: Reach, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    with Hostile(sends(b"")) as server:
+        uri = server.origin + "/a"
+        server.behave = sends(answer(200, token(uri), set_cookie="who=1; Path=/"))
+        with fetching("sync", uri) as fetcher:
+            fetcher.refresh()
+            fetcher.wait(1_801)
+            fetcher.refresh()
+        assert len(server.asked) == 2
+        for asked in server.asked:
+            names = [name.lower() for name, _ in asked.fields]
+            assert names == ["host", "accept", "accept-encoding", "user-agent"]
+            assert asked.field("accept") == (
+                "application/statuslist+jwt, application/statuslist+cwt;q=0.8, application/identifierlist+cwt;q=0.7"
+            )
+
+
+# --- dictionaries ---
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_previous_list_is_the_dictionary_of_the_next(kind: str) -> None:
+    with publishing(lists=1, size=200_000) as publisher:
+        uri, index = publisher.uri(0), publisher.allocate(0)
+        store = StatusStore(anchors=publisher.anchors(b.ISSUER))
+        fetcher = Fetching(kind, store, [Source(publisher.origin + "/status-lists")])
+        fetcher.now = int(time.time())
+        first = fetcher.refresh()[-1]
+        assert (first.result, fetcher.status(uri, index)) == (R.TAKEN, Status.VALID)
+        publisher.revoke(0, index)
+        time.sleep(1.1)  # changes of one second are published together
+        fetcher.wait(1_801)
+        fetcher.now = int(time.time()) + 1_801  # the publisher's clock is the real one: its list is not yet old
+        second = fetcher.refresh()[-1]
+        assert (second.result, fetcher.status(uri, index)) == (R.TAKEN, Status.INVALID)
+        assert second.wire_bytes < 400
+        fetcher.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("make", "result"),
+    [
+        (lambda new, old: _codings.dcz(new, old), R.TAKEN),
+        (lambda new, old: _codings.dcz(new, old + b"x"), R.DICTIONARY_INVALID),
+        (lambda new, old: b"\0" * 8 + _codings.dcz(new, old)[8:], R.CODING_INVALID),
+        (lambda new, old: _codings.dcz(new, old)[:-1], R.CODING_INVALID),
+        (lambda new, old: _codings.dcz(new, old) + b"\0", R.CODING_INVALID),
+        (lambda new, old: _codings.dcz(new, old)[:39], R.DICTIONARY_INVALID),
+        (lambda new, old: _codings.dcz(bytes(100_000_000), old), R.TOO_LARGE),
+        (lambda new, old: new, R.DICTIONARY_INVALID),
+    ],
+    ids=["good", "another dictionary", "no magic", "cut", "more", "cut in its head", "bomb", "not encoded"],
+)
+def test_a_dictionary_is_checked_before_it_is_used(
+    kind: str, make: Callable[[bytes, bytes], bytes], result: FetchResult
+) -> None:
+    with Hostile(sends(b"")) as server:
+        uri = server.origin + "/a"
+        old = token(uri)
+        server.behave = sends(answer(200, old, use_as_dictionary='match="/a", id="v1"'))
+        with fetching(kind, uri) as fetcher:
+            fetcher.refresh()
+            fetcher.wait(1_801)
+            server.behave = sends(answer(200, make(token(uri, fetcher.now), old), content_encoding="dcz"))
+            (fetched,) = fetcher.refresh()
+            assert fetched.result is result
+            asked = server.asked[-1]
+            assert asked.field("dictionary-id") == '"v1"'
+            assert asked.field("available-dictionary") == _codings.sf_binary(_codings.Dictionary(old, "").digest)
+            assert asked.field("accept-encoding") == "gzip, zstd, dcz"
+            assert fetcher.status(uri) is Status.VALID
+
+
+def test_a_dictionary_that_nobody_has_is_refused() -> None:
+    with Hostile(sends(b"")) as server:
+        uri = server.origin + "/a"
+        server.behave = sends(answer(200, _codings.dcz(token(uri), b"x"), content_encoding="dcz"))
+        with fetching("sync", uri) as fetcher:
+            assert [each.result for each in fetcher.refresh()] == [R.CODING_INVALID]
+
+
+# --- configuration ---
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        [],
+        ["https://id.example/all"],
+        [Source()],
+        [Source("http://id.example/all")],
+        [Source("https://id.example/all#x")],
+        [Source(None, ("https://id.example/1", "https://id.example/1"))],
+        [Source("https://id.example/1", ("https://id.example/1",))],
+        [Source(None, ["https://id.example/1"])],  # type: ignore[arg-type]
+        [Source(None, ("ftp://id.example/1",))],
+    ],
+)
+def test_sources_that_are_none_are_refused(sources: Any) -> None:
+    for kind in (StatusFetcher, AsyncStatusFetcher):
+        with pytest.raises(CitizenIDError) as caught:
+            kind(StatusStore(anchors=b.status_anchors()), sources)
+        assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+@pytest.mark.parametrize("change", [{"connect_s": 0}, {"total_s": True}, {"lists": -1}, {"jitter_s": 0.5}])
+def test_bounds_that_are_none_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        FetchBounds(**change)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+def test_a_context_that_does_not_verify_is_refused() -> None:
+    import ssl
+
+    unnamed = ssl.create_default_context()
+    unnamed.check_hostname = False
+    unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    unverified.check_hostname = False
+    unverified.verify_mode = ssl.CERT_NONE
+    for context in (unnamed, unverified, True, False):
+        with pytest.raises(CitizenIDError) as caught:
+            StatusFetcher(
+                StatusStore(anchors=b.status_anchors()),
+                [Source("https://id.example/all")],
+                tls=context,  # type: ignore[arg-type]
+            )
+        assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+def test_a_result_has_no_truth_value() -> None:
+    with pytest.raises(TypeError):
+        bool(Fetched("https://id.example/1", FetchResult.TAKEN))
+
+
+def test_another_issuer_s_signer_does_not_speak_for_a_list() -> None:
+    other = TrustAnchors.from_jwks(
+        "https://other.example", {"keys": [dict(b.key("other").public.to_jwk())]}, purpose=KeyPurpose.STATUS_LIST
+    )
+    with Hostile(sends(b"")) as server:
+        uri = server.origin + "/a"
+        server.behave = sends(answer(200, token(uri)))
+        with fetching("sync", uri, store=StatusStore(anchors=other)) as fetcher:
+            (fetched,) = fetcher.refresh()
+            assert (fetched.result, fetched.reason) == (R.REFUSED, Reason.SIGNATURE_INVALID)

@@ -1,0 +1,358 @@
+"""The publishing app, called as a server calls it: without one, and with a clock of the test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import builders as b
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from citizenid import CitizenIDError, KeyPurpose, LocalKey, Reason, Status, TrustAnchors
+from citizenid.integrations import _codings
+from citizenid.integrations._codings import Coding, decode, sf_binary
+from citizenid.integrations.publish import StatusListApp
+from citizenid.status import StatusPublisher, StatusStore
+
+URI = "https://id.example/status/1"
+KEY = b.key("publisher", "Ed25519")
+TTL_S = 3_600
+
+
+class Response(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class World:
+    def __init__(self, **options: Any) -> None:
+        self.now = b.NOW
+        self.publisher = StatusPublisher(uri=URI, size=100_000)
+        told: dict[str, Any] = {"key": KEY, "ttl_s": TTL_S, "expires_s": 86_400, "clock": lambda: self.now}
+        self.app = StatusListApp([self.publisher], **(told | options))
+        self.store = StatusStore(
+            anchors=TrustAnchors.from_jwks(
+                b.ISSUER, {"keys": [dict(KEY.public.to_jwk())]}, purpose=KeyPurpose.STATUS_LIST
+            )
+        )
+
+    def ask(self, path: str = "/status/1", method: str = "GET", query: bytes = b"", **fields: str) -> Response:
+        headers = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in fields.items()]
+        return self.ask_raw(path, method, query, headers)
+
+    def ask_raw(self, path: str, method: str, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Response:
+        scope = {
+            "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": query,
+            "headers": list(headers),
+        }  # fmt: skip
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            raise AssertionError("a request for a list has no body that anybody reads")
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        asyncio.run(self.app(scope, receive, send))
+        start, body = sent
+        told = {name.decode(): value.decode() for name, value in start["headers"]}
+        assert len(told) == len(start["headers"])
+        return Response(start["status"], told, body["body"])
+
+    def ingest(self, response: Response) -> None:
+        self.store.ingest(URI, response.body, media_type=response.headers["content-type"], now=self.now)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_list_is_served_as_a_store_takes_it(world: World) -> None:
+    reference = world.publisher.allocate()
+    response = world.ask()
+    assert response.status == 200
+    assert response.headers["content-type"] == "application/statuslist+jwt"
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert response.headers["cache-control"] == "public, max-age=1800"
+    assert response.headers["content-length"] == str(len(response.body))
+    world.ingest(response)
+    assert world.store.check(reference, issuer=b.ISSUER, now=world.now) is Status.VALID
+
+
+def test_head_says_the_same_and_sends_nothing(world: World) -> None:
+    asked: list[dict[str, Any]] = [{}, {"accept_encoding": "zstd"}, {"if_none_match": world.ask().headers["etag"]}]
+    for fields in asked:
+        whole, head = world.ask(**fields), world.ask(method="HEAD", **fields)
+        assert head == (whole.status, whole.headers, b"")
+
+
+def test_it_signs_when_something_changed_and_when_half_of_the_ttl_is_over(world: World) -> None:
+    first = world.ask()
+    world.now += 1_799
+    assert world.ask().body == first.body
+    assert world.ask().headers["cache-control"] == "public, max-age=1"
+    world.now += 1
+    second = world.ask()
+    assert second.body != first.body
+    world.publisher.revoke(world.publisher.allocate())
+    assert world.ask().body == second.body  # within the same second: published together
+    world.now += 1
+    third = world.ask()
+    assert third.body != second.body
+    assert len({response.headers["etag"] for response in (first, second, third)}) == 3
+    for response in (first, second, third):
+        world.ingest(response)  # iat rises from each to the next
+
+
+def test_a_revocation_is_known_within_the_ttl_even_behind_a_cache(world: World) -> None:
+    # A verifier that asks a cache at its last moment keeps the answer for half of the ttl before it asks again.
+    world = World()
+    world.ask()
+    for age in (0, 1, 900, 1_799):
+        world.now = b.NOW + age
+        kept = int(world.ask().headers["cache-control"].rpartition("=")[2])
+        assert age + kept + TTL_S // 2 <= TTL_S
+
+
+def test_a_clock_that_steps_back_leaves_lists_that_are_taken(world: World) -> None:
+    world.ingest(world.ask())
+    world.now -= 5
+    world.ingest(world.ask())
+
+
+class Broken:
+    """A signer that has failed since it was first used."""
+
+    def __init__(self) -> None:
+        self.public = KEY.public
+        self.fails = False
+
+    def sign(self, data: bytes) -> bytes:
+        if self.fails:
+            raise OSError
+        return KEY.sign(data)
+
+
+def test_a_signer_that_fails_leaves_the_last_list_in_force_until_its_end() -> None:
+    signer = Broken()
+    world = World(key=signer)
+    first = world.ask()
+    signer.fails = True
+    world.now += 86_399
+    assert world.ask().body == first.body
+    world.now += 1
+    response = world.ask()
+    assert (response.status, response.headers["retry-after"]) == (503, "30")
+    assert World(key=signer).ask().status == 503
+
+
+# --- conditions, methods, negotiation ---
+
+
+def test_a_list_that_is_known_is_not_sent_again(world: World) -> None:
+    for coding in ("identity", "gzip", "zstd"):
+        tag = world.ask(accept_encoding=coding).headers["etag"]
+        for condition in (tag, f"W/{tag}", f'"x", {tag}', "*"):
+            response = world.ask(if_none_match=condition, accept_encoding=coding)
+            assert (response.status, response.body) == (304, b"")
+            assert {"etag", "cache-control", "vary"} <= set(response.headers)
+        assert world.ask(if_none_match='"x"').status == 200
+    old = world.ask().headers["etag"]
+    world.now += 1_800
+    assert world.ask(if_none_match=old).status == 200
+
+
+def test_codings_have_tags_of_their_own(world: World) -> None:
+    tags = [world.ask(accept_encoding=coding).headers["etag"] for coding in ("identity", "gzip", "zstd")]
+    assert len(set(tags)) == 3
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get"])
+def test_other_methods_are_refused(world: World, method: str) -> None:
+    for path in ("/status/1", "/status-lists"):
+        response = world.ask(path, method)
+        assert (response.status, response.headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("path", ["/", "/status/2", "/status/1/", "/STATUS/1", "//status/1", "/status/%31", ""])
+def test_other_paths_are_not_found(world: World, path: str) -> None:
+    assert world.ask(path).status == 404
+
+
+@pytest.mark.parametrize("query", [b"time=1800000000", b"time=", b"a=1&time=x", b"time"])
+def test_a_list_of_the_past_is_not_kept(world: World, query: bytes) -> None:
+    assert world.ask(query=query).status == 501
+
+
+@pytest.mark.parametrize("query", [b"", b"a=1", b"times=1", b"xtime=1"])
+def test_another_query_is_passed_over(world: World, query: bytes) -> None:
+    assert world.ask(query=query).status == 200
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("application/statuslist+jwt", 200),
+        ("application/statuslist+cwt, application/statuslist+jwt;q=0.8", 200),
+        ("application/*", 200),
+        ("*/*;q=0.1", 200),
+        ("", 200),
+        ("application/statuslist+cwt", 406),
+        ("application/statuslist+jwt;q=0, */*", 406),
+        ("application/statuslist+jwt;q=0.000", 406),
+        ("text/html", 406),
+        ("garbage;;;=", 406),
+    ],
+)
+def test_what_is_accepted_decides(world: World, accept: str, status: int) -> None:
+    assert world.ask(accept=accept).status == status
+
+
+@pytest.mark.parametrize(
+    ("field", "coding"),
+    [
+        ("gzip", "gzip"),
+        ("gzip, zstd", "zstd"),
+        ("zstd;q=0, gzip;q=0.1", "gzip"),
+        ("*", "zstd"),
+        ("br", None),
+        ("identity", None),
+        ("", None),
+        ("gzip;q=0", None),
+        ("dcz", None),
+        ("x" * 5_000, None),
+    ],
+)
+def test_the_smallest_coding_that_is_accepted_is_sent(world: World, field: str, coding: str | None) -> None:
+    response = world.ask(accept_encoding=field)
+    assert response.headers.get("content-encoding") == coding
+    body = decode(response.body, Coding(coding or "identity"), limit_bytes=10**6)
+    assert body == world.ask().body
+
+
+def test_no_coding_at_all_is_none_that_we_have(world: World) -> None:
+    assert world.ask(accept_encoding="br, identity;q=0").status == 406
+    assert world.ask(accept_encoding="*;q=0").status == 406
+
+
+def test_without_the_extra_there_is_gzip(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("citizenid.integrations.publish.ZSTD_AVAILABLE", False)
+    response = world.ask(accept_encoding="gzip, zstd, dcz")
+    assert response.headers["content-encoding"] == "gzip"
+    assert "use-as-dictionary" not in response.headers
+
+
+def test_the_previous_list_is_a_dictionary(world: World) -> None:
+    references = [world.publisher.allocate() for _ in range(10)]
+    old = world.ask()
+    assert old.headers["use-as-dictionary"].startswith('match="/status/1", id="')
+    world.publisher.revoke(references[0])
+    world.now += 1
+    held = sf_binary(_codings.Dictionary(old.body, "").digest)
+    response = world.ask(accept_encoding="gzip, zstd, dcz", available_dictionary=held)
+    assert response.headers["content-encoding"] == "dcz"
+    assert "available-dictionary" in response.headers["vary"]
+    assert decode(response.body, Coding.DCZ, limit_bytes=10**6, dictionary=old.body) == world.ask().body
+    assert len(response.body) < 300 < len(world.ask(accept_encoding="zstd").body) + 200
+    for unknown in (held[:-3] + "AA:", "", "garbage", ":AA==:"):
+        other = world.ask(accept_encoding="zstd, dcz", available_dictionary=unknown)
+        assert other.headers["content-encoding"] == "zstd"
+    assert world.ask(accept_encoding="*", available_dictionary=held).headers["content-encoding"] == "zstd"
+
+
+def test_so_many_versions_are_kept_as_dictionaries(world: World) -> None:
+    bodies = []
+    for _ in range(6):
+        bodies.append(world.ask().body)
+        world.now += 1_800
+    world.ask()
+    codings = []
+    for body in bodies:
+        held = sf_binary(_codings.Dictionary(body, "").digest)
+        codings.append(world.ask(accept_encoding="zstd, dcz", available_dictionary=held).headers["content-encoding"])
+    assert codings == ["zstd"] * 3 + ["dcz"] * 3
+
+
+# --- the aggregation ---
+
+
+def test_the_aggregation_names_every_list() -> None:
+    publishers = [StatusPublisher(uri=f"https://id.example/{number}", size=10) for number in range(5)]
+    world = World()
+    world.app = StatusListApp(publishers, key=KEY, ttl_s=TTL_S, expires_s=86_400, aggregation_path="/all")
+    response = world.ask("/all")
+    assert json.loads(response.body) == {"status_lists": [publisher.uri for publisher in publishers]}
+    assert response.headers["content-type"] == "application/json"
+    assert world.ask("/all", if_none_match=response.headers["etag"]).status == 304
+    assert world.ask("/all", accept="application/statuslist+jwt").status == 406
+    assert world.ask("/all", accept_encoding="gzip").headers["content-encoding"] == "gzip"
+    assert [world.ask(f"/{number}").status for number in range(6)] == [200] * 5 + [404]
+    nowhere = World(aggregation_path=None)
+    assert nowhere.ask("/status-lists").status == 404
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"ttl_s": 1}, {"ttl_s": 0}, {"ttl_s": 3_600.0}, {"expires_s": 3_599}, {"gather_s": 0}, {"gather_s": 3_601},
+        {"versions": 0}, {"versions": True}, {"level": 10}, {"level": -1}, {"aggregation_path": "/status/1"},
+        {"aggregation_path": "all"}, {"aggregation_path": "/all?x"}, {"aggregation_path": "/#"},
+    ],
+)  # fmt: skip
+def test_an_app_that_is_none_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        World(**options)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+@pytest.mark.parametrize(
+    "uris", [[], ["urn:list:1"], ["https://id.example/1?a"], ["https://id.example/1", "https://other.example/1"]]
+)
+def test_lists_that_have_no_path_of_their_own_are_refused(uris: list[str]) -> None:
+    publishers = [StatusPublisher(uri=uri, size=10) for uri in uris]
+    with pytest.raises(CitizenIDError) as caught:
+        StatusListApp(publishers, key=LocalKey.generate("Ed25519"), ttl_s=60, expires_s=60)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+def test_it_starts_and_ends_with_its_server(world: World) -> None:
+    events = iter(["lifespan.startup", "lifespan.shutdown"])
+    sent = []
+
+    async def receive() -> Any:
+        return {"type": next(events)}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    asyncio.run(world.app({"type": "lifespan"}, receive, send))
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    asyncio.run(world.app({"type": "websocket"}, receive, send))
+    assert len(sent) == 2
+
+
+SHARED = World()
+
+
+@given(
+    st.text(max_size=20),
+    st.sampled_from(["GET", "HEAD", "POST", ""]),
+    st.binary(max_size=20),
+    st.lists(
+        st.tuples(
+            st.sampled_from([b"accept", b"Accept-Encoding", b"if-none-match", b"available-dictionary"]),
+            st.binary(max_size=40) | st.sampled_from([b"gzip;q=0.5", b"*;q=0", b"zstd, dcz", b"*/*", b":AA==:"]),
+        ),
+        max_size=5,
+    ),
+)
+def test_any_request_is_answered(path: str, method: str, query: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    for where in (path, "/status/1", "/status-lists"):
+        response = SHARED.ask_raw(where, method, query, headers)
+        assert response.status in (200, 304, 404, 405, 406, 501)

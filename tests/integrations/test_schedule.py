@@ -1,0 +1,294 @@
+"""The steps of a fetch and of a round without any network: properties of whatever a server and a resolver may say."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import builders as b
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from citizenid import CitizenIDError, Reason, StatusReference
+from citizenid.integrations._addresses import Reach, may_connect, open_url
+from citizenid.integrations._codings import Dictionary
+from citizenid.integrations._exchange import (
+    FetchBounds,
+    Fetched,
+    FetchResult,
+    Reply,
+    Resolve,
+    Send,
+    backoff_s,
+    decoded,
+    entity_tag,
+    exchange,
+    request_headers,
+    retry_after_s,
+)
+from citizenid.integrations._schedule import Round, Schedule, Source, read_aggregation
+from citizenid.status import StatusStore
+
+BOUNDS = FetchBounds()
+PUBLIC = "8.8.8.8"
+ADDRESSES = st.lists(
+    st.sampled_from([PUBLIC, "1.1.1.1", "2606:4700::1", "10.0.0.1", "127.0.0.1", "::1", "::ffff:8.8.8.8", "x"]),
+    max_size=3,
+)  # fmt: skip
+LOCATIONS = st.sampled_from(
+    ["/", "/a", "/b", "https://other.example/", "http://id.example/", "//other.example/x", "#f", "", "https://[",
+     "ftp:x", "https://u@id.example/", "https://10.0.0.1/", "../..", "?q", "/%zz", "/ ", "\\\\x", "https://id.example:0/"]
+)  # fmt: skip
+REPLIES = st.builds(
+    Reply,
+    st.sampled_from([200, 204, 206, 301, 302, 303, 304, 307, 308, 400, 404, 429, 500, 503]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "location": LOCATIONS,
+            "content-type": st.sampled_from(["application/statuslist+jwt", "text/html", "a, b", ""]),
+            "content-encoding": st.sampled_from(["", "gzip", "zstd", "dcz", "br", "identity", "gzip, gzip"]),
+            "etag": st.sampled_from(['"a"', 'W/"a"', "a", '"\x00"', ""]),
+            "retry-after": st.text(max_size=30) | st.integers(0, 10**18).map(str),
+            "use-as-dictionary": st.sampled_from(['match="/*"', 'match="/1", id="x"', "x"]),
+        },
+    ),
+    st.binary(max_size=50),
+)
+ANSWERS = REPLIES | st.sampled_from(list(FetchResult)[7:])
+
+
+@given(st.data(), LOCATIONS.map(lambda path: "https://id.example" + path) | st.text(max_size=30))
+def test_whatever_is_said_only_checked_addresses_are_connected_to(data: st.DataObject, url: str) -> None:
+    steps = exchange(url, ["a/b"], etag='"secret"', reach=Reach.PUBLIC, bounds=BOUNDS, limit_bytes=10)
+    resolved: tuple[str, ...] = ()
+    answer: Any = None
+    sent: list[Send] = []
+    result: Any = None
+    while result is None:
+        try:
+            step = steps.send(answer)
+        except StopIteration as end:
+            result = end.value
+            continue
+        if isinstance(step, Resolve):
+            answer = resolved = tuple(data.draw(ADDRESSES))
+        else:
+            assert step.target.scheme == "https"
+            assert may_connect(resolved, Reach.PUBLIC)
+            assert set(step.addresses) <= set(resolved)
+            assert dict(step.headers)["host"] == step.target.authority
+            assert ("if-none-match" in dict(step.headers)) is (not sent)
+            sent.append(step)
+            answer = data.draw(ANSWERS)
+    assert len(sent) <= BOUNDS.redirects + 1
+    assert len({step.target for step in sent}) == len(sent)
+    assert isinstance(result, Reply | FetchResult)
+    if isinstance(result, Reply):
+        assert result.redirected is (len(sent) > 1)
+
+
+@given(st.integers(1, 10**6), st.floats(0, 1, exclude_max=True))
+def test_back_off_grows_and_ends(failures: int, random: float) -> None:
+    wait = backoff_s(failures, BOUNDS, random)
+    assert BOUNDS.backoff_first_s / 2 <= wait <= BOUNDS.backoff_most_s
+    assert backoff_s(failures + 1, BOUNDS, random) >= wait
+
+
+@given(st.text(max_size=80) | st.integers(-(10**30), 10**30).map(str), st.integers(0, 2**40))
+def test_retry_after_is_within_its_bound(field: str, now: int) -> None:
+    assert 0 <= retry_after_s(Reply(503, {"retry-after": field}), now, 3_600) <= 3_600
+
+
+@pytest.mark.parametrize(
+    ("field", "seconds"),
+    [
+        ("Fri, 15 Jan 2027 08:01:00 GMT", 60),
+        ("Fri, 15 Jan 2027 07:59:00 GMT", 0),
+        ("Fri, 15 Jan 2028 08:00:00 GMT", 3_600),
+        ("30", 30),
+        ("3e1", 0),
+        ("1" * 20, 0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(field: str, seconds: int) -> None:
+    assert retry_after_s(Reply(503, {"retry-after": field}), b.NOW, 3_600) == seconds
+
+
+@pytest.mark.parametrize(
+    ("tag", "kept"), [('"a"', True), ('W/"a"', True), ("a", False), ('"a b"', False), ("*", False)]
+)
+def test_a_tag_is_kept_when_it_is_one(tag: str, kept: bool) -> None:
+    assert (entity_tag(Reply(200, {"etag": tag})) is not None) is kept
+    assert entity_tag(Reply(200, {"etag": tag}, redirected=True)) is None
+    assert entity_tag(Reply(200, {"etag": tag, "cache-control": "No-Store"})) is None
+
+
+def test_a_dictionary_is_no_dictionary_for_where_a_redirect_led() -> None:
+    reply = Reply(200, {"content-encoding": "dcz"}, b"x", redirected=True)
+    assert decoded(reply, limit_bytes=10, dictionary=Dictionary(b"x", "")) is FetchResult.CODING_INVALID
+
+
+def test_the_preferred_media_type_is_asked_for_first() -> None:
+    headers = dict(request_headers(["application/statuslist+cwt", "application/statuslist+jwt"]))
+    assert headers["accept"] == "application/statuslist+cwt, application/statuslist+jwt;q=0.8"
+
+
+@given(st.binary(max_size=60) | st.recursive(st.none() | st.text(max_size=5), st.lists, max_leaves=5).map(b.dump))
+def test_any_aggregation_is_read_or_refused(body: bytes) -> None:
+    for data in (body, b'{"status_lists":' + body + b"}"):
+        try:
+            uris = read_aggregation(data, reach=Reach.PUBLIC, bounds=BOUNDS)
+        except CitizenIDError:
+            continue
+        assert all(open_url(uri, Reach.PUBLIC) is not None for uri in uris)
+
+
+# --- rounds ---
+
+ALL = "https://id.example/all"
+
+
+class Simulation:
+    """A schedule with clocks of its own and a server that is a function."""
+
+    def __init__(self, sources: Sequence[Source], serve: Callable[[str], Any], **bounds: int) -> None:
+        self.now = b.NOW
+        self.serve = serve
+        self.log: list[tuple[int, str]] = []
+        self.store = StatusStore(anchors=b.status_anchors())
+        self.schedule = Schedule(
+            self.store, sources, reach=Reach.PUBLIC, bounds=FetchBounds(**bounds), clock=lambda: self.now,
+            monotonic=lambda: float(self.now), random=lambda: 0.5,
+        )  # fmt: skip
+
+    def run(self, each: Round) -> tuple[Fetched, ...]:
+        steps, answer = self.schedule.run(each), cast(Any, None)
+        try:
+            while True:
+                step = steps.send(answer)
+                if isinstance(step, Resolve):
+                    answer = (PUBLIC,)
+                else:
+                    url = f"https://{step.target.authority}{step.target.path}"
+                    self.log.append((self.now, url))
+                    answer = self.serve(url)
+        except StopIteration as end:
+            return tuple(end.value)
+
+    def refresh(self) -> tuple[Fetched, ...]:
+        return tuple(fetched for each in self.schedule.due() for fetched in self.run(each))
+
+
+def listing(*uris: str) -> Reply:
+    return Reply(200, {"content-type": "application/json"}, json.dumps({"status_lists": uris}).encode())
+
+
+def a_list(uri: str, issued_at: int = b.NOW) -> Reply:
+    body = b.status_token({}, payload={"sub": uri, "iat": issued_at, "ttl": 3_600})
+    return Reply(200, {"content-type": "application/statuslist+jwt"}, body)
+
+
+URIS = tuple(f"https://id.example/{number}" for number in range(6))
+
+
+def serve(url: str) -> Reply:
+    return listing(*URIS) if url == ALL else a_list(url)
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(1, 900)), min_size=1, max_size=25))
+def test_the_log_does_not_depend_on_who_asks(asked: list[tuple[int, int]]) -> None:
+    silent, busy = Simulation([Source(ALL)], serve), Simulation([Source(ALL)], serve)
+    for number, seconds in asked:
+        for each in (silent, busy):
+            if each is busy and number < len(URIS):
+                each.store.check(StatusReference(URIS[number], 7), issuer=b.ISSUER, now=each.now)
+            each.refresh()
+            each.now += seconds
+    assert silent.log == busy.log
+
+
+@given(st.lists(st.integers(1, 400), min_size=5, max_size=30), st.sampled_from(URIS), ANSWERS)
+def test_a_list_that_fails_is_retried_alone_and_ever_more_rarely(
+    waits: list[int], failing: str, answer: Reply | FetchResult
+) -> None:
+    each = Simulation([Source(ALL)], lambda url: answer if url == failing else serve(url))
+    for seconds in waits:
+        each.refresh()
+        each.now += seconds
+    times = [when for when, url in each.log if url == failing]
+    for number, (first, second) in enumerate(itertools.pairwise(times), 1):
+        assert second - first >= min(900, 10 * 2 ** (number - 1)) * 0.75
+    assert set(URIS) - {failing} <= {url for _, url in each.log}
+
+
+def test_a_round_that_is_running_is_not_begun_again() -> None:
+    each = Simulation([Source(ALL)], serve)
+    rounds = each.schedule.due()
+    assert len(rounds) == 1
+    assert each.schedule.due() == ()
+    steps = each.schedule.run(rounds[0])
+    next(steps)
+    assert each.schedule.due() == ()
+    steps.close()  # whoever ran it has failed: what it held is free again
+    each.now += 91
+    assert each.schedule.due() == ()  # a moment is drawn
+    each.now += 15
+    again = each.schedule.due()
+    assert len(again) == 1
+    each.schedule.give_up(again)  # not even begun
+    each.now += 91
+    each.refresh()
+    each.now += 15
+    assert [fetched.uri for fetched in each.refresh()] == [ALL, *URIS]
+
+
+def test_lists_that_a_source_gains_are_fetched_with_all_others() -> None:
+    listed = [URIS[0]]
+    each = Simulation([Source(ALL)], lambda url: listing(*listed) if url == ALL else a_list(url))
+    each.refresh()
+    listed.append(URIS[1])
+    each.now += 100
+    assert each.refresh() == ()  # nobody asks, nothing is due
+    each.store.check(StatusReference(URIS[1], 7), issuer=b.ISSUER, now=each.now)
+    each.refresh()
+    each.now += 15  # the moment that was drawn
+    assert [fetched.uri for fetched in each.refresh()] == [ALL, *listed]
+
+
+def test_an_aggregation_that_comes_late_is_followed_at_once_or_soon() -> None:
+    broken = True
+    each = Simulation([Source(ALL)], lambda url: Reply(500, {}) if broken else serve(url))
+    assert [fetched.result for fetched in each.refresh()] == [FetchResult.HTTP_STATUS]
+    broken = False
+    for _ in range(12):
+        each.now += 10
+        each.refresh()
+    assert {url for _, url in each.log} == {ALL, *URIS}
+
+
+def test_a_server_that_stalls_does_not_keep_the_round() -> None:
+    each = Simulation([Source(None, URIS)], lambda url: FetchResult.TIMEOUT)
+    assert len(each.refresh()) == BOUNDS.faults
+    for _ in range(60):
+        each.now += 10
+        each.refresh()
+    assert {url for _, url in each.log} == set(URIS)  # the others have their turn
+
+
+def test_a_list_in_two_sources_is_asked_for_once_at_a_time() -> None:
+    each = Simulation([Source(ALL), Source(None, URIS)], serve)
+    first, second = each.schedule.due()
+    steps = each.schedule.run(second)
+    next(steps)  # the second holds the first list
+    assert [fetched.uri for fetched in each.run(first)] == [ALL, *URIS[1:]]
+    steps.close()
+
+
+def test_the_reason_of_the_store_is_told() -> None:
+    each = Simulation([Source(None, URIS[:1])], lambda url: a_list(url, b.NOW + 100))
+    (fetched,) = each.refresh()
+    assert (fetched.result, fetched.reason) == (FetchResult.REFUSED, Reason.STATUS_LIST_IN_FUTURE)
