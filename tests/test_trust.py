@@ -12,6 +12,7 @@ import copy
 import functools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import nacl.bindings as sodium
@@ -833,12 +834,28 @@ def test_find_is_by_identity_and_every_part_of_an_anchor_changes_it() -> None:
         trust(jwk("a", kid="1"), not_before=1),
         trust(jwk("a", kid="1"), not_after=NOW),
         trust(jwk("a", kid="1"), status_issuer=ISSUER_B),
+        trust(jwk("a", kid="1")).requiring_status(),
         TrustAnchors.from_jwks(ISSUER, {"keys": [jwk("a", kid="1")]}, purpose=KeyPurpose.STATUS_LIST),
     ]
     for others in changed:
         assert others.find(base.fingerprint[:16]) is None
     fingerprints = {each.fingerprint for others in changed for each in others}
     assert len({each[:16] for each in fingerprints}) == len(changed) and all(len(each) == 32 for each in fingerprints)
+
+
+def test_to_require_a_status_changes_the_anchors_of_credentials_and_nothing_else() -> None:
+    lists = TrustAnchors.from_jwks(ISSUER, {"keys": [jwk("b", kid="2")]}, purpose=KeyPurpose.STATUS_LIST)
+    both = trust(jwk("a", kid="1")) | lists
+    stricter = both.requiring_status()
+    assert [(each.purpose, each.status_required) for each in stricter] == [
+        (KeyPurpose.CREDENTIAL, True),
+        (KeyPurpose.STATUS_LIST, False),
+    ]
+    assert [replace(each, status_required=False) for each in stricter] == list(both)
+    assert stricter.requiring_status() and list(stricter.requiring_status()) == list(stricter)
+    assert not any(each.status_required for each in both)
+    misused(Reason.ANCHOR_INVALID, lists.requiring_status)
+    misused(Reason.ANCHOR_INVALID, TrustAnchors().requiring_status)
 
 
 @pytest.mark.parametrize("length", [0, 1, 15, 17, 32])

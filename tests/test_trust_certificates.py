@@ -84,6 +84,7 @@ def test_an_authority_below_a_pinned_root_has_its_scope_or_is_not_pinned() -> No
     for other in ({"issuer": OTHER}, {"countries": [Country("FR")]}, {"types": ("another",)}, {"status_issuer": OTHER}):
         misused(Reason.ANCHOR_INVALID, lambda other=other: rooted(ROOT) | rooted(CA, **other))
         misused(Reason.ANCHOR_INVALID, lambda other=other: rooted(CA) | rooted(ROOT, **other))
+    misused(Reason.ANCHOR_INVALID, lambda: rooted(ROOT).requiring_status() | rooted(CA))
     both = rooted(ROOT) | rooted(CA)
     assert resolve(both, LEAF_OF_CA).anchor.issuer == resolve(both, LEAF_OF_CA, CA).anchor.issuer == ISSUER
     assert len(rooted(ROOT) | rooted(CA, purpose=KeyPurpose.STATUS_LIST, issuer=OTHER)) == 2

@@ -657,6 +657,14 @@ def test_only_a_credential_of_at_most_a_day_may_come_without_a_status(claims: di
         refused(data, Reason.STATUS_MISSING, "V9")
 
 
+def test_an_anchor_may_forbid_even_that() -> None:
+    anchors = trusting(key("issuer"))
+    data = make(payload={"status": ABSENT, "exp": NOW + 60})
+    accepted(data, anchors=anchors)
+    refused(data, Reason.STATUS_MISSING, "V9", anchors=anchors.requiring_status())
+    accepted(GOOD, anchors=anchors.requiring_status())
+
+
 def test_a_short_life_does_not_excuse_a_status_that_is_there() -> None:
     claims = {"exp": NOW + 60, "status": status_claim(REVOKED_INDEX)}
     refused(make(payload=claims), Reason.REVOKED, "V9")

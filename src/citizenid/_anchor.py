@@ -32,6 +32,7 @@ class TrustAnchor:
         not_before: trusted from then on.
         not_after: trusted before then.
         status_issuer: whose status lists count for its credentials: its own unless the operator names another.
+        status_required: whether a credential that refers to no status list is refused, however short its validity.
         fingerprint: 32 bytes that change with any of the above, with the key, and with the certificates that the CRLs
             list. A CRL that is merely renewed leaves it as it is: tickets outlive that, and no new revocation.
     """
@@ -47,6 +48,7 @@ class TrustAnchor:
     kid: str | None
     key: PublicKey | None
     root: Root | None = field(repr=False)
+    status_required: bool = False
     fingerprint: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +65,7 @@ class TrustAnchor:
                 self.not_after,
                 self.status_issuer,
                 anchored.hex(),
+                self.status_required,
             )
         ).encode("ascii")
         object.__setattr__(self, "fingerprint", hashlib.sha256(text).digest())
@@ -139,7 +142,8 @@ def _check_certificates(anchors: tuple[TrustAnchor, ...]) -> None:
                 raise CitizenIDError(Reason.ANCHOR_INVALID, "anchor.formats")
             continue
         lists = frozenset(each.der for each in anchor.root.crls)
-        meaning = (anchor.issuer, anchor.formats, anchor.types, anchor.countries, anchor.status_issuer, lists)
+        scope = (anchor.formats, anchor.types, anchor.countries, anchor.status_issuer, anchor.status_required)
+        meaning = (anchor.issuer, *scope, lists)
         if (anchor.purpose, anchor.root.der) in meanings:
             raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
         meanings[anchor.purpose, anchor.root.der] = meaning

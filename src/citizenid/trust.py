@@ -11,6 +11,7 @@ Spec: DESIGN law 8; SD-JWT VC sections 2.5, 4, 7.3; specs/verification.md V2.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final, final
 
 from ._anchor import ResolvedKey, TrustAnchor, check_anchors, scope_of
@@ -150,18 +151,9 @@ class TrustAnchors:
     ) -> TrustAnchors:
         """Trust the issuers whose x5c or x5chain leads to one of these roots. Other arguments as `from_jwks`.
 
-        Args:
-            pem: the roots, such as the IACA certificates of an issuing authority.
-            issuer: as `from_jwks`.
-            purpose: as `from_jwks`.
-            formats: as `from_jwks`.
-            types: as `from_jwks`.
-            countries: as `from_jwks`.
-            not_before: as `from_jwks`.
-            not_after: as `from_jwks`.
-            status_issuer: as `from_jwks`.
-            crls: certificate revocation lists, in DER or PEM, one each. Without any, no revocation is looked at; with
-                one, every issuer on a path must have a current list. A fresh list means new anchors (`Gateway.reload`).
+        `pem` are the roots, such as the IACA certificates of an issuing authority. `crls` are certificate revocation
+        lists, in DER or PEM, one each: without any, no revocation is looked at; with one, every issuer on a path must
+        have a current list. A fresh list means new anchors (`Gateway.reload`).
 
         Raises:
             CitizenIDError: ANCHOR_INVALID for PEM without a usable CA certificate, for bytes that are no CRL, or when
@@ -277,6 +269,22 @@ class TrustAnchors:
             (root,) = load_roots(pem_of(entry.certificate))
             anchors.append(TrustAnchor(**scope, kid=None, key=None, root=root))
         return cls._of(anchors)
+
+    def requiring_status(self) -> TrustAnchors:
+        """Return these anchors, changed so that no credential of theirs passes V9 without a status reference.
+
+        By default one whose whole validity is short enough does (`Limits.unreferenced_validity_s`). It is then in use
+        until it ends, whatever its issuer finds out meanwhile.
+
+        Raises:
+            CitizenIDError: ANCHOR_INVALID when none of these is for credentials.
+        """
+        if not any(anchor.purpose is KeyPurpose.CREDENTIAL for anchor in self._anchors):
+            raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
+        return TrustAnchors(
+            replace(anchor, status_required=True) if anchor.purpose is KeyPurpose.CREDENTIAL else anchor
+            for anchor in self._anchors
+        )
 
     @classmethod
     def _of(cls, anchors: Iterable[TrustAnchor]) -> TrustAnchors:

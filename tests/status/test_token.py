@@ -608,6 +608,58 @@ def test_a_list_that_is_not_valid_yet_is_refused() -> None:
     check_refused(early, lambda: verify(early.body))
 
 
+# --- lists of the past (section 8.4) ---
+
+
+@given(st.integers(0, 5), st.none() | st.integers(6, 12), st.none() | st.integers(0, 12), st.integers(0, 20))
+def test_a_list_of_the_past_counts_when_it_held_at_that_time(
+    iat: int, exp: int | None, nbf: int | None, time: int
+) -> None:
+    # `iat <= time`, and before exp as everywhere in this house; what is over by now does not matter.
+    then = NOW - 20
+    optional = {name: then + at for name, at in (("exp", exp), ("nbf", nbf)) if at is not None}
+    body = token({**claims(iat=then + iat, exp=ABSENT), **optional})
+    at = then + time
+    reason = None
+    if iat > time or (nbf is not None and time < nbf):
+        reason = Reason.STATUS_LIST_IN_FUTURE
+    elif exp is not None and time >= exp:
+        reason = Reason.STATUS_LIST_EXPIRED
+    try:
+        verified = verify(body, time=at)
+    except VerificationError as error:
+        assert error.reason is reason
+    else:
+        assert reason is None
+        assert read(verified) == list(VALUES)
+
+
+def test_a_clock_that_is_ahead_excuses_nothing_in_the_past() -> None:
+    body = token(claims(iat=NOW - 9))
+    early = Refusal("", body, VERIFICATION, Reason.STATUS_LIST_IN_FUTURE, "status-list.iat")
+    check_refused(early, lambda: verify(body, time=NOW - 10))
+    assert read(verify(body, time=NOW - 9)) == list(VALUES)
+    ahead = token(claims(iat=NOW + 30))
+    assert read(verify(ahead, time=NOW)) == read(verify(ahead)) == list(VALUES)
+
+
+def test_the_signer_of_a_list_of_the_past_is_trusted_now() -> None:
+    body = token(claims(iat=NOW - 100, exp=NOW - 50))
+    jwks = {"keys": [{**key().public.to_jwk(), "kid": "signer"}]}
+    ended = TrustAnchors.from_jwks(ISSUER, jwks, purpose=KeyPurpose.STATUS_LIST, not_after=NOW - 10)
+    late = Refusal("", body, VERIFICATION, Reason.ANCHOR_EXPIRED, "anchor", "V2")
+    check_refused(late, lambda: verify(body, anchors=ended, time=NOW - 60))
+
+
+@pytest.mark.parametrize("time", [NOW + 1, -1, 1.0, "1", True])
+def test_what_is_no_time_of_the_past_is_refused(time: Any) -> None:
+    where = "time" if time == NOW + 1 else "now"
+    check_refused(
+        Refusal("", GOOD, CitizenIDError, Reason.CLOCK_UNUSABLE, where, "request"),
+        lambda: verify(GOOD, now=NOW, time=time),
+    )
+
+
 # --- where it came from ---
 
 
