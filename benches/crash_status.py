@@ -3,9 +3,10 @@
     python -m benches.crash_status --kills 2000
 
 Two processes at a time open one ledger and allocate, revoke, suspend and issue in a loop; each writes every answer into
-a pipe after it has it. They are ended by SIGKILL after a random time, at different instants, some while they open the
-file or make it. Then the ledger is opened again, by a process that was not there, and the answers are held against the
-list that it publishes, which is read here by the standard library alone:
+a pipe after it has it. They are ended by SIGKILL at a random instant behind a random number of answers, so that a busy
+machine does not end them before they have done anything; a quarter of them after a random time alone, while they open
+the file or make it. Then the ledger is opened again, by a process that was not there, and the answers are held against
+the list that it publishes, which is read here by the standard library alone:
 
 - no index was answered twice, and each that was answered is taken;
 - every revocation that was answered is in the list;
@@ -24,6 +25,7 @@ import base64
 import json
 import os
 import random
+import select
 import signal
 import sqlite3
 import sys
@@ -44,7 +46,9 @@ _SIZE: Final = 100_000  # four chunks of the bitmap
 _BITS: Final = 2
 _WORKERS: Final = 2
 _ROUNDS_OF_A_FILE: Final = 25
-_LONGEST_S: Final = 0.040  # a process opens the file in about 2 ms and then answers every 0.3 ms
+_MOST_ANSWERS: Final = 30  # before the first of a round is killed
+_LONGEST_S: Final = 0.004  # a process opens the file in about 2 ms and then answers every 0.3 ms
+_PATIENCE_S: Final = 30.0
 _NOW: Final = 1_800_000_000
 _KEY: Final = LocalKey.generate("Ed25519").public
 
@@ -119,26 +123,40 @@ def start(path: Path, seed: int) -> tuple[int, int]:
     return process, reading
 
 
-def end(process: int, reading: int) -> list[list[str]]:
-    """Kill one process and return the lines that it has answered."""
+def wait_for(reading: int, answers: int) -> bytes:
+    """Read from a process until it has given so many answers, and return them: it may have given more."""
+    read, until = b"", time.monotonic() + _PATIENCE_S
+    while read.count(b"\n") < answers:
+        assert select.select([reading], [], [], until - time.monotonic())[0], "a process does not answer"
+        piece = os.read(reading, 65_536)
+        assert piece, "a process ended by itself"
+        read += piece
+    return read
+
+
+def end(process: int, reading: int, read: bytes) -> list[list[str]]:
+    """Kill one process and return the lines that it has answered, those that were read before included."""
     os.kill(process, signal.SIGKILL)
     _, status = os.waitpid(process, 0)
     assert os.WIFSIGNALED(status), "a process ended by itself"
     with open(reading, "rb") as pipe:
-        return [line.split() for line in pipe.read().decode().splitlines()]
+        return [line.split() for line in (read + pipe.read()).decode().splitlines()]
 
 
 def round_(path: Path, chance: random.Random, answers: Answers, tally: Tally) -> None:
     """Start some processes, kill them, and check what they answered."""
     running = [start(path, chance.randrange(2**32)) for _ in range(_WORKERS)]
+    read = b""
+    if chance.random() < 0.75:
+        read = wait_for(running[0][1], chance.randint(1, _MOST_ANSWERS))
     time.sleep(chance.uniform(0, _LONGEST_S))
     lines: list[list[str]] = []
     for process, reading in running:
-        mine = end(process, reading)
+        mine = end(process, reading, read if reading == running[0][1] else b"")
         tally.kills += 1
         tally.killed_before_an_answer += not mine
         lines += mine
-        time.sleep(chance.uniform(0, _LONGEST_S / 10))
+        time.sleep(chance.uniform(0, _LONGEST_S))
     new = Answers()
     for kind, *numbers in lines:
         for number in map(int, numbers):
