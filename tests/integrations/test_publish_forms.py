@@ -339,7 +339,8 @@ def test_a_further_form_is_a_row(world: World, monkeypatch: pytest.MonkeyPatch) 
     assert world.ask().kind == JWT
     leaf = b.certificate("status signer", "status signer")
     told |= {"key": b.local_key(b.certificate_key("status signer")), "certificates": b.der(leaf)}
-    for publisher in (another, object()):
+    strangers: list[Any] = [another, object()]
+    for publisher in strangers:
         with pytest.raises(CitizenIDError) as caught:
             StatusListApp([publisher], **told)
         assert caught.value.reason is Reason.CONFIGURATION_INVALID

@@ -20,12 +20,11 @@ from typing import Any, Final, NamedTuple, final
 from .._crypto import SigningKey
 from .._errors import CitizenIDError, Reason
 from .._limits import MAX_UNIX_TIME
-from ..status import IdentifierPublisher, StatusPublisher
 from ..status._writing import signer_of
 from ._addresses import Reach, open_url
 from ._codings import ZSTD_AVAILABLE, Coding, sf_string
 from ._negotiation import asked_times, coding, fields, held, offers, preferred, read_time
-from ._published import PublishedList, Signing, Times, Version
+from ._published import PublishedList, Publisher, Signing, Times, Version
 
 __all__ = ["StatusListApp"]
 
@@ -51,7 +50,8 @@ class StatusListApp:
     none; an `IdentifierPublisher` as CWT. A form is signed from the first request for it on.
 
     Args:
-        publishers: of the lists, each at the path of its URI. The order is that of the aggregation.
+        publishers: of the lists, `StatusPublisher` or `IdentifierPublisher`, each at the path of its URI. The order is
+            that of the aggregation.
         key: signs all of them, as `StatusPublisher.publish`.
         kid: key identifier in all tokens; the key's thumbprint in base64url by default.
         certificates: the signer's chain in DER, leaf first and without the root; it takes the place of a kid.
@@ -77,7 +77,7 @@ class StatusListApp:
 
     def __init__(
         self,
-        publishers: Iterable[StatusPublisher | IdentifierPublisher],
+        publishers: Iterable[Publisher],
         *,
         key: SigningKey,
         kid: str | None = None,
@@ -174,7 +174,7 @@ class StatusListApp:
         return f"<StatusListApp of {len(self._lists)} lists>"
 
 
-def _by_path(publishers: Iterable[StatusPublisher | IdentifierPublisher], how: Signing) -> dict[str, PublishedList]:
+def _by_path(publishers: Iterable[Publisher], how: Signing) -> dict[str, PublishedList]:
     found: dict[str, PublishedList] = {}
     for publisher in publishers:
         published = PublishedList(publisher, how)
