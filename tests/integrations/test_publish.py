@@ -78,6 +78,22 @@ def test_a_clock_that_steps_back_leaves_lists_that_are_taken(world: World) -> No
     world.ingest(world.ask())
 
 
+@pytest.mark.parametrize("seconds", [5, 5_000])
+def test_a_clock_that_steps_back_delays_no_revocation_and_no_cache_keeps_for_longer(world: World, seconds: int) -> None:
+    first = world.ask()
+    world.now -= seconds
+    second = world.ask()
+    assert second.body != first.body
+    assert second.headers["cache-control"] == "public, max-age=1800"
+    reference = world.publisher.allocate()
+    world.publisher.revoke(reference)
+    world.now -= seconds
+    response = world.ask()
+    world.now = b.NOW + 10
+    world.ingest(response)
+    assert world.store.check(reference, issuer=b.ISSUER, now=world.now) is Status.INVALID
+
+
 class Broken:
     """A signer that has failed since it was first used."""
 
@@ -220,6 +236,30 @@ def test_the_previous_list_is_a_dictionary(world: World) -> None:
         other = world.ask(accept_encoding="zstd, dcz", available_dictionary=unknown)
         assert other.headers["content-encoding"] == "zstd"
     assert world.ask(accept_encoding="*", available_dictionary=held).headers["content-encoding"] == "zstd"
+
+
+def test_each_dictionary_has_an_encoding_of_its_own_and_none_without_its_name(world: World) -> None:
+    bodies = []
+    for _ in range(3):
+        bodies.append(world.ask().body)
+        world.now += 1_800
+    newest = world.ask().body
+    for body in bodies:
+        held = sf_binary(_codings.Dictionary(body, "").digest)
+        response = world.ask(accept_encoding="dcz", available_dictionary=held)
+        assert decode(response.body, Coding.DCZ, limit_bytes=10**6, dictionary=body) == newest
+        for coding in ("zstd", "gzip"):
+            response = world.ask(accept_encoding=coding, available_dictionary=held)
+            assert decode(response.body, Coding(coding), limit_bytes=10**6) == newest
+
+
+def test_the_codings_of_a_list_are_freed_when_the_next_one_is_there(world: World) -> None:
+    old = world.ask(accept_encoding="gzip")
+    world.now += 1_800
+    world.ask(accept_encoding="gzip")
+    published = world.app._lists["/status/1"]
+    coded = [version._coded for version in published.kept(old.headers["content-type"])]
+    assert [len(each) for each in coded] == [0, 1]
 
 
 def test_so_many_versions_are_kept_as_dictionaries(world: World) -> None:

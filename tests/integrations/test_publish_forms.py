@@ -63,6 +63,7 @@ def test_every_form_is_served_as_a_store_takes_it(world: World) -> None:
         (f"{CWT};q=0.8, */*", JWT),
         (f"application/*;q=0.3, {CWT};q=0.4", CWT),
         (f"application/*;q=0.3, {CWT};q=0.2, */*", JWT),
+        ("application/*;q=0, */*", None),
         (f"{JWT};q=0, */*;q=0.1", CWT),
         (f"{JWT};q=0, {CWT};q=0.001", CWT),
         (f"{IDENTIFIERS}, {CWT};q=0.5", CWT),
@@ -156,6 +157,30 @@ def test_the_forms_say_the_same_and_no_iat_runs_away_from_the_clock(steps: list[
     assert [revoked(world, kind)[0] for kind in BOTH] == [world.publisher.version] * 2
 
 
+def test_changes_of_every_second_in_all_forms_do_not_make_lists_of_the_future() -> None:
+    world = World(size=1_000)
+    for _ in range(60):  # verifiers refuse an iat that is half a minute ahead
+        world.publisher.revoke(world.publisher.allocate())
+        for kind in BOTH:
+            assert revoked(world, kind)[1] <= world.now + len(BOTH)
+        world.now += 1
+
+
+@pytest.mark.parametrize("kinds", [(JWT,), BOTH])
+def test_changes_are_gathered_for_as_long_as_the_issuer_says(kinds: tuple[str, ...]) -> None:
+    world = World(size=64, gather_s=10)
+    for kind in kinds:
+        world.ask(accept=kind)
+    world.now += 10
+    world.publisher.revoke(world.publisher.allocate())
+    assert [revoked(world, kind)[0] for kind in kinds] == [1] * len(kinds)
+    world.publisher.revoke(world.publisher.allocate())
+    world.now += 9
+    assert [revoked(world, kind)[0] for kind in kinds] == [1] * len(kinds)
+    world.now += 1
+    assert [revoked(world, kind)[0] for kind in kinds] == [2] * len(kinds)
+
+
 def test_a_change_is_in_all_forms_at_once() -> None:
     signer = Counting()
     world = World(key=signer)
@@ -202,6 +227,19 @@ def test_a_form_that_cannot_be_signed_leaves_the_other_one_alone() -> None:
     assert world.ask(accept=CWT).body == old.body
     signer.fails = set()
     assert says(world, world.ask(accept=CWT))[0] == says(world, world.ask())[0]
+
+
+def test_a_form_that_could_not_be_signed_again_is_tried_at_the_next_request() -> None:
+    signer = Counting()
+    world = World(key=signer, expires_s=TTL_S)
+    first = {kind: world.ask(accept=kind) for kind in BOTH}
+    world.now += 1_800
+    signer.fails = {CWT}
+    assert world.ask().body != first[JWT].body
+    assert world.ask(accept=CWT).body == first[CWT].body
+    signer.fails = set()
+    assert world.ask(accept=CWT).body != first[CWT].body
+    assert len(signer.signed) == 4
 
 
 # --- what the publisher is told ---
@@ -337,10 +375,11 @@ def test_a_further_form_is_a_row(world: World, monkeypatch: pytest.MonkeyPatch) 
     assert world.ask("/another").kind == "application/vc+jwt"
     assert world.ask("/another", accept=JWT).status == 406
     assert world.ask().kind == JWT
-    leaf = b.certificate("status signer", "status signer")
-    told |= {"key": b.local_key(b.certificate_key("status signer")), "certificates": b.der(leaf)}
-    strangers: list[Any] = [another, object()]
-    for publisher in strangers:
+    leaf = b.certificate("status signer", "status root")
+    certified = told | {"key": b.local_key(b.certificate_key("status signer")), "certificates": b.der(leaf)}
+    StatusListApp([world.publisher], **certified)
+    strangers: list[Any] = [object()]
+    for publishers, options in (([another], certified), (strangers, told), ([world.publisher, *strangers], told)):
         with pytest.raises(CitizenIDError) as caught:
-            StatusListApp([publisher], **told)
-        assert caught.value.reason is Reason.CONFIGURATION_INVALID
+            StatusListApp(publishers, **options)
+        assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "publish.publishers")

@@ -16,7 +16,7 @@ from citizenid import Status
 from citizenid.integrations import _codings
 from citizenid.integrations._codings import Coding, decode, sf_binary
 
-from .asking import CWT, IDENTIFIERS, IDENTIFIERS_URI, JWT, Response, World
+from .asking import CWT, IDENTIFIERS, IDENTIFIERS_URI, JWT, KEY, Response, World
 
 HALF_S = 1_800
 
@@ -161,6 +161,19 @@ def test_a_time_in_which_nobody_asked_has_the_list_that_was_in_force(world: Worl
     second = world.ask()
     assert at(world, b.NOW + 9_999).body == first.body
     assert at(world, b.NOW + 10_000).body == second.body
+
+
+def test_without_a_list_there_is_no_past_either() -> None:
+    class Failing:
+        public = KEY.public
+
+        def sign(self, data: bytes) -> bytes:
+            raise OSError
+
+    world = World(historical=True, size=64, key=Failing())
+    for moment in (world.now, world.now - 1, world.now + 1):
+        response = at(world, moment)
+        assert (response.status, response.headers["retry-after"]) == (503, "30")
 
 
 # --- kept apart ---

@@ -153,9 +153,9 @@ class PublishedList:
         self._how: Final = how
         self._forms: Final = {form.media_type: form for form in FORMS if type(publisher) is form.publisher}
         self._kept: Final[dict[str, list[Version]]] = {kind: [] for kind in self._forms}  # the newest last
-        self._changes = -1  # what the last round has in all forms
+        self._changes = -1  # those that the last round of signing has
         self._signed_at: int | None = None  # when that was
-        self._confirmed = -1
+        self._signed: set[str] = set()  # the forms that were signed in it or since
         if not self._forms or (how.certificates and any("certificates" in each.lacks for each in self._forms.values())):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish.publishers")
 
@@ -195,25 +195,22 @@ class PublishedList:
         return max(0, version.made_at + self._how.ttl_s // 2 - now)
 
     def _renew(self, kind: str, now: int) -> None:
-        versions = self._kept[kind]
-        behind = not versions or versions[-1].changes < self._changes  # asked for the first time, or it failed
-        used = [each for each, tokens in self._kept.items() if tokens or each == kind]
+        used = [each for each, versions in self._kept.items() if versions or each == kind]
         age = None if self._signed_at is None else now - self._signed_at
-        # Each token has an iat of its own, a second apart at least: a round for each form that is signed in it.
+        # Each token has an iat of its own, a second apart at least: a second for each form that is signed in a round.
         gathering = age is not None and 0 <= age < max(self._how.gather_s, len(used))
-        if gathering and not behind:
-            return
-        changes = self._publisher.version  # before: a change that comes meanwhile is published twice and not never
         fresh = age is not None and 0 <= age < self._how.ttl_s // 2
-        if gathering or (fresh and changes == self._changes):
-            done = behind and self._sign(kind, changes, now)
+        changes = self._publisher.version  # before: a change that comes meanwhile is published twice and not never
+        if not gathering and not (fresh and changes == self._changes):
+            signed = {each for each in used if self._sign(each, changes, now)}
+            if not signed:
+                return
+            self._signed, self._changes, self._signed_at = signed, changes, now
+        elif kind not in self._signed and self._sign(kind, changes, now):  # asked for the first time, or it failed
+            self._signed.add(kind)
         else:
-            signed = [self._sign(each, changes, now) for each in used]
-            done = any(signed)
-            if done:
-                self._changes, self._signed_at = changes, now
-        if done:
-            self._confirm(used)
+            return
+        self._confirm(used)
 
     def _sign(self, kind: str, changes: int, now: int) -> bool:
         form, versions = self._forms[kind], self._kept[kind]
@@ -231,7 +228,5 @@ class PublishedList:
     def _confirm(self, used: list[str]) -> None:
         """Say to a publisher that wants to know it what every form has that is served."""
         confirm = getattr(self._publisher, "confirm_published", None)
-        out = min((self._kept[each][-1].changes for each in used if self._kept[each]), default=-1)
-        if confirm is not None and out > self._confirmed:
-            confirm(out)
-            self._confirmed = out
+        if confirm is not None:
+            confirm(min(self._kept[each][-1].changes for each in used if self._kept[each]))
