@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -23,13 +23,47 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SECONDS = 60
 
 
-class Publishing:
-    """The process of `publishing.py`."""
+class Talking:
+    """A process that answers each line with a line."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        line = self._read()
-        told = json.loads(line)
+
+    def tell(self, line: str) -> str:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        return self.read()
+
+    def read(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@contextlib.contextmanager
+def talking(program: str, options: Mapping[str, Any]) -> Iterator[Talking]:
+    """Run a program of this folder until the end of the block."""
+    command = [sys.executable, str(Path(__file__).with_name(program)), json.dumps(options)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    timer = threading.Timer(SECONDS, process.kill)
+    timer.start()
+    try:
+        yield Talking(process)
+    finally:
+        timer.cancel()
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.close()
+        process.wait(SECONDS)
+        process.stdout.close()
+
+
+class Publishing:
+    """The process of `publishing.py`."""
+
+    def __init__(self, process: Talking) -> None:
+        self._process = process
+        told = json.loads(process.read())
         self.origin: str = told["origin"]
         self.jwk: dict[str, Any] = told["jwk"]
 
@@ -40,40 +74,39 @@ class Publishing:
         return f"{self.origin}/status/{number}"
 
     def allocate(self, number: int) -> int:
-        return int(self._tell(f"allocate {number}"))
+        return int(self._process.tell(f"allocate {number}"))
 
-    def revoke(self, number: int, index: int) -> None:
-        assert self._tell(f"revoke {number} {index}") == "ok"
+    def allocate_identifier(self, number: int) -> bytes:
+        return bytes.fromhex(self._process.tell(f"allocate {number}"))
 
-    def _tell(self, line: str) -> str:
-        assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        return self._read()
+    def revoke(self, number: int, which: int | bytes) -> None:
+        named = which.hex() if isinstance(which, bytes) else which
+        assert self._process.tell(f"revoke {number} {named}") == "ok"
 
-    def _read(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
+    def set_clock(self, now: int) -> None:
+        assert self._process.tell(f"clock {now}") == "ok"
+
+    @property
+    def served(self) -> set[str]:
+        return set(json.loads(self._process.tell("served")))
 
 
 @contextlib.contextmanager
-def publishing(lists: int = 1, size: int = 1_000, ttl_s: int = 3_600) -> Iterator[Publishing]:
+def publishing(
+    lists: int = 1,
+    size: int = 1_000,
+    ttl_s: int = 3_600,
+    *,
+    now: int | None = None,
+    identifiers: bool = False,
+    folder: Path | None = None,
+) -> Iterator[Publishing]:
     """Run the publishing app under a real server, in a process of its own."""
-    command = [sys.executable, str(Path(__file__).with_name("publishing.py")), str(lists), str(size), str(ttl_s)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    timer = threading.Timer(SECONDS, process.kill)
-    timer.start()
-    try:
+    options = {"lists": lists, "size": size, "ttl_s": ttl_s, "now": now, "identifiers": identifiers}
+    with talking("publishing.py", options | {"folder": None if folder is None else str(folder)}) as process:
         publisher = Publishing(process)
         await_port(publisher.origin)
         yield publisher
-    finally:
-        timer.cancel()
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.close()
-        process.wait(SECONDS)
-        process.stdout.close()
 
 
 def await_port(origin: str) -> None:

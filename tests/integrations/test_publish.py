@@ -4,68 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import builders as b
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import CitizenIDError, KeyPurpose, LocalKey, Reason, Status, TrustAnchors
+from citizenid import CitizenIDError, LocalKey, Reason, Status
 from citizenid.integrations import _codings
 from citizenid.integrations._codings import Coding, decode, sf_binary
 from citizenid.integrations.publish import StatusListApp
-from citizenid.status import StatusPublisher, StatusStore
+from citizenid.status import StatusPublisher
 
-URI = "https://id.example/status/1"
-KEY = b.key("publisher", "Ed25519")
-TTL_S = 3_600
-
-
-class Response(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-class World:
-    def __init__(self, **options: Any) -> None:
-        self.now = b.NOW
-        self.publisher = StatusPublisher(uri=URI, size=100_000)
-        told: dict[str, Any] = {"key": KEY, "ttl_s": TTL_S, "expires_s": 86_400, "clock": lambda: self.now}
-        self.app = StatusListApp([self.publisher], **(told | options))
-        self.store = StatusStore(
-            anchors=TrustAnchors.from_jwks(
-                b.ISSUER, {"keys": [dict(KEY.public.to_jwk())]}, purpose=KeyPurpose.STATUS_LIST
-            )
-        )
-
-    def ask(self, path: str = "/status/1", method: str = "GET", query: bytes = b"", **fields: str) -> Response:
-        headers = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in fields.items()]
-        return self.ask_raw(path, method, query, headers)
-
-    def ask_raw(self, path: str, method: str, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Response:
-        scope = {
-            "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": query,
-            "headers": list(headers),
-        }  # fmt: skip
-        sent: list[Any] = []
-
-        async def receive() -> Any:
-            raise AssertionError("a request for a list has no body that anybody reads")
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        asyncio.run(self.app(scope, receive, send))
-        start, body = sent
-        told = {name.decode(): value.decode() for name, value in start["headers"]}
-        assert len(told) == len(start["headers"])
-        return Response(start["status"], told, body["body"])
-
-    def ingest(self, response: Response) -> None:
-        self.store.ingest(URI, response.body, media_type=response.headers["content-type"], now=self.now)
+from .asking import KEY, TTL_S, World
 
 
 @pytest.fixture
@@ -126,6 +78,22 @@ def test_a_clock_that_steps_back_leaves_lists_that_are_taken(world: World) -> No
     world.ingest(world.ask())
 
 
+@pytest.mark.parametrize("seconds", [5, 5_000])
+def test_a_clock_that_steps_back_delays_no_revocation_and_no_cache_keeps_for_longer(world: World, seconds: int) -> None:
+    first = world.ask()
+    world.now -= seconds
+    second = world.ask()
+    assert second.body != first.body
+    assert second.headers["cache-control"] == "public, max-age=1800"
+    reference = world.publisher.allocate()
+    world.publisher.revoke(reference)
+    world.now -= seconds
+    response = world.ask()
+    world.now = b.NOW + 10
+    world.ingest(response)
+    assert world.store.check(reference, issuer=b.ISSUER, now=world.now) is Status.INVALID
+
+
 class Broken:
     """A signer that has failed since it was first used."""
 
@@ -162,6 +130,8 @@ def test_a_list_that_is_known_is_not_sent_again(world: World) -> None:
             response = world.ask(if_none_match=condition, accept_encoding=coding)
             assert (response.status, response.body) == (304, b"")
             assert {"etag", "cache-control", "vary"} <= set(response.headers)
+            if tag in condition:  # a cache finds what it holds by it
+                assert response.headers["etag"] == tag
         assert world.ask(if_none_match='"x"').status == 200
     old = world.ask().headers["etag"]
     world.now += 1_800
@@ -186,7 +156,7 @@ def test_other_paths_are_not_found(world: World, path: str) -> None:
 
 
 @pytest.mark.parametrize("query", [b"time=1800000000", b"time=", b"a=1&time=x", b"time"])
-def test_a_list_of_the_past_is_not_kept(world: World, query: bytes) -> None:
+def test_whoever_asks_for_the_past_is_not_answered_unless_the_issuer_wants_it(world: World, query: bytes) -> None:
     assert world.ask(query=query).status == 501
 
 
@@ -203,8 +173,9 @@ def test_another_query_is_passed_over(world: World, query: bytes) -> None:
         ("application/*", 200),
         ("*/*;q=0.1", 200),
         ("", 200),
-        ("application/statuslist+cwt", 406),
-        ("application/statuslist+jwt;q=0, */*", 406),
+        ("application/statuslist+cwt", 200),
+        ("application/statuslist+jwt;q=0, */*", 200),
+        ("application/identifierlist+cwt", 406),
         ("application/statuslist+jwt;q=0.000", 406),
         ("text/html", 406),
         ("garbage;;;=", 406),
@@ -242,7 +213,8 @@ def test_no_coding_at_all_is_none_that_we_have(world: World) -> None:
 
 
 def test_without_the_extra_there_is_gzip(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("citizenid.integrations.publish.ZSTD_AVAILABLE", False)
+    for module in ("publish", "_negotiation"):
+        monkeypatch.setattr(f"citizenid.integrations.{module}.ZSTD_AVAILABLE", False)
     response = world.ask(accept_encoding="gzip, zstd, dcz")
     assert response.headers["content-encoding"] == "gzip"
     assert "use-as-dictionary" not in response.headers
@@ -264,6 +236,30 @@ def test_the_previous_list_is_a_dictionary(world: World) -> None:
         other = world.ask(accept_encoding="zstd, dcz", available_dictionary=unknown)
         assert other.headers["content-encoding"] == "zstd"
     assert world.ask(accept_encoding="*", available_dictionary=held).headers["content-encoding"] == "zstd"
+
+
+def test_each_dictionary_has_an_encoding_of_its_own_and_none_without_its_name(world: World) -> None:
+    bodies = []
+    for _ in range(3):
+        bodies.append(world.ask().body)
+        world.now += 1_800
+    newest = world.ask().body
+    for body in bodies:
+        held = sf_binary(_codings.Dictionary(body, "").digest)
+        response = world.ask(accept_encoding="dcz", available_dictionary=held)
+        assert decode(response.body, Coding.DCZ, limit_bytes=10**6, dictionary=body) == newest
+        for coding in ("zstd", "gzip"):
+            response = world.ask(accept_encoding=coding, available_dictionary=held)
+            assert decode(response.body, Coding(coding), limit_bytes=10**6) == newest
+
+
+def test_the_codings_of_a_list_are_freed_when_the_next_one_is_there(world: World) -> None:
+    old = world.ask(accept_encoding="gzip")
+    world.now += 1_800
+    world.ask(accept_encoding="gzip")
+    published = world.app._lists["/status/1"]
+    coded = [version._coded for version in published.kept(old.headers["content-type"])]
+    assert [len(each) for each in coded] == [0, 1]
 
 
 def test_so_many_versions_are_kept_as_dictionaries(world: World) -> None:
@@ -303,6 +299,8 @@ def test_the_aggregation_names_every_list() -> None:
         {"ttl_s": 1}, {"ttl_s": 0}, {"ttl_s": 3_600.0}, {"expires_s": 3_599}, {"gather_s": 0}, {"gather_s": 3_601},
         {"versions": 0}, {"versions": True}, {"level": 10}, {"level": -1}, {"aggregation_path": "/status/1"},
         {"aggregation_path": "all"}, {"aggregation_path": "/all?x"}, {"aggregation_path": "/#"},
+        {"aggregation_path": "/identifiers"}, {"kid": ""}, {"kid": "k" * 256}, {"kid": 5}, {"certificates": [b"x"]},
+        {"historical": 1}, {"historical": None},
     ],
 )  # fmt: skip
 def test_an_app_that_is_none_is_refused(options: dict[str, Any]) -> None:
@@ -337,13 +335,13 @@ def test_it_starts_and_ends_with_its_server(world: World) -> None:
     assert len(sent) == 2
 
 
-SHARED = World()
+SHARED = World(historical=True)
 
 
 @given(
     st.text(max_size=20),
     st.sampled_from(["GET", "HEAD", "POST", ""]),
-    st.binary(max_size=20),
+    st.binary(max_size=20) | st.binary(max_size=20).map(lambda value: b"time=" + value),
     st.lists(
         st.tuples(
             st.sampled_from([b"accept", b"Accept-Encoding", b"if-none-match", b"available-dictionary"]),
@@ -353,6 +351,6 @@ SHARED = World()
     ),
 )
 def test_any_request_is_answered(path: str, method: str, query: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    for where in (path, "/status/1", "/status-lists"):
+    for where in (path, "/status/1", "/identifiers", "/status-lists"):
         response = SHARED.ask_raw(where, method, query, headers)
-        assert response.status in (200, 304, 404, 405, 406, 501)
+        assert response.status in (200, 304, 400, 404, 405, 406)

@@ -89,6 +89,16 @@ def test_only_who_was_named_here_can_be_revoked() -> None:
     publisher.revoke(mine)  # once more changes nothing
 
 
+def test_the_version_counts_who_is_revoked() -> None:
+    publisher = IdentifierPublisher(uri=URI)
+    first, second = publisher.allocate(), publisher.allocate()
+    versions = [publisher.version]
+    for reference in (first, first, second):
+        publisher.revoke(reference)
+        versions.append(publisher.version)
+    assert versions == [0, 1, 1, 2]
+
+
 @pytest.mark.parametrize("uri", ["", "no scheme", "https://a/ b", "https://a/\n", None, 5, "x" * 2_049])
 def test_a_uri_that_no_verifier_could_fetch_is_refused(uri: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:

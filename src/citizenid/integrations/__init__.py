@@ -3,5 +3,5 @@
 `fetch` gets status lists over HTTP (extra `fetch`), `publish` serves them as an ASGI app; both speak Zstandard with the
 extra `zstd`. Nothing below imports from here, and nothing here decides about a credential.
 
-Spec: specs/profile-status-list.md sections 8 and 9; specs/decisions/0017.
+Spec: specs/profile-status-list.md sections 8 to 10; specs/decisions/0017.
 """

@@ -71,6 +71,12 @@ class IdentifierPublisher:
                 raise CitizenIDError(Reason.STATUS_INDEX_OUT_OF_RANGE, "identifier-list")
             self._revoked.add(identifier)
 
+    @property
+    def version(self) -> int:
+        """The number of revocations so far: two lists with the same number say the same."""
+        with self._lock:
+            return len(self._revoked)
+
     def publish(
         self,
         key: SigningKey,
