@@ -142,8 +142,9 @@ def list_of_credential(claims: Mapping[Any, Any], limits: Limits) -> StatusList:
     """Return the bits of a list credential as a status list of one bit each.
 
     Raises:
-        MalformedError: MALFORMED_BASE64, INPUT_TOO_LARGE for more than the bound holds or than its own end says,
-            STATUS_LIST_MALFORMED for what is no single gzip member, or for fewer than 131,072 entries.
+        MalformedError: MALFORMED_BASE64; INPUT_TOO_LARGE when it says that it holds more than the bound;
+            STATUS_LIST_MALFORMED for what is no single gzip member or not as long as it says, or has fewer than 131,072
+            entries.
     """
     text = claims[_SUBJECT].get("encodedList")
     if type(text) is not str or not text.startswith(_MULTIBASE):
@@ -155,7 +156,7 @@ def list_of_credential(claims: Mapping[Any, Any], limits: Limits) -> StatusList:
     stated = int.from_bytes(data[-_SIZE_BYTES:], "little")
     if stated > limit_bytes:
         raise MalformedError(Reason.INPUT_TOO_LARGE, _ENCODED)
-    packed = inflate(data, GZIP, limit_bytes=stated, where=_ENCODED)
+    packed = inflate(data, GZIP, limit_bytes=stated, where=_ENCODED, beyond=Reason.STATUS_LIST_MALFORMED)
     if len(packed) < _MIN_BYTES:  # STATUS_LIST_LENGTH_ERROR (section 3.2)
         raise MalformedError(Reason.STATUS_LIST_MALFORMED, _ENCODED)
     return StatusList(1, packed.translate(_MIRRORED))

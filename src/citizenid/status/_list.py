@@ -94,7 +94,9 @@ class StatusList:
         return f"<StatusList of {len(self)}, {self.bits} bits each>"
 
 
-def inflate(data: bytes, container: int, *, limit_bytes: int, where: str) -> bytes:
+def inflate(
+    data: bytes, container: int, *, limit_bytes: int, where: str, beyond: Reason = Reason.INPUT_TOO_LARGE
+) -> bytes:
     """Inflate one whole stream, at most `limit_bytes` of it.
 
     Args:
@@ -102,10 +104,10 @@ def inflate(data: bytes, container: int, *, limit_bytes: int, where: str) -> byt
         container: ZLIB, or GZIP for a single member.
         limit_bytes: the bound.
         where: spec path for the error.
+        beyond: what it means when it holds more.
 
     Raises:
-        MalformedError: INPUT_TOO_LARGE when it holds more, STATUS_LIST_MALFORMED when it is broken, unfinished or
-            followed by anything.
+        MalformedError: `beyond`; STATUS_LIST_MALFORMED when it is broken, unfinished or followed by anything.
     """
     stream = zlib.decompressobj(container)
     pieces: list[bytes] = []
@@ -118,7 +120,7 @@ def inflate(data: bytes, container: int, *, limit_bytes: int, where: str) -> byt
             piece = b""
         size += len(piece)
         if size > limit_bytes:
-            raise MalformedError(Reason.INPUT_TOO_LARGE, where)
+            raise MalformedError(beyond, where)
         pieces.append(piece)
         data, broken = stream.unconsumed_tail, not piece and not stream.eof
     if broken or stream.unused_data:
