@@ -25,7 +25,6 @@ from ._list import StatusList
 
 # RFC 3986 section 3 and appendix A, as far as characters go: verifiers fetch it and compare it character by character.
 _URI: Final = r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
-Written = Literal["jwt", "cwt", "bitstring"]
 _MAX_ISSUER_CHARS: Final = 2_048  # as a status URI
 _MAX_REASON_CHARS: Final = 1_000  # a sentence or two, and no document
 
@@ -246,7 +245,7 @@ class StatusPublisher:
         ttl_s: int,
         expires_s: int,
         kid: str | None = None,
-        format: Written = "jwt",
+        format: Literal["jwt", "cwt", "bitstring"] = "jwt",
         certificates: Iterable[bytes] = (),
     ) -> bytes:
         """Sign the list as it stands: a Status List Token. Arguments as `prepare`."""
@@ -267,7 +266,7 @@ class StatusPublisher:
         expires_s: int,
         kid: str | None = None,
         level: int = 9,
-        format: Written = "jwt",
+        format: Literal["jwt", "cwt", "bitstring"] = "jwt",
         certificates: Iterable[bytes] = (),
     ) -> Unsigned:
         """Prepare a Status List Token for a signer elsewhere.
