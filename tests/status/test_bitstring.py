@@ -597,13 +597,16 @@ def encoded_refused(data: bytes, reason: Reason, **changes: Any) -> None:
         GZIP[:-4] + (MIN_BYTES + 1).to_bytes(4, "little"),
         b"\x1f\x8b\x08\xe0" + GZIP[4:],
         b"\x1f\x8b\x07" + GZIP[3:],
+        zlib.compress(slow_bits(REVOKED)),
         zlib.compress(slow_bits(REVOKED))[:-4] + MIN_BYTES.to_bytes(4, "little"),
         GZIP[10:-8] + MIN_BYTES.to_bytes(4, "little"),
-        slow_bits(())[:-4] + MIN_BYTES.to_bytes(4, "little"),
+        slow_bits(()),
+        b"\x1f\x8c" + GZIP[2:],
     ],
     ids=[
         "empty", "byte", "zeros-behind", "a-size-behind", "second-member", "size-twice", "wrong-crc",
-        "other-size", "reserved-flags", "other-method", "zlib", "raw-deflate", "not-compressed",
+        "other-size", "reserved-flags", "other-method", "zlib", "zlib-with-a-size", "raw-deflate", "not-compressed",
+        "other-magic",
     ],
 )  # fmt: skip
 def test_anything_but_one_whole_gzip_member_is_refused(data: bytes) -> None:

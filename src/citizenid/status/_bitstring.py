@@ -28,7 +28,8 @@ _ENCODED: Final = "status-list.credentialSubject.encodedList"
 _DEPTH: Final = 8  # the list is in an object in an object; the rest is for what we pass over
 _MULTIBASE: Final = "u"  # base64url without padding
 _MIN_BYTES: Final = reg.BITSTRING_MIN_ENTRIES // 8
-_SIZE_BYTES: Final = 4  # ISIZE, the last bytes of a gzip member (RFC 1952 section 2.3.1)
+_MAGIC: Final = b"\x1f\x8b"  # RFC 1952 section 2.3.1, and there its last four bytes:
+_SIZE_BYTES: Final = 4  # ISIZE
 _MILLISECONDS: Final = 1_000
 
 _MIRRORED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -154,6 +155,8 @@ def list_of_credential(claims: Mapping[Any, Any], limits: Limits) -> StatusList:
     limit_bytes = limits.status_list_inflated_bytes // (2 if reg.SUSPENSION in purposes_of(claims) else 1)
     # A gzip member says in its last bytes how long it is: a bomb is refused before it is lit, or stops where it lied.
     stated = int.from_bytes(data[-_SIZE_BYTES:], "little")
+    if not data.startswith(_MAGIC):
+        raise MalformedError(Reason.STATUS_LIST_MALFORMED, _ENCODED)
     if stated > limit_bytes:
         raise MalformedError(Reason.INPUT_TOO_LARGE, _ENCODED)
     packed = inflate(data, GZIP, limit_bytes=stated, where=_ENCODED, beyond=Reason.STATUS_LIST_MALFORMED)
