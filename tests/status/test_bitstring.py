@@ -18,11 +18,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid import (
     CitizenIDError,
+    KeyPurpose,
     Limits,
     LocalKey,
     MalformedError,
@@ -46,10 +49,13 @@ from citizenid.status import (
 )
 from citizenid.status._bitstring import encoded_list, for_purpose
 from citizenid.status._list import StatusList
+from citizenid.status._store import status_identity
 
 from . import ABSENT, DAY, ISSUER, NOW, OTHER_ISSUER, URI, anchors, header, key, segment, slow_pack, token, unsegment
 from . import MEDIA_TYPE as TOKEN_MEDIA_TYPE
 from . import claims as token_claims
+from .test_token import TRUSTED as WITH_A_CREDENTIAL_KEY
+from .test_token import _certificate
 
 VC: Final = "application/vc+jwt"
 MIN_ENTRIES: Final = 131_072
@@ -475,8 +481,6 @@ def test_another_issuer_cannot_speak_for_this_one() -> None:
 
 
 def test_a_key_for_credentials_signs_no_list() -> None:
-    from .test_token import TRUSTED as WITH_A_CREDENTIAL_KEY
-
     body = vc(signer=key("credential"), kid="credential")
     refused(lambda: verify(body, anchors=WITH_A_CREDENTIAL_KEY), VERIFICATION, Reason.KEY_UNKNOWN, "status-list", "V2")
 
@@ -818,8 +822,6 @@ def test_who_starts_from_the_file_refuses_what_is_older(tmp_path: Path) -> None:
 
 def test_a_record_under_the_identity_of_another_purpose_does_not_count(tmp_path: Path) -> None:
     # One bit each says revoked: under the identity of suspensions it would be another list.
-    from citizenid.status._store import status_identity
-
     store = stored(vc())
     (held,) = store.export().lists
     wrong = held._replace(identity=status_identity(URI, ISSUER, None, StatusKind.BITSTRING, "suspension"))
@@ -830,8 +832,6 @@ def test_a_record_under_the_identity_of_another_purpose_does_not_count(tmp_path:
 
 
 def test_identities_of_kinds_and_purposes_are_all_different() -> None:
-    from citizenid.status._store import status_identity
-
     found = {
         status_identity(URI, label, certificate, kind, purpose)
         for label in (ISSUER, OTHER_ISSUER, "revocation" + ISSUER)
@@ -844,6 +844,29 @@ def test_identities_of_kinds_and_purposes_are_all_different() -> None:
         )
     }
     assert len(found) == 3 * 2 * 4
+
+
+def test_a_certified_signer_counts_under_the_label_of_his_root(tmp_path: Path) -> None:
+    root_key, leaf_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    root = _certificate("root", root_key.public_key(), "root", root_key, authority=True)
+    leaf = _certificate("leaf", leaf_key.public_key(), "root", root_key, authority=False)
+    pem = serialization.Encoding.PEM
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    signer = LocalKey.from_pem(leaf_key.private_bytes(pem, *plain))
+    pinned = TrustAnchors.from_certificates(root.public_bytes(pem), issuer=ISSUER, purpose=KeyPurpose.STATUS_LIST)
+    published = publisher()
+    reference = published.allocate()
+    published.revoke(reference)
+    chain = (leaf.public_bytes(serialization.Encoding.DER),)
+    body = published.publish(signer, now=NOW, ttl_s=3_600, expires_s=DAY, format="bitstring", certificates=chain)
+    store = StatusStore(anchors=pinned)
+    store.ingest(URI, body, media_type=VC, now=NOW)
+    assert len(store.export().lists) == 1  # no reference asks for a bitstring under a certificate
+    write_status_file(tmp_path / "lists", store)
+    again = StatusStore(anchors=pinned, stored=read_status_file(tmp_path / "lists"))
+    for lists in (store, again, StatusFile(tmp_path / "lists", anchors=pinned)):
+        assert ask(lists, reference) is Status.INVALID
+        assert isinstance(ask(lists, suspension(reference.index)), NeedStatusList)
 
 
 # --- a reference ---
