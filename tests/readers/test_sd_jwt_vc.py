@@ -723,7 +723,7 @@ def test_a_mechanism_that_cannot_be_asked_refuses_the_credential(stated: Any) ->
         *(entry(purpose=purpose) for purpose in (ABSENT, None, 1, True, ["revocation"], [], {})),
         *(entry(index) for index in (
             ABSENT, None, 7, 7.0, True, False, "", "-1", "+7", " 7", "7 ", "7\n", "07", "00", "0x7", "7.0", "1e1",
-            "1_0", "\u0667", "\uff17", "\u00b2", "4294967296", "99999999999", "1" * 5_000, ["7"], {},
+            "1_0", "\u0667", "1\u0667", "\uff17", "\u00b2", "4294967296", "99999999999", "1" * 5_000, ["7"], {},
         )),
         *(entry(uri=uri) for uri in (ABSENT, None, "", 7, [LIST_URI], {"id": LIST_URI}, "u" * 2_049)),
         entry(id=LIST_URI),
