@@ -629,7 +629,7 @@ def test_enumerations_are_closed() -> None:
     assert [format_.value for format_ in Format] == ["dc+sd-jwt", "mso_mdoc", "sd-cwt"]
     assert [purpose.value for purpose in KeyPurpose] == ["credential", "status_list"]
     assert [serialization.value for serialization in Serialization] == ["compact", "flattened", "general"]
-    assert [kind.value for kind in StatusKind] == ["status_list", "identifier_list"]
+    assert [kind.value for kind in StatusKind] == ["status_list", "identifier_list", "bitstring"]
 
 
 def test_a_need_is_a_value() -> None:

@@ -29,7 +29,7 @@ from citizenid._redaction import EVERYTHING, SD_CWT_MARKERS, SD_JWT_MARKERS, Res
 from citizenid._wire import cbor
 
 # RFC 9901 section 9.7 and SD-JWT VC section 2.2.2.3, written out: what may not be hidden, and in what nothing may be.
-UNDISCLOSABLE = {"iss", "aud", "exp", "nbf", "cnf", "vct", "vct#integrity", "aka_vcts", "status"}
+UNDISCLOSABLE = {"iss", "aud", "exp", "nbf", "cnf", "vct", "vct#integrity", "aka_vcts", "status", "credentialStatus"}
 OPAQUE = UNDISCLOSABLE - {"aud"}
 
 

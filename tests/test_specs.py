@@ -357,7 +357,27 @@ JWKS: Final = st.sampled_from(
     ]
 )
 TEXTS: Final = st.sampled_from(["", "x", "x" * 64, "x" * 65]) | ODD
+ENTRIES: Final = st.fixed_dictionaries(
+    {
+        "type": st.just("BitstringStatusListEntry") | ODD,
+        "statusPurpose": st.sampled_from(["revocation", "suspension", "refresh", "message"]) | ODD,
+        "statusListIndex": st.integers(0, 2**32 - 1).map(str)
+        | st.sampled_from(
+            ["0", "00", "07", "-1", "+1", " 1", "1 ", "\u0661", "4294967295", "4294967296", "42949672950"]
+        )
+        | ODD,
+        "statusListCredential": st.sampled_from(["u", "u" * 2_048, "u" * 2_049]) | ODD,
+    },
+    optional={"id": st.sampled_from(["i", None, 7]), "statusSize": ODD, "more": ODD},
+)
+ENTRY: Final = {"type": "BitstringStatusListEntry", "statusPurpose": "revocation", "statusListIndex": "7"}
+GOOD_ENTRY: Final = {**ENTRY, "statusListCredential": "u"}
 CLAIMS: Final = {
+    "credentialStatus": ENTRIES
+    | st.lists(ENTRIES, max_size=2)
+    | st.sampled_from([GOOD_ENTRY, [GOOD_ENTRY], [GOOD_ENTRY] * 2, [GOOD_ENTRY] * 3, [ENTRY], [[GOOD_ENTRY]]])
+    | st.sampled_from([{**GOOD_ENTRY, "statusMessage": []}, {**GOOD_ENTRY, "statusSize": 1}])
+    | ODD,
     "iss": st.just(b.ISSUER) | ODD,
     "vct": st.sampled_from([b.VCT, b.VCT.upper(), b.VCT + " "]) | ODD,
     "aud": st.sampled_from([b.AUDIENCE, [b.AUDIENCE], [b.AUDIENCE, 1], [[b.AUDIENCE]]]) | ODD,

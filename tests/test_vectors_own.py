@@ -37,6 +37,7 @@ from citizenid import (
     NeedStatusList,
     Reason,
     Serialization,
+    StatusKind,
     StatusReference,
     TrustAnchors,
     UnixTime,
@@ -459,10 +460,13 @@ def test_status_list(case: dict[str, Any]) -> None:
     assert {str(index): token.statuses.raw(int(index)) for index in valid["statuses"]} == valid["statuses"]
     issuer = token.anchor.issuer
     for index, value in valid["statuses"].items():
-        reference = StatusReference(case["uri"], int(index))
+        purpose = valid.get("purpose")
+        kind = StatusKind.STATUS_LIST if purpose is None else StatusKind.BITSTRING
+        reference = StatusReference(case["uri"], int(index), kind, purpose=purpose)
         status = store.check(reference, issuer=issuer, now=valid["usable_until"] - 1)
         assert not isinstance(status, NeedStatusList)
-        assert int(status) == (value if value <= 2 else 0x100)
+        told = 2 * value if purpose == "suspension" else value
+        assert int(status) == (told if told <= 2 else 0x100)
         stale = store.check(reference, issuer=issuer, now=valid["usable_until"])
         assert stale == NeedStatusList(case["uri"], Reason.STATUS_LIST_STALE)
 

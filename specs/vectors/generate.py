@@ -29,7 +29,11 @@ from generate_sd_cwt import sd_cwt
 from shared import (
     ABSENT,
     AUDIENCE,
+    BITS,
+    BITS_TYPE,
+    BITS_URI,
     DAY,
+    EMPTY_BITS,
     HOLDER,
     HOLDER_P256,
     ISSUER,
@@ -45,15 +49,20 @@ from shared import (
     REVOKED,
     SENDER,
     SENDER_P256,
+    SHORT_BITS,
     STATUS_KEY,
     STRANGER,
     SUSPENDED,
+    SUSPENSIONS_URI,
     VALID,
     VCT,
+    ZLIB_BITS,
     Key,
     b64,
+    bitstring,
     changed,
     dump,
+    entry,
     jwks,
     jws,
     lst,
@@ -625,6 +634,54 @@ def refusals_by_status() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def by_bitstring() -> list[dict[str, Any]]:
+    """Credentials whose status stands in a list of the W3C."""
+    both = ["list", "revocations", "suspensions"]
+
+    def stating(*entries: Any, **payload: Any) -> str:
+        return make(
+            {"status": ABSENT, "credentialStatus": entries[0] if len(entries) == 1 else list(entries), **payload}
+        )
+
+    def unknown(id: str, title: str, *entries: Any) -> dict[str, Any]:
+        return case(id, title, stating(*entries), refused("V4", "status_mechanism_unknown"), status_lists=both)
+
+    def invalid(id: str, title: str, *entries: Any) -> dict[str, Any]:
+        return case(id, title, stating(*entries), refused("V4", "claim_invalid"), status_lists=both)
+
+    suspended = entry(str(REVOKED), "suspension", SUSPENSIONS_URI)
+    return [
+        case("accept-bitstring", "an entry of a bitstring list", stating(entry(str(VALID))), valid(),
+             status_lists=both),
+        case("accept-bitstring-beside", "an entry beside a status list",
+             stating(entry(str(VALID)), status=status_claim(VALID)), valid(), status_lists=both),
+        case("accept-bitstring-two", "an entry for each purpose",
+             stating(entry(str(VALID)), entry(str(VALID), "suspension", SUSPENSIONS_URI)), valid(), status_lists=both),
+        case("accept-bitstring-left", "the mirror image of a set bit in its byte", stating(entry(str(7 - REVOKED))),
+             valid(), status_lists=both),
+        unknown("v4-bitstring-type", "an entry of another type", entry(str(VALID), type="StatusList2021Entry")),
+        unknown("v4-bitstring-refresh", "a purpose that says nothing about validity", entry(str(VALID), "refresh")),
+        unknown("v4-bitstring-message", "two bits for an entry",
+                entry(str(VALID), "message", statusSize=2, statusMessage=[])),
+        unknown("v4-bitstring-size", "two bits for a revocation", entry(str(VALID), statusSize=2)),
+        invalid("v4-bitstring-number", "an index that is a number", entry(VALID)),
+        invalid("v4-bitstring-zero", "an index with a leading zero", entry(f"0{VALID}")),
+        invalid("v4-bitstring-digits", "digits of another script", entry("\u0663")),
+        invalid("v4-bitstring-bound", "an index of 2^32", entry(str(2**32))),
+        invalid("v4-bitstring-none", "no entry", []),
+        case("v4-bitstring-three", "three references", stating(entry("1"), entry("2"), status=status_claim(VALID)),
+             refused("V4", "limit_exceeded"), status_lists=both),
+        case("v9-bitstring-revoked", "a set bit of a list of revocations", stating(entry(str(REVOKED))),
+             refused("V9", "revoked"), status_lists=both),
+        case("v9-bitstring-suspended", "a set bit of a list of suspensions", stating(entry(str(VALID)), suspended),
+             refused("V9", "suspended"), status_lists=both),
+        case("v9-bitstring-index", "an index behind the end of the list", stating(entry("131072")),
+             refused("V9", "status_index_out_of_range"), status_lists=both),
+        case("v9-bitstring-purpose", "a list of revocations says nothing of suspensions",
+             stating(entry(str(VALID), "suspension")), need("status_list_unavailable", BITS_URI), status_lists=both),
+    ]  # fmt: skip
+
+
 def presentation() -> dict[str, Any]:
     cases = [
         *accepts(),
@@ -633,11 +690,21 @@ def presentation() -> dict[str, Any]:
         *refusals_by_redaction(),
         *refusals_of_the_holder(),
         *refusals_by_status(),
+        *by_bitstring(),
     ]
     return {
         "keys": {f"{key.name}/{key.algorithm}": key.to_json() for key in KEYS},
         "anchors": ANCHORS,
-        "status_lists": LISTS,
+        "status_lists": {
+            **LISTS,
+            "revocations": {"uri": BITS_URI, "media_type": BITS_TYPE, "fetched_at": NOW, "token": bitstring()},
+            "suspensions": {
+                "uri": SUSPENSIONS_URI,
+                "media_type": BITS_TYPE,
+                "fetched_at": NOW,
+                "token": bitstring({"id": SUSPENSIONS_URI}, statusPurpose="suspension"),
+            },
+        },
         "cases": cases,
     }
 
@@ -728,8 +795,75 @@ def status_lists() -> dict[str, Any]:
                   anchors=["status", "issuer"]),
         list_case("issuer", "an iss that is not the anchor's label", status_list({"iss": "https://other.example"}),
                   refused("V5", "issuer_mismatch")),
+        *bitstrings(),
     ]  # fmt: skip
     return {"anchors": anchors, "cases": cases}
+
+
+def bitstrings() -> list[dict[str, Any]]:
+    """List credentials of the W3C."""
+    told, door = {0: 0, 3: 0, REVOKED: 1, 5: 0, 131_070: 0, 131_071: 1}, "status"
+    until = NOW + 43_200
+
+    def accepted(id: str, title: str, input: str, purpose: str, usable_until: int = until) -> dict[str, Any]:
+        found = held(told, 131_072, usable_until)
+        found["valid"]["purpose"] = purpose
+        return list_case(id, title, input, found, uri=BITS_URI, media_type=BITS_TYPE)
+
+    def no(id: str, title: str, input: str, step: str, reason: str, **changes: Any) -> dict[str, Any]:
+        return list_case(id, title, input, refused(step, reason), uri=BITS_URI, media_type=BITS_TYPE, **changes)
+
+    return [
+        accepted("accept-bitstring", "a list of revocations: the most significant bit first, gzip, milliseconds",
+                 bitstring(), "revocation"),
+        accepted("accept-bitstring-suspension", "a list of suspensions", bitstring(statusPurpose="suspension"),
+                 "suspension"),
+        accepted("accept-bitstring-both", "a list of both answers for either",
+                 bitstring(statusPurpose=["refresh", "suspension", "revocation"]), "suspension"),
+        accepted("accept-bitstring-hour", "3,600,000 milliseconds are an hour", bitstring(ttl=3_600_000), "revocation",
+                 NOW + 3_600),
+        accepted("accept-bitstring-exp", "exp ends it before validUntil does",
+                 bitstring({"exp": NOW + 60, "iat": NOW}), "revocation", NOW + 60),
+        accepted("accept-bitstring-issuer", "an issuer that is an object",
+                 bitstring({"issuer": {"id": ISSUER, "name": "Issuer"}}), "revocation"),
+        no("bitstring-typ", "the typ of another token", bitstring(header={"typ": "statuslist+jwt"}), door,
+           "typ_mismatch"),
+        no("bitstring-id", "a list for another URL", bitstring({"id": BITS_URI + "/"}), door,
+           "status_subject_mismatch"),
+        no("bitstring-no-id", "a list for no URL", bitstring({"id": ABSENT}), door, "status_subject_mismatch"),
+        no("bitstring-issuer", "an issuer that is not the anchor's label", bitstring({"issuer": "https://other.example"}),
+           "V5", "issuer_mismatch"),
+        no("bitstring-context", "another context comes first",
+           bitstring({"@context": ["https://www.w3.org/2018/credentials/v1", "https://www.w3.org/ns/credentials/v2"]}),
+           door, "claim_invalid"),
+        no("bitstring-type", "a credential of another type", bitstring({"type": ["VerifiableCredential"]}), door,
+           "claim_invalid"),
+        no("bitstring-times", "neither iat nor validFrom", bitstring({"validFrom": ABSENT}), door, "claim_missing"),
+        no("bitstring-future", "valid from the next second on", bitstring({"validFrom": "2027-01-15T08:00:01Z"}), door,
+           "status_list_in_future"),
+        no("bitstring-expired", "validUntil is this very second",
+           bitstring({"validUntil": "2027-01-15T10:00:00.5+02:00"}), door, "status_list_expired"),
+        no("bitstring-time", "a time without an offset", bitstring({"validUntil": "2027-01-16T08:00:00"}), door,
+           "claim_invalid"),
+        no("bitstring-purpose", "a purpose that is not understood", bitstring(statusPurpose="message"), "V4",
+           "status_mechanism_unknown"),
+        no("bitstring-size", "two bits for each entry", bitstring(statusSize=2), "V4", "status_mechanism_unknown"),
+        no("bitstring-status", "a list with a status of its own", bitstring({"credentialStatus": entry("1")}), "V4",
+           "status_mechanism_unknown"),
+        no("bitstring-ttl", "a ttl that is no integer", bitstring(ttl=3_600_000.5), door, "claim_invalid"),
+        no("bitstring-multibase", "no multibase prefix", bitstring(encodedList=BITS[1:]), door, "malformed_base64"),
+        no("bitstring-padding", "base64url with padding", bitstring(encodedList=BITS + "="), door, "malformed_base64"),
+        no("bitstring-zlib", "the container of another list", bitstring(encodedList=ZLIB_BITS), door,
+           "status_list_malformed"),
+        no("bitstring-short", "fewer than 131,072 entries", bitstring(encodedList=SHORT_BITS), door,
+           "status_list_malformed"),
+        no("bitstring-large", "more than the bound when inflated", bitstring(), door, "input_too_large",
+           limits={"status_list_inflated_bytes": 16_383}),
+        no("bitstring-conflict", "other bits under the same time", bitstring(encodedList=EMPTY_BITS), door,
+           "status_list_conflict", earlier=[{"now": NOW - 5, "token": bitstring()}]),
+        no("bitstring-rollback", "older than the one at hand", bitstring(), door, "status_list_rollback",
+           earlier=[{"now": NOW - 5, "token": bitstring({"validFrom": "2027-01-15T07:59:54Z"})}]),
+    ]  # fmt: skip
 
 
 # --- sender proofs ---

@@ -165,6 +165,39 @@ def status_list(
     )
 
 
+BITS_URI: Final = "https://id.example/bits/1"
+SUSPENSIONS_URI: Final = "https://id.example/bits/2"
+BITS_TYPE: Final = "application/vc+jwt"
+# Lists of the W3C, compressed once: no two versions of zlib need to write the same bytes. Of 131,072 entries, of which
+# REVOKED and the last one are set, or none; of eight entries less; and in the other container.
+BITS: Final = "uH4sIAAAAAAACA-3BMQEAAAwCoPmtf2Jj-AB_AAAAAAAAAAAAAAAAAAAAwFgKbrr86wBAAAA"
+EMPTY_BITS: Final = "uH4sIAAAAAAACA-3BMQEAAADCoPVPbQwfoAAAAAAAAAAAAAAAAAAAAIC3AYbSVKsAQAAA"
+SHORT_BITS: Final = "uH4sIAAAAAAACA-3BIQEAAAACIKP_FzvDAjQAAAAAAAAAAAAAAAAAAADA2QDiIeb9_z8AAA"
+ZLIB_BITS: Final = "ueNrtwSEBAAAAAiCj_xc7wwI0AAAAAAAAAAAAAAAAAAAAwNsAQB4ACQ"
+
+
+def bitstring(changes: Mapping[str, Any] | None = None, header: Mapping[str, Any] | None = None, **subject: Any) -> str:
+    good = {
+        "@context": ["https://www.w3.org/ns/credentials/v2"],
+        "id": BITS_URI,
+        "type": ["VerifiableCredential", "BitstringStatusListCredential"],
+        "issuer": ISSUER,
+        "validFrom": "2027-01-15T07:59:50Z",  # ten seconds before NOW
+        "validUntil": "2027-01-16T08:00:00Z",
+        "credentialSubject": changed(
+            {"type": "BitstringStatusList", "statusPurpose": "revocation", "encodedList": BITS, "ttl": 43_200_000},
+            subject,
+        ),
+    }
+    head = {"alg": STATUS_KEY.algorithm, "typ": "vc+jwt", "kid": "s1"}
+    return jws(changed(head, header), changed(good, changes), STATUS_KEY)
+
+
+def entry(index: Any, purpose: Any = "revocation", uri: Any = BITS_URI, **more: Any) -> dict[str, Any]:
+    good = {"type": "BitstringStatusListEntry", "statusPurpose": purpose, "statusListIndex": index}
+    return changed({**good, "statusListCredential": uri}, more)
+
+
 LISTS: Final = {"list": {"uri": LIST_URI, "media_type": LIST_TYPE, "fetched_at": NOW, "token": status_list()}}
 
 
@@ -175,8 +208,8 @@ def refused(step: str, reason: str) -> dict[str, str]:
     return {"reason": reason, "step": step}
 
 
-def need(reason: str) -> dict[str, str]:
-    return {"need_status_list": LIST_URI, "reason": reason}
+def need(reason: str, uri: str = LIST_URI) -> dict[str, str]:
+    return {"need_status_list": uri, "reason": reason}
 
 
 def jwks(*keys: tuple[Key, str | None]) -> dict[str, Any]:

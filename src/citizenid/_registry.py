@@ -69,6 +69,8 @@ TYP_DPOP: Final = "dpop+jwt"  # RFC 9449 section 4.2
 MEDIA_STATUS_LIST_JWT: Final = "application/statuslist+jwt"  # Token Status List section 8.1
 MEDIA_STATUS_LIST_CWT: Final = "application/statuslist+cwt"  # section 8.1; typ in a CWT is the media type (section 5.2)
 MEDIA_IDENTIFIER_LIST_CWT: Final = "application/identifierlist+cwt"  # ISO/IEC 18013-5 second edition 12.3.6.4
+TYP_VC_JWT: Final = "vc+jwt"  # VC-JOSE-COSE section 3.1.1
+MEDIA_VC_JWT: Final = "application/vc+jwt"  # VC-JOSE-COSE section 6.1
 
 # --- JWT claims (RFC 7519 section 4.1) ---
 ISS: Final = "iss"
@@ -96,8 +98,10 @@ SALT_BYTES: Final = 18  # section 9.3: 128 bits or more; 144 fill whole groups o
 VCT: Final = "vct"  # section 2.2.2.1
 AKA_VCTS: Final = "aka_vcts"  # section 2.2.2.2
 STATUS: Final = "status"
-# Claims that MUST NOT be selectively disclosed, nor anything inside them: section 2.2.2.3 and RFC 9901 section 9.7.
-CONTROL_CLAIMS: Final = frozenset({ISS, AUD, EXP, NBF, CNF, VCT, "vct#integrity", AKA_VCTS, STATUS})
+CREDENTIAL_STATUS: Final = "credentialStatus"  # W3C VCDM 2.0 section 4.10
+# Claims that MUST NOT be selectively disclosed, nor anything inside them: section 2.2.2.3 and RFC 9901 section 9.7; and
+# by the profile what says where else a status stands.
+CONTROL_CLAIMS: Final = frozenset({ISS, AUD, EXP, NBF, CNF, VCT, "vct#integrity", AKA_VCTS, STATUS, CREDENTIAL_STATUS})
 WELL_KNOWN_ISSUER: Final = "/.well-known/jwt-vc-issuer"  # section 4.1
 
 # --- Token Status List ---
@@ -108,6 +112,17 @@ STATUS_BITS: Final = frozenset({1, 2, 4, 8})  # section 4.1
 STATUS_VALID: Final = 0x00  # section 7.1
 STATUS_INVALID: Final = 0x01
 STATUS_SUSPENDED: Final = 0x02
+
+# --- W3C Bitstring Status List v1.0 ---
+VC_CONTEXT: Final = "https://www.w3.org/ns/credentials/v2"  # VCDM 2.0 section 4.3
+VC_TYPE: Final = "VerifiableCredential"
+BITSTRING_ENTRY: Final = "BitstringStatusListEntry"  # section 2.1
+BITSTRING_CREDENTIAL: Final = "BitstringStatusListCredential"  # section 2.2
+BITSTRING_SUBJECT: Final = "BitstringStatusList"
+REVOCATION: Final = "revocation"  # section 2.1, statusPurpose
+SUSPENSION: Final = "suspension"
+BITSTRING_PURPOSES: Final = frozenset({REVOCATION, SUSPENSION})  # "refresh" and "message" say nothing about validity
+BITSTRING_MIN_ENTRIES: Final = 131_072  # section 3.2
 
 # --- Citizenship claims (specs/profile-sd-jwt-vc.md; EUDI PID rulebook 1.7 table 4.1.1) ---
 NATIONALITIES: Final = "nationalities"

@@ -494,7 +494,8 @@ def test_no_cookie_and_nothing_of_the_environment_is_sent(reach: Reach, monkeypa
             names = [name.lower() for name, _ in asked.fields]
             assert names == ["host", "accept", "accept-encoding", "user-agent"]
             assert asked.field("accept") == (
-                "application/statuslist+jwt, application/statuslist+cwt;q=0.8, application/identifierlist+cwt;q=0.7"
+                "application/statuslist+jwt, application/statuslist+cwt;q=0.8, application/identifierlist+cwt;q=0.7, "
+                "application/vc+jwt;q=0.6"
             )
 
 

@@ -18,11 +18,12 @@ from citizenid.integrations import _codings, _published
 from citizenid.integrations._codings import sf_binary
 from citizenid.integrations._published import FORMS, Form
 from citizenid.integrations.publish import StatusListApp
-from citizenid.status import STATUS_LIST_MEDIA_TYPES, StatusList, StatusStore, VerifiedStatusList
+from citizenid.status import STATUS_LIST_MEDIA_TYPES, StatusList, StatusPublisher, StatusStore, VerifiedStatusList
 
 from .asking import CWT, IDENTIFIERS, IDENTIFIERS_URI, JWT, KEY, TTL_S, URI, Response, World, signers
 
 BOTH = (JWT, CWT)
+BITS_URI = "https://id.example/bits"
 
 
 @pytest.fixture
@@ -44,6 +45,28 @@ def test_every_form_is_served_as_a_store_takes_it(world: World) -> None:
             world.ingest(response, uri)
             assert world.store.check(reference, issuer=b.ISSUER, now=world.now) is Status.VALID
     assert {form.media_type for form in FORMS} == set(STATUS_LIST_MEDIA_TYPES)
+
+
+@pytest.mark.parametrize(("purpose", "bits"), [("revocation", 1), ("suspension", 2)])
+def test_a_list_with_a_purpose_is_served_as_a_bitstring_and_as_nothing_else(
+    world: World, purpose: str, bits: int
+) -> None:
+    publisher = StatusPublisher(uri=BITS_URI, size=131_072, bits=bits, purpose=purpose, issuer=b.ISSUER)
+    reference = publisher.allocate()
+    told: dict[str, Any] = {"key": KEY, "ttl_s": TTL_S, "expires_s": 86_400, "clock": lambda: world.now}
+    world.app = StatusListApp([world.publisher, publisher], **told)
+    for change, status in (
+        (None, Status.VALID),
+        (publisher.suspend if bits == 2 else publisher.revoke, Status.SUSPENDED if bits == 2 else Status.INVALID),
+    ):
+        if change is not None:
+            change(reference)
+            world.now += 1
+        response = world.ask("/bits")
+        assert (response.status, response.kind) == (200, "application/vc+jwt")
+        world.ingest(response, BITS_URI)
+        assert world.store.check(reference, issuer=b.ISSUER, now=world.now) is status
+    assert world.ask("/bits", accept=JWT).status == world.ask(accept="application/vc+jwt").status == 406
 
 
 @pytest.mark.parametrize(
@@ -367,12 +390,12 @@ class Another:
 
 
 def test_a_further_form_is_a_row(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    row = Form(Another, "application/vc+jwt", _published._times_of_jwt, lacks=frozenset({"certificates"}))
+    row = Form(Another, "application/further+jwt", _published._times_of_jwt, lacks=frozenset({"certificates"}))
     monkeypatch.setattr(_published, "FORMS", (*FORMS, row))
     another: Any = Another(world)
     told: dict[str, Any] = {"key": KEY, "ttl_s": TTL_S, "expires_s": 86_400, "clock": lambda: world.now}
     world.app = StatusListApp([world.publisher, another], **told)
-    assert world.ask("/another").kind == "application/vc+jwt"
+    assert world.ask("/another").kind == "application/further+jwt"
     assert world.ask("/another", accept=JWT).status == 406
     assert world.ask().kind == JWT
     leaf = b.certificate("status signer", "status root")

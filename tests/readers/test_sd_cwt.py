@@ -765,6 +765,19 @@ def test_a_claim_has_one_name(text: str) -> None:
     accepted(make({"x": {text: 5}}))
 
 
+def test_the_mechanism_of_the_w3c_is_not_read_here_and_not_passed_over() -> None:
+    entry = {
+        "type": "BitstringStatusListEntry", "statusPurpose": "revocation", "statusListIndex": "7",
+        "statusListCredential": "https://id.example/bits/1",
+    }  # fmt: skip
+    for stated in (entry, [entry], None, {}):
+        refused(make({"credentialStatus": stated}), Reason.STATUS_MECHANISM_UNKNOWN, "V4")
+        shown = disclosure(salt(), stated, "credentialStatus")
+        refused(make(hide(shown), [shown]), Reason.STATUS_MECHANISM_UNKNOWN, "V4")
+        refused(make(header={15: {"credentialStatus": stated}}), Reason.CLAIM_INVALID, "V4")
+    accepted(make({"x": {"credentialStatus": entry}}))
+
+
 def test_a_number_spelled_as_text_is_another_name() -> None:
     refused(make({4: ABSENT, "4": NOW + DAY}), Reason.CLAIM_MISSING, "V4")
     accepted(make({"4": "x"}))

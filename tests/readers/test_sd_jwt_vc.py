@@ -26,6 +26,7 @@ from builders import (
     VALID_INDEX,
     VCT,
     accepted,
+    anchors,
     base64url,
     bound,
     challenge,
@@ -46,14 +47,24 @@ from builders import (
     to_json,
     unbase64url,
     us,
+    verify,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import Format, Limits, MalformedError, Reason, Serialization
+from citizenid import (
+    Format,
+    Limits,
+    MalformedError,
+    NeedStatusList,
+    Reason,
+    Serialization,
+    StatusKind,
+    StatusReference,
+)
 from citizenid._limits import MAX_UNIX_TIME
 from citizenid._model import thaw
-from citizenid.verifier import open_presentation
+from citizenid.verifier import open_presentation, verify_credential
 
 FLATTENED: dict[str, Any] = {"serialization": Serialization.FLATTENED}
 GENERAL: dict[str, Any] = {"serialization": Serialization.GENERAL}
@@ -491,7 +502,7 @@ def test_the_depth_of_claims_is_bounded() -> None:
     refused(make(payload=nested(5)), Reason.DEPTH_EXCEEDED, "V4", limits=Limits(depth=5))
 
 
-@pytest.mark.parametrize("name", ["aka_vcts", "vct#integrity", "status", "cnf", "iss"])
+@pytest.mark.parametrize("name", ["aka_vcts", "vct#integrity", "status", "credentialStatus", "cnf", "iss"])
 def test_the_depth_of_what_the_profile_itself_reads_is_bounded(name: str) -> None:
     value: Any = 1
     for _ in range(32):
@@ -606,9 +617,12 @@ def test_a_number_that_is_none_is_no_json(name: str, value: bytes) -> None:
     refused(make(payload=raw), Reason.MALFORMED_JSON, "V4")
 
 
-@pytest.mark.parametrize("name", ["iss", "aud", "exp", "nbf", "cnf", "vct", "vct#integrity", "aka_vcts", "status"])
+@pytest.mark.parametrize(
+    "name", ["iss", "aud", "exp", "nbf", "cnf", "vct", "vct#integrity", "aka_vcts", "status", "credentialStatus"]
+)
 def test_a_control_claim_that_comes_as_a_disclosure_is_refused(name: str) -> None:
-    value = {**good_payload(), "aud": AUDIENCE, "nbf": NOW - 30, "aka_vcts": ["x"], "vct#integrity": "x"}[name]
+    others = {"aud": AUDIENCE, "nbf": NOW - 30, "aka_vcts": ["x"], "vct#integrity": "x", "credentialStatus": entry()}
+    value = {**good_payload(), **others}[name]
     text = disclosure("salt", name, value)
     payload = {name: ABSENT, "_sd": [digest(text)]}
     refused(make(payload=payload, disclosures=[text]), Reason.CLAIM_NOT_DISCLOSABLE, "V4")
@@ -624,6 +638,116 @@ def test_a_control_claim_that_comes_as_a_disclosure_is_refused(name: str) -> Non
 def test_a_control_claim_that_is_withheld_is_missing(name: str, reason: Reason, step: str) -> None:
     text = disclosure("salt", name, good_payload()[name])
     refused(make(payload={name: ABSENT, "_sd": [digest(text)]}), reason, step)
+
+
+# --- V4: credentialStatus (Bitstring Status List section 2.1) ---
+
+LIST_URI = "https://id.example/bits/1"
+
+
+def entry(index: Any = "7", purpose: Any = "revocation", uri: Any = LIST_URI, **changes: Any) -> dict[str, Any]:
+    good = {"type": "BitstringStatusListEntry", "statusPurpose": purpose, "statusListIndex": index}
+    members = {**good, "statusListCredential": uri, **changes}
+    return {name: value for name, value in members.items() if value is not ABSENT}
+
+
+def bits(index: int, purpose: str = "revocation", uri: str = LIST_URI) -> StatusReference:
+    return StatusReference(uri, index, StatusKind.BITSTRING, purpose=purpose)
+
+
+def references(**payload: Any) -> tuple[StatusReference, ...]:
+    (presentation,) = open_presentation(make(payload=payload), format=Format.SD_JWT_VC)
+    return verify_credential(presentation, anchors=anchors(), now=NOW).attestation.status
+
+
+@pytest.mark.parametrize(
+    ("stated", "read"),
+    [
+        (entry(), [bits(7)]),
+        (entry("0"), [bits(0)]),
+        (entry("4294967295", "suspension"), [bits(2**32 - 1, "suspension")]),
+        ([entry()], [bits(7)]),
+        ([entry("1"), entry("2", "suspension")], [bits(1), bits(2, "suspension")]),
+        (entry(id="https://id.example/bits/1#7", statusSize=1, statusReference="urn:x", more=[1]), [bits(7)]),
+        (entry(id=None), [bits(7)]),
+    ],
+)
+def test_an_entry_of_a_bitstring_list_is_a_reference(stated: Any, read: list[StatusReference]) -> None:
+    assert references(status=ABSENT, credentialStatus=stated) == tuple(read)
+
+
+def test_both_mechanisms_are_two_references_and_both_must_say_valid() -> None:
+    listed = StatusReference(STATUS_URI, VALID_INDEX)
+    assert references(credentialStatus=entry()) == (listed, bits(7))
+    assert references(credentialStatus=[entry()]) == (listed, bits(7))
+    # The first list is at hand and says valid; the other one is needed, whatever the first one says.
+    assert verify(make(payload={"credentialStatus": entry()})) == NeedStatusList(LIST_URI)
+
+
+def test_what_says_where_a_status_stands_is_no_claim_of_the_person() -> None:
+    (presentation,) = open_presentation(make(payload={"credentialStatus": entry()}), format=Format.SD_JWT_VC)
+    claims = verify_credential(presentation, anchors=anchors(), now=NOW).attestation.claims
+    assert "credentialStatus" not in claims
+    # Deeper down it is data.
+    assert "credentialStatus" in accepted(make(payload={"x": {"credentialStatus": "y"}})).attestation.claims["x"]
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        *(entry(type=kind) for kind in (
+            ABSENT, None, "StatusList2021Entry", "RevocationList2020Status", "bitstringstatuslistentry", "",
+            "BitstringStatusListEntry ", ["BitstringStatusListEntry"], "BitstringStatusListCredential", 1,
+        )),
+        {"type": "RevocationList2020Status", "revocationListIndex": "7", "revocationListCredential": LIST_URI},
+        {},
+        *(entry(purpose=purpose) for purpose in ("refresh", "message", "", "Revocation", "revocation ", "urn:x")),
+        *(entry(statusSize=size) for size in (0, 2, 8, -1, True, 1.0, "1", None, [1])),
+        entry(statusMessage=[{"status": "0x0", "message": "a"}, {"status": "0x1", "message": "b"}]),
+        entry(statusMessage=None),
+        [entry(), entry(purpose="message")],
+        [entry(), {"type": "X"}],
+    ],
+)  # fmt: skip
+def test_a_mechanism_that_cannot_be_asked_refuses_the_credential(stated: Any) -> None:
+    for beside in (ABSENT, status_claim(VALID_INDEX)):
+        payload = {"credentialStatus": stated, "status": beside}
+        if beside is ABSENT or type(stated) is dict:
+            refused(make(payload=payload), Reason.STATUS_MECHANISM_UNKNOWN, "V4")
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        None, "x", 7, True, [], [[entry()]], [None], [entry(), None], [entry(), "x"],
+        *(entry(purpose=purpose) for purpose in (ABSENT, None, 1, True, ["revocation"], [], {})),
+        *(entry(index) for index in (
+            ABSENT, None, 7, 7.0, True, False, "", "-1", "+7", " 7", "7 ", "7\n", "07", "00", "0x7", "7.0", "1e1",
+            "1_0", "\u0667", "1\u0667", "\uff17", "\u00b2", "4294967296", "99999999999", "1" * 5_000, ["7"], {},
+        )),
+        *(entry(uri=uri) for uri in (ABSENT, None, "", 7, [LIST_URI], {"id": LIST_URI}, "u" * 2_049)),
+        entry(id=LIST_URI),
+    ],
+)  # fmt: skip
+def test_an_entry_of_another_form_is_refused(stated: Any) -> None:
+    refused(make(payload={"credentialStatus": stated, "status": ABSENT}), Reason.CLAIM_INVALID, "V4")
+
+
+def test_a_credential_has_two_references_at_most() -> None:
+    for payload in (
+        {"credentialStatus": [entry(), entry("8")]},
+        {"credentialStatus": [entry()] * 3, "status": ABSENT},
+        {"credentialStatus": [{"type": "X"}] * 3, "status": ABSENT},
+    ):
+        refused(make(payload=payload), Reason.LIMIT_EXCEEDED, "V4")
+
+
+def test_a_credential_for_longer_is_not_excused_by_an_entry_that_is_hidden() -> None:
+    text = disclosure("salt", "credentialStatus", entry())
+    payload = {"status": ABSENT, "_sd": [digest(text)]}
+    refused(make(payload=payload), Reason.STATUS_MISSING, "V9")
+    for stated in ({"_sd": [digest(text)]}, [{"...": digest(text)}]):
+        refused(make(payload={"credentialStatus": stated}), Reason.CLAIM_NOT_DISCLOSABLE, "V4")
 
 
 def test_sub_and_iat_may_be_disclosed_one_by_one() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid._wire.dates import _date_time, date_time, write_date_time
+from citizenid._wire.dates import _date_time, date_time, rfc_3339, write_date_time
 
 LAST = 253_402_300_799  # 9999-12-31T23:59:59Z
 
@@ -109,3 +109,46 @@ def test_what_is_remembered_has_one_length() -> None:
 @pytest.mark.parametrize("moment", [LAST + 1, 2**53, 2**63, 10**30, -(10**30)])
 def test_what_has_no_year_of_four_digits_is_not_written(moment: int) -> None:
     assert write_date_time(moment) is None
+
+
+# --- with an offset and a fraction ---
+
+
+@given(st.integers(0, LAST), st.integers(-23 * 60, 23 * 60), st.text("0123456789", max_size=9), st.booleans())
+def test_a_date_time_has_any_offset_and_any_fraction(moment: int, minutes: int, fraction: str, up: bool) -> None:
+    zone = datetime.timezone(datetime.timedelta(minutes=minutes))
+    try:
+        text = datetime.datetime.fromtimestamp(moment, zone).strftime("%Y-%m-%dT%H:%M:%S")
+    except (OverflowError, ValueError):
+        return  # the year 10000 there
+    sign, rest = ("-" if minutes < 0 else "+"), abs(minutes)
+    text += (f".{fraction}" if fraction else "") + f"{sign}{rest // 60:02}:{rest % 60:02}"
+    expected = moment + (up and bool(fraction) and int(fraction) > 0)
+    assert rfc_3339(text, up=up) == expected
+
+
+@given(st.integers(0, LAST))
+def test_what_a_tdate_says_is_read_alike(moment: int) -> None:
+    text = write_date_time(moment)
+    assert text is not None
+    assert rfc_3339(text, up=False) == rfc_3339(text, up=True) == moment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "2027-01-15", "2027-01-15T08:00:00", "2027-01-15T08:00:00z", "2027-01-15t08:00:00Z", "2027-02-29T00:00:00Z",
+        "2027-01-15T24:00:00Z", "2027-01-15T08:60:00Z", "2027-01-15T08:00:60Z", "2027-01-15T08:00:00.Z",
+        "2027-01-15T08:00:00,5Z", "2027-01-15T08:00:00.0000000001Z", "2027-01-15T08:00:00+24:00",
+        "1969-12-31T23:59:59Z", "1970-01-01T00:59:59+01:00", "2027-01-15T08:00:00+02", "2027-01-15T08:00:00Z\n",
+        "\u06622027-01-15T08:00:00Z",
+        "0000-01-01T00:00:00Z", "2027-01-15T08:00:00-02:60", "2027-01-15 08:00:00Z", "2027-015T08:00:00Z",
+    ],
+)  # fmt: skip
+def test_other_spellings_are_no_date_time(text: str) -> None:
+    assert rfc_3339(text, up=False) is None and rfc_3339(text, up=True) is None
+
+
+def test_the_last_moments_of_the_calendar_are_no_accident() -> None:
+    assert rfc_3339("9999-12-31T23:59:59.9-23:59", up=True) == LAST + 23 * 3_600 + 59 * 60 + 1
+    assert rfc_3339("0001-01-01T00:00:00+23:59", up=True) is None

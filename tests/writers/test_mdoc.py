@@ -331,6 +331,13 @@ def test_a_mechanism_has_room_for_one_reference(twice: Any) -> None:
     refuses(Reason.LIMIT_EXCEEDED, attestation(status=twice))
 
 
+@pytest.mark.parametrize("beside", [(), (LISTED,), (NAMED,)])
+@pytest.mark.parametrize("purpose", ["revocation", "suspension"])
+def test_a_bitstring_has_no_place_in_an_mdoc(beside: Any, purpose: str) -> None:
+    reference = StatusReference(STATUS_URI, 1, StatusKind.BITSTRING, purpose=purpose)
+    refuses(Reason.STATUS_MECHANISM_UNKNOWN, attestation(status=(*beside, reference)))
+
+
 class Pretence:
     """Has the fields of a reference and not its checks."""
 

@@ -217,7 +217,10 @@ def test_an_attestation_of_citizenship_is_prepared_for_this_format() -> None:
     assert whole.citizenship.complete
 
 
-@pytest.mark.parametrize("name", [1, 3, 4, 5, 6, 7, 8, 11, 39, 65535, "exp", "iss", "status", "cnf", "assurance"])
+@pytest.mark.parametrize(
+    "name",
+    [1, 3, 4, 5, 6, 7, 8, 11, 39, 65535, "exp", "iss", "status", "credentialStatus", "cnf", "assurance"],
+)
 def test_what_the_profile_states_is_no_claim(name: Any) -> None:
     misused(Reason.CLAIM_RESERVED, lambda: issue(usual({name: "x"})))
     issue(usual({"x": {name: "y"}}))
@@ -304,6 +307,7 @@ def test_a_status_that_the_claim_has_no_room_for_is_not_written() -> None:
     for reference in (
         StatusReference(STATUS_URI, 1, certificate=b"der"),
         StatusReference(STATUS_URI, kind=StatusKind.IDENTIFIER_LIST, identifier=b"id"),
+        StatusReference(STATUS_URI, 1, StatusKind.BITSTRING, purpose="revocation"),
     ):
         misused(Reason.STATUS_MECHANISM_UNKNOWN, lambda reference=reference: issue(usual(status=(reference,))))
 

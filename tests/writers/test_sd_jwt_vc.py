@@ -340,15 +340,21 @@ def test_names_that_mark_hidden_parts_are_reserved_at_any_depth(name: str, wrap:
 
 
 @pytest.mark.parametrize(
-    "name", ["iss", "aud", "exp", "nbf", "iat", "cnf", "vct", "vct#integrity", "aka_vcts", "status", "assurance"]
-)
+    "name",
+    [
+        "iss", "aud", "exp", "nbf", "iat", "cnf", "vct", "vct#integrity", "aka_vcts", "status", "credentialStatus",
+        "assurance",
+    ],
+)  # fmt: skip
 def test_a_claim_that_the_attestation_states_itself_is_reserved(name: str) -> None:
     for disclosable in (None, (), [(name,)]):
         misused(Reason.CLAIM_RESERVED, lambda d=disclosable: issue(attestation({name: "x"}), d))
     issue(attestation({"o": {name: "x"}}))
 
 
-@pytest.mark.parametrize("name", ["iss", "aud", "exp", "nbf", "cnf", "vct", "vct#integrity", "aka_vcts", "status"])
+@pytest.mark.parametrize(
+    "name", ["iss", "aud", "exp", "nbf", "cnf", "vct", "vct#integrity", "aka_vcts", "status", "credentialStatus"]
+)
 def test_control_claims_are_not_disclosable(name: str) -> None:
     for path in ((name,), (name, "jwk"), (name, None)):
         misused(Reason.CLAIM_NOT_DISCLOSABLE, lambda path=path: issue(attestation(), [path]))
@@ -410,6 +416,62 @@ def test_a_status_list_alone_is_written_and_nothing_dropped_of_it() -> None:
 def test_two_status_references_have_no_room() -> None:
     two = (StatusReference(STATUS_URI, 1), StatusReference(STATUS_URI, 2))
     misused(Reason.LIMIT_EXCEEDED, lambda: issue(attestation(status=two)))
+
+
+def bits(index: int, purpose: str = "revocation", uri: str = "https://id.example/bits/1") -> StatusReference:
+    return StatusReference(uri, index, StatusKind.BITSTRING, purpose=purpose)
+
+
+ONE_ENTRY = {
+    "type": "BitstringStatusListEntry",
+    "statusPurpose": "revocation",
+    "statusListIndex": "4294967295",
+    "statusListCredential": 'https://id.example/bits/"1"',
+}
+
+
+@pytest.mark.parametrize(
+    ("references", "expected"),
+    [
+        ((bits(2**32 - 1, uri='https://id.example/bits/"1"'),), {"credentialStatus": ONE_ENTRY}),
+        (
+            (bits(2**32 - 1, uri='https://id.example/bits/"1"'), bits(0, "suspension", "urn:x")),
+            {
+                "credentialStatus": [
+                    ONE_ENTRY,
+                    {
+                        "type": "BitstringStatusListEntry",
+                        "statusPurpose": "suspension",
+                        "statusListIndex": "0",
+                        "statusListCredential": "urn:x",
+                    },
+                ]
+            },
+        ),
+        (
+            (bits(2**32 - 1, uri='https://id.example/bits/"1"'), StatusReference(STATUS_URI, 5)),
+            {"credentialStatus": ONE_ENTRY, "status": {"status_list": {"idx": 5, "uri": STATUS_URI}}},
+        ),
+    ],
+)
+def test_an_entry_of_a_bitstring_list_is_written_and_read(
+    references: tuple[StatusReference, ...], expected: dict[str, Any]
+) -> None:
+    data = issue(attestation(status=references))
+    payload = json.loads(unbase64url(data.split(b".")[1]))
+    assert {name: value for name, value in payload.items() if "tatus" in name} == expected
+    (presentation,) = open_presentation(data, format=Format.SD_JWT_VC)
+    read = verify_credential(presentation, anchors=trusted(), now=NOW).attestation.status
+    assert sorted(read, key=repr_of) == sorted(references, key=repr_of)
+
+
+def repr_of(reference: StatusReference) -> tuple[str, int]:
+    return reference.uri, reference.index
+
+
+def test_three_status_references_have_no_room() -> None:
+    for three in ((bits(1), bits(2), bits(3)), (StatusReference(STATUS_URI, 1), bits(2), bits(3))):
+        misused(Reason.LIMIT_EXCEEDED, lambda three=three: issue(attestation(status=three)))
 
 
 def test_the_limits_are_those_of_the_reader() -> None:

@@ -56,16 +56,21 @@ class Validity:
 class StatusReference:
     """Where the status of a credential stands: an index in the list at `uri`, or an identifier in an identifier list.
 
+    >>> StatusReference("https://id.example/status/3", 94_567, StatusKind.BITSTRING, purpose="revocation").index
+    94567
+
     Attributes:
         uri: of the list.
-        index: in a status list; None is given, and 0 kept, in a reference of the other kind.
+        index: in a status list or a bitstring; None is given, and 0 kept, for an identifier list.
         kind: the mechanism.
         identifier: in an identifier list, bytes; otherwise None.
         certificate: DER, under which the list must be signed (ISO/IEC 18013-5 second edition 12.3.6), or None.
+        purpose: what a set bit of a bitstring means, "revocation" or "suspension"; None in a reference of another kind.
 
     Raises:
         MalformedError: CLAIM_INVALID for an empty uri, an index that is no integer in [0, 2**32), an identifier that is
-            not 1 to 64 bytes, or a certificate that is not 1 to 8,192 bytes.
+            not 1 to 64 bytes, a certificate that is not 1 to 8,192 bytes or stands with a bitstring, or another
+            purpose.
     """
 
     uri: str
@@ -73,6 +78,7 @@ class StatusReference:
     kind: StatusKind
     identifier: bytes | None
     certificate: bytes | None
+    purpose: str | None
 
     def __init__(
         self,
@@ -81,6 +87,7 @@ class StatusReference:
         kind: StatusKind = StatusKind.STATUS_LIST,
         identifier: bytes | None = None,
         certificate: bytes | None = None,
+        purpose: str | None = None,
     ) -> None:
         if type(uri) is not str or not 0 < len(uri) <= 2_048:
             raise MalformedError(Reason.CLAIM_INVALID, "status.status_list.uri")
@@ -90,14 +97,19 @@ class StatusReference:
             raise MalformedError(Reason.CLAIM_INVALID, "status.status_list.idx")
         if (kind is StatusKind.IDENTIFIER_LIST) is (identifier is None) or not _bounded(identifier, 64):
             raise MalformedError(Reason.CLAIM_INVALID, "status.identifier_list.id")
-        if not _bounded(certificate, 8_192):
+        bitstring = kind is StatusKind.BITSTRING
+        if not _bounded(certificate, 8_192) or (bitstring and certificate is not None):
             raise MalformedError(Reason.CLAIM_INVALID, "status.certificate")
+        understood = type(purpose) is str and purpose in reg.BITSTRING_PURPOSES
+        if not (understood if bitstring else purpose is None):
+            raise MalformedError(Reason.CLAIM_INVALID, "status.purpose")
         set_ = object.__setattr__
         set_(self, "uri", uri)
         set_(self, "index", index)
         set_(self, "kind", kind)
         set_(self, "identifier", identifier)
         set_(self, "certificate", certificate)
+        set_(self, "purpose", purpose)
 
 
 def _bounded(value: bytes | None, size: int) -> bool:

@@ -79,6 +79,7 @@ class StatusKind(Enum):
 
     STATUS_LIST = "status_list"
     IDENTIFIER_LIST = "identifier_list"  # ISO/IEC 18013-5 second edition 12.3.6.4
+    BITSTRING = "bitstring"  # W3C Bitstring Status List
 
 
 class Status(IntEnum):

@@ -237,6 +237,8 @@ def decode_disclosures(encoded: tuple[bytes, ...], hash_name: str, limits: Limit
 def _check_names(payload: dict[Any, Any], claims: Mapping[Any, Any], placements: list[Placement]) -> None:
     if not reg.CWT_CLAIM_TEXTS.isdisjoint(claims):  # a second claim of its kind, under the name that JSON has for it
         raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD)
+    if reg.CREDENTIAL_STATUS in claims:  # the W3C's mechanism is read in an SD-JWT VC alone; it might say revoked
+        raise VerificationError(Reason.STATUS_MECHANISM_UNKNOWN, _PAYLOAD)
     if reg.CWT_SUB in claims:
         _text(claims, reg.CWT_SUB)
     elif len(payload.get(cbor.Redacted.KEYS, ())) == sum(len(each.path) == 1 for each in placements):
@@ -261,7 +263,7 @@ def _check_header_claims(stated: Any, claims: Mapping[Any, Any]) -> None:
             # As bytes: to Python 1, 1.0 and True are equal.
             if cbor.encode(value, where) != cbor.encode(claims[name], where):
                 raise MalformedError(Reason.CLAIM_INVALID, where)
-        elif name in reg.CWT_CONTROL_CLAIMS:
+        elif name in reg.CWT_CONTROL_CLAIMS or name == reg.CREDENTIAL_STATUS:
             raise MalformedError(Reason.CLAIM_INVALID, where)
 
 

@@ -3,12 +3,14 @@
 Every function returns values and knows no role; the steps belong to `verifier.py`. Digests are computed over the
 disclosures as received, and `sd_hash` over the bytes as received.
 
-Spec: RFC 9901 sections 4, 7.1, 7.3 and 8; SD-JWT VC section 2; specs/profile-sd-jwt-vc.md.
+Spec: RFC 9901 sections 4, 7.1, 7.3 and 8; SD-JWT VC section 2; Bitstring Status List section 2.1;
+specs/profile-sd-jwt-vc.md.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -16,7 +18,7 @@ from typing import Any, Final
 from .. import _registry as reg
 from .._crypto import PublicKey, load_holder_key
 from .._errors import MalformedError, Reason, VerificationError
-from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
+from .._limits import DEFAULT_LIMITS, MAX_STATUS_REFERENCES, MAX_UNIX_TIME, Limits
 from .._model import (
     Assurance,
     Challenge,
@@ -25,6 +27,7 @@ from .._model import (
     Presentation,
     Serialization,
     SignedObject,
+    StatusKind,
     StatusReference,
     UnixTime,
     Validity,
@@ -37,7 +40,7 @@ from ._protocol import Reader, Reading
 # What the profile itself consumes; the rest of the claims is the person's.
 STRUCTURAL_CLAIMS: Final = frozenset(
     {reg.ISS, reg.VCT, reg.EXP, reg.NBF, reg.IAT, reg.CNF, reg.STATUS, reg.AUD, "vct#integrity", reg.AKA_VCTS}
-) | {reg.ASSURANCE}
+) | {reg.ASSURANCE, reg.CREDENTIAL_STATUS}
 HASHES: Final = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 # A member of an enumeration is looked up through its type each time: by a name of this module it costs a tenth.
 _FORMAT: Final = Format.SD_JWT_VC
@@ -161,7 +164,7 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
         personal,
         _validity(payload, claims),
         _holder_key(payload),
-        _status(payload),
+        _references(payload),
         _assurance(claims[reg.ASSURANCE]) if reg.ASSURANCE in claims else None,
         Citizenship.from_claims(personal, withheld=(reg.NATIONALITIES,) in withheld),
     )
@@ -255,6 +258,42 @@ def _status(payload: dict[str, Any]) -> tuple[StatusReference, ...]:
     if type(reference) is not dict or "idx" not in reference or "uri" not in reference:
         raise MalformedError(Reason.CLAIM_INVALID, where + ".status_list")
     return (StatusReference(reference["uri"], reference["idx"]),)
+
+
+def _references(payload: dict[str, Any]) -> tuple[StatusReference, ...]:
+    """Return all references of both mechanisms; every one must say valid."""
+    references = _status(payload)
+    if reg.CREDENTIAL_STATUS in payload:
+        stated = payload[reg.CREDENTIAL_STATUS]
+        entries = stated if type(stated) is list else [stated]
+        if not entries:
+            raise MalformedError(Reason.CLAIM_INVALID, _ENTRY)
+        if len(references) + len(entries) > MAX_STATUS_REFERENCES:
+            raise MalformedError(Reason.LIMIT_EXCEEDED, _ENTRY)
+        references += tuple([_entry(each) for each in entries])
+    return references
+
+
+_ENTRY: Final = "issuer-jwt.payload.credentialStatus"
+
+
+def _entry(stated: Any) -> StatusReference:
+    """Read a BitstringStatusListEntry (Bitstring Status List section 2.1)."""
+    if type(stated) is not dict:
+        raise MalformedError(Reason.CLAIM_INVALID, _ENTRY)
+    # What we cannot ask might say revoked: another mechanism or purpose, or more to a status than one bit.
+    size, purpose = stated.get("statusSize", 1), stated.get("statusPurpose")
+    if stated.get("type") != reg.BITSTRING_ENTRY or type(size) is not int or size != 1 or "statusMessage" in stated:
+        raise VerificationError(Reason.STATUS_MECHANISM_UNKNOWN, _ENTRY)
+    if type(purpose) is str and purpose not in reg.BITSTRING_PURPOSES:
+        raise VerificationError(Reason.STATUS_MECHANISM_UNKNOWN, _ENTRY)
+    index, uri = stated.get("statusListIndex"), stated.get("statusListCredential")
+    if type(index) is not str or not _INDEX.fullmatch(index) or type(uri) is not str or stated.get("id") == uri:
+        raise MalformedError(Reason.CLAIM_INVALID, _ENTRY)
+    return StatusReference(uri, int(index), StatusKind.BITSTRING, purpose=purpose)  # it judges the rest
+
+
+_INDEX: Final = re.compile("0|[1-9][0-9]{0,9}")  # one spelling for each
 
 
 def _assurance(stated: Any) -> Assurance:

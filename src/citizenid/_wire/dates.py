@@ -1,10 +1,13 @@
 """Date and time as an mdoc writes them: RFC 3339 in UTC, without a fraction of a second. Exactly one spelling.
 
-Spec: ISO/IEC 18013-5 9.1.2.4; RFC 8949 section 3.4.1; RFC 8943.
+And as a W3C verifiable credential writes them: with an offset, and with a fraction or without.
+
+Spec: ISO/IEC 18013-5 9.1.2.4; RFC 8949 section 3.4.1; RFC 8943; RFC 3339 section 5.6.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -50,3 +53,30 @@ def is_full_date(text: str) -> bool:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
+
+
+_RFC_3339: Final = re.compile(
+    r"(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)"
+    r"(\.\d{1,9})?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
+)
+
+
+def rfc_3339(text: str, *, up: bool) -> UnixTime | None:
+    """Return the Unix time of a date-time of RFC 3339 with any offset, or None for anything else.
+
+    Args:
+        text: T and Z in upper case; up to nine digits of a fraction; no leap second.
+        up: whether a fraction of a second counts as a whole one, or as none.
+    """
+    parts = _RFC_3339.fullmatch(text)
+    moment = None
+    try:
+        if parts is not None:
+            moment = datetime.fromisoformat(parts[1] + parts[3])
+    except ValueError:
+        pass  # no such day in the calendar
+    if parts is None or moment is None:
+        return None
+    seconds = (moment - _EPOCH) // timedelta(seconds=1) + (up and bool((parts[2] or "").strip(".0")))
+    return UnixTime(seconds) if seconds >= 0 else None

@@ -291,6 +291,8 @@ def _status(references: tuple[StatusReference, ...]) -> bytes:
     for reference in references:
         if type(reference) is not StatusReference or type(reference.kind) is not StatusKind:
             raise CitizenIDError(Reason.CLAIM_INVALID, "status")
+        if reference.kind is StatusKind.BITSTRING:
+            raise CitizenIDError(Reason.STATUS_MECHANISM_UNKNOWN, "status")
         listed, certificate = reference.kind is StatusKind.STATUS_LIST, reference.certificate
         identifier = reference.identifier or b""
         place = b"\x63idx" + head(0, reference.index) if listed else b"\x62id" + byte_string(identifier)

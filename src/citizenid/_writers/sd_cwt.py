@@ -46,7 +46,7 @@ _MARKERS: Final = SD_CWT_MARKERS._replace(reserved=SD_CWT_MARKERS.reserved | {cb
 # Members that the attestation states in fields of its own; as claims they could contradict those. And the namespaces of
 # an attestation that was prepared for an mdoc.
 _RESERVED_CLAIMS: Final[frozenset[Any]] = (
-    reg.CWT_CONTROL_CLAIMS | reg.CWT_CLAIM_TEXTS | {reg.ASSURANCE} | reg.MDOC_STATING_NAMESPACES
+    reg.CWT_CONTROL_CLAIMS | reg.CWT_CLAIM_TEXTS | {reg.ASSURANCE, reg.CREDENTIAL_STATUS} | reg.MDOC_STATING_NAMESPACES
 )
 
 

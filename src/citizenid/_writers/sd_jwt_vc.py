@@ -19,7 +19,7 @@ import pybase64
 from .. import _registry as reg
 from .._crypto import Unsigned, jwk_text
 from .._errors import CitizenIDError, Reason
-from .._limits import Limits
+from .._limits import MAX_STATUS_REFERENCES, Limits
 from .._model import (
     Assurance,
     Attestation,
@@ -210,14 +210,8 @@ def _structural(attestation: Attestation) -> str:
     if attestation.holder_key is not None:
         check_algorithm(attestation.holder_key.algorithm, "cnf")  # a KB-JWT could not be signed with it
         members += f',"{reg.CNF}":{{"{reg.JWK}":{jwk_text(attestation.holder_key)}}}'
-    if len(attestation.status) > 1:  # one status_list member is all that the claim has room for
-        raise CitizenIDError(Reason.LIMIT_EXCEEDED, "status")
-    for reference in attestation.status:
-        # SD-JWT VC section 2.2.2.3: a status list, and nothing that a certificate could be said in.
-        if reference.kind is not StatusKind.STATUS_LIST or reference.certificate is not None:
-            raise CitizenIDError(Reason.STATUS_MECHANISM_UNKNOWN, "status")
-        place = f'{{"idx":{reference.index},"uri":{quote(reference.uri)}}}'
-        members += f',"{reg.STATUS}":{{"{reg.STATUS_LIST}":{place}}}'
+    if attestation.status:
+        members += _status(attestation.status)
     assurance = attestation.assurance
     if assurance is not None:
         if type(assurance) is not Assurance:
@@ -225,6 +219,30 @@ def _structural(attestation: Attestation) -> str:
         stated = f'{{"framework":{quote(assurance.framework)},"level":{quote(assurance.level)}}}'
         members += f',"{reg.ASSURANCE}":{stated}'
     return members
+
+
+def _status(references: tuple[StatusReference, ...]) -> str:
+    if len(references) > MAX_STATUS_REFERENCES:
+        raise CitizenIDError(Reason.LIMIT_EXCEEDED, "status")
+    member, entries = "", []
+    for reference in references:
+        if reference.kind is StatusKind.BITSTRING:
+            entries.append(
+                f'{{"type":"{reg.BITSTRING_ENTRY}","statusPurpose":"{reference.purpose}",'
+                f'"statusListIndex":"{reference.index}","statusListCredential":{quote(reference.uri)}}}'
+            )
+            continue
+        # SD-JWT VC section 2.2.2.3: a status list, and nothing that a certificate could be said in.
+        if reference.kind is not StatusKind.STATUS_LIST or reference.certificate is not None:
+            raise CitizenIDError(Reason.STATUS_MECHANISM_UNKNOWN, "status")
+        if member:  # one status_list member is all that the claim has room for
+            raise CitizenIDError(Reason.LIMIT_EXCEEDED, "status")
+        place = f'{{"idx":{reference.index},"uri":{quote(reference.uri)}}}'
+        member = f',"{reg.STATUS}":{{"{reg.STATUS_LIST}":{place}}}'
+    if entries:
+        written = entries[0] if len(entries) == 1 else f"[{','.join(entries)}]"
+        member += f',"{reg.CREDENTIAL_STATUS}":{written}'
+    return member
 
 
 def present(credential: Presentation, options: PresentOptions) -> Unsigned:

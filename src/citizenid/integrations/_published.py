@@ -67,6 +67,7 @@ class Form(NamedTuple):
         times: reads them from a token.
         further: arguments of `prepare` that make it this form.
         lacks: what `prepare` does not take of `level`, `kid` and `certificates`.
+        for_purpose: whether it is the form of lists with a purpose (W3C bitstrings), and of no others.
     """
 
     publisher: type[Publisher]
@@ -74,12 +75,19 @@ class Form(NamedTuple):
     times: Callable[[bytes], Times]
     further: Mapping[str, str] = {}
     lacks: frozenset[str] = frozenset()
+    for_purpose: bool = False
+
+    def suits(self, publisher: Publisher) -> bool:
+        """Whether this publisher writes it."""
+        purpose = getattr(publisher, "purpose", None)
+        return type(publisher) is self.publisher and self.for_purpose is (purpose is not None)
 
 
 # Of the forms of one publisher the first is what is served to whoever prefers none.
 FORMS: Final = (
     Form(StatusPublisher, reg.MEDIA_STATUS_LIST_JWT, _times_of_jwt, {"format": "jwt"}),
     Form(StatusPublisher, reg.MEDIA_STATUS_LIST_CWT, _times_of_cwt, {"format": "cwt"}),
+    Form(StatusPublisher, reg.MEDIA_VC_JWT, _times_of_jwt, {"format": "bitstring"}, for_purpose=True),
     Form(IdentifierPublisher, reg.MEDIA_IDENTIFIER_LIST_CWT, _times_of_cwt, lacks=frozenset({"level"})),
 )
 
@@ -151,7 +159,7 @@ class PublishedList:
         self.lock: Final = threading.Lock()
         self._publisher: Final = publisher
         self._how: Final = how
-        self._forms: Final = {form.media_type: form for form in FORMS if type(publisher) is form.publisher}
+        self._forms: Final = {form.media_type: form for form in FORMS if form.suits(publisher)}
         self._kept: Final[dict[str, list[Version]]] = {kind: [] for kind in self._forms}  # the newest last
         self._changes = -1  # those that the last round of signing has
         self._signed_at: int | None = None  # when that was

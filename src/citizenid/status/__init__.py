@@ -1,7 +1,7 @@
 """Status lists: by index or by identifier, the signed token, what a verifier keeps and what an issuer publishes.
 
-Spec: Token Status List (draft-ietf-oauth-status-list); ISO/IEC 18013-5 second edition 12.3.6;
-specs/profile-status-list.md.
+Spec: Token Status List (draft-ietf-oauth-status-list); ISO/IEC 18013-5 second edition 12.3.6; W3C Bitstring Status List
+v1.0; specs/profile-status-list.md.
 """
 
 from __future__ import annotations

@@ -23,16 +23,15 @@ from stat import S_ISREG
 from typing import Final, NamedTuple, NoReturn, final
 
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
-from .._model import NeedStatusList, Status, StatusKind, StatusReference, UnixTime, check_now
+from .._model import NeedStatusList, Status, StatusReference, UnixTime, check_now
 from ..trust import TrustAnchors
 from ._file_layout import HEADER_BYTES, MAX_WANTED, TAGS, Directory, Entry, read_directory, read_head
 from ._identifiers import IdentifierList, tag_of
 from ._list import MEANING, StatusList
 from ._records import MAX_RECORDS, Mark, StoredList, StoredStatuses, check_mark
-from ._store import PREFIX_BYTES, names_list, status_identity, tag_in_ticket
+from ._store import PREFIX_BYTES, marked_identity, status_identity, tag_in_ticket
 
 _LOOK_EVERY_S: Final = 1.0
-_STATUS_LIST: Final = StatusKind.STATUS_LIST
 _NEVER: Final = float("-inf")
 _WHERE: Final = "status-file"
 
@@ -42,6 +41,7 @@ class _Mapped:
 
     __slots__ = (
         "anchor",
+        "bits",
         "entries",
         "identifiers",
         "identity",
@@ -57,6 +57,7 @@ class _Mapped:
         self.identity: Final = entry.identity
         self.uri: Final = entry.uri
         self.anchor: Final = entry.anchor
+        self.bits: Final = None if entry.bits == TAGS else entry.bits
         self.refresh_at: Final = entry.refresh_at
         self.usable_until: Final = entry.usable_until
         self.packed: Final = view[entry.offset : entry.offset + entry.size_bytes]  # it keeps the map alive
@@ -65,10 +66,6 @@ class _Mapped:
         self.entries: Final = 0 if entry.bits == TAGS else entry.size_bytes * 8 // entry.bits
         self.shift: Final = entry.bits.bit_length() - 1
         self.mask: Final = (1 << entry.bits) - 1
-
-    @property
-    def kind(self) -> StatusKind:
-        return _STATUS_LIST if self.identifiers is None else StatusKind.IDENTIFIER_LIST
 
 
 class _Opened(NamedTuple):
@@ -176,7 +173,7 @@ class StatusFile:
         return {
             each.identity: each
             for each in mapped
-            if names_list(each.identity, each.uri, self._anchors.find(each.anchor[:16]), each.kind)
+            if marked_identity(each.identity, each.uri, self._anchors.find(each.anchor[:16]), each.bits) is not None
         }
 
     def _hold(self, held: dict[bytes, _Mapped]) -> None:
@@ -199,7 +196,7 @@ class StatusFile:
         """Return the status of a credential, as `StatusStore.check` does: the same arguments, results and Reasons."""
         now = check_now(now)
         certificate = None if any_certificate else reference.certificate
-        identity = status_identity(reference.uri, issuer, certificate, reference.kind)
+        identity = status_identity(reference.uri, issuer, certificate, reference.kind, reference.purpose)
         if reference.identifier is None:
             status = self.check_identity(identity, reference.index, now)
         else:

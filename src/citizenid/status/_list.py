@@ -1,4 +1,4 @@
-"""The bits of a status list: packed least significant bit first, compressed with zlib.
+"""The bits of a status list: packed least significant bit first, compressed with zlib (in a W3C list with gzip).
 
 Spec: Token Status List sections 4.1 (packing), 4.2 (lst), 7.1 (status types), 11.5 and 13.7 (bounds).
 """
@@ -14,6 +14,8 @@ from .._errors import MalformedError, Reason, VerificationError
 from .._model import Status
 
 _WHERE: Final = "status-list.status_list"
+ZLIB: Final = zlib.MAX_WBITS
+GZIP: Final = 16 + zlib.MAX_WBITS
 _PIECE_BYTES: Final = 4_194_304  # 33 M one-bit entries: one piece for nearly every list there is
 MEANING: Final = tuple(Status(value) if value <= reg.STATUS_SUSPENDED else Status.OTHER for value in range(256))
 
@@ -44,23 +46,7 @@ class StatusList:
             MalformedError: INPUT_TOO_LARGE when it holds more, STATUS_LIST_MALFORMED when it is broken, unfinished or
                 followed by anything.
         """
-        inflate = zlib.decompressobj()
-        pieces: list[bytes] = []
-        size, broken = 0, False
-        while not (inflate.eof or broken):
-            # Piece by piece: what is over the bound is never put together, so that a bomb takes the bound and no more.
-            try:
-                piece = inflate.decompress(data, min(_PIECE_BYTES, limit_bytes - size + 1))
-            except zlib.error:
-                piece = b""
-            size += len(piece)
-            if size > limit_bytes:
-                raise MalformedError(Reason.INPUT_TOO_LARGE, _WHERE + ".lst")
-            pieces.append(piece)
-            data, broken = inflate.unconsumed_tail, not piece and not inflate.eof
-        if broken or inflate.unused_data:
-            raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".lst")
-        return cls(bits, pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        return cls(bits, inflate(data, ZLIB, limit_bytes=limit_bytes, where=_WHERE + ".lst"))
 
     @property
     def packed(self) -> bytes:
@@ -106,3 +92,43 @@ class StatusList:
 
     def __repr__(self) -> str:
         return f"<StatusList of {len(self)}, {self.bits} bits each>"
+
+
+def inflate(
+    data: bytes, container: int, *, limit_bytes: int, where: str, beyond: Reason = Reason.INPUT_TOO_LARGE
+) -> bytes:
+    """Inflate one whole stream, at most `limit_bytes` of it.
+
+    Args:
+        data: the stream and nothing behind it.
+        container: ZLIB, or GZIP for a single member.
+        limit_bytes: the bound.
+        where: spec path for the error.
+        beyond: what it means when it holds more.
+
+    Raises:
+        MalformedError: `beyond`; STATUS_LIST_MALFORMED when it is broken, unfinished or followed by anything.
+    """
+    stream = zlib.decompressobj(container)
+    pieces: list[bytes] = []
+    size, broken = 0, False
+    while not (stream.eof or broken):
+        # Piece by piece: what is over the bound is never put together, so that a bomb takes the bound and no more.
+        try:
+            piece = stream.decompress(data, min(_PIECE_BYTES, limit_bytes - size + 1))
+        except zlib.error:
+            piece = b""
+        size += len(piece)
+        if size > limit_bytes:
+            raise MalformedError(beyond, where)
+        pieces.append(piece)
+        data, broken = stream.unconsumed_tail, not piece and not stream.eof
+    if broken or stream.unused_data:
+        raise MalformedError(Reason.STATUS_LIST_MALFORMED, where)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def deflate(data: bytes, level: int, container: int) -> bytes:
+    """Compress into one stream, the same for the same bytes: a gzip header of ours holds no time and no name."""
+    stream = zlib.compressobj(level, zlib.DEFLATED, container)
+    return stream.compress(data) + stream.flush()

@@ -19,12 +19,13 @@ from .. import _registry as reg
 from .._crypto import PublicKey, SigningKey, Unsigned
 from .._errors import CitizenIDError, Reason
 from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME
-from .._model import Status, StatusReference, UnixTime
+from .._model import Status, StatusKind, StatusReference, UnixTime
 from ._ledger import Ledger, MemoryLedger, StatusChange
 from ._list import StatusList
 
 # RFC 3986 section 3 and appendix A, as far as characters go: verifiers fetch it and compare it character by character.
 _URI: Final = r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
+_MAX_ISSUER_CHARS: Final = 2_048  # as a status URI
 _MAX_REASON_CHARS: Final = 1_000  # a sentence or two, and no document
 
 
@@ -46,6 +47,9 @@ class StatusPublisher:
         uri: where the list will be published; credentials refer to it by these exact characters.
         size: how many credentials it has room for. A large list hides each of them better.
         bits: 1 for valid and revoked; 2 to suspend as well. 4 and 8 are legal; no value beyond these is written yet.
+        purpose: "revocation" or "suspension" for a W3C bitstring list, which has room for one of them and needs 131,072
+            entries: of 1 bit to revoke, of 2 bits to suspend (it is published with one each). None for other lists.
+        issuer: of a bitstring list: the URL or DID that verifiers know its signer by. None for other lists.
         path: of the ledger, a file on a local disk that is made when it is not there; None keeps it in memory. Each
             process opens it for itself, after a fork too.
         randbelow: a source of unbiased random integers below a bound; the system's by default.
@@ -67,6 +71,8 @@ class StatusPublisher:
         uri: str,
         size: int,
         bits: int = 1,
+        purpose: str | None = None,
+        issuer: str | None = None,
         path: str | PathLike[str] | None = None,
         randbelow: Callable[[int], int] | None = None,
     ) -> None:
@@ -75,11 +81,14 @@ class StatusPublisher:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
         if size * bits > 8 * DEFAULT_LIMITS.status_list_inflated_bytes:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
+        _check_bitstring(size, bits, purpose, issuer)
         if path is not None and not isinstance(path, str | PathLike):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.path")
         self.uri: Final = uri
         self.size: Final = size
         self.bits: Final = bits
+        self.purpose: Final = purpose
+        self.issuer: Final = issuer
         if randbelow is None:
             import secrets  # here, because a gateway never allocates: it costs 2 ms of every start
 
@@ -123,10 +132,13 @@ class StatusPublisher:
         """
         if type(count) is not int or count < 1 or type(revoked) is not int or not 0 <= revoked <= count:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
+        if revoked:
+            self._check_says(Status.INVALID)
         change = _change(Status.INVALID, at, None)
         with self._lock:
             indices = self._ledger.allocate(count, revoked, change.at)
-        return tuple(StatusReference(self.uri, index) for index in indices)
+        kind = StatusKind.STATUS_LIST if self.purpose is None else StatusKind.BITSTRING
+        return tuple(StatusReference(self.uri, index, kind, purpose=self.purpose) for index in indices)
 
     def revoke(
         self, reference: StatusReference, *, at: UnixTime | int | None = None, reason: str | None = None
@@ -139,7 +151,8 @@ class StatusPublisher:
             reason: why, 1 to 1,000 characters.
 
         Raises:
-            CitizenIDError: CONFIGURATION_INVALID, STATUS_INDEX_OUT_OF_RANGE if it is none of ours.
+            CitizenIDError: CONFIGURATION_INVALID, also in a bitstring list for suspensions; STATUS_INDEX_OUT_OF_RANGE
+                if it is none of ours.
         """
         self._write(reference, _change(Status.INVALID, at, reason))
 
@@ -232,7 +245,7 @@ class StatusPublisher:
         ttl_s: int,
         expires_s: int,
         kid: str | None = None,
-        format: Literal["jwt", "cwt"] = "jwt",
+        format: Literal["jwt", "cwt", "bitstring"] = "jwt",
         certificates: Iterable[bytes] = (),
     ) -> bytes:
         """Sign the list as it stands: a Status List Token. Arguments as `prepare`."""
@@ -253,7 +266,7 @@ class StatusPublisher:
         expires_s: int,
         kid: str | None = None,
         level: int = 9,
-        format: Literal["jwt", "cwt"] = "jwt",
+        format: Literal["jwt", "cwt", "bitstring"] = "jwt",
         certificates: Iterable[bytes] = (),
     ) -> Unsigned:
         """Prepare a Status List Token for a signer elsewhere.
@@ -266,37 +279,57 @@ class StatusPublisher:
             ttl_s: how long verifiers may keep it before they fetch again, seconds.
             expires_s: when it ends for good, seconds from now.
             kid: key identifier; the key's thumbprint in base64url by default.
-            level: zlib level, 0 to 9.
-            format: "jwt", or "cwt", which is a quarter smaller and what verifiers of mdocs read.
+            level: of zlib or gzip, 0 to 9.
+            format: "jwt", or "cwt", which is a quarter smaller and what verifiers of mdocs read; "bitstring" for a list
+                with a purpose, and for no other: a list credential of the W3C as JWT.
             certificates: the signer's chain in DER, leaf first and without the root; it takes the place of a kid.
 
         Raises:
             CitizenIDError: CONFIGURATION_INVALID.
         """
         # Here, because a gateway imports this file and never publishes.
-        from ._writing import Times, check_times, signer_of, status_list_cwt, status_list_jwt
+        from ._writing import Says, Times, bitstring_jwt, check_times, signer_of, status_list_cwt, status_list_jwt
 
-        write = {"jwt": status_list_jwt, "cwt": status_list_cwt}.get(format)
-        if write is None or type(level) is not int or not 0 <= level <= 9:
+        writers = {"jwt": status_list_jwt, "cwt": status_list_cwt}
+        says = None if self.purpose is None or self.issuer is None else Says(self.issuer, self.purpose)
+        known = format in writers if says is None else format == "bitstring"
+        if not known or type(level) is not int or not 0 <= level <= 9:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
         check_times(now, ttl_s, expires_s)
         signer = signer_of(key, kid, certificates)
         with self._lock:
             issued_at, packed = self._ledger.issue(int(now))
-        statuses = StatusList(self.bits, packed)
-        return write(self.uri, statuses, Times(issued_at, issued_at + expires_s, ttl_s), signer, level)
+        statuses, times = StatusList(self.bits, packed), Times(issued_at, issued_at + expires_s, ttl_s)
+        if says is not None:
+            return bitstring_jwt(self.uri, statuses, times, signer, level, says)
+        return writers[format](self.uri, statuses, times, signer, level)
 
     def _write(self, reference: StatusReference, change: StatusChange) -> None:
         self._check(reference)
+        self._check_says(change.status)
         with self._lock:
             self._ledger.write(reference.index, change)
 
     def _check(self, reference: StatusReference) -> None:
-        if type(reference) is not StatusReference or reference.uri != self.uri:
+        if type(reference) is not StatusReference or (reference.uri, reference.purpose) != (self.uri, self.purpose):
             raise CitizenIDError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status-list")
+
+    def _check_says(self, status: Status) -> None:
+        if self.purpose == reg.SUSPENSION and status is Status.INVALID:  # a set bit would say less than was meant
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.purpose")
 
     def __repr__(self) -> str:
         return f"<StatusPublisher of {self.size}, {self.bits} bits each>"
+
+
+def _check_bitstring(size: int, bits: int, purpose: str | None, issuer: str | None) -> None:
+    if purpose is None and issuer is None:
+        return
+    widths = {reg.REVOCATION: 1, reg.SUSPENSION: 2}
+    if type(purpose) is not str or widths.get(purpose) != bits or size < reg.BITSTRING_MIN_ENTRIES:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.purpose")
+    if type(issuer) is not str or len(issuer) > _MAX_ISSUER_CHARS or not re.fullmatch(_URI, issuer):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.issuer")
 
 
 def _ledger(

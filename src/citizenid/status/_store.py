@@ -1,6 +1,7 @@
 """What a verifier keeps of status lists, and what it answers from them without asking anybody.
 
-A list is held for (URI, trust point of its signer): two issuers that name the same URI do not share a list. It is
+A list is held for (URI, trust point of its signer), its kind and its purpose: two issuers that name the same URI do not
+share a list, and a list of suspensions answers nobody who asks for a revocation. It is
 usable while `now < min(exp, fetched + min(ttl, cap))`, and there is no grace: after that the answer is the Need, not
 the old bit. A list never goes back: an older `iat`, or other bits under the same `iat`, is refused and the held one
 stays in force.
@@ -16,16 +17,19 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final, final
 
+from .. import _registry as reg
 from .._errors import CitizenIDError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, Limits
 from .._model import KeyPurpose, NeedStatusList, Status, StatusKind, StatusReference, UnixTime, check_now
 from ..trust import TrustAnchor, TrustAnchors
+from ._bitstring import for_purpose
 from ._identifiers import TAG_BYTES, IdentifierList, tag_of
 from ._list import StatusList
 from ._records import Mark, StoredList, StoredStatuses, check_mark, later_marks, read_marks, write_marks
 from ._token import VerifiedStatusList, verify_status_list
 
 _STATUS_LIST: Final = StatusKind.STATUS_LIST
+_BITSTRING: Final = StatusKind.BITSTRING
 _IDENTITY_BYTES: Final = 16
 PREFIX_BYTES: Final = 8  # of the identity of an identifier list: a ticket has the tag of the identifier in the rest
 _MAX_WANTED: Final = 4_096  # only references of verified credentials are remembered, so issuers bound this
@@ -127,21 +131,22 @@ class StatusStore:
         # again, must not hide a revocation for ever.
         usable_until = min(end, token.issued_at + cap if token.not_after is None else token.not_after)
         refresh_at = now + max(1, (usable_until - now) // 2)
-        kind = _KINDS[type(token.statuses)]
-        key = status_identity(token.uri, token.anchor.issuer, None, kind)
-        anchor, digest = token.anchor.fingerprint, token.statuses.digest
+        issuer, anchor, root = token.anchor.issuer, token.anchor.fingerprint, token.anchor.root
+        parts = _parts(token)
         with self._lock:
             if self._anchors.find(anchor[:16]) is None:
                 raise VerificationError(Reason.KEY_UNKNOWN, "status-list")
-            mark = self._marks.get(key)
-            # Without a high-water mark an old list could be played to a verifier that has just started.
-            if mark is None and now - token.issued_at > cap:
-                raise VerificationError(Reason.STATUS_LIST_TOO_OLD, "status-list.iat")
-            check_mark(mark, token.issued_at, digest, "status-list.iat")
-            mark = self._marks[key] = Mark(token.issued_at, digest)
-            held = self._held[key] = _Held(token.uri, token.statuses, refresh_at, usable_until, anchor, mark)
-            if token.anchor.root is not None:  # credentials may ask for a list under this certificate alone
-                self._held[status_identity(token.uri, token.anchor.issuer, token.anchor.root.der, kind)] = held
+            for key, _, digest in parts:
+                mark = self._marks.get(key)
+                # Without a high-water mark an old list could be played to a verifier that has just started.
+                if mark is None and now - token.issued_at > cap:
+                    raise VerificationError(Reason.STATUS_LIST_TOO_OLD, "status-list.iat")
+                check_mark(mark, token.issued_at, digest, "status-list.iat")
+            for key, statuses, digest in parts:
+                mark = self._marks[key] = Mark(token.issued_at, digest)
+                held = self._held[key] = _Held(token.uri, statuses, refresh_at, usable_until, anchor, mark)
+                if root is not None and token.kind is not _BITSTRING:  # a credential may ask for this certificate alone
+                    self._held[status_identity(token.uri, issuer, root.der, token.kind)] = held
             self._find_identifier_lists()
             self._wanted.pop(token.uri, None)
 
@@ -176,7 +181,7 @@ class StatusStore:
         """
         now = check_now(now)
         certificate = None if any_certificate else reference.certificate
-        held = self._held.get(status_identity(reference.uri, issuer, certificate, reference.kind))
+        held = self._held.get(status_identity(reference.uri, issuer, certificate, reference.kind, reference.purpose))
         if held is not None and now < held.usable_until:
             if reference.identifier is not None:
                 return held.statuses.status(reference.identifier)  # type: ignore[no-any-return]  # see _Held
@@ -242,10 +247,10 @@ class StatusStore:
         self._wanted.update(dict.fromkeys(stored.wanted[:_MAX_WANTED]))
         for each in stored.lists:
             anchor = self._anchors.find(each.anchor[:16])
-            kind = _KINDS[type(each.statuses)]
-            mark = None if anchor is None else self._marks.get(status_identity(each.uri, anchor.issuer, None, kind))
-            named = names_list(each.identity, each.uri, anchor, kind)
-            if named and (mark is None or each.issued_at >= mark.issued_at):
+            bits = each.statuses.bits if type(each.statuses) is StatusList else None
+            key = marked_identity(each.identity, each.uri, anchor, bits)
+            mark = None if key is None else self._marks.get(key)
+            if key is not None and (mark is None or each.issued_at >= mark.issued_at):
                 own = Mark(each.issued_at, each.digest)
                 held = _Held(each.uri, each.statuses, each.refresh_at, each.usable_until, each.anchor, own)
                 self._held[each.identity] = held
@@ -261,12 +266,27 @@ def _stale(held: _Held) -> NeedStatusList:
     return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)
 
 
-_KINDS: Final = {StatusList: StatusKind.STATUS_LIST, IdentifierList: StatusKind.IDENTIFIER_LIST}
+def _parts(token: VerifiedStatusList) -> list[tuple[bytes, StatusList | IdentifierList, bytes]]:
+    """Return what a token says, each with its identity and its digest: one list, or one for each purpose."""
+    parts = []
+    for purpose in token.purposes or (None,):
+        statuses = token.statuses
+        if purpose is not None and type(statuses) is StatusList:
+            statuses = for_purpose(statuses, purpose)
+        key = status_identity(token.uri, token.anchor.issuer, None, token.kind, purpose)
+        parts.append((key, statuses, statuses.digest))
+    return parts
 
 
 @lru_cache(maxsize=4_096)  # few lists stand behind many credentials
-def status_identity(uri: str, issuer: str, certificate: bytes | None = None, kind: StatusKind = _STATUS_LIST) -> bytes:
-    """Return the 16 bytes by which a list is known: SHA-256 over (URI, trust point, kind), cut.
+def status_identity(
+    uri: str,
+    issuer: str,
+    certificate: bytes | None = None,
+    kind: StatusKind = _STATUS_LIST,
+    purpose: str | None = None,
+) -> bytes:
+    """Return the 16 bytes by which a list is known: SHA-256 over (URI, trust point, kind, purpose), cut.
 
     With a certificate, the list counts only when it is signed under that.
     """
@@ -274,24 +294,48 @@ def status_identity(uri: str, issuer: str, certificate: bytes | None = None, kin
     point = issuer.encode()
     if certificate is not None:
         point = b"\0" + certificate + hashlib.sha256(point).digest()
-    if kind is not _STATUS_LIST:
-        point = b"\1" + hashlib.sha256(point).digest()  # a label would have to be a digest to be taken for it
+    if kind is not _STATUS_LIST:  # a label would have to be a digest to be taken for it
+        point = (b"\1" if purpose is None else b"\2" + purpose.encode()) + hashlib.sha256(point).digest()
     return hashlib.sha256(len(name).to_bytes(4, "big") + name + point).digest()[:_IDENTITY_BYTES]
 
 
-def names_list(identity: bytes, uri: str, anchor: TrustAnchor | None, kind: StatusKind) -> bool:
-    """Whether this is the identity of a list of this kind at `uri` by this signer, who may sign lists."""
+# What a list may be, by the bits of an entry; identifiers have none. An identity says which of them it is.
+_MECHANISMS: Final[dict[int | None, tuple[tuple[StatusKind, str | None], ...]]] = {
+    None: ((StatusKind.IDENTIFIER_LIST, None),),
+    1: ((_STATUS_LIST, None), (_BITSTRING, reg.REVOCATION)),
+    2: ((_STATUS_LIST, None), (_BITSTRING, reg.SUSPENSION)),
+    4: ((_STATUS_LIST, None),),
+    8: ((_STATUS_LIST, None),),
+}
+
+
+def marked_identity(identity: bytes, uri: str, anchor: TrustAnchor | None, bits: int | None) -> bytes | None:
+    """Return the identity that bears the mark of a list: its own, or the one that it has without a certificate.
+
+    Args:
+        identity: of the list.
+        uri: of the list.
+        anchor: its signer.
+        bits: of each entry, or None for a list of identifiers.
+
+    Returns:
+        None unless this is the identity of such a list at `uri` by this signer, who may sign lists.
+    """
     if anchor is None or anchor.purpose is not KeyPurpose.STATUS_LIST:
-        return False
-    under = None if anchor.root is None else status_identity(uri, anchor.issuer, anchor.root.der, kind)
-    return identity in (status_identity(uri, anchor.issuer, None, kind), under)
+        return None
+    for kind, purpose in _MECHANISMS[bits]:
+        own = status_identity(uri, anchor.issuer, None, kind, purpose)
+        under = None if anchor.root is None else status_identity(uri, anchor.issuer, anchor.root.der, kind, purpose)
+        if identity in (own, under):
+            return own
+    return None
 
 
 def identity_of(reference: StatusReference, anchor: TrustAnchor) -> bytes:
     """Return the identity of the list that counts for a credential of this anchor."""
     named = anchor.status_issuer != anchor.issuer
     certificate = None if named else reference.certificate
-    return status_identity(reference.uri, anchor.status_issuer, certificate, reference.kind)
+    return status_identity(reference.uri, anchor.status_issuer, certificate, reference.kind, reference.purpose)
 
 
 _INDEX_BYTES: Final = TAG_BYTES - (_IDENTITY_BYTES - PREFIX_BYTES)  # four, as an index has in a ticket

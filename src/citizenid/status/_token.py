@@ -1,9 +1,10 @@
-"""A status list token, verified and read: JWT or CWT, and the identifier list of ISO as CWT.
+"""A status list token, verified and read: JWT or CWT, the identifier list of ISO as CWT, and the W3C list as JWT.
 
 Each media type has one opener and one reader of claims; what is checked of the claims is the same for all. Where a list
 came from and how long it counts is the store's business.
 
-Spec: Token Status List sections 5.1, 5.2, 8.3; ISO/IEC 18013-5 second edition 12.3.6; specs/profile-status-list.md.
+Spec: Token Status List sections 5.1, 5.2, 8.3; ISO/IEC 18013-5 second edition 12.3.6; Bitstring Status List v1.0;
+specs/profile-status-list.md.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from .. import _registry as reg
 from .._crypto import verify_signature
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
-from .._model import CertificateProfile, KeyPurpose, SignedObject, UnixTime, check_now, refuse_forgery
+from .._model import CertificateProfile, KeyPurpose, SignedObject, StatusKind, UnixTime, check_now, refuse_forgery
 from .._wire import base64url, cbor, cose, json, jws
 from ..trust import TrustAnchor, TrustAnchors
+from ._bitstring import claims_of_credential, list_of_credential, purposes_of, unverified_issuer
 from ._identifiers import IdentifierList
 from ._list import StatusList
+from ._times import number
 
 _SEAL: Final = object()
 _WHERE: Final = "status-list"
@@ -37,12 +40,15 @@ class VerifiedStatusList:
     """A status list token whose signature and claims hold. Only `verify_status_list` makes it.
 
     Attributes:
-        uri: its `sub`.
+        uri: its `sub`, or the `id` of a list credential.
         anchor: the trust point of its signer.
         issued_at: `iat`, Unix seconds.
         not_after: `exp`, or the end of the trust in its signer if that comes first, or None.
         ttl_s: `ttl` in seconds, or None.
-        statuses: the list: of statuses by index, or of revoked identifiers.
+        statuses: the list: of statuses by index, or of revoked identifiers. In a bitstring INVALID says that the bit
+            is set: that a credential is revoked, or that it is suspended. A `StatusStore` tells the two apart.
+        kind: which kind of reference it answers.
+        purposes: what a set bit of a bitstring means, "revocation", "suspension" or both; empty for other kinds.
     """
 
     uri: str
@@ -51,6 +57,8 @@ class VerifiedStatusList:
     not_after: UnixTime | None
     ttl_s: int | None
     statuses: StatusList | IdentifierList
+    kind: StatusKind
+    purposes: tuple[str, ...]
     seal: InitVar[object]
 
     def __post_init__(self, seal: object) -> None:
@@ -80,9 +88,10 @@ def verify_status_list(
 
     Args:
         body: the response body.
-        uri: the exact URI that credentials refer to; the token's `sub` must be the same characters.
-        media_type: the response's Content-Type, without parameters: application/statuslist+jwt, statuslist+cwt or
-            identifierlist+cwt. It says what the bytes must be; they are never asked.
+        uri: the exact URI that credentials refer to; the token's `sub`, or the credential's `id`, must be the same
+            characters.
+        media_type: the response's Content-Type, without parameters: application/statuslist+jwt, statuslist+cwt,
+            identifierlist+cwt or vc+jwt. It says what the bytes must be; they are never asked.
         anchors: keys of purpose STATUS_LIST.
         now: integer Unix seconds.
         time: for a list of the past, which `?time=` asks for (section 8.4): iat, nbf and exp must hold then instead of
@@ -92,7 +101,8 @@ def verify_status_list(
     Raises:
         MalformedError: a Reason of form, STATUS_LIST_MALFORMED.
         VerificationError: STATUS_MEDIA_TYPE, a Reason of V2, SIGNATURE_INVALID, ISSUER_MISMATCH, TYP_MISMATCH,
-            STATUS_SUBJECT_MISMATCH, CLAIM_MISSING, STATUS_LIST_IN_FUTURE, STATUS_LIST_EXPIRED.
+            STATUS_SUBJECT_MISMATCH, CLAIM_MISSING, STATUS_LIST_IN_FUTURE, STATUS_LIST_EXPIRED; for a bitstring also
+            STATUS_MECHANISM_UNKNOWN.
         CitizenIDError: CLOCK_UNUSABLE, also for a `time` after `now`.
     """
     try:
@@ -129,12 +139,14 @@ def _verify(
         raise VerificationError(Reason.TYP_MISMATCH, _WHERE + ".header.typ")
     claims = form.claims(signed.payload)
     if claims.get(reg.ISS, resolved.anchor.issuer) != resolved.anchor.issuer:
-        raise VerificationError(Reason.ISSUER_MISMATCH, _WHERE + ".iss")
+        where = form.issuer
+        raise VerificationError(Reason.ISSUER_MISMATCH, where)
     if claims.get(reg.SUB) != uri:
-        raise VerificationError(Reason.STATUS_SUBJECT_MISMATCH, _WHERE + ".sub")
-    issued_at = _number(claims, reg.IAT, required=True)
-    not_after, ttl_s = _number(claims, reg.EXP), _number(claims, reg.TTL)
-    not_before = _number(claims, reg.NBF)
+        where = form.subject
+        raise VerificationError(Reason.STATUS_SUBJECT_MISMATCH, where)
+    issued_at = number(claims, reg.IAT, required=True)
+    not_after, ttl_s = number(claims, reg.EXP), number(claims, reg.TTL)
+    not_before = number(claims, reg.NBF)
     if issued_at is None or ttl_s == 0:  # ttl is a positive number (section 5.1)
         raise MalformedError(Reason.CLAIM_INVALID, _WHERE + ".ttl")
     if issued_at > (now + limits.clock_skew_s if time == now else time):
@@ -150,15 +162,21 @@ def _verify(
         _earlier(not_after, resolved.not_after),
         ttl_s,
         form.statuses(claims, limits),
+        form.kind,
+        purposes_of(claims) if form.kind is StatusKind.BITSTRING else (),
         _SEAL,
     )
 
 
-def _open_jwt(body: bytes | str, limits: Limits) -> SignedObject:
+def _open_jwt(body: bytes | str, limits: Limits, issuer: Callable[[bytes], str | None] | None = None) -> SignedObject:
     if isinstance(body, str) and not body.isascii():
         raise MalformedError(Reason.MALFORMED_BASE64, _WHERE + ".header")
     raw = body if isinstance(body, bytes) else body.encode("ascii")
-    return jws.open_compact(raw, _WHERE, limits, _issuer_of_jwt)
+    return jws.open_compact(raw, _WHERE, limits, issuer or _issuer_of_jwt)
+
+
+def _open_credential(body: bytes | str, limits: Limits) -> SignedObject:
+    return _open_jwt(body, limits, unverified_issuer)
 
 
 def _open_cwt(body: bytes | str, _: Limits) -> SignedObject:
@@ -239,29 +257,24 @@ _MAX_IDENTIFIER_BYTES: Final = 64  # as in a StatusReference
 
 
 class _Form(NamedTuple):
-    """What a media type is: how to open it, which typ it has, and how to read its claims and its list."""
+    """What a media type is: how to open it, which typ it has, and how to read its claims and its list.
+
+    `kind` says which references it answers; `issuer` and `subject` name its members in errors.
+    """
 
     open: Callable[[bytes | str, Limits], SignedObject]
     typ: str
     claims: Callable[[bytes], dict[Any, Any]]
     statuses: Callable[[Mapping[Any, Any], Limits], StatusList | IdentifierList]
+    kind: StatusKind = StatusKind.STATUS_LIST
+    issuer: str = "status-list.iss"
+    subject: str = "status-list.sub"
 
 
 def _earlier(expires: int | None, trusted_until: UnixTime) -> UnixTime | None:
     if trusted_until < MAX_UNIX_TIME:  # an anchor or a certificate that ends
         expires = trusted_until if expires is None else min(expires, trusted_until)
     return None if expires is None else UnixTime(expires)
-
-
-def _number(claims: Mapping[Any, Any], name: str, *, required: bool = False) -> int | None:
-    value = claims.get(name)
-    if value is None and name not in claims:
-        if required:
-            raise VerificationError(Reason.CLAIM_MISSING, f"{_WHERE}.{name}")
-        return None
-    if type(value) is not int or not 0 <= value <= MAX_UNIX_TIME:
-        raise MalformedError(Reason.CLAIM_INVALID, f"{_WHERE}.{name}")
-    return value
 
 
 def _issuer_of_jwt(payload: bytes) -> str | None:
@@ -283,7 +296,18 @@ def _issuer_of_cwt(payload: bytes) -> str | None:
 _FORMS: Final[dict[str, _Form]] = {
     reg.MEDIA_STATUS_LIST_JWT: _Form(_open_jwt, reg.TYP_STATUS_LIST_JWT, _claims_of_jwt, _list_of_jwt),
     reg.MEDIA_STATUS_LIST_CWT: _Form(_open_cwt, reg.MEDIA_STATUS_LIST_CWT, _claims_of_cwt, _list_of_cwt),
-    reg.MEDIA_IDENTIFIER_LIST_CWT: _Form(_open_cwt, reg.MEDIA_IDENTIFIER_LIST_CWT, _claims_of_cwt, _identifiers),
+    reg.MEDIA_IDENTIFIER_LIST_CWT: _Form(
+        _open_cwt, reg.MEDIA_IDENTIFIER_LIST_CWT, _claims_of_cwt, _identifiers, StatusKind.IDENTIFIER_LIST
+    ),
+    reg.MEDIA_VC_JWT: _Form(
+        _open_credential,
+        reg.TYP_VC_JWT,
+        claims_of_credential,
+        list_of_credential,
+        StatusKind.BITSTRING,
+        "status-list.issuer",
+        "status-list.id",
+    ),
 }
 STATUS_LIST_MEDIA_TYPES: Final = tuple(_FORMS)
 """What `StatusStore.ingest` takes, the preferred one first: what a fetcher asks for."""

@@ -1,6 +1,7 @@
 """Status list tokens, written: what an issuer's publisher says of its list, as JWT or CWT, for a signer anywhere.
 
-Spec: Token Status List sections 4.2 to 5.2; ISO/IEC 18013-5 second edition 12.3.6; specs/profile-status-list.md.
+Spec: Token Status List sections 4.2 to 5.2; ISO/IEC 18013-5 second edition 12.3.6; Bitstring Status List v1.0
+section 2.2; specs/profile-status-list.md.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from .. import _registry as reg
 from .._crypto import PublicKey, Unsigned
 from .._errors import CitizenIDError, Reason
 from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME
-from .._wire import base64url, cbor, cose
+from .._wire import base64url, cbor, cose, dates
 from .._wire.writing import signing_input
 from .._x509 import check_chain
+from ._bitstring import encoded_list
 from ._list import StatusList
 
 _WHERE: Final = "status-list"
@@ -32,6 +34,13 @@ class Times(NamedTuple):
     issued_at: int
     not_after: int
     ttl_s: int
+
+
+class Says(NamedTuple):
+    """Who says something with a set bit, and what: "revocation" or "suspension"."""
+
+    issuer: str
+    purpose: str
 
 
 class TokenSigner(NamedTuple):
@@ -66,11 +75,6 @@ def check_times(now: object, ttl_s: object, expires_s: object) -> None:
 
 def status_list_jwt(uri: str, statuses: StatusList, times: Times, signer: TokenSigner, level: int) -> Unsigned:
     """Prepare a Status List Token as JWT (section 5.1), compressed at this zlib level."""
-    header: dict[str, Any] = {reg.ALG: signer.key.algorithm, reg.TYP: reg.TYP_STATUS_LIST_JWT}
-    if signer.certificates:
-        header[reg.X5C] = [pybase64.b64encode(each).decode("ascii") for each in signer.certificates]
-    else:
-        header[reg.KID] = signer.kid
     payload: dict[str, Any] = {
         reg.SUB: uri,
         reg.IAT: times.issued_at,
@@ -78,6 +82,47 @@ def status_list_jwt(uri: str, statuses: StatusList, times: Times, signer: TokenS
         reg.TTL: times.ttl_s,
         reg.STATUS_LIST: {"bits": statuses.bits, "lst": base64url.encode_text(statuses.compress(level))},
     }
+    return _jwt(reg.TYP_STATUS_LIST_JWT, payload, signer)
+
+
+def bitstring_jwt(
+    uri: str, statuses: StatusList, times: Times, signer: TokenSigner, level: int, says: Says
+) -> Unsigned:
+    """Prepare a list credential as JWT (VC-JOSE-COSE section 3.1), its bits compressed at this gzip level.
+
+    iat says since when: a validFrom would be refused by whoever's clock is a second behind.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for an end beyond the year 9999.
+    """
+    ends = dates.write_date_time(times.not_after)
+    if ends is None:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, _WHERE)
+    subject: dict[str, Any] = {
+        "type": reg.BITSTRING_SUBJECT,
+        "statusPurpose": says.purpose,
+        "encodedList": encoded_list(statuses, level),
+        "ttl": times.ttl_s * 1_000,  # in milliseconds
+    }
+    payload: dict[str, Any] = {
+        "@context": [reg.VC_CONTEXT],
+        "id": uri,
+        "type": [reg.VC_TYPE, reg.BITSTRING_CREDENTIAL],
+        "issuer": says.issuer,
+        "validUntil": ends,
+        "credentialSubject": subject,
+        reg.IAT: times.issued_at,
+        reg.EXP: times.not_after,
+    }
+    return _jwt(reg.TYP_VC_JWT, payload, signer)
+
+
+def _jwt(typ: str, payload: dict[str, Any], signer: TokenSigner) -> Unsigned:
+    header: dict[str, Any] = {reg.ALG: signer.key.algorithm, reg.TYP: typ}
+    if signer.certificates:
+        header[reg.X5C] = [pybase64.b64encode(each).decode("ascii") for each in signer.certificates]
+    else:
+        header[reg.KID] = signer.kid
     to_be_signed = signing_input(header, payload, _WHERE)
     _check_size(len(to_be_signed) + 2 * reg.SIGNATURE_BYTES[signer.key.algorithm])
     return Unsigned(to_be_signed, signer.key, lambda signature: to_be_signed + b"." + base64url.encode(signature))
