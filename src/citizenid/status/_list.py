@@ -34,13 +34,14 @@ class StatusList:
     <Status.INVALID: 1>
     """
 
-    __slots__ = ("_meanings", "_packed", "_shift", "bits")
+    __slots__ = ("_digest", "_meanings", "_packed", "_shift", "bits")
 
     def __init__(self, bits: int, packed: bytes) -> None:
         if type(bits) is not int or bits not in reg.STATUS_BITS:
             raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".bits")
         self.bits: Final = bits
         self._packed = bytes(packed)
+        self._digest: bytes | None = None
         self._meanings = meanings_of(bits)
         self._shift = (8 // bits).bit_length() - 1  # index to byte: 8, 4, 2, 1 entries in each are 3, 2, 1, 0
 
@@ -77,8 +78,12 @@ class StatusList:
 
     @property
     def digest(self) -> bytes:
-        """32 bytes that two lists share only when they say the same."""
-        return hashlib.sha256(bytes((self.bits,)) + self._packed).digest()
+        """32 bytes that two lists share only when they say the same; computed when first asked for."""
+        if self._digest is None:
+            hashed = hashlib.sha256(bytes((self.bits,)))
+            hashed.update(self._packed)
+            self._digest = hashed.digest()
+        return self._digest
 
     def compress(self, level: int = 9) -> bytes:
         """Deflate in zlib format; level 9 is recommended, level 0 stores (legal, and small deltas between versions)."""
