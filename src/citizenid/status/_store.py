@@ -261,9 +261,7 @@ class StatusStore:
             mark = None if anchor is None else self._marks.get(status_identity(each.uri, anchor.issuer, None, kind))
             named = names_list(each.identity, each.uri, anchor, kind)
             if named and (mark is None or each.issued_at >= mark.issued_at):
-                held = _Held(
-                    each.uri, each.statuses, each.refresh_at, each.usable_until, each.anchor, each.issued_at
-                )
+                held = _Held(each.uri, each.statuses, each.refresh_at, each.usable_until, each.anchor, each.issued_at)
                 self._held[each.identity] = held
             else:
                 self._wanted[each.uri] = None
