@@ -26,8 +26,8 @@ from . import (
     bench_verifier,
 )
 from ._measure import FULL, QUICK, Plan, pin
+from ._nation import NATION
 from ._report import Row, document, failures, picture, table
-from ._status_file import NATION
 
 BENCHES: Final[dict[str, Callable[[Plan], Iterator[Row]]]] = {
     "verifier": bench_verifier.rows,

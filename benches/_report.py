@@ -106,7 +106,9 @@ def table(rows: Sequence[Row]) -> str:
 def _cells(row: Row) -> tuple[str, ...]:
     measured = f"{_number(row.value)} {row.unit}".rstrip()
     floor = "-" if row.floor is None else f"{_number(row.floor)} {row.unit}"
-    ratio = "-" if row.ratio is None else f"x{row.ratio.median:.2f} ({row.ratio.least:.2f} - {row.ratio.greatest:.2f})"
+    ratio = "-" if row.ratio is None else f"x{row.ratio.median:.2f}"
+    if row.ratio is not None and row.ratio.least < row.ratio.greatest:
+        ratio += f" ({row.ratio.least:.2f} - {row.ratio.greatest:.2f})"
     mark = "x" if row.ratio is not None else ""
     target = "-" if row.target is None else f"<= {mark}{row.target:g}" + ("" if mark else f" {row.unit}".rstrip())
     verdict = {None: "", True: "reached", False: "MISSED"}[row.reached]
@@ -155,7 +157,7 @@ def _processor() -> str:
 
 def picture(rows: Iterable[Row]) -> str:
     """Draw the ratios to the floor as an SVG bar chart: a bar with its spread, the floor at 1, the target as a mark."""
-    drawn = [(row, row.ratio) for row in rows if row.ratio is not None]
+    drawn = [(row, row.ratio) for row in rows if row.ratio is not None and row.unit in ("us", "ms")]
     label_px, chart_px, line_px, top_px = 420, 460, 30, 44
     most = max([2.0, *(max(ratio.greatest, row.target or 0) for row, ratio in drawn)]) * 1.08
     height_px = top_px + line_px * len(drawn) + 34

@@ -1,122 +1,125 @@
 """One file of all status lists of a nation: how long a lookup and a load take, how much memory is shared.
 
-    python -m benches --only status --full      # 330 lists of a million entries, built for real: below a minute
-
-A shorter run has fewer lists of the same size. Of each list one entry in a hundred says revoked, at random places.
-Building the lists is not measured; progress goes to stderr. What a worker maps is read from /proc/self/smaps while two
-other processes have mapped and touched the same file.
+Of each list one entry in a hundred says revoked, at random places. What a worker maps is read from /proc/self/smaps
+while two other processes have mapped and touched the same file.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from citizenid import LocalKey, Status, UnixTime
-from citizenid.status import StatusFile, StatusPublisher, StatusStore, write_status_file
+from citizenid import Status, UnixTime
+from citizenid.status import StatusFile, StatusStore, write_status_file
 from citizenid.status._store import status_identity
 
 from ._measure import Plan, interleave, peak_bytes
+from ._nation import NATION, Nation
 from ._report import Kind, Row
-from ._world import ISSUER, STATUS_MEDIA_TYPE, World
+from ._world import ISSUER, STATUS_MEDIA_TYPE, STATUS_MEDIA_TYPE_CWT, World
 
-NATION: Final = 330
-_REVOKED_OF: Final = 100
-_LEVEL: Final = 6
 _OTHERS: Final = 2
 _LOOKUP_US: Final = 0.3
 _SHARED_MB: Final = 45.0
 _LOAD_S: Final = 0.5
-_INDEX = tuple[bytes, int]
+_MEDIA_TYPES: Final = {
+    "JWT": STATUS_MEDIA_TYPE,
+    "CWT": STATUS_MEDIA_TYPE_CWT,
+    "CWT stored": STATUS_MEDIA_TYPE_CWT,
+}
+_Asked = tuple[bytes, int, int]  # identity, index, and a place in the whole map
 
 
-def rows(world: World, plan: Plan) -> Iterator[Row]:
-    """Build, write, map, measure."""
-    tokens = dict(_tokens(world.key, world.now, plan))
-    store, load_s = _load(world, tokens)
+def rows(world: World, nation: Nation, plan: Plan) -> Iterator[Row]:
+    """Load, write, map, measure."""
     size = f"{plan.lists} lists of {plan.entries:,}"
+    store = StatusStore(anchors=world.status_anchors)
     whole = plan.lists >= NATION
-    yield Row(
-        name="status-load",
-        step=f"load {size} at 1 %",
-        value=load_s,
-        unit="s",
-        target=_LOAD_S if whole else None,
-        reached=load_s <= _LOAD_S if whole else None,
-        kind=Kind.FIGURE if whole else Kind.INFORMATION,
-        note=f"JWT, {sum(map(len, tokens.values())) / 1e6:,.2f} MB, each verified and inflated; CPU time",
-    )
+    for kind, tokens in nation.tokens.items():
+        store, load_s = _load(world, tokens, _MEDIA_TYPES[kind])
+        yield Row(
+            name=f"status-load-{kind.lower().replace(' ', '-')}",
+            step=f"load {size} at 1 %, {kind}",
+            value=load_s,
+            unit="s",
+            target=_LOAD_S if whole else None,
+            reached=load_s <= _LOAD_S if whole else None,
+            kind=Kind.FIGURE if whole else Kind.INFORMATION,
+            note=f"{sum(map(len, tokens.values())) / 1e6:,.2f} MB, each verified and inflated; CPU time",
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lists"
         started = time.process_time()
         write_status_file(path, store)
-        yield Row(name="status-file-write", step="write them to one file", value=_ms_since(started), unit="ms")
+        note = "the digest of each list is computed here"
+        yield Row(
+            name="status-file-write", step="write them to one file", value=_ms_since(started), unit="ms", note=note
+        )
         started = time.process_time()
         statuses = StatusFile(path, anchors=world.status_anchors)
         mapped_ms = _ms_since(started)
         yield Row(
             name="status-file-map", step="map that file", value=mapped_ms, unit="ms", note="each worker, each epoch"
         )
-        yield _lookup(statuses, tokens, store, world.now, plan)
+        yield _lookup(statuses, path, store, world.now, plan)
         yield from _memory(statuses, path, world, plan)
 
 
-def _tokens(key: LocalKey, now: int, plan: Plan) -> Iterator[tuple[str, bytes]]:
-    chance = random.Random(330)  # noqa: S311  # which of them are revoked is of no interest to anybody
-    started = time.monotonic()
-    for number in range(plan.lists):
-        uri = f"https://id.example/status/{number}"
-        publisher = StatusPublisher(uri=uri, size=plan.entries, randbelow=chance.randrange)
-        for _ in range(plan.entries // _REVOKED_OF):
-            publisher.revoke(publisher.allocate())
-        unsigned = publisher.prepare(key.public, now=now, ttl_s=43_200, expires_s=86_400, level=_LEVEL)
-        yield uri, unsigned.sign(key)
-        if number % 33 == 32 or number + 1 == plan.lists:
-            took = time.monotonic() - started
-            print(f"status: {number + 1} of {plan.lists} lists built, {took:.0f} s", file=sys.stderr, flush=True)
-
-
-def _load(world: World, tokens: dict[str, bytes]) -> tuple[StatusStore, float]:
+def _load(world: World, tokens: dict[str, bytes], media_type: str) -> tuple[StatusStore, float]:
     store = StatusStore(anchors=world.status_anchors)
     started = time.process_time()
     for uri, token in tokens.items():
-        store.ingest(uri, token, media_type=STATUS_MEDIA_TYPE, now=world.now)
+        store.ingest(uri, token, media_type=media_type, now=world.now)
     return store, time.process_time() - started
 
 
-def _lookup(statuses: StatusFile, tokens: dict[str, bytes], store: StatusStore, now: int, plan: Plan) -> Row:
+def _lookup(statuses: StatusFile, path: Path, store: StatusStore, now: int, plan: Plan) -> Row:
     chance = random.Random(7)  # noqa: S311
-    identities = [status_identity(uri, ISSUER) for uri in tokens]
+    identities = [status_identity(uri, ISSUER) for uri in statuses.uris]
     at = UnixTime(now)
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    whole = memoryview(mapped)
 
-    def prepare(count: int) -> list[_INDEX]:
-        return [(chance.choice(identities), chance.randrange(plan.entries)) for _ in range(count)]
+    def prepare(count: int) -> list[_Asked]:
+        size = len(whole)
+        return [
+            (chance.choice(identities), chance.randrange(plan.entries), chance.randrange(size)) for _ in range(count)
+        ]
 
-    for asked in prepare(1_000):
-        assert statuses.check_identity(*asked, at) is store.check_identity(*asked, at)
-    runs: dict[str, Callable[[_INDEX], object]] = {
+    for identity, index, _ in prepare(1_000):
+        assert statuses.check_identity(identity, index, at) is store.check_identity(identity, index, at)
+    runs: dict[str, Callable[[_Asked], object]] = {
         "step": lambda asked: statuses.check_identity(asked[0], asked[1], at),
         "memory": lambda asked: store.check_identity(asked[0], asked[1], at),
+        "byte": lambda asked: whole[asked[2]],
         "empty": lambda asked: (asked[0], asked[1], at),
+        "empty byte": lambda asked: asked[2],
     }
     # Paced by the step: by the empty run the pool would be so large that to fetch a question costs more than to answer.
     samples = interleave(prepare, runs, plan, accept=lambda status: type(status) is Status, paced_by="step")
+    whole.release()
+    mapped.close()  # its memory is counted next, and this map is not one of a worker's
     value = samples.us() - samples.us("empty")
+    note = f"without the loop around it; in memory {samples.us('memory') - samples.us('empty'):.3f} us"
     return Row(
         name="status-file-lookup",
         step="look a random entry up in it",
         value=value,
         unit="us",
+        floor=samples.us("byte") - samples.us("empty byte"),
+        floor_is="one byte at a random place of the same map",
         target=_LOOKUP_US,
         reached=value <= _LOOKUP_US,
         kind=Kind.FIGURE,
-        note=f"without the loop around it; in memory {samples.us('memory') - samples.us('empty'):.3f} us",
+        note=f"{note}; floor: to fetch one byte of the map at random",
+        details={"samples_us": {name: list(us) for name, us in samples.runs.items()}},
     )
 
 

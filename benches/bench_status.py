@@ -19,7 +19,7 @@ from typing import Final
 from citizenid import Status, StatusReference
 from citizenid.status import StatusPublisher, StatusStore
 
-from . import _status_file
+from . import _nation, _status_cwt, _status_file
 from ._floor import PRIMITIVES, decode, p256_private, public_bytes, sign_p256
 from ._measure import Plan, interleave
 from ._report import Row, against_floor
@@ -43,8 +43,12 @@ def rows(plan: Plan) -> Iterator[Row]:
     yield _ingest(world, token, plan)
     yield _lookup(world, token, revoked, plan)
     yield _publish(world, publisher, token, plan)
+    yield from _status_cwt.rows(world, plan)
     yield from _allocate(plan)
-    yield from _status_file.rows(world, plan)
+    nation = _nation.build(world, plan)
+    yield from _nation.sizes(world, nation)
+    yield from _nation.updates(world, nation)
+    yield from _status_file.rows(world, nation, plan)
 
 
 def _compressed(token: bytes) -> bytes:

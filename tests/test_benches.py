@@ -9,6 +9,7 @@ import base64
 import hashlib
 import itertools
 import json
+import math
 import statistics
 import sys
 import xml.etree.ElementTree
@@ -31,7 +32,9 @@ from benches import __main__ as program
 from benches import (
     _floor,
     _measure,
+    _nation,
     _report,
+    _status_file,
     _world,
     bench_cbor,
     bench_gateway,
@@ -61,6 +64,12 @@ FIGURES: Final = {
     "mdoc-issue": ("ratio", 2.5),
     "sd-cwt-verify": ("ratio", 1.4),
     "status-file-lookup": ("us", 0.3),
+    "status-ingest-cwt": ("ratio", 1.5),
+    "status-ingest-cwt-us": ("us", 250.0),
+    "status-ingest-cwt-stored": ("ratio", 1.5),
+    "status-ingest-cwt-stored-us": ("us", 250.0),
+    "status-encode-cwt": ("ratio", 1.2),
+    "status-encode-cwt-stored": ("ratio", 1.2),
     "mdoc-growth-4": ("x", 2.2),
     "mdoc-growth-6": ("x", 2.2),
 }
@@ -308,6 +317,49 @@ def test_every_door_refuses_what_is_too_much(rows: list[Row]) -> None:
 def test_the_stages_are_parts_of_the_whole(rows: list[Row]) -> None:
     stages = {row.name for row in rows if row.name.startswith("stage-")}
     assert {f"stage-{part}" for part in ("v1", "v2", "v3", "v4", "v7", "v8", "v9", "policy")} < stages
+
+
+def test_a_size_is_that_of_a_token_beside_the_bound_of_shannon(rows: list[Row]) -> None:
+    sizes = {row.name: row for row in rows if row.name.startswith("status-size-")}
+    assert set(sizes) == {f"status-size-{lists}{share}" for lists in ("", "all-") for share in (1, 10, 50)}
+    for share in (1, 10, 50):
+        one, all_of_them = sizes[f"status-size-{share}"], sizes[f"status-size-all-{share}"]
+        revoked, entries = TINY.entries * share // 1_000, TINY.entries
+        ways = math.log2(math.comb(entries, revoked)) / 8  # exactly so many lists say so much
+        assert one.floor is not None and all_of_them.floor is not None
+        assert ways <= one.floor * 1e3 < ways + 2
+        assert all_of_them.floor * 1e6 == pytest.approx(one.floor * 1e3 * TINY.lists)
+        assert one.ratio is not None and one.ratio.median == pytest.approx(one.value / one.floor)
+        assert one.value * 1e3 == one.details["bytes"]["CWT"] < one.details["bytes"]["JWT"]
+        assert all_of_them.value * 1e6 == pytest.approx(one.value * 1e3 * TINY.lists, rel=0.1)
+
+
+def test_an_update_counts_every_list_and_no_header(rows: list[Row]) -> None:
+    for name in ("status-update-jwt", "status-update-cwt"):
+        row = next(row for row in rows if row.name == name)
+        assert row.value * 1e3 == row.details["changed"] + row.details["unchanged"]
+        assert row.details["unchanged"] >= 2 * (40 + 64)  # of three lists one has a new revocation
+        assert 200 < row.details["headers_304"] < row.details["headers"] < 600
+        assert row.target is None
+
+
+def test_all_lists_of_a_nation_have_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_nation, "NATION", TINY.lists)
+    monkeypatch.setattr(_status_file, "NATION", TINY.lists)
+    world = _world.World()
+    nation = _nation.build(world, TINY)
+    rows = [*_nation.updates(world, nation), *_status_file.rows(world, nation, TINY)]
+    assert {row.name: row.target for row in rows if row.kind is Kind.FIGURE} == {
+        "status-update-jwt": 60.0,
+        "status-update-cwt": 60.0,
+        "status-load-jwt": 0.5,
+        "status-load-cwt": 0.5,
+        "status-load-cwt-stored": 0.5,
+        "status-file-lookup": 0.3,
+        "status-file-memory": 45.0,
+    }
+    assert all(row.reached is (row.value <= row.target) for row in rows if row.target is not None)
+    assert _measure.QUICK.entries == _measure.FULL.entries == 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import random
 import time
 from typing import Any
 
@@ -65,7 +66,28 @@ def test_others_read_what_we_write(body: bytes) -> None:
     # RFC 9842 section 5: the magic number of a skippable frame, its length, and the SHA-256 of the dictionary.
     assert encoded[:8].hex() == "5e2a4d1820000000"
     assert encoded[8:40] == hashlib.sha256(OLD).digest()
-    assert zstandard.ZstdDecompressor(dict_data=raw).decompress(encoded[40:]) == body
+    reader = zstandard.ZstdDecompressor(dict_data=raw)
+    assert reader.decompressobj().decompress(encoded[40:]) == body  # a stream, as HTTP clients read one
+    if body:  # 0 would stand for no bound
+        assert reader.decompress(encoded[40:], max_output_size=len(body)) == body
+
+
+@pytest.mark.parametrize("size", [0, 1, 1_023, 1_024, 1_025, 2**17 - 1, 2**17, 2**17 + 1, 2**23 + 1])
+def test_a_window_is_as_large_as_the_body_and_no_larger_than_that_needs(size: int) -> None:
+    frame = _codings.dcz(random.Random(size).randbytes(size), OLD)[40:]
+    parameters = zstandard.get_frame_parameters(frame)
+    assert parameters.content_size == zstandard.CONTENTSIZE_UNKNOWN  # it would be stated twice, for bytes that count
+    assert parameters.window_size == min(max(1_024, 1 << (size - 1).bit_length()), 2**23)
+    assert not parameters.has_checksum and parameters.dict_id == 0
+
+
+@pytest.mark.parametrize("size", [2**17, 2**17 + 1, 2**20])
+def test_the_whole_dictionary_is_within_reach_up_to_the_last_byte(size: int) -> None:
+    old = random.Random(size).randbytes(size)
+    body = old[size // 2 :] + old[: size // 2]  # its end stands at the beginning of the dictionary, far away
+    data = _codings.dcz(body, old)
+    assert len(data) < 200
+    assert decode(data, Coding.DCZ, limit_bytes=size, dictionary=old) == body
 
 
 @pytest.mark.parametrize("stated", [True, False])

@@ -40,6 +40,7 @@ from citizenid import (
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.status import StatusStore, verify_status_list
+from citizenid.status._records import Mark
 from citizenid.status._store import identity_of, place_of, status_identity
 from citizenid.verifier import VerifiedPresentation, verify
 
@@ -524,6 +525,44 @@ def test_trusting_anew_is_no_way_back(reloads: str) -> None:
     check_refused(refusal, lambda: ingest(store, older))
     ingest(store, token())
     assert ask(store, 1) is Status.INVALID
+
+
+def test_a_list_that_is_gone_leaves_its_digest_and_not_its_bits() -> None:
+    store = holding()
+    store.reload(anchors=anchors(OTHER_ISSUER, "other"))
+    assert [type(mark) for mark in store._marks.values()] == [Mark]  # nothing of it keeps the list in memory
+    store.reload(anchors=TRUSTED)
+    for other in (ALL_VALID, status_list(1, VALUES[:2])):
+        refusal = Refusal(
+            "", token(claims(status_list=other)), VERIFICATION, Reason.STATUS_LIST_CONFLICT, "status-list.iat"
+        )
+        check_refused(refusal, lambda refusal=refusal: ingest(store, refusal.body))  # type: ignore[misc]  # an argument with a default
+    ingest(store, token())
+    assert ask(store, 1) is Status.INVALID
+
+
+def test_a_list_is_hashed_when_its_iat_is_that_of_the_one_held_and_when_marks_are_handed_on() -> None:
+    store = holding()
+    (held,) = store._held.values()
+    ingest(store, token(claims(iat=NOW + 1)))
+    assert held.statuses._digest is None  # what is newer is compared with nothing
+    (held,) = store._held.values()
+    assert held.statuses._digest is None
+    conflict = Refusal(
+        "",
+        token(claims(iat=NOW + 1, status_list=ALL_VALID)),
+        VERIFICATION,
+        Reason.STATUS_LIST_CONFLICT,
+        "status-list.iat",
+    )
+    check_refused(conflict, lambda: ingest(store, conflict.body))
+    assert held.statuses._digest == hashlib.sha256(b"\x02" + slow_pack(2, VALUES)).digest()
+    for again in (
+        StatusStore(anchors=TRUSTED, marks=store.export_marks()),
+        StatusStore(anchors=TRUSTED, stored=store.export()),
+    ):
+        check_refused(conflict, lambda again=again: ingest(again, conflict.body))  # type: ignore[misc]  # an argument with a default
+        ingest(again, token(claims(iat=NOW + 1)))
 
 
 def test_a_list_verified_by_other_anchors_is_not_taken_in() -> None:

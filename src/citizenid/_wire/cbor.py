@@ -201,24 +201,30 @@ def load_signed(data: bytes, where: str) -> Any:
 
 def _load(data: bytes, where: str, decoders: dict[int, Callable[[Any, bool], Any]], *, scan: bool = True) -> Any:
     short = len(data) <= _UNSCANNED_BYTES
-    if not short and scan:
-        refuse_costly(data, where)
-    # Nothing in cbor2 says whether bytes are left over. So a byte string longer than `data` is put behind: no part of
-    # `data` can hold it, and it is found in its place only when what comes before is one item and no more. What reads
-    # on into it finds break codes, which are no items.
-    mark, written = _SHORT_MARK
+    whole = False
     if not short:
+        try:
+            whole = refuse_costly(data, where)
+        except MalformedError:
+            if scan:
+                raise
+    # Nothing in cbor2 says whether bytes are left over. Where the heads have not said it already, a byte string longer
+    # than `data` is put behind: no part of `data` can hold it, and it is found in its place only when what comes before
+    # is one item and no more. What reads on into it finds break codes, which are no items.
+    mark, written = _SHORT_MARK
+    if not short and not whole:
         mark = b"\xff" * (len(data) + 1)
         written = head(2, len(mark)) + mark
     item = fault = None
     try:
-        item, end = cbor2.loads(
-            b"\x82" + data + written,
+        loaded = cbor2.loads(
+            data if whole else b"\x82" + data + written,  # a list of a nation is not copied to be read
             semantic_decoders=decoders,
-            max_depth=MAX_DEPTH + 1,  # the pair counts as one
+            max_depth=MAX_DEPTH if whole else MAX_DEPTH + 1,  # the pair counts as one
             allow_indefinite=False,
             allow_duplicate_keys=False,
         )
+        item, end = (loaded, mark) if whole else loaded
         if type(end) is not bytes or end != mark:
             fault = Reason.MALFORMED_CBOR
     except cbor2.CBORDecodeError as error:

@@ -136,7 +136,7 @@ def structure(context: str, protected: bytes, payload: bytes, external_aad: byte
     if external_aad:
         return _CONTEXTS[context] + byte_string(protected) + byte_string(external_aad) + byte_string(payload)
     read = _short_prefix if len(protected) <= _REMEMBERED_BYTES else _prefix
-    return read(context, protected) + head(2, len(payload)) + payload
+    return b"".join((read(context, protected), head(2, len(payload)), payload))  # one copy, of what may be long
 
 
 def _prefix(context: str, protected: bytes) -> bytes:
@@ -248,5 +248,5 @@ def sign1(
 
 def write(protected: bytes, unprotected: Mapping[Any, Any], payload: bytes | None, signature: bytes) -> bytes:
     """Write the array of a COSE_Sign1 or COSE_Mac0, without a tag."""
-    written = b"\xf6" if payload is None else byte_string(payload)
-    return b"\x84" + byte_string(protected) + cbor.encode(unprotected) + written + byte_string(signature)
+    written = (b"\xf6",) if payload is None else (head(2, len(payload)), payload)
+    return b"".join((b"\x84", byte_string(protected), cbor.encode(unprotected), *written, byte_string(signature)))

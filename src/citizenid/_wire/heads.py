@@ -33,13 +33,17 @@ def argument_bytes(first: int) -> int:
 _WHOLE: Final = bytes(map(_size_of, range(256)))
 
 
-def refuse_costly(data: bytes, where: str) -> None:
+def refuse_costly(data: bytes, where: str) -> bool:
     """Refuse what would cost more than its length: keys that collide in a hash table, items without number, more items.
 
     A map key that is an array, a map or a tag: arrays of -1 and -2 have all one hash, and 15,000 of them as the keys of
     one map take cbor2 five seconds. Integers are their own hash, so whoever chooses 20,000 of them can have most look
     at most of the others: hence the bound on the members of a map. This walk looks at heads alone. Where the bytes are
     no CBOR it stops: cbor2 stops there as well.
+
+    Returns:
+        Whether the walk came to the end of one item with the end of the bytes. Whoever decodes them then and finds an
+        item has found no other end.
     """
     position, whole = 0, _WHOLE
     # The items left of the container that is open, and of those around it; a map counts its keys and values, and its
@@ -53,7 +57,7 @@ def refuse_costly(data: bytes, where: str) -> None:
                     if position != len(data):
                         # Another item, which cbor2 would decode in the place of the end mark.
                         raise MalformedError(Reason.MALFORMED_CBOR, where)
-                    return
+                    return True
                 left, in_map = around.pop()
             first = data[position]
             size = whole[first]
@@ -75,7 +79,7 @@ def refuse_costly(data: bytes, where: str) -> None:
             count = first & 0x1F
             if count >= 24:
                 if count >= 28:
-                    return
+                    return False
                 width = 1 << (count - 24)
                 count = int.from_bytes(data[position : position + width], "big")
                 position += width
@@ -86,7 +90,7 @@ def refuse_costly(data: bytes, where: str) -> None:
             if first >= 0xC0 and 0x40 <= data[position] < 0x80:
                 continue  # a tag around a string, as most are: nothing nests, and the string is the one item
             if len(around) > MAX_DEPTH:
-                return
+                return False
             around.append((left - 1, in_map))
             major = first >> 5
             left, in_map = (1 if major == 6 else count << (major - 4)), major == 5
@@ -95,7 +99,7 @@ def refuse_costly(data: bytes, where: str) -> None:
                 short = left > len(data) - position
                 raise MalformedError(Reason.MALFORMED_CBOR if short else Reason.LIMIT_EXCEEDED, where)
     except IndexError:
-        return
+        return False
     raise MalformedError(Reason.LIMIT_EXCEEDED, where)
 
 

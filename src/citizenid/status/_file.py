@@ -27,7 +27,7 @@ from .._model import NeedStatusList, Status, StatusReference, UnixTime, check_no
 from ..trust import TrustAnchors
 from ._file_layout import HEADER_BYTES, MAX_WANTED, TAGS, Directory, Entry, read_directory, read_head
 from ._identifiers import IdentifierList, tag_of
-from ._list import MEANING, StatusList
+from ._list import StatusList, meanings_of
 from ._records import MAX_RECORDS, Mark, StoredList, StoredStatuses, check_mark
 from ._store import PREFIX_BYTES, marked_identity, status_identity, tag_in_ticket
 
@@ -42,10 +42,10 @@ class _Mapped:
     __slots__ = (
         "anchor",
         "bits",
-        "entries",
         "identifiers",
         "identity",
-        "mask",
+        "low",
+        "meanings",
         "packed",
         "refresh_at",
         "shift",
@@ -60,12 +60,15 @@ class _Mapped:
         self.bits: Final = None if entry.bits == TAGS else entry.bits
         self.refresh_at: Final = entry.refresh_at
         self.usable_until: Final = entry.usable_until
-        self.packed: Final = view[entry.offset : entry.offset + entry.size_bytes]  # it keeps the map alive
-        self.identifiers: Final = IdentifierList.unpack(self.packed) if entry.bits == TAGS else None
+        packed = view[entry.offset : entry.offset + entry.size_bytes]  # it keeps the map alive
+        listed = entry.bits == TAGS
+        self.identifiers: Final = IdentifierList.unpack(packed) if listed else None
         # Nobody finds an identifier list by an index: who tries is out of its range.
-        self.entries: Final = 0 if entry.bits == TAGS else entry.size_bytes * 8 // entry.bits
-        self.shift: Final = entry.bits.bit_length() - 1
-        self.mask: Final = (1 << entry.bits) - 1
+        self.packed: Final = packed[:0] if listed else packed
+        bits = 1 if listed else entry.bits
+        self.meanings: Final = meanings_of(bits)
+        self.shift: Final = (8 // bits).bit_length() - 1  # index to byte: 8, 4, 2, 1 entries in each are 3, 2, 1, 0
+        self.low: Final = 8 // bits - 1  # index to the entry in its byte
 
 
 class _Opened(NamedTuple):
@@ -210,15 +213,18 @@ class StatusFile:
 
     def check_identity(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
         """As `check`, by what `place_of` gave; None when no such list is held (its URI is not known here then)."""
-        held = self._held.get(identity)
+        held: _Mapped | None = None
+        try:
+            held = self._held[identity]
+            if index >= 0 and now < held.usable_until:
+                return held.meanings[held.packed[index >> held.shift]][index & held.low]
+        except LookupError:
+            pass  # no such list, or one that ends before this index
         if held is None:
             return _status_of_tag(self._identifiers.get(identity[:PREFIX_BYTES]), tag_in_ticket(identity, index), now)
         if now >= held.usable_until:
             return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)
-        if not 0 <= index < held.entries:
-            raise VerificationError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status.status_list.idx")
-        position = index << held.shift
-        return MEANING[held.packed[position >> 3] >> (position & 7) & held.mask]
+        raise VerificationError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status.status_list.idx")
 
     @property
     def uris(self) -> tuple[str, ...]:

@@ -29,10 +29,11 @@ class IdentifierList:
     (<Status.INVALID: 1>, <Status.VALID: 0>)
     """
 
-    __slots__ = ("_firsts", "_rests")
+    __slots__ = ("_digest", "_firsts", "_rests")
 
     def __init__(self, identifiers: Iterable[bytes]) -> None:
         tags = sorted(set(map(tag_of, identifiers)))
+        self._digest: bytes | None = None
         self._firsts: _Column = array("Q", [int.from_bytes(tag[:_FIRST], "big") for tag in tags])
         self._rests: _Column = array("I", [int.from_bytes(tag[_FIRST:], "big") for tag in tags])
 
@@ -51,8 +52,10 @@ class IdentifierList:
 
     @property
     def digest(self) -> bytes:
-        """32 bytes that two lists share only when they say the same."""
-        return hashlib.sha256(b"\0" + self.packed).digest()  # a status list has its bits there
+        """32 bytes that two lists share only when they say the same; computed when first asked for."""
+        if self._digest is None:
+            self._digest = hashlib.sha256(b"\0" + self.packed).digest()  # a status list has its bits there
+        return self._digest
 
     def status(self, identifier: bytes) -> Status:
         """Return INVALID for an identifier that is listed, and VALID for every other."""

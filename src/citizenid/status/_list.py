@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from functools import cache
 from typing import Final, final
 
 from .. import _registry as reg
@@ -17,7 +18,14 @@ _WHERE: Final = "status-list.status_list"
 ZLIB: Final = zlib.MAX_WBITS
 GZIP: Final = 16 + zlib.MAX_WBITS
 _PIECE_BYTES: Final = 4_194_304  # 33 M one-bit entries: one piece for nearly every list there is
-MEANING: Final = tuple(Status(value) if value <= reg.STATUS_SUSPENDED else Status.OTHER for value in range(256))
+_MEANING: Final = tuple(Status(value) if value <= reg.STATUS_SUSPENDED else Status.OTHER for value in range(256))
+
+
+@cache
+def meanings_of(bits: int) -> tuple[tuple[Status, ...], ...]:
+    """Return what each of the 256 bytes says, entry by entry: two subscripts in place of shifting and masking."""
+    mask = (1 << bits) - 1
+    return tuple(tuple(_MEANING[byte >> at & mask] for at in range(0, 8, bits)) for byte in range(256))
 
 
 @final
@@ -28,15 +36,16 @@ class StatusList:
     <Status.INVALID: 1>
     """
 
-    __slots__ = ("_mask", "_packed", "_shift", "bits")
+    __slots__ = ("_digest", "_meanings", "_packed", "_shift", "bits")
 
     def __init__(self, bits: int, packed: bytes) -> None:
         if type(bits) is not int or bits not in reg.STATUS_BITS:
             raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".bits")
         self.bits: Final = bits
         self._packed = bytes(packed)
-        self._shift = bits.bit_length() - 1  # index * bits as a shift: 1, 2, 4, 8 are 0, 1, 2, 3
-        self._mask = (1 << bits) - 1
+        self._digest: bytes | None = None
+        self._meanings = meanings_of(bits)
+        self._shift = (8 // bits).bit_length() - 1  # index to byte: 8, 4, 2, 1 entries in each are 3, 2, 1, 0
 
     @classmethod
     def decompress(cls, data: bytes, *, bits: int, limit_bytes: int) -> StatusList:
@@ -55,15 +64,19 @@ class StatusList:
 
     @property
     def digest(self) -> bytes:
-        """32 bytes that two lists share only when they say the same."""
-        return hashlib.sha256(bytes((self.bits,)) + self._packed).digest()
+        """32 bytes that two lists share only when they say the same; computed when first asked for."""
+        if self._digest is None:
+            hashed = hashlib.sha256(bytes((self.bits,)))
+            hashed.update(self._packed)
+            self._digest = hashed.digest()
+        return self._digest
 
     def compress(self, level: int = 9) -> bytes:
         """Deflate in zlib format; level 9 is recommended, level 0 stores (legal, and small deltas between versions)."""
         return zlib.compress(self._packed, level)
 
     def __len__(self) -> int:
-        return (len(self._packed) << 3) >> self._shift
+        return len(self._packed) << self._shift
 
     def __getitem__(self, index: int) -> Status:
         """Return the status at `index`; every value but 0, 1 and 2 is Status.OTHER.
@@ -71,16 +84,16 @@ class StatusList:
         Raises:
             VerificationError: STATUS_INDEX_OUT_OF_RANGE.
         """
-        position = index << self._shift
-        if index < 0 or position >> 3 >= len(self._packed):
+        at = index >> self._shift
+        if index < 0 or at >= len(self._packed):
             raise VerificationError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status.status_list.idx")
-        return MEANING[self._packed[position >> 3] >> (position & 7) & self._mask]
+        return self._meanings[self._packed[at]][index & (1 << self._shift) - 1]
 
     def raw(self, index: int) -> int:
         """Return the stored value at `index` (for application-specific status types). Raises as `[]` does."""
         self[index]
-        position = index << self._shift
-        return self._packed[position >> 3] >> (position & 7) & self._mask
+        within = index & (1 << self._shift) - 1
+        return self._packed[index >> self._shift] >> within * self.bits & (1 << self.bits) - 1
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not StatusList:

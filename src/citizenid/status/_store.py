@@ -38,7 +38,7 @@ _MAX_WANTED: Final = 4_096  # only references of verified credentials are rememb
 class _Held:
     """A list that is held. A named tuple's fields take ten times as long to read; these are read at each request."""
 
-    __slots__ = ("anchor", "mark", "refresh_at", "statuses", "uri", "usable_until")
+    __slots__ = ("anchor", "issued_at", "refresh_at", "statuses", "uri", "usable_until")
 
     def __init__(
         self,
@@ -47,14 +47,18 @@ class _Held:
         refresh_at: int,
         usable_until: int,
         anchor: bytes,
-        mark: Mark,
+        issued_at: UnixTime,
     ) -> None:
         self.uri: Final = uri
         self.statuses: Final[Any] = statuses  # of the kind that its identity was made with
         self.refresh_at: Final = refresh_at
         self.usable_until: Final = usable_until
         self.anchor: Final = anchor  # fingerprint of the trust point
-        self.mark: Final = mark
+        self.issued_at: Final = issued_at
+
+    @property
+    def digest(self) -> bytes:
+        return self.statuses.digest  # type: ignore[no-any-return]  # of either kind, computed once
 
 
 @final
@@ -92,7 +96,8 @@ class StatusStore:
         self._limits = limits
         self._held: dict[bytes, _Held] = {}
         self._identifiers: dict[bytes, _Held] = {}  # the identifier lists among them, by the beginning of the identity
-        self._marks: dict[bytes, Mark] = {} if marks is None else read_marks(marks)
+        # A list that is held is its own mark: its digest is asked for when it matters, and not at each ingest.
+        self._marks: dict[bytes, Mark | _Held] = {} if marks is None else {**read_marks(marks)}
         self._wanted: dict[str, None] = dict.fromkeys(wanted)
         self._lock = threading.Lock()
         if stored is not None:
@@ -136,15 +141,16 @@ class StatusStore:
         with self._lock:
             if self._anchors.find(anchor[:16]) is None:
                 raise VerificationError(Reason.KEY_UNKNOWN, "status-list")
-            for key, _, digest in parts:
+            for key, statuses in parts:
                 mark = self._marks.get(key)
                 # Without a high-water mark an old list could be played to a verifier that has just started.
                 if mark is None and now - token.issued_at > cap:
                     raise VerificationError(Reason.STATUS_LIST_TOO_OLD, "status-list.iat")
-                check_mark(mark, token.issued_at, digest, "status-list.iat")
-            for key, statuses, digest in parts:
-                mark = self._marks[key] = Mark(token.issued_at, digest)
-                held = self._held[key] = _Held(token.uri, statuses, refresh_at, usable_until, anchor, mark)
+                if mark is not None and token.issued_at <= mark.issued_at:
+                    check_mark(_mark_of(mark), token.issued_at, statuses.digest, "status-list.iat")
+            for key, statuses in parts:
+                held = _Held(token.uri, statuses, refresh_at, usable_until, anchor, token.issued_at)
+                self._marks[key] = self._held[key] = held
                 if root is not None and token.kind is not _BITSTRING:  # a credential may ask for this certificate alone
                     self._held[status_identity(token.uri, issuer, root.der, token.kind)] = held
             self._find_identifier_lists()
@@ -158,6 +164,10 @@ class StatusStore:
             gone = [held.uri for held in self._held.values() if held.anchor not in trusted]
             self._wanted.update(dict.fromkeys(gone[:_MAX_WANTED]))
             self._held = {key: held for key, held in self._held.items() if held.anchor in trusted}
+            self._marks = {
+                key: _mark_of(mark) if type(mark) is _Held and key not in self._held else mark
+                for key, mark in self._marks.items()
+            }  # what is gone is kept in memory no longer
             self._find_identifier_lists()
 
     def _find_identifier_lists(self) -> None:
@@ -226,11 +236,16 @@ class StatusStore:
     def export(self) -> StoredStatuses:
         """Return all that is held at this moment, for `write_status_file` or another store."""
         with self._lock:
-            lists = tuple(
-                StoredList(key, held.uri, held.statuses, *held.mark, held.refresh_at, held.usable_until, held.anchor)
-                for key, held in self._held.items()
+            listed, marks, wanted = list(self._held.items()), list(self._marks.items()), tuple(self._wanted)
+        # The digests are computed here, while nobody waits for them.
+        lists = tuple(
+            StoredList(
+                *(key, held.uri, held.statuses, held.issued_at, held.digest),
+                *(held.refresh_at, held.usable_until, held.anchor),
             )
-            return StoredStatuses(lists, dict(self._marks), tuple(self._wanted))
+            for key, held in listed
+        )
+        return StoredStatuses(lists, {key: _mark_of(mark) for key, mark in marks}, wanted)
 
     def export_marks(self) -> bytes:
         """Return the high-water marks: without them a store that starts anew would take an old list for a new one.
@@ -239,11 +254,11 @@ class StatusStore:
             CitizenIDError: LIMIT_EXCEEDED for more than 65,536 lists.
         """
         with self._lock:
-            marks = dict(self._marks)
-        return write_marks(marks)
+            marks = list(self._marks.items())
+        return write_marks({key: _mark_of(mark) for key, mark in marks})
 
     def _restore(self, stored: StoredStatuses) -> None:
-        self._marks = later_marks(self._marks, stored.marks)
+        self._marks = {**later_marks({key: _mark_of(mark) for key, mark in self._marks.items()}, stored.marks)}
         self._wanted.update(dict.fromkeys(stored.wanted[:_MAX_WANTED]))
         for each in stored.lists:
             anchor = self._anchors.find(each.anchor[:16])
@@ -251,8 +266,7 @@ class StatusStore:
             key = marked_identity(each.identity, each.uri, anchor, bits)
             mark = None if key is None else self._marks.get(key)
             if key is not None and (mark is None or each.issued_at >= mark.issued_at):
-                own = Mark(each.issued_at, each.digest)
-                held = _Held(each.uri, each.statuses, each.refresh_at, each.usable_until, each.anchor, own)
+                held = _Held(each.uri, each.statuses, each.refresh_at, each.usable_until, each.anchor, each.issued_at)
                 self._held[each.identity] = held
             else:
                 self._wanted[each.uri] = None
@@ -262,19 +276,22 @@ class StatusStore:
         return f"<StatusStore of {len(self._held)} lists>"
 
 
+def _mark_of(seen: Mark | _Held) -> Mark:
+    return Mark(seen.issued_at, seen.digest)
+
+
 def _stale(held: _Held) -> NeedStatusList:
     return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)
 
 
-def _parts(token: VerifiedStatusList) -> list[tuple[bytes, StatusList | IdentifierList, bytes]]:
-    """Return what a token says, each with its identity and its digest: one list, or one for each purpose."""
+def _parts(token: VerifiedStatusList) -> list[tuple[bytes, StatusList | IdentifierList]]:
+    """Return what a token says, each with its identity: one list, or one for each purpose."""
     parts = []
     for purpose in token.purposes or (None,):
         statuses = token.statuses
         if purpose is not None and type(statuses) is StatusList:
             statuses = for_purpose(statuses, purpose)
-        key = status_identity(token.uri, token.anchor.issuer, None, token.kind, purpose)
-        parts.append((key, statuses, statuses.digest))
+        parts.append((status_identity(token.uri, token.anchor.issuer, None, token.kind, purpose), statuses))
     return parts
 
 

@@ -137,7 +137,10 @@ def _verify(
     verify_signature(signed, resolved.key, _WHERE)
     if signed.typ != form.typ:
         raise VerificationError(Reason.TYP_MISMATCH, _WHERE + ".header.typ")
-    claims = form.claims(signed.payload)
+    payload = signed.payload
+    del signed  # a list of a nation is long: what was signed makes room for what is read of it
+    claims = form.claims(payload)
+    del payload
     if claims.get(reg.ISS, resolved.anchor.issuer) != resolved.anchor.issuer:
         where = form.issuer
         raise VerificationError(Reason.ISSUER_MISMATCH, where)

@@ -130,8 +130,12 @@ def _jwt(typ: str, payload: dict[str, Any], signer: TokenSigner) -> Unsigned:
 
 def status_list_cwt(uri: str, statuses: StatusList, times: Times, signer: TokenSigner, level: int) -> Unsigned:
     """Prepare a Status List Token as CWT (section 5.2), compressed at this zlib level."""
-    stated = cbor.encode({"bits": statuses.bits, "lst": statuses.compress(level)}, _WHERE)
-    return _cwt(reg.MEDIA_STATUS_LIST_CWT, uri, times, signer, reg.CWT_STATUS_LIST, stated)
+    compressed = statuses.compress(level)
+    # A list of a nation is copied once on its way into the payload, and not encoded as one value among others.
+    stated = (b"\xa2", cbor.encode("lst"), cbor.head(2, len(compressed)), compressed, cbor.encode("bits"))
+    return _cwt(
+        reg.MEDIA_STATUS_LIST_CWT, uri, times, signer, reg.CWT_STATUS_LIST, (*stated, cbor.encode(statuses.bits))
+    )
 
 
 def identifier_list_cwt(uri: str, identifiers: Iterable[bytes], times: Times, signer: TokenSigner) -> Unsigned:
@@ -139,11 +143,11 @@ def identifier_list_cwt(uri: str, identifiers: Iterable[bytes], times: Times, si
     # In the order of their encoding, as all keys are written: a shorter one first, and then by its bytes.
     listed = sorted(map(cbor.byte_string, identifiers))
     entries = b"".join([each + b"\xa0" for each in listed])
-    stated = b"\xa1\x6bidentifiers" + cbor.head(5, len(listed)) + entries
-    return _cwt(reg.MEDIA_IDENTIFIER_LIST_CWT, uri, times, signer, reg.CWT_IDENTIFIER_LIST, stated)
+    stated = b"\xa1\x6bidentifiers" + cbor.head(5, len(listed))
+    return _cwt(reg.MEDIA_IDENTIFIER_LIST_CWT, uri, times, signer, reg.CWT_IDENTIFIER_LIST, (stated, entries))
 
 
-def _cwt(typ: str, uri: str, times: Times, signer: TokenSigner, label: int, stated: bytes) -> Unsigned:
+def _cwt(typ: str, uri: str, times: Times, signer: TokenSigner, label: int, stated: Iterable[bytes]) -> Unsigned:
     algorithm = signer.key.algorithm
     header: dict[Any, Any] = {reg.COSE_ALG: _ALGORITHMS[algorithm], reg.COSE_TYP: typ}
     if signer.certificates:  # in the protected header (12.3.6.3); RFC 9360 section 2: one certificate stands by itself
@@ -159,7 +163,8 @@ def _cwt(typ: str, uri: str, times: Times, signer: TokenSigner, label: int, stat
     }
     # The list stands between iat and ttl, by the order of the labels; it is not decoded to be put there.
     before, behind = {name: claims[name] for name in claims if name < label}, {reg.CWT_TTL: times.ttl_s}
-    payload = b"\xa5" + cbor.encode(before, _WHERE)[1:] + cbor.encode(label) + stated + cbor.encode(behind, _WHERE)[1:]
+    start, end = cbor.encode(before, _WHERE)[1:], cbor.encode(behind, _WHERE)[1:]
+    payload = b"".join((b"\xa5", start, cbor.encode(label), *stated, end))
     protected = cbor.encode(header, _WHERE)
     _check_size(len(payload) + len(protected) + reg.SIGNATURE_BYTES[algorithm])
     return Unsigned(
