@@ -559,7 +559,7 @@ from citizenid.status._store import place_of, status_identity
 file = StatusFile(path, anchors=TrustAnchors.from_jwks(issuer, jwks, purpose=KeyPurpose.STATUS_LIST))
 identities = [status_identity(uri, issuer) for uri in uris]
 epochs = set()
-while time.monotonic() < until:
+while len(epochs) < 12 and time.monotonic() < until:
     epochs.add(file.epoch)
     first = file.check_identity(identities[0], 0, now)
     for identity in identities:
@@ -574,7 +574,7 @@ def test_a_writer_is_killed_at_any_moment_and_every_reader_sees_a_whole_epoch(pa
     store = filled(*((uri, 1, (0,) * 320_000) for uri in URIS))
     write_status_file(path, store)
     jwk = {**key().public.to_jwk(), "kid": "signer"}
-    until = time.monotonic() + 4
+    until = time.monotonic() + 60
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     arguments = [str(path), " ".join(URIS), ISSUER, json.dumps({"keys": [jwk]}), str(NOW), str(until)]
     readers = [
@@ -582,7 +582,8 @@ def test_a_writer_is_killed_at_any_moment_and_every_reader_sees_a_whole_epoch(pa
         for _ in range(2)
     ]
     kills, chance = 0, iter(range(10_000))
-    while time.monotonic() < until - 0.5:
+    # By counts and not by time: a busy machine has as much to lose.
+    while kills < 12 or any(reader.poll() is None for reader in readers):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, env=environment)
         assert writer.stdout is not None
         writer.stdout.readline()
@@ -596,7 +597,7 @@ def test_a_writer_is_killed_at_any_moment_and_every_reader_sees_a_whole_epoch(pa
         out, _ = reader.communicate(timeout=30)
         assert reader.returncode == 0
         epochs.append(int(out))
-    assert kills > 2 and min(epochs) > 2
+    assert min(epochs) == 12
 
 
 def test_threads_look_up_while_others_refresh(path: Path) -> None:
