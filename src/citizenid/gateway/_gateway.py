@@ -14,48 +14,28 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, NoReturn, final
+from typing import Final, NoReturn, final
 
 from .._answer import Answer
 from .._crypto import AgreementKey
-from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
+from .._errors import CitizenIDError, Reason
 from .._limits import DEFAULT_LIMITS, Limits
-from .._model import Binding, Challenge, Format, Handover, NeedStatusList, Status, UnixTime
-from .._readers import READERS, Reading
-from .._wire import json
-from ..countries import ANY
-from ..policy import AdmissionPolicy, Rule
+from .._model import Challenge, Format, Handover, NeedStatusList
+from .._readers import Reading
+from ..policy import AdmissionPolicy
 from ..status import StatusSource
-from ..status._store import place_of
 from ..trust import TrustAnchors
-from ..verifier import IssuerHalfCache, VerifiedPresentation, check_status_valid, verify
+from ..verifier import IssuerHalfCache
+from . import _admission, _authorization
 from ._clock import GatewayClock
-from ._settings import check_audience, check_parts, format_named, origin_of
+from ._parts import Parts, State
+from ._settings import check_audience, check_parts, origin_of
 from .cache import SieveCache
-from .challenge import ChallengeKeys, expires_at
-from .http import Admitted, Allow, Credentials, Deny, NeedPresentation, Request, read_credentials
-from .proofs import UNSEEN_STEP_S, ProofRules, SenderKeys, SenderProof, check_dpop, unverified_sender
-from .replay import Consumption, ReplayGuard
-from .ticket import TicketContents, TicketKeys, assurance_hash, fit, type_hash
-
-_NO_SENDER: Final = b"\0" * 32
-# A member of an enumeration is looked up through its type each time: by a name of this module it costs a tenth.
-_DPOP: Final = Binding.DPOP
-_VALID: Final = Status.VALID
-_BODY_MEMBERS: Final = {"format", "challenge", "presentation"}
-
-
-class _State(NamedTuple):
-    """All that `reload` replaces, in one object, so that no request sees half of it."""
-
-    anchors: TrustAnchors
-    policy: AdmissionPolicy
-    tickets: TicketKeys
-    challenges: ChallengeKeys
-    secrets: tuple[bytes, ...]
-
-    def __repr__(self) -> str:
-        return "<state of a gateway>"
+from .challenge import ChallengeKeys
+from .http import Admitted, Allow, Deny, NeedPresentation, Request, read_credentials
+from .proofs import ProofRules, SenderKeys
+from .replay import ReplayGuard
+from .ticket import TicketKeys
 
 
 @final
@@ -122,28 +102,32 @@ class Gateway:
         if reader_key is not None and type(reader_key) is not AgreementKey:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.reader_key")
         check_audience(audience)
-        self._audience: Final = audience
-        self._origin: Final = origin_of(external_url)
-        self._endpoint: Final = self._origin + admission_path
+        origin = origin_of(external_url)
         self.statuses: Final = statuses
-        self._keep_fresh: Final[Callable[[float], None] | None] = getattr(statuses, "keep_fresh", None)
-        self._replay: Final = replay
-        self._cache: Final[IssuerHalfCache | None] = SieveCache[bytes, Reading](cache) if type(cache) is int else cache  # type: ignore[assignment]  # mypy does not narrow by type() is
-        self._ticket_lifetime_s: Final = ticket_lifetime_s
-        self._challenge_lifetime_s: Final = challenge_lifetime_s
-        self._limits: Final = limits
+        self._audience: Final = audience
         self._reader_key: Final = reader_key
-        self._clock: Final = GatewayClock(clock, monotonic, limits.clock_skew_s)
-        self._random = random
-        self._rules: Final = ProofRules(self._origin, proof_max_age_s, limits, SenderKeys(4_096))
+        self._parts: Final = Parts(
+            audience=audience,
+            endpoint=origin + admission_path,
+            statuses=statuses,
+            keep_fresh=getattr(statuses, "keep_fresh", None),
+            replay=replay,
+            cache=SieveCache[bytes, Reading](cache) if type(cache) is int else cache,  # type: ignore[arg-type]  # mypy does not narrow by type() is
+            ticket_lifetime_s=ticket_lifetime_s,
+            challenge_lifetime_s=challenge_lifetime_s,
+            limits=limits,
+            clock=GatewayClock(clock, monotonic, limits.clock_skew_s),
+            random=random,
+            rules=ProofRules(origin, proof_max_age_s, limits, SenderKeys(4_096)),
+        )
         self._reloading: Final = threading.Lock()
         self._state = self._make_state(anchors, policy, tuple(ticket_keys))
 
-    def _make_state(self, anchors: TrustAnchors, policy: AdmissionPolicy, secrets: tuple[bytes, ...]) -> _State:
+    def _make_state(self, anchors: TrustAnchors, policy: AdmissionPolicy, secrets: tuple[bytes, ...]) -> State:
         if type(anchors) is not TrustAnchors or type(policy) is not AdmissionPolicy:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
         challenges = ChallengeKeys(secrets, self._audience, self._reader_key)
-        return _State(anchors, policy, TicketKeys(secrets, self._audience), challenges, secrets)
+        return State(anchors, policy, TicketKeys(secrets, self._audience), challenges, secrets)
 
     def reload(
         self,
@@ -185,17 +169,7 @@ class Gateway:
                 BINDING_TOO_WEAK for None when no rule of the policy accepts a bearer ticket.
             MalformedError: CHALLENGE_INVALID for a handover that lacks a field of its kind, or has one of another.
         """
-        if sender is None and not self._state.policy.permits_bearer:
-            raise CitizenIDError(Reason.BINDING_TOO_WEAK, "challenge")
-        if sender is not None and (type(sender) is not bytes or len(sender) != len(_NO_SENDER) or sender == _NO_SENDER):
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "challenge.sender")
-        return self._state.challenges.make(
-            sender=sender,
-            handover=Handover() if handover is None else handover,
-            now=self._clock.read()[0],
-            lifetime_s=self._challenge_lifetime_s,
-            random=self._random(16),
-        )
+        return self._parts.challenge(self._state, sender, Handover() if handover is None else handover)
 
     def admit(
         self, data: bytes | str, *, format: Format, challenge: str, request: Request
@@ -209,72 +183,10 @@ class Gateway:
             request: the request; its DPoP proof must be by the key that the challenge was made for.
         """
         try:
-            return self._admit(data, format, challenge, request)
+            return _admission.admit(self._parts, self._state, data, format, challenge, request)
         except CitizenIDError as error:
             error.at("request")
             return Deny.of(error)
-
-    def _admit(
-        self, data: bytes | str, format: Format, text: str, request: Request
-    ) -> Admitted | Deny | NeedStatusList:
-        state, (now, monotonic) = self._state, self._clock.read()
-        challenge, binding, nonce = state.challenges.recognise(text, now=now, lifetime_s=self._challenge_lifetime_s)
-        proof = None
-        if binding is Binding.DPOP:
-            proof = self._check_proof(read_credentials(request.headers), request, None, now, monotonic)
-        else:
-            if not state.policy.permits_bearer:  # no more, that is: the challenge was made when a rule did
-                raise CitizenIDError(Reason.BINDING_TOO_WEAK, "challenge")
-            # No fresh proof comes with it, so the challenge itself must be younger than the last clock step.
-            self._clock.watch(now, monotonic)
-            if expires_at(nonce) - self._challenge_lifetime_s < self._clock.proofs_from:
-                raise VerificationError(Reason.CHALLENGE_EXPIRED, "challenge")
-        sender = _NO_SENDER if proof is None else proof.thumbprint
-        state.challenges.check_sender(nonce, None if proof is None else sender, challenge.handover)
-        if proof is not None:
-            self._consume(sender, proof.token, proof.lifetime_s, "proof")
-        if self._keep_fresh is not None:
-            self._keep_fresh(monotonic)
-        verified = verify(
-            data,
-            format=format_named(format),
-            anchors=state.anchors,
-            challenge=challenge,
-            statuses=self.statuses,
-            now=now,
-            limits=self._limits,
-            cache=self._cache,
-        )
-        if isinstance(verified, NeedStatusList):
-            return verified  # the nonce is not used up: the same presentation may come again
-        # Remembered as long as any gateway of the fleet takes it: another one may give challenges a longer life.
-        lives_s = max(self._challenge_lifetime_s, expires_at(nonce) - now)
-        self._consume(sender, nonce, lives_s + UNSEEN_STEP_S, "challenge")
-        ends_at = min(now + self._ticket_lifetime_s, verified.not_after)
-        contents = self._contents(verified, ends_at, binding, sender, now)
-        return Admitted(state.tickets.seal(contents, self._random(12)), ends_at)
-
-    def _contents(
-        self, verified: VerifiedPresentation, ends_at: int, binding: Binding, sender: bytes, now: UnixTime
-    ) -> TicketContents:
-        attestation, anchor = verified.attestation, verified.anchor
-        stated = fit(attestation.citizenship, verified.citizenship)
-        return TicketContents(
-            expires_at=ends_at,
-            session_id=self._random(16),
-            anchor=anchor.fingerprint[:16],
-            format=verified.format,
-            type_hash=type_hash(attestation.type),
-            assurance=assurance_hash(attestation.assurance),
-            admitted_at=now,
-            evidence_at=min(attestation.validity.issued_at or 0, 2**32 - 1),
-            nationalities=frozenset(stated.nationalities),
-            citizenships=frozenset(stated.citizenships),
-            complete=stated.complete,
-            binding=binding,
-            sender=sender,
-            statuses=tuple(place_of(reference, anchor) for reference in attestation.status),
-        )
 
     def authorize(self, request: Request, *, resource: str) -> Allow | Deny | NeedPresentation | NeedStatusList:
         """Decide a request for a resource from its ticket, by everything that is known now.
@@ -293,53 +205,12 @@ class Gateway:
         try:
             credentials = read_credentials(request.headers)
             proof = credentials.proof
-            return self._authorize(credentials, request, rule, state)
+            return _authorization.authorize(self._parts, state, credentials, request, rule)
         except CitizenIDError as error:
             error.at("request")
             if error.step == "ticket":
-                return self._need(error.reason, proof)
+                return self._parts.need(state, error.reason, proof)
             return Deny.of(error)
-
-    def _authorize(
-        self, credentials: Credentials, request: Request, rule: Rule, state: _State
-    ) -> Allow | Deny | NeedPresentation | NeedStatusList:
-        now, monotonic = self._clock.read()
-        text, shown = credentials
-        if text is None:
-            return self._need(Reason.TICKET_MISSING, shown)
-        (
-            expires_at, session_id, anchor_id, _, _, _, admitted_at, _, nationalities, citizenships, _, binding, sender,
-            references,
-        ) = state.tickets.open_fields(text)  # fmt: skip
-        if now >= expires_at or self._clock.latest >= expires_at:  # a clock that went back extends nothing
-            return self._need(Reason.TICKET_EXPIRED, shown)
-        if binding is _DPOP:
-            proof = self._check_proof(credentials, request, text, now, monotonic)
-            if proof.thumbprint != sender:
-                raise VerificationError(Reason.PROOF_KEY_MISMATCH, "dpop.header.jwk")
-            self._consume(sender, proof.token, proof.lifetime_s, "proof")
-        anchor = state.anchors.find(anchor_id)
-        if anchor is None or not anchor.not_before <= now < anchor.not_after:
-            return self._need(Reason.ANCHOR_REMOVED, shown)
-        if self._keep_fresh is not None:
-            self._keep_fresh(monotonic)
-        for identity, index in references:
-            status = self.statuses.check_identity(identity, index, now)
-            if status is None:
-                return NeedStatusList("")
-            if type(status) is NeedStatusList:
-                return status
-            if status is not _VALID:
-                check_status_valid(status)
-        countries = anchor.countries
-        if countries is not ANY and not nationalities <= countries:  # each citizenship is among the nationalities
-            nationalities, citizenships = nationalities & countries, citizenships & countries
-        objection = rule.objection_to(nationalities, citizenships, binding, now - admitted_at)
-        if objection is None:
-            return tuple.__new__(Allow, (rule.number, session_id))
-        if objection is Reason.CITIZENSHIP_NOT_PERMITTED:
-            return Deny(objection, "policy", "resource")
-        return self._need(objection, shown)
 
     def admit_http(self, request: Request, body: bytes) -> Answer:
         """Answer the admission endpoint: POST {"format", "challenge", "presentation"}.
@@ -351,61 +222,16 @@ class Gateway:
             body: the request's body.
         """
         try:
-            if request.method != "POST" or type(body) is not bytes:
-                raise MalformedError(Reason.REQUEST_INVALID, "request")
-            if len(body) > 2 * self._limits.presentation_bytes:
-                raise MalformedError(Reason.INPUT_TOO_LARGE, "request")
-            members = json.parse_object(body, "request", 2)
+            members = _admission.read_body(request.method, body, self._parts.limits.presentation_bytes)
             if not members:
-                return self._need(Reason.TICKET_MISSING, read_credentials(request.headers).proof).http()
-            if set(members) != _BODY_MEMBERS or not all(type(value) is str for value in members.values()):
-                raise MalformedError(Reason.REQUEST_INVALID, "request")
+                proof = read_credentials(request.headers).proof
+                return self._parts.need(self._state, Reason.TICKET_MISSING, proof).http()
         except CitizenIDError as error:
             error.at("request")
             return Deny.of(error).http()
         return self.admit(
             members["presentation"], format=members["format"], challenge=members["challenge"], request=request
         ).http()
-
-    def _check_proof(
-        self, credentials: Credentials, request: Request, ticket: bytes | None, now: UnixTime, monotonic: float
-    ) -> SenderProof:
-        if credentials.proof is None:
-            raise VerificationError(Reason.PROOF_MISSING, "dpop")
-        if type(request.method) is not str or type(request.url) is not str:
-            raise MalformedError(Reason.REQUEST_INVALID, "request")
-        self._clock.watch(now, monotonic)
-        try:
-            return check_dpop(
-                credentials.proof,
-                method=request.method,
-                url=request.url,
-                ticket=ticket,
-                rules=self._rules,
-                not_before=self._clock.proofs_from,
-                now=now,
-            )
-        except CitizenIDError as error:
-            error.at("proof")
-            raise
-
-    def _consume(self, scope: bytes, token: bytes, lifetime_s: int, where: str) -> None:
-        used = self._replay.consume(scope, token, lifetime_s)
-        if used is Consumption.FRESH:
-            return
-        raise VerificationError(Reason.REPLAY_GUARD_FULL if used is Consumption.FULL else Reason.REPLAYED, where)
-
-    def _need(self, reason: Reason, proof: bytes | None) -> NeedPresentation:
-        return NeedPresentation(reason, self._endpoint, tuple(READERS), lambda: self._challenge_for(proof))
-
-    def _challenge_for(self, proof: bytes | None) -> Challenge | None:
-        sender = None if proof is None else unverified_sender(proof, self._limits)
-        if proof is not None and sender is None:
-            return None  # who shows a proof, be it a broken one, is not offered the weaker binding
-        try:
-            return self.challenge(sender=sender)
-        except CitizenIDError:
-            return None  # no sender key was shown, and no rule takes a bearer ticket
 
     def __repr__(self) -> str:
         return "<Gateway>"
