@@ -42,7 +42,7 @@ BUDGET_SPOOFED_MS: Final = 20.0
 URL: Final = AUDIENCE + "/v1/chat/completions"
 ENDPOINT: Final = AUDIENCE + "/citizenship"
 _OTHER_URL: Final = "https://elsewhere.example/v1/chat/completions"
-_TICKET_BYTES: Final = 183
+_TICKET_BYTES: Final = 186
 # What a client library and a proxy send along: with the ticket and the proof, twenty headers.
 HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"host", b"gateway.example"),

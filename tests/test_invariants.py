@@ -561,6 +561,7 @@ def test_i13_a_ticket_serves_its_sender_alone(format: Format, theft: str) -> Non
 def _contents(citizenship: Citizenship, sender: bytes, statuses: int) -> TicketContents:
     return TicketContents(
         expires_at=b.NOW + 60,
+        ends_at=b.NOW + 600,
         session_id=b"s" * 16,
         anchor=b"a" * 16,
         format=Format.SD_JWT_VC,
@@ -568,6 +569,7 @@ def _contents(citizenship: Citizenship, sender: bytes, statuses: int) -> TicketC
         assurance=assurance_hash(None),
         admitted_at=b.NOW,
         evidence_at=b.NOW - 60,
+        holder=b"h" * 6,
         nationalities=citizenship.all_nationalities,
         citizenships=frozenset(citizenship.citizenships),
         complete=citizenship.complete,

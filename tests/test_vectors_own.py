@@ -592,5 +592,5 @@ def test_gateway(case: dict[str, Any]) -> None:
                 event["presentation"], format=event["format"], challenge=event["challenge"], request=request
             )
             if isinstance(result, Admitted):
-                assert len(base64.urlsafe_b64decode(result.ticket)) == 183
+                assert len(base64.urlsafe_b64decode(result.ticket)) == 186
         assert described(result) == event["expected"]

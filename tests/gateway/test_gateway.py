@@ -673,7 +673,7 @@ def test_a_used_proof_stays_used_whatever_the_wall_clock_does(ahead_s: int, move
     for wait_s, step_s in moves:
         world.wait(wait_s)
         world.step_wall_clock(step_s)
-        world.gateway.authorize(request(b"x" * 244, world.proof(alice.sender)), resource="us-nationals")
+        world.gateway.authorize(request(b"x" * 248, world.proof(alice.sender)), resource="us-nationals")
         assert isinstance(world.gateway.authorize(used, resource="us-nationals"), Deny | NeedPresentation)
 
 

@@ -14,28 +14,42 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, NoReturn, final
+from typing import Final, NoReturn, TypeVar, final
 
 from .._answer import Answer
 from .._crypto import AgreementKey
 from .._errors import CitizenIDError, Reason
 from .._limits import DEFAULT_LIMITS, Limits
-from .._model import Challenge, Format, Handover, NeedStatusList
+from .._model import Binding, Challenge, Format, Handover, NeedStatusList, UnixTime
 from .._readers import Reading
 from ..policy import AdmissionPolicy
 from ..status import StatusSource
 from ..trust import TrustAnchors
 from ..verifier import IssuerHalfCache
 from . import _admission, _authorization
+from ._certificates import CertificateHeader
 from ._clock import GatewayClock
-from ._parts import Parts, State
-from ._settings import check_audience, check_parts, origin_of
+from ._http_signatures import SigningKeys
+from ._keys import DailyTicketKeys, KeyRing
+from ._parts import NO_SENDER, UNREAD, Parts, Shown, State, shown_by
+from ._settings import check_choices, check_lifetimes, check_parts, check_texts, origin_of
 from .cache import SieveCache
-from .challenge import ChallengeKeys
-from .http import Admitted, Allow, Deny, NeedPresentation, Request, read_credentials
+from .http import (
+    Admitted,
+    Allow,
+    Credentials,
+    Deny,
+    NeedPresentation,
+    Request,
+    SignedOut,
+    read_credentials,
+)
+from .nonces import DPoPNonces, NonceKeys
 from .proofs import ProofRules, SenderKeys
 from .replay import ReplayGuard
-from .ticket import TicketKeys
+from .sign_outs import MemorySignOuts, SignOuts
+
+T = TypeVar("T")
 
 
 @final
@@ -49,15 +63,23 @@ class Gateway:
             request.
         anchors: whom to trust for what.
         policy: rules per resource.
-        ticket_keys: secrets of at least 32 random bytes, shared by the fleet; the first seals, all open.
+        ticket_keys: secrets of at least 32 random bytes, shared by the fleet; the first seals, all open. As
+            `DailyTicketKeys` they change each day by themselves.
         statuses: the status lists at hand; public, for whoever fetches. Of a `StatusFile` each gateway sees for itself,
             once a second, whether another file has taken its place.
         replay: what remembers proofs and challenges that were used; several processes need a shared one.
+        sign_outs: what remembers sessions that were signed out; several processes need a shared one. None for one in
+            memory.
         cache: where to keep issuer halves seen before; None for none. 4,096 entries by default.
         admission_path: path of the endpoint that takes presentations.
         ticket_lifetime_s: at most so long, seconds; the credential and the anchor may end earlier.
+        session_lifetime_s: how long a session may go on by renewing its ticket, seconds; credential, anchor and policy
+            may end it earlier.
         challenge_lifetime_s: how long a wallet may take, seconds.
         proof_max_age_s: how old a sender proof may be, seconds.
+        dpop_nonces: whether DPoP proofs must hold a nonce of ours.
+        certificate_header: the header in which the operator's own proxy says who the TLS client is, and which it strips
+            from what clients send; None reads none.
         reader_key: the key for which an mdoc may answer with a MAC instead of a signature; None accepts none. Over
             OpenID4VP it is the key that answers are encrypted to; decrypting them is the caller's.
         limits: bounds.
@@ -76,65 +98,67 @@ class Gateway:
         external_url: str,
         anchors: TrustAnchors,
         policy: AdmissionPolicy,
-        ticket_keys: Sequence[bytes],
+        ticket_keys: Sequence[bytes] | DailyTicketKeys,
         statuses: StatusSource,
         replay: ReplayGuard,
+        sign_outs: SignOuts | None = None,
         cache: IssuerHalfCache | int | None = 4_096,
         admission_path: str = "/citizenship",
         ticket_lifetime_s: int = 3_600,
+        session_lifetime_s: int = 43_200,
         challenge_lifetime_s: int = 300,
         proof_max_age_s: int = 60,
+        dpop_nonces: DPoPNonces = DPoPNonces.NOT_USED,
+        certificate_header: CertificateHeader | None = None,
         reader_key: AgreementKey | None = None,
         limits: Limits = DEFAULT_LIMITS,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        for lifetime in (ticket_lifetime_s, challenge_lifetime_s, proof_max_age_s):
-            if type(lifetime) is not int or not 0 < lifetime <= 86_400:
-                raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
-        texts = (audience, external_url, admission_path)
-        if any(type(text) is not str or not text for text in texts) or not admission_path.startswith("/"):
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
-        if not isinstance(ticket_keys, (list, tuple)) or type(cache) is bool:
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
-        check_parts(statuses=statuses, replay=replay, cache=cache, functions=(clock, monotonic, random), limits=limits)
-        if reader_key is not None and type(reader_key) is not AgreementKey:
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.reader_key")
-        check_audience(audience)
-        origin = origin_of(external_url)
+        check_lifetimes(ticket_lifetime_s, challenge_lifetime_s, proof_max_age_s, session_lifetime_s)
+        check_texts(audience, external_url, admission_path)
+        check_choices(dpop_nonces=dpop_nonces, certificate_header=certificate_header, reader_key=reader_key)
+        check_parts(statuses, replay, sign_outs, cache, limits, functions=(clock, monotonic, random))
+        origin, gateway_clock = origin_of(external_url), GatewayClock(clock, monotonic, limits.clock_skew_s)
         self.statuses: Final = statuses
         self._audience: Final = audience
         self._reader_key: Final = reader_key
         self._parts: Final = Parts(
-            audience=audience,
             endpoint=origin + admission_path,
             statuses=statuses,
             keep_fresh=getattr(statuses, "keep_fresh", None),
             replay=replay,
+            sign_outs=MemorySignOuts(clock=clock, monotonic=monotonic) if sign_outs is None else sign_outs,
             cache=SieveCache[bytes, Reading](cache) if type(cache) is int else cache,  # type: ignore[arg-type]  # mypy does not narrow by type() is
             ticket_lifetime_s=ticket_lifetime_s,
+            session_lifetime_s=session_lifetime_s,
             challenge_lifetime_s=challenge_lifetime_s,
             limits=limits,
-            clock=GatewayClock(clock, monotonic, limits.clock_skew_s),
+            clock=gateway_clock,
             random=random,
             rules=ProofRules(origin, proof_max_age_s, limits, SenderKeys(4_096)),
+            signing_keys=SigningKeys(4_096),
+            certificate_header=certificate_header,
+            nonces=_nonces(dpop_nonces, random, audience),
         )
         self._reloading: Final = threading.Lock()
-        self._state = self._make_state(anchors, policy, tuple(ticket_keys))
+        self._state = self._make_state(anchors, policy, self._ring(ticket_keys))
 
-    def _make_state(self, anchors: TrustAnchors, policy: AdmissionPolicy, secrets: tuple[bytes, ...]) -> State:
+    def _make_state(self, anchors: TrustAnchors, policy: AdmissionPolicy, ring: KeyRing) -> State:
         if type(anchors) is not TrustAnchors or type(policy) is not AdmissionPolicy:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
-        challenges = ChallengeKeys(secrets, self._audience, self._reader_key)
-        return State(anchors, policy, TicketKeys(secrets, self._audience), challenges, secrets)
+        return State(anchors, policy, ring)
+
+    def _ring(self, ticket_keys: Sequence[bytes] | DailyTicketKeys) -> KeyRing:
+        return KeyRing(ticket_keys, self._audience, self._reader_key, self._parts.clock.read()[0])
 
     def reload(
         self,
         *,
         anchors: TrustAnchors | None = None,
         policy: AdmissionPolicy | None = None,
-        ticket_keys: Sequence[bytes] | None = None,
+        ticket_keys: Sequence[bytes] | DailyTicketKeys | None = None,
     ) -> None:
         """Replace anchors, policy or ticket keys, all at once; what is left out stays.
 
@@ -144,32 +168,44 @@ class Gateway:
         Raises:
             CitizenIDError: CONFIGURATION_INVALID; then everything stays as it was.
         """
-        if ticket_keys is not None and not isinstance(ticket_keys, (list, tuple)):
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "ticket_keys")
+        ring = None if ticket_keys is None else self._ring(ticket_keys)
         with self._reloading:  # two reloads of different parts must not undo each other; readers need no lock
             held = self._state
             self._state = self._make_state(
                 held.anchors if anchors is None else anchors,
                 held.policy if policy is None else policy,
-                held.secrets if ticket_keys is None else tuple(ticket_keys),
+                held.ring if ring is None else ring,
             )
 
-    def challenge(self, *, sender: bytes | None, handover: Handover | None = None) -> Challenge:
+    def challenge(
+        self, *, sender: bytes | None, handover: Handover | None = None, binding: Binding | None = None
+    ) -> Challenge:
         """Make a challenge that any gateway of the fleet will recognise.
 
         Args:
             sender: thumbprint (32 bytes) of the key that the ticket will be bound to, or None for a bearer ticket,
                 which only rules with `binding = "bearer"` accept.
+            binding: how that key will be proven; DPoP when it is left out. For MTLS `sender` is the SHA-256 of the
+                client's certificate.
             handover: the protocol by which a wallet is asked: OpenID4VP or the Digital Credentials API, with this
                 gateway's audience as client_id or origin. None, and a 401, ask by the latter for an answer that is not
                 encrypted. `jwk_thumbprint` is `reader_key.public.thumbprint` where answers are encrypted to that key.
 
         Raises:
-            CitizenIDError: CONFIGURATION_INVALID for another length and a handover in which no wallet signs our nonce,
-                BINDING_TOO_WEAK for None when no rule of the policy accepts a bearer ticket.
+            CitizenIDError: CONFIGURATION_INVALID for another length, a binding that does not go with it, and a handover
+                in which no wallet signs our nonce, BINDING_TOO_WEAK for None when no rule of the policy accepts a
+                bearer ticket.
             MalformedError: CHALLENGE_INVALID for a handover that lacks a field of its kind, or has one of another.
         """
-        return self._parts.challenge(self._state, sender, Handover() if handover is None else handover)
+        if binding is None:
+            binding = Binding.BEARER if sender is None else Binding.DPOP
+        if type(binding) is not Binding or (binding is Binding.BEARER) is not (sender is None):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "challenge.binding")
+        if sender is not None and (type(sender) is not bytes or len(sender) != len(NO_SENDER) or sender == NO_SENDER):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "challenge.sender")
+        return self._parts.challenge(
+            self._state, binding, sender or NO_SENDER, Handover() if handover is None else handover
+        )
 
     def admit(
         self, data: bytes | str, *, format: Format, challenge: str, request: Request
@@ -180,13 +216,58 @@ class Gateway:
             data: the presentation as received.
             format: the format that the client names.
             challenge: the text of the challenge that the client answers.
-            request: the request; its DPoP proof must be by the key that the challenge was made for.
+            request: the request; its sender proof must be of the kind and by the key that the challenge was made for.
         """
+        state = self._state
         try:
-            return _admission.admit(self._parts, self._state, data, format, challenge, request)
+            return _admission.admit(self._parts, state, data, format, challenge, request)
         except CitizenIDError as error:
             error.at("request")
-            return Deny.of(error)
+            return self._parts.refuse(state, error, shown_or_unread(request))
+
+    def renew(self, request: Request) -> Admitted | Deny | NeedPresentation | NeedStatusList:
+        """Give a new ticket for one that has not ended, on a new sender proof and without a presentation.
+
+        Session, facts, time of admission and the end of the session stay as they were, and a bearer ticket is not
+        renewed. Anchor and status are looked at as for any other request.
+
+        Args:
+            request: a request to wherever the caller offers this, with the ticket and a proof for this request.
+        """
+        return self._with_ticket(_admission.renew, request)
+
+    def sign_out(self, request: Request) -> SignedOut | Deny | NeedPresentation:
+        """End the session of a request's ticket, on its sender proof: all of its tickets are refused from now on.
+
+        Args:
+            request: a request to wherever the caller offers this, with the ticket and a proof for this request.
+        """
+        return self._with_ticket(_admission.sign_out, request)
+
+    def revoke_session(self, session_id: bytes, *, until: int | None = None) -> None:
+        """End a session on the operator's word.
+
+        Args:
+            session_id: as `Allow` named it.
+            until: when its last ticket ends, Unix seconds, where that is known. None for as long as any may last.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID for what is no session id, SIGN_OUTS_FULL: then nothing was ended.
+        """
+        if type(session_id) is not bytes or len(session_id) != 16 or type(until) not in (int, type(None)):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "session_id")
+        latest = self._parts.clock.read()[0] + self._parts.session_lifetime_s
+        _admission.end_session(self._parts, session_id, latest if until is None else until)
+
+    def _with_ticket(self, act: Callable[[Parts, State, Credentials, Request], T], request: Request) -> T | Deny:
+        state, shown = self._state, UNREAD
+        try:
+            credentials = read_credentials(request.headers)
+            shown = shown_by(credentials, request)
+            return act(self._parts, state, credentials, request)
+        except CitizenIDError as error:
+            error.at("request")
+            return self._parts.refuse(state, error, shown)
 
     def authorize(self, request: Request, *, resource: str) -> Allow | Deny | NeedPresentation | NeedStatusList:
         """Decide a request for a resource from its ticket, by everything that is known now.
@@ -201,31 +282,31 @@ class Gateway:
             return Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
         if rule.anyone:
             return Allow(rule.number)
-        proof: bytes | None = b""  # until the headers are read there may be one, and nobody is offered less than that
+        credentials = None
         try:
             credentials = read_credentials(request.headers)
-            proof = credentials.proof
             return _authorization.authorize(self._parts, state, credentials, request, rule)
         except CitizenIDError as error:
             error.at("request")
+            shown = UNREAD if credentials is None else shown_by(credentials, request)
             if error.step == "ticket":
-                return self._parts.need(state, error.reason, proof)
-            return Deny.of(error)
+                return self._parts.need(state, error.reason, shown)
+            return self._parts.refuse(state, error, shown)
 
     def admit_http(self, request: Request, body: bytes) -> Answer:
         """Answer the admission endpoint: POST {"format", "challenge", "presentation"}.
 
-        An empty object asks for a challenge, made for the key of the request's DPoP proof.
+        An empty object asks for a challenge, made for the sender that the request shows.
 
         Args:
-            request: the request, with its DPoP header.
+            request: the request, with its sender proof.
             body: the request's body.
         """
         try:
             members = _admission.read_body(request.method, body, self._parts.limits.presentation_bytes)
             if not members:
-                proof = read_credentials(request.headers).proof
-                return self._parts.need(self._state, Reason.TICKET_MISSING, proof).http()
+                shown = shown_by(read_credentials(request.headers), request)
+                return self._parts.need(self._state, Reason.TICKET_MISSING, shown).http()
         except CitizenIDError as error:
             error.at("request")
             return Deny.of(error).http()
@@ -238,3 +319,22 @@ class Gateway:
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("Gateway is final")
+
+
+def shown_or_unread(request: Request) -> Shown:
+    """Return what a request shows, or that nobody could read it."""
+    try:
+        return shown_by(read_credentials(request.headers), request)
+    except CitizenIDError:
+        return UNREAD
+
+
+def _nonces(
+    mode: DPoPNonces, random: Callable[[int], bytes], audience: str
+) -> Callable[[State, UnixTime], NonceKeys] | None:
+    if mode is DPoPNonces.NOT_USED:
+        return None
+    if mode is DPoPNonces.OF_THE_FLEET:
+        return lambda state, now: state.ring.at(now).nonces
+    own = NonceKeys((random(32),), audience)
+    return lambda state, now: own

@@ -1,31 +1,35 @@
 """What a gateway is made of: parts that stay as long as it lives, and a state that `reload` replaces as a whole.
 
-Admission and authorisation are functions of both and of a request; `Gateway` holds them together.
+Admission, renewal and authorisation are functions of both and of a request; `Gateway` holds them together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, final
 
 from .._errors import CitizenIDError, Reason, VerificationError
 from .._limits import Limits
-from .._model import Challenge, Handover
+from .._model import Binding, Challenge, Handover, UnixTime
 from .._readers import READERS
 from ..policy import AdmissionPolicy
 from ..status import StatusSource
 from ..trust import TrustAnchors
 from ..verifier import IssuerHalfCache
+from ._certificates import CertificateHeader, certificate_thumbprint
 from ._clock import GatewayClock
-from .challenge import ChallengeKeys
-from .http import NeedPresentation
+from ._http_signatures import SigningKeys, unverified_signing_key
+from ._keys import KeyRing
+from .http import Credentials, Deny, NeedPresentation, Request, read_fields
+from .nonces import NonceKeys
 from .proofs import ProofRules, unverified_sender
 from .replay import Consumption, ReplayGuard
-from .ticket import TicketKeys
+from .sign_outs import SignOuts
 
 NO_SENDER: Final = b"\0" * 32
 _FRESH: Final = Consumption.FRESH
+_NONCE_REASONS: Final = frozenset({Reason.PROOF_NONCE_MISSING, Reason.PROOF_NONCE_MISMATCH})
 
 
 class State(NamedTuple):
@@ -33,12 +37,36 @@ class State(NamedTuple):
 
     anchors: TrustAnchors
     policy: AdmissionPolicy
-    tickets: TicketKeys
-    challenges: ChallengeKeys
-    secrets: tuple[bytes, ...]
+    ring: KeyRing
 
     def __repr__(self) -> str:
         return "<state of a gateway>"
+
+
+class Shown(NamedTuple):
+    """What a request shows of its sender; nothing of it is proven.
+
+    Attributes:
+        proof: the DPoP header; empty while nobody has read the headers.
+        headers: all of them.
+        certificate: what the TLS terminator has handed in.
+    """
+
+    proof: bytes | None
+    headers: Iterable[tuple[bytes, bytes]]
+    certificate: bytes | None
+
+    def __repr__(self) -> str:
+        return "<Shown>"
+
+
+UNREAD: Final = Shown(b"", (), None)
+"""Before the headers are read there may be a proof, and nobody is offered less than that."""
+
+
+def shown_by(credentials: Credentials, request: Request) -> Shown:
+    """Return what a request shows."""
+    return Shown(credentials.proof, credentials.headers, request.client_certificate)
 
 
 @final
@@ -46,48 +74,103 @@ class State(NamedTuple):
 class Parts:
     """What stays. See `Gateway` for what each of them is."""
 
-    audience: str
     endpoint: str
     statuses: StatusSource
     keep_fresh: Callable[[float], None] | None
     replay: ReplayGuard
+    sign_outs: SignOuts
     cache: IssuerHalfCache | None
     ticket_lifetime_s: int
+    session_lifetime_s: int
     challenge_lifetime_s: int
     limits: Limits
     clock: GatewayClock
     random: Callable[[int], bytes]
     rules: ProofRules
+    signing_keys: SigningKeys
+    certificate_header: CertificateHeader | None
+    nonces: Callable[[State, UnixTime], NonceKeys] | None
 
-    def challenge(self, state: State, sender: bytes | None, handover: Handover) -> Challenge:
-        """Make a challenge; see `Gateway.challenge`."""
-        if sender is None and not state.policy.permits_bearer:
+    def challenge(self, state: State, binding: Binding, sender: bytes, handover: Handover) -> Challenge:
+        """Make a challenge; see `Gateway.challenge`. Raises BINDING_TOO_WEAK where no rule takes a bearer ticket."""
+        if binding is Binding.BEARER and not state.policy.permits_bearer:
             raise CitizenIDError(Reason.BINDING_TOO_WEAK, "challenge")
-        if sender is not None and (type(sender) is not bytes or len(sender) != len(NO_SENDER) or sender == NO_SENDER):
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "challenge.sender")
-        return state.challenges.make(
+        now = self.clock.read()[0]
+        return state.ring.at(now).challenges.make(
+            binding=binding,
             sender=sender,
             handover=handover,
-            now=self.clock.read()[0],
+            now=now,
             lifetime_s=self.challenge_lifetime_s,
             random=self.random(16),
         )
 
-    def need(self, state: State, reason: Reason, proof: bytes | None) -> NeedPresentation:
-        """Ask for a presentation; the challenge is made when somebody looks at the answer."""
-        return NeedPresentation(reason, self.endpoint, tuple(READERS), lambda: self._challenge_for(state, proof))
+    def need(self, state: State, reason: Reason, shown: Shown, floor: Binding = Binding.DPOP) -> NeedPresentation:
+        """Ask for a presentation; challenge and nonce are made when somebody looks at the answer."""
+        return NeedPresentation(
+            reason,
+            self.endpoint,
+            tuple(READERS),
+            lambda: self._challenge_for(state, shown, floor),
+            lambda: self.nonce_for(state, shown.proof),
+        )
 
-    def _challenge_for(self, state: State, proof: bytes | None) -> Challenge | None:
-        sender = None if proof is None else unverified_sender(proof, self.limits)
-        if proof is not None and sender is None:
-            return None  # who shows a proof, be it a broken one, is not offered the weaker binding
+    def refuse(self, state: State, error: CitizenIDError, shown: Shown) -> Deny:
+        """Return the refusal that an error stands for, with a nonce where that is what was missing."""
+        if error.reason in _NONCE_REASONS:
+            return Deny(error.reason, error.step, error.where, self.nonce_for(state, shown.proof))
+        return Deny.of(error)
+
+    def nonce_for(self, state: State, proof: bytes | None) -> str | None:
+        """Make a nonce for the key of a DPoP proof, or return None where none is used or no key is shown."""
+        sender = None if self.nonces is None or proof is None else unverified_sender(proof, self.limits)
+        if sender is None or self.nonces is None:
+            return None
         try:
-            return self.challenge(state, sender, Handover())
+            now = self.clock.read()[0]
+            return self.nonces(state, now).make(sender, now)
+        except CitizenIDError:
+            return None
+
+    def _challenge_for(self, state: State, shown: Shown, floor: Binding) -> Challenge | None:
+        fields: Mapping[bytes, bytes] | None = None
+        try:
+            fields = read_fields(shown.headers)
+        except CitizenIDError:
+            pass
+        if fields is None:
+            return None
+        senders = self._senders(shown, fields)
+        if not senders:
+            if shown.proof is not None or _claims_to_sign(fields):
+                return None  # who shows a proof, be it a broken one, is not offered the weaker binding
+            senders = {Binding.BEARER: NO_SENDER}
+        binding = next((each for each in senders if each >= floor), next(iter(senders)))
+        try:
+            return self.challenge(state, binding, senders[binding], Handover())
         except CitizenIDError:
             return None  # no sender key was shown, and no rule takes a bearer ticket
+
+    def _senders(self, shown: Shown, fields: Mapping[bytes, bytes]) -> dict[Binding, bytes]:
+        # In this order: a header that a client writes says what he means; a certificate may be that of his mesh.
+        certificate = None
+        try:
+            certificate = certificate_thumbprint(shown.certificate, shown.headers, self.certificate_header)
+        except CitizenIDError:
+            pass
+        senders = {
+            Binding.DPOP: None if shown.proof is None else unverified_sender(shown.proof, self.limits),
+            Binding.HTTP_SIGNATURE: unverified_signing_key(fields),
+            Binding.MTLS: certificate,
+        }
+        return {binding: sender for binding, sender in senders.items() if sender is not None}
 
     def consume(self, scope: bytes, token: bytes, lifetime_s: int, where: str) -> None:
         """Use something once. Raises REPLAYED or REPLAY_GUARD_FULL."""
         used = self.replay.consume(scope, token, lifetime_s)
         if used is not _FRESH:
             raise VerificationError(Reason.REPLAY_GUARD_FULL if used is Consumption.FULL else Reason.REPLAYED, where)
+
+
+def _claims_to_sign(fields: Mapping[bytes, bytes]) -> bool:
+    return b"signature-input" in fields or b"signature" in fields or b"citizenship-key" in fields
