@@ -206,7 +206,7 @@ def test_no_other_nonce_is_recognised(nonce: bytes) -> None:
             assert refusal.reason in {INVALID, EXPIRED}
 
 
-@pytest.mark.parametrize(("place", "value"), [(0, 0), (0, 2), (0, 255), (1, 2), (1, 3), (1, 255)])
+@pytest.mark.parametrize(("place", "value"), [(0, 0), (0, 2), (0, 255), (1, 4), (1, 255)])
 def test_another_version_or_kind_is_refused(place: int, value: int) -> None:
     world = World()
     alice = world.wallet()

@@ -105,7 +105,7 @@ class Gateway:
         cache: IssuerHalfCache | int | None = 4_096,
         admission_path: str = "/citizenship",
         ticket_lifetime_s: int = 3_600,
-        session_lifetime_s: int = 43_200,
+        session_lifetime_s: int = 86_400,
         challenge_lifetime_s: int = 300,
         proof_max_age_s: int = 60,
         dpop_nonces: DPoPNonces = DPoPNonces.NOT_USED,
