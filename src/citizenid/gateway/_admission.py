@@ -111,10 +111,10 @@ def renew(
     ticket, new_nonce = identified
     contents = TicketContents(*ticket[:-1])
     if contents.binding is Binding.BEARER:  # whoever has it would have it for ever
-        return parts.need(state, Reason.BINDING_TOO_WEAK, shown_by(credentials, request))
+        return parts.need(Reason.BINDING_TOO_WEAK, state, shown_by(credentials, request))
     anchor = standing(parts, state, ticket, now, monotonic)
     if anchor is None:
-        return parts.need(state, Reason.ANCHOR_REMOVED, shown_by(credentials, request))
+        return parts.need(Reason.ANCHOR_REMOVED, state, shown_by(credentials, request))
     if isinstance(anchor, Deny | NeedStatusList):
         return anchor
     ends = min(now + parts.ticket_lifetime_s, contents.ends_at, anchor.not_after)

@@ -45,7 +45,7 @@ def authorize(
     anchor = standing(parts, state, ticket, now, monotonic)
     if type(anchor) is not TrustAnchor:
         if anchor is None:
-            return parts.need(state, Reason.ANCHOR_REMOVED, shown_by(credentials, request))
+            return parts.need(Reason.ANCHOR_REMOVED, state, shown_by(credentials, request))
         return anchor
     _, _, session_id, _, _, _, _, admitted_at, _, _, nationalities, citizenships, _, binding, _, _, _ = ticket
     countries = anchor.countries
@@ -56,7 +56,7 @@ def authorize(
         return tuple.__new__(Allow, (rule.number, session_id, new_nonce))
     if objection is Reason.CITIZENSHIP_NOT_PERMITTED:
         return Deny(objection, "policy", "resource")
-    return parts.need(state, objection, shown_by(credentials, request), rule.binding)
+    return parts.need(objection, state, shown_by(credentials, request), rule.binding)
 
 
 def standing(

@@ -290,7 +290,7 @@ class Gateway:
             error.at("request")
             shown = UNREAD if credentials is None else shown_by(credentials, request)
             if error.step == "ticket":
-                return self._parts.need(state, error.reason, shown)
+                return self._parts.need(error.reason, state, shown)
             return self._parts.refuse(state, error, shown)
 
     def admit_http(self, request: Request, body: bytes) -> Answer:
@@ -306,7 +306,7 @@ class Gateway:
             members = _admission.read_body(request.method, body, self._parts.limits.presentation_bytes)
             if not members:
                 shown = shown_by(read_credentials(request.headers), request)
-                return self._parts.need(self._state, Reason.TICKET_MISSING, shown).http()
+                return self._parts.need(Reason.TICKET_MISSING, self._state, shown).http()
         except CitizenIDError as error:
             error.at("request")
             return Deny.of(error).http()

@@ -105,14 +105,14 @@ class Parts:
             random=self.random(16),
         )
 
-    def need(self, state: State, reason: Reason, shown: Shown, floor: Binding = Binding.DPOP) -> NeedPresentation:
+    def need(self, reason: Reason, state: State, shown: Shown, floor: Binding = Binding.DPOP) -> NeedPresentation:
         """Ask for a presentation; challenge and nonce are made when somebody looks at the answer."""
         return NeedPresentation(
             reason,
             self.endpoint,
             tuple(READERS),
             lambda: self._challenge_for(state, shown, floor),
-            lambda: self.nonce_for(state, shown.proof),
+            None if self.nonces is None else lambda: self.nonce_for(state, shown.proof),
         )
 
     def refuse(self, state: State, error: CitizenIDError, shown: Shown) -> Deny:

@@ -45,15 +45,15 @@ def identify(
     """
     text = credentials[0]
     if text is None:
-        return parts.need(state, Reason.TICKET_MISSING, shown_by(credentials, request))
+        return parts.need(Reason.TICKET_MISSING, state, shown_by(credentials, request))
     ticket = keys.tickets.open_fields(text)
     if ticket is None:
-        return parts.need(state, Reason.TICKET_INVALID, shown_by(credentials, request))
+        return parts.need(Reason.TICKET_INVALID, state, shown_by(credentials, request))
     expires_at, _, session_id, _, _, _, _, _, _, _, _, _, _, binding, sender, _, ath = ticket
     if now >= expires_at or parts.clock.latest >= expires_at:  # a clock that went back extends nothing
-        return parts.need(state, Reason.TICKET_EXPIRED, shown_by(credentials, request))
+        return parts.need(Reason.TICKET_EXPIRED, state, shown_by(credentials, request))
     if parts.sign_outs.contains(session_id):
-        return parts.need(state, Reason.SIGNED_OUT, shown_by(credentials, request))
+        return parts.need(Reason.SIGNED_OUT, state, shown_by(credentials, request))
     if binding is _BEARER:
         return ticket, None
     if binding is _MTLS:

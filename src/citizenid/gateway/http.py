@@ -249,14 +249,14 @@ class NeedPresentation(NamedTuple):
         endpoint: where to POST the presentation.
         formats: the formats that are accepted.
         new_challenge: makes a fresh challenge, or returns None when the request showed no sender key to bind it to.
-        new_nonce: makes what the sender's next DPoP proof must hold, or returns None when it need not.
+        new_nonce: makes what the sender's next DPoP proof must hold, or returns None; None where no nonces are used.
     """
 
     reason: Reason
     endpoint: str
     formats: tuple[Format, ...]
     new_challenge: Callable[[], Challenge | None]
-    new_nonce: Callable[[], str | None] = lambda: None
+    new_nonce: Callable[[], str | None] | None = None
 
     def __repr__(self) -> str:
         return f"NeedPresentation(reason={self.reason!r})"
@@ -268,7 +268,8 @@ class NeedPresentation(NamedTuple):
         if challenge is not None:
             members |= {"challenge": challenge.to_text(), "nonce": challenge.nonce, "audience": challenge.audience}
         error = "insufficient_user_authentication" if self.reason in _STEP_UP else "invalid_token"
-        return problem(401, self.reason, headers=_challenge(error) + _nonce(self.new_nonce()), members=members)
+        nonce = None if self.new_nonce is None else self.new_nonce()
+        return problem(401, self.reason, headers=_challenge(error) + _nonce(nonce), members=members)
 
     def __bool__(self) -> NoReturn:
         raise TypeError(_NO_TRUTH)
