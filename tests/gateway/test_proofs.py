@@ -619,7 +619,7 @@ def test_12_a_stolen_ticket_with_the_proof_of_another_key_is_worth_nothing(sessi
     jwk = {"jwk": session.wallet.sender.public.to_jwk()}
     session.refused(session.proof(None, jwk, sender=thief), Reason.SIGNATURE_INVALID)
     jwk = {"jwk": thief.public.to_jwk()}
-    session.refused(session.proof(None, jwk), Reason.SIGNATURE_INVALID)
+    session.refused(session.proof(None, jwk), Reason.PROOF_KEY_MISMATCH)
 
 
 def test_12_the_holders_key_is_not_the_sender_key(session: Session) -> None:

@@ -103,10 +103,10 @@ class Reference:
             return Reason.PROOF_TICKET_MISMATCH
         if now < self.proofs_from:
             return Reason.PROOF_STALE
-        if not good:
-            return Reason.SIGNATURE_INVALID
         if shown != ticket.sender:
             return Reason.PROOF_KEY_MISMATCH
+        if not good:
+            return Reason.SIGNATURE_INVALID
         if proof in self.used:
             return Reason.REPLAYED
         self.used.add(proof)
@@ -296,10 +296,18 @@ class Episode:
 
     def run(self) -> None:
         happens = [
-            (self.wait, 14), (self.step_clock, 0.4), (self.change_status, 3), (self.publish, 5),
-            (self.change_anchor, 2), (self.change_policy, 3), (self.change_keys, 1), (self.admit, 14), (lambda: self.decide("ask"), 46),
-            (lambda: self.decide("renew"), 9), (lambda: self.decide("sign out"), 2),
-        ]  # fmt: skip
+            (self.wait, 14),
+            (self.step_clock, 0.4),
+            (self.change_status, 3),
+            (self.publish, 5),
+            (self.change_anchor, 2),
+            (self.change_policy, 3),
+            (self.change_keys, 1),
+            (self.admit, 14),
+            (lambda: self.decide("ask"), 46),
+            (lambda: self.decide("renew"), 9),
+            (lambda: self.decide("sign out"), 2),
+        ]
         acts, weights = zip(*happens, strict=True)
         for act in self.chance.choices(acts, weights, k=EPISODE):
             act()

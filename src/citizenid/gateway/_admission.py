@@ -171,7 +171,7 @@ def _prove(
         headers = credentials.headers
         sender = certificate_thumbprint(request.client_certificate, headers, parts.certificate_header)
     else:
-        proof = check_signed(parts, state, binding, credentials, request, None, None, now, monotonic)
+        proof = check_signed(parts, state, binding, credentials, request, None, None, None, now, monotonic)
         sender = proof.thumbprint
     if sender is None:
         raise VerificationError(Reason.PROOF_MISSING, "mtls.certificate")

@@ -85,6 +85,7 @@ def check_http_signature(
     keys: SigningKeys,
     not_before: int,
     now: UnixTime,
+    expected: bytes | None = None,
 ) -> SenderProof:
     """Verify the signature of a request.
 
@@ -97,6 +98,7 @@ def check_http_signature(
         keys: keys seen before.
         not_before: signatures made before this moment are refused: their use may have been forgotten.
         now: integer Unix seconds.
+        expected: the thumbprint that the key must have; None at admission, where the challenge says it.
 
     Raises:
         MalformedError: PROOF_MALFORMED, a Reason of form, KEY_INVALID.
@@ -117,6 +119,8 @@ def check_http_signature(
     token = replay_token(_string(parameters, b"nonce"), "http-signature.nonce")
     _check_time(parameters, rules, not_before, now)
     base = _signature_base(stated, fields, method, url, ticket, rules.origin)
+    if expected is not None and sender.thumbprint != expected:  # a thief's own signature is not worth a verification
+        raise VerificationError(Reason.PROOF_KEY_MISMATCH, "http-signature.keyid")
     signature = _find_signature(signatures, stated.label)
     signed = SignedObject(base, b"", algorithm, signature, KeyHint(), None)
     verify_signature(signed, sender.key, _WHERE)

@@ -18,12 +18,15 @@ from ._keys import Keys
 from ._parts import Parts, State, shown_by
 from .http import Credentials, Deny, NeedPresentation, Request, read_fields
 from .proofs import SenderProof, check_dpop
+from .replay import Consumption
 from .ticket import TicketFields
 
 # A member of an enumeration is looked up through its type each time: by a name of this module it costs a tenth.
 _BEARER: Final = Binding.BEARER
 _DPOP: Final = Binding.DPOP
 _MTLS: Final = Binding.MTLS
+_FRESH: Final = Consumption.FRESH
+_FULL: Final = Consumption.FULL
 
 
 def identify(
@@ -41,7 +44,7 @@ def identify(
         The ticket, and a DPoP nonce to hand on, if any; otherwise a refusal.
 
     Raises:
-        CitizenIDError: for a signature or its replay, at the steps `proof` and `replay`.
+        CitizenIDError: for a proof that is refused, at the step `proof`.
     """
     text = credentials[0]
     if text is None:
@@ -63,11 +66,12 @@ def identify(
         if thumbprint is None:
             return Deny(Reason.PROOF_MISSING, "proof", "mtls.certificate")
         return Deny(Reason.PROOF_KEY_MISMATCH, "proof", "mtls.certificate")
-    proof = check_signed(parts, state, binding, credentials, request, text, ath, now, monotonic)
-    thumbprint, token, lifetime_s, new_nonce = proof
-    if thumbprint != sender:
-        raise VerificationError(Reason.PROOF_KEY_MISMATCH, "dpop.header.jwk" if binding is _DPOP else "http-signature")
-    parts.consume(sender, token, lifetime_s, "proof" if binding is _DPOP else "http-signature.nonce")
+    proof = check_signed(parts, state, binding, credentials, request, text, ath, sender, now, monotonic)
+    _, token, lifetime_s, new_nonce = proof
+    used = parts.replay.consume(sender, token, lifetime_s)
+    if used is not _FRESH:
+        where = "proof" if binding is _DPOP else "http-signature.nonce"
+        return Deny(Reason.REPLAY_GUARD_FULL if used is _FULL else Reason.REPLAYED, "replay", where)
     return ticket, new_nonce
 
 
@@ -79,6 +83,7 @@ def check_signed(
     request: Request,
     ticket: bytes | None,
     ath: str | None,
+    expected: bytes | None,
     now: UnixTime,
     monotonic: float,
 ) -> SenderProof:
@@ -107,6 +112,7 @@ def check_signed(
                 now=now,
                 ath=ath,
                 nonces=None if parts.nonces is None else parts.nonces(state, now),
+                expected=expected,
             )
         return check_http_signature(
             read_fields(credentials[2]),
@@ -117,6 +123,7 @@ def check_signed(
             keys=parts.signing_keys,
             not_before=clock.proofs_from,
             now=now,
+            expected=expected,
         )
     except CitizenIDError as error:
         error.at("proof")

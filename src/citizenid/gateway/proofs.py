@@ -92,6 +92,7 @@ def check_dpop(
     now: UnixTime,
     ath: str | None = None,
     nonces: NonceKeys | None = None,
+    expected: bytes | None = None,
 ) -> SenderProof:
     """Verify a DPoP proof for one request.
 
@@ -105,12 +106,13 @@ def check_dpop(
         now: integer Unix seconds.
         ath: what `ath` must say of the ticket, if it is at hand.
         nonces: by which a nonce is known that the proof must hold; None when it need not hold one.
+        expected: the thumbprint that the key must have; None at admission, where the challenge says it.
 
     Raises:
         MalformedError: a Reason of form, PROOF_MALFORMED.
         VerificationError: TYP_MISMATCH, CLAIM_MISSING, PROOF_METHOD_MISMATCH, PROOF_URL_MISMATCH,
             PROOF_TICKET_MISMATCH, PROOF_STALE, PROOF_IN_FUTURE, PROOF_NONCE_MISSING, PROOF_NONCE_MISMATCH,
-            SIGNATURE_INVALID.
+            PROOF_KEY_MISMATCH, SIGNATURE_INVALID.
     """
     origin, max_age_s, limits, keys = rules
     if len(proof) > _MAX_PROOF_BYTES:
@@ -139,6 +141,8 @@ def check_dpop(
         raise _no_time(claims)
     check_age(issued_at, max_age_s, limits.clock_skew_s, not_before, now, "dpop.payload.iat")
     new_nonce = None if nonces is None else _check_nonce(claims, nonces, thumbprint, now)
+    if expected is not None and thumbprint != expected:  # a thief's own proof is not worth a verification
+        raise VerificationError(Reason.PROOF_KEY_MISMATCH, "dpop.header.jwk")
     signed = tuple.__new__(SignedObject, (to_be_signed, payload, header[0], signature, header[2], header[1], None))
     verify_signature(signed, key, "dpop")
     if fresh and len(header_segment) <= _REMEMBERED_BYTES:  # and only keys that have just proved themselves
