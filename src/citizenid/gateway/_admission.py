@@ -18,7 +18,7 @@ from ..verifier import VerifiedPresentation, verify
 from ._authorization import standing
 from ._certificates import certificate_thumbprint
 from ._keys import Keys
-from ._parts import NO_SENDER, Parts, State, shown_by
+from ._parts import NO_SENDER, Parts, State
 from ._sender import check_signed, identify
 from ._settings import format_named
 from .challenge import expires_at
@@ -111,10 +111,10 @@ def renew(
     ticket, new_nonce = identified
     contents = TicketContents(*ticket[:-1])
     if contents.binding is Binding.BEARER:  # whoever has it would have it for ever
-        return parts.need(Reason.BINDING_TOO_WEAK, state, shown_by(credentials, request))
+        return parts.need(Reason.BINDING_TOO_WEAK, state, credentials, request.client_certificate)
     anchor = standing(parts, state, ticket, now, monotonic)
     if anchor is None:
-        return parts.need(Reason.ANCHOR_REMOVED, state, shown_by(credentials, request))
+        return parts.need(Reason.ANCHOR_REMOVED, state, credentials, request.client_certificate)
     if isinstance(anchor, Deny | NeedStatusList):
         return anchor
     ends = min(now + parts.ticket_lifetime_s, contents.ends_at, anchor.not_after)
@@ -171,7 +171,7 @@ def _prove(
         headers = credentials.headers
         sender = certificate_thumbprint(request.client_certificate, headers, parts.certificate_header)
     else:
-        proof = check_signed(parts, state, binding, credentials, request, None, None, None, now, monotonic)
+        proof = check_signed(parts, state, binding, credentials, request, None, None, now, monotonic)
         sender = proof.thumbprint
     if sender is None:
         raise VerificationError(Reason.PROOF_MISSING, "mtls.certificate")

@@ -15,7 +15,7 @@ from .._model import NeedStatusList, Status, UnixTime
 from ..countries import ANY
 from ..policy import Rule
 from ..trust import TrustAnchor
-from ._parts import Parts, State, shown_by
+from ._parts import Parts, State
 from ._sender import identify
 from .http import Allow, Credentials, Deny, NeedPresentation, Request
 from .ticket import TicketFields
@@ -26,6 +26,8 @@ _NOT_VALID: Final = {
     Status.INVALID: Deny(Reason.REVOKED, "V9", "status"),
     Status.SUSPENDED: Deny(Reason.SUSPENDED, "V9", "status"),
 }
+_NOT_PERMITTED: Final = Reason.CITIZENSHIP_NOT_PERMITTED
+_DENIED: Final = Deny(_NOT_PERMITTED, "policy", "resource")
 _OTHERWISE: Final = Deny(Reason.STATUS_NOT_VALID, "V9", "status")
 
 
@@ -38,14 +40,18 @@ def authorize(
         CitizenIDError: for a sender proof that is refused, and what a broken part of ours says.
     """
     now, monotonic = parts.clock.read()
-    identified = identify(parts, state, state.ring.at(now), credentials, request, now, monotonic)
+    ring = state.ring
+    keys = ring.current
+    if not keys.begins <= now < keys.ends:
+        keys = ring.at(now)
+    identified = identify(parts, state, keys, credentials, request, now, monotonic)
     if isinstance(identified, _REFUSED):
         return identified
     ticket, new_nonce = identified
     anchor = standing(parts, state, ticket, now, monotonic)
     if type(anchor) is not TrustAnchor:
         if anchor is None:
-            return parts.need(Reason.ANCHOR_REMOVED, state, shown_by(credentials, request))
+            return parts.need(Reason.ANCHOR_REMOVED, state, credentials, request.client_certificate)
         return anchor
     _, _, session_id, _, _, _, _, admitted_at, _, _, nationalities, citizenships, _, binding, _, _, _ = ticket
     countries = anchor.countries
@@ -54,9 +60,9 @@ def authorize(
     objection = rule.objection_to(nationalities, citizenships, binding, now - admitted_at)
     if objection is None:
         return tuple.__new__(Allow, (rule.number, session_id, new_nonce))
-    if objection is Reason.CITIZENSHIP_NOT_PERMITTED:
-        return Deny(objection, "policy", "resource")
-    return parts.need(objection, state, shown_by(credentials, request), rule.binding)
+    if objection is _NOT_PERMITTED:
+        return _DENIED
+    return parts.need(objection, state, credentials, request.client_certificate, rule.binding)
 
 
 def standing(

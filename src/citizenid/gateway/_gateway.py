@@ -31,7 +31,7 @@ from ._certificates import CertificateHeader
 from ._clock import GatewayClock
 from ._http_signatures import SigningKeys
 from ._keys import DailyTicketKeys, KeyRing
-from ._parts import NO_SENDER, UNREAD, Parts, Shown, State, shown_by
+from ._parts import NO_SENDER, UNREAD, Parts, State
 from ._settings import check_choices, check_lifetimes, check_parts, check_texts, origin_of
 from .cache import SieveCache
 from .http import (
@@ -223,7 +223,7 @@ class Gateway:
             return _admission.admit(self._parts, state, data, format, challenge, request)
         except CitizenIDError as error:
             error.at("request")
-            return self._parts.refuse(state, error, shown_or_unread(request))
+            return self._parts.refuse(state, error, _read_or_unread(request).proof)
 
     def renew(self, request: Request) -> Admitted | Deny | NeedPresentation | NeedStatusList:
         """Give a new ticket for one that has not ended, on a new sender proof and without a presentation.
@@ -260,14 +260,13 @@ class Gateway:
         _admission.end_session(self._parts, session_id, latest if until is None else until)
 
     def _with_ticket(self, act: Callable[[Parts, State, Credentials, Request], T], request: Request) -> T | Deny:
-        state, shown = self._state, UNREAD
+        state, credentials = self._state, UNREAD
         try:
             credentials = read_credentials(request.headers)
-            shown = shown_by(credentials, request)
             return act(self._parts, state, credentials, request)
         except CitizenIDError as error:
             error.at("request")
-            return self._parts.refuse(state, error, shown)
+            return self._parts.refuse(state, error, credentials.proof)
 
     def authorize(self, request: Request, *, resource: str) -> Allow | Deny | NeedPresentation | NeedStatusList:
         """Decide a request for a resource from its ticket, by everything that is known now.
@@ -282,16 +281,15 @@ class Gateway:
             return Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
         if rule.anyone:
             return Allow(rule.number)
-        credentials = None
+        credentials = UNREAD
         try:
             credentials = read_credentials(request.headers)
             return _authorization.authorize(self._parts, state, credentials, request, rule)
         except CitizenIDError as error:
             error.at("request")
-            shown = UNREAD if credentials is None else shown_by(credentials, request)
-            if error.step == "ticket":
-                return self._parts.need(error.reason, state, shown)
-            return self._parts.refuse(state, error, shown)
+            if error.step == "ticket":  # two tickets, that is
+                return self._parts.need(error.reason, state, credentials, None)
+            return self._parts.refuse(state, error, credentials.proof)
 
     def admit_http(self, request: Request, body: bytes) -> Answer:
         """Answer the admission endpoint: POST {"format", "challenge", "presentation"}.
@@ -305,8 +303,9 @@ class Gateway:
         try:
             members = _admission.read_body(request.method, body, self._parts.limits.presentation_bytes)
             if not members:
-                shown = shown_by(read_credentials(request.headers), request)
-                return self._parts.need(Reason.TICKET_MISSING, self._state, shown).http()
+                credentials = read_credentials(request.headers)
+                certificate = request.client_certificate
+                return self._parts.need(Reason.TICKET_MISSING, self._state, credentials, certificate).http()
         except CitizenIDError as error:
             error.at("request")
             return Deny.of(error).http()
@@ -321,10 +320,9 @@ class Gateway:
         raise TypeError("Gateway is final")
 
 
-def shown_or_unread(request: Request) -> Shown:
-    """Return what a request shows, or that nobody could read it."""
+def _read_or_unread(request: Request) -> Credentials:
     try:
-        return shown_by(read_credentials(request.headers), request)
+        return read_credentials(request.headers)
     except CitizenIDError:
         return UNREAD
 

@@ -15,7 +15,7 @@ from .._model import Binding, UnixTime
 from ._certificates import certificate_thumbprint
 from ._http_signatures import check_http_signature
 from ._keys import Keys
-from ._parts import Parts, State, shown_by
+from ._parts import Parts, State
 from .http import Credentials, Deny, NeedPresentation, Request, read_fields
 from .proofs import SenderProof, check_dpop
 from .replay import Consumption
@@ -48,15 +48,15 @@ def identify(
     """
     text = credentials[0]
     if text is None:
-        return parts.need(Reason.TICKET_MISSING, state, shown_by(credentials, request))
+        return parts.need(Reason.TICKET_MISSING, state, credentials, request.client_certificate)
     ticket = keys.tickets.open_fields(text)
     if ticket is None:
-        return parts.need(Reason.TICKET_INVALID, state, shown_by(credentials, request))
-    expires_at, _, session_id, _, _, _, _, _, _, _, _, _, _, binding, sender, _, ath = ticket
+        return parts.need(Reason.TICKET_INVALID, state, credentials, request.client_certificate)
+    expires_at, _, session_id, _, _, _, _, _, _, _, _, _, _, binding, sender, _, _ = ticket
     if now >= expires_at or parts.clock.latest >= expires_at:  # a clock that went back extends nothing
-        return parts.need(Reason.TICKET_EXPIRED, state, shown_by(credentials, request))
+        return parts.need(Reason.TICKET_EXPIRED, state, credentials, request.client_certificate)
     if parts.sign_outs.contains(session_id):
-        return parts.need(Reason.SIGNED_OUT, state, shown_by(credentials, request))
+        return parts.need(Reason.SIGNED_OUT, state, credentials, request.client_certificate)
     if binding is _BEARER:
         return ticket, None
     if binding is _MTLS:
@@ -66,7 +66,7 @@ def identify(
         if thumbprint is None:
             return Deny(Reason.PROOF_MISSING, "proof", "mtls.certificate")
         return Deny(Reason.PROOF_KEY_MISMATCH, "proof", "mtls.certificate")
-    proof = check_signed(parts, state, binding, credentials, request, text, ath, sender, now, monotonic)
+    proof = check_signed(parts, state, binding, credentials, request, text, ticket, now, monotonic)
     _, token, lifetime_s, new_nonce = proof
     used = parts.replay.consume(sender, token, lifetime_s)
     if used is not _FRESH:
@@ -81,9 +81,8 @@ def check_signed(
     binding: Binding,
     credentials: Credentials,
     request: Request,
-    ticket: bytes | None,
-    ath: str | None,
-    expected: bytes | None,
+    text: bytes | None,
+    ticket: TicketFields | None,
     now: UnixTime,
     monotonic: float,
 ) -> SenderProof:
@@ -92,37 +91,39 @@ def check_signed(
     Raises:
         CitizenIDError: at the step `proof`, or REQUEST_INVALID.
     """
-    proof = credentials[1]
-    if binding is _DPOP and proof is None:
-        raise VerificationError(Reason.PROOF_MISSING, "dpop")
     method, url = request.method, request.url
     if type(method) is not str or type(url) is not str:
         raise MalformedError(Reason.REQUEST_INVALID, "request")
-    clock = parts.clock
+    clock, rules = parts.clock, parts.rules
+    _, proof, headers = credentials
+    if binding is _DPOP and proof is None:
+        raise VerificationError(Reason.PROOF_MISSING, "dpop")
     clock.watch(now, monotonic)
+    expected, ath = (None, None) if ticket is None else (ticket[14], ticket[16])
     try:
-        if binding is _DPOP and proof is not None:
-            return check_dpop(
-                proof,
+        if binding is not _DPOP or proof is None:
+            return check_http_signature(
+                read_fields(headers),
                 method=method,
                 url=url,
-                ticket=ticket,
-                rules=parts.rules,
+                ticket=text,
+                rules=rules,
+                keys=parts.signing_keys,
                 not_before=clock.proofs_from,
                 now=now,
-                ath=ath,
-                nonces=None if parts.nonces is None else parts.nonces(state, now),
                 expected=expected,
             )
-        return check_http_signature(
-            read_fields(credentials[2]),
+        nonces = None if parts.nonces is None else parts.nonces(state, now)
+        return check_dpop(
+            proof,
             method=method,
             url=url,
-            ticket=ticket,
-            rules=parts.rules,
-            keys=parts.signing_keys,
+            ticket=text,
+            rules=rules,
             not_before=clock.proofs_from,
             now=now,
+            ath=ath,
+            nonces=nonces,
             expected=expected,
         )
     except CitizenIDError as error:
