@@ -86,6 +86,12 @@ def test_what_is_no_certificate_is_refused(value: Any) -> None:
     refused(None, handed_in=value)
 
 
+def test_a_thumbprint_of_zeros_is_nobodys() -> None:
+    refused(None, handed_in=bytes(32))
+    refused(None, handed_in=b"A" * 43)
+    refused(XFCC, b"Hash=" + b"0" * 64)
+
+
 @given(st.binary(max_size=100))
 def test_any_bytes_give_a_thumbprint_or_are_refused(data: bytes) -> None:
     try:

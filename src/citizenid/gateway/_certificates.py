@@ -19,10 +19,10 @@ from typing import Final
 from .. import _registry as reg
 from .._errors import MalformedError, Reason
 from .._wire import base64url
-from .http import read_fields
 
 _THUMBPRINT_BYTES: Final = 32
 _THUMBPRINT_CHARS: Final = 43
+_NOBODY: Final = bytes(_THUMBPRINT_BYTES)
 _MAX_CERTIFICATE_BYTES: Final = 10_240  # as everywhere here; one with an ML-DSA-87 key and signature has 7.5 kB
 _MAX_HEADER_BYTES: Final = 65_536  # XFCC may hold the chain, URL-encoded PEM
 _PAIR: Final = rb'([A-Za-z]+)=("(?:[^"\\\x00-\x1f]|\\["\\])*"|[^",;=\x00-\x20]*)'
@@ -56,15 +56,30 @@ def certificate_thumbprint(
         MalformedError: PROOF_MALFORMED.
     """
     if header is None:
-        return None if handed_in is None else _thumbprint(handed_in)
-    if handed_in is not None:
-        raise MalformedError(Reason.PROOF_MALFORMED, _WHERE)  # two that may differ
-    value = read_fields(headers).get(header.value)
-    if value is None:
-        return None
-    if len(value) > _MAX_HEADER_BYTES:
+        if handed_in is None:
+            return None
+        thumbprint = _thumbprint(handed_in)
+    else:
+        value = _find(headers, header.value)
+        if handed_in is not None:
+            raise MalformedError(Reason.PROOF_MALFORMED, _WHERE)  # two that may differ
+        if value is None:
+            return None
+        thumbprint = _of_xfcc(value) if header is CertificateHeader.XFCC else _of_client_cert(value)
+    if thumbprint == _NOBODY:  # what a terminator that means "none" may have left in its buffer
         raise MalformedError(Reason.PROOF_MALFORMED, _WHERE)
-    return _of_xfcc(value) if header is CertificateHeader.XFCC else _of_client_cert(value)
+    return thumbprint
+
+
+def _find(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    found: bytes | None = None
+    size = len(name)
+    for each, value in headers:
+        if len(each) == size and each.lower() == name:
+            if found is not None or type(value) is not bytes or len(value) > _MAX_HEADER_BYTES:
+                raise MalformedError(Reason.PROOF_MALFORMED, _WHERE)
+            found = value
+    return found
 
 
 def _thumbprint(certificate: bytes) -> bytes:
