@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import Challenge, CitizenIDError, Format, Reason
-from citizenid.gateway import Admitted, Allow, Binding, Deny, NeedPresentation, Request
+from citizenid import Challenge, CitizenIDError, Country, Format, Reason
+from citizenid.gateway import AdmissionPolicy, Admitted, Allow, Binding, Deny, NeedPresentation, Request
+from citizenid.policy import Rule
 
 from .senders import KINDS, Sender, anybody, joined
 from .world import (
@@ -214,6 +215,20 @@ def test_a_header_of_the_client_comes_before_a_certificate_that_may_be_that_of_h
     requests = [Sender(binding).request(world) for binding in BOUND]
     assert offered(world, world.gateway.authorize(joined(*requests), resource="weak")) is Binding.DPOP
     assert offered(world, world.gateway.authorize(joined(*requests[1:]), resource="weak")) is Binding.HTTP_SIGNATURE
+
+
+def test_what_reaches_the_floor_of_the_rule_is_offered_before_what_does_not() -> None:
+    us = frozenset({Country("US")})
+    rules = [Rule(1, ("strong",), False, us, False, Binding.MTLS, None)]
+    strict = World()
+    ticket = Sender(Binding.DPOP).ticket(strict)
+    strict.gateway.reload(policy=AdmissionPolicy(rules))
+    asked = joined(*(Sender(binding).request(strict, ticket) for binding in (Binding.DPOP, Binding.MTLS)))
+    result = needed(strict.gateway.authorize(asked, resource="strong"), Reason.BINDING_TOO_WEAK)
+    assert offered(strict, result) is Binding.MTLS
+    asked = Sender(Binding.DPOP).request(strict, ticket)
+    result = needed(strict.gateway.authorize(asked, resource="strong"), Reason.BINDING_TOO_WEAK)
+    assert offered(strict, result) is Binding.DPOP  # nothing stronger is shown
 
 
 @pytest.mark.parametrize("name", [b"Signature", b"Signature-Input", b"Citizenship-Key", b"DPoP"])

@@ -19,7 +19,7 @@ from citizenid.gateway import Admitted, Allow, Binding, DailyTicketKeys, DPoPNon
 from citizenid.gateway.ticket import TicketKeys
 
 from .senders import Sender, anybody
-from .world import DAY, ENDPOINT, NOW, OTHER_SECRET, SECRET, World, allowed, needed
+from .world import AUDIENCE, DAY, ENDPOINT, NOW, OTHER_SECRET, SECRET, World, allowed, needed
 
 SENDER: Final = Sender(Binding.MTLS)
 DAILY: Final = DailyTicketKeys([SECRET])
@@ -117,6 +117,24 @@ def test_a_clock_that_goes_back_over_midnight_takes_the_keys_along() -> None:
     needed(SENDER.ask(world, ticket), Reason.TICKET_EXPIRED)
 
 
+def test_the_ring_follows_the_clock_both_ways() -> None:
+    ring = daily_world().gateway._state.ring
+    for day in (5, 6, 4, 9, 5, 4):
+        for second in (day * DAY, (day + 1) * DAY - 1):
+            keys = ring.at(second)  # type: ignore[arg-type]  # a number of seconds
+            assert (keys.begins, keys.ends) == (day * DAY, (day + 1) * DAY)
+            assert keys.tickets._sealing == TicketKeys(DAILY.of_day(day), "a")._sealing
+
+
+def test_a_node_that_only_authorises_changes_its_keys_too() -> None:
+    world = daily_world()
+    other = world.another_gateway()
+    world.wait(3 * DAY)
+    world.publish()
+    ticket = SENDER.ticket(world)
+    allowed(SENDER.ask(world, ticket, gateway=other))
+
+
 def test_a_secret_is_replaced_with_overlap() -> None:
     world = daily_world()
     old = SENDER.ticket(world)
@@ -165,7 +183,10 @@ def test_two_keys_of_one_id_are_no_outage(monkeypatch: pytest.MonkeyPatch) -> No
         ticket, "derive_key", lambda secret, purpose, size=32: b"same" if size == 4 else real(secret, purpose, size)
     )
     world = daily_world()
-    allowed(SENDER.ask(world, SENDER.ticket(world)))
+    ticket_text = SENDER.ticket(world)
+    allowed(SENDER.ask(world, ticket_text))
+    first = DAILY.of_day(world.now // DAY)[:1]
+    assert TicketKeys(first, AUDIENCE).open_fields(ticket_text.encode()) is not None
 
 
 # --- under load ---

@@ -290,6 +290,44 @@ def test_a_signature_in_der_is_refused(world: World, ticket: str) -> None:
     denied(ask(world, ticket, parts(ticket, sign=lambda data: bytes(71))), Reason.SIGNATURE_MALFORMED, "proof")
 
 
+def test_two_members_of_one_label_are_refused_though_one_is_none_of_ours(world: World, ticket: str) -> None:
+    # RFC 8941 lets the last one win: two readers would differ in which.
+    good = parts(ticket)
+    theirs = 'sig=("@authority");created=1;tag="web-bot-auth"'
+    for text in (f"{theirs}, {good['Signature-Input']}", f"{good['Signature-Input']}, {theirs}"):
+        denied(ask(world, ticket, {**parts(ticket), "Signature-Input": text}), Reason.PROOF_MALFORMED, "proof")
+
+
+@pytest.mark.parametrize(("count", "reason"), [(32, None), (33, Reason.PROOF_MALFORMED)])
+def test_components_have_a_bound(count: int, reason: Reason | None, world: World, ticket: str) -> None:
+    further = {f"x-{number}": str(number) for number in range(count - 3)}
+    names = ["@method", "@target-uri", "citizenship-ticket", *further]
+    headers = [(name.encode(), value.encode()) for name, value in further.items()]
+    result = ask(world, ticket, parts(ticket, components=names, values=further), further=headers)
+    allowed(result) if reason is None else denied(result, reason, "proof")
+
+
+@pytest.mark.parametrize(("size", "reason"), [(4_096, None), (4_097, Reason.INPUT_TOO_LARGE)])
+def test_the_input_has_a_bound(size: int, reason: Reason | None, world: World, ticket: str) -> None:
+    good = parts(ticket)
+    other = ', other=("@authority");tag="' + "x" * (size - len(good["Signature-Input"]) - 29) + '"'
+    text = good["Signature-Input"] + other
+    assert len(text) == size
+    result = ask(world, ticket, {**good, "Signature-Input": text})
+    allowed(result) if reason is None else denied(result, reason, "proof")
+
+
+@pytest.mark.parametrize(("size", "reason"), [(2_048, None), (2_049, Reason.INPUT_TOO_LARGE)])
+def test_the_signatures_have_a_bound(size: int, reason: Reason | None, world: World, ticket: str) -> None:
+    good = parts(ticket)
+    label = "x" * 3 if size % 4 == (len(good["Signature"]) + 8) % 4 else "x" * (3 + (size - len(good["Signature"])) % 4)
+    text = f"{good['Signature']},{label}=::"
+    text = text[:-1] + "A" * (size - len(text)) + ":"
+    assert len(text) == size
+    result = ask(world, ticket, {**good, "Signature": text})
+    allowed(result) if reason is None else denied(result, reason, "proof")
+
+
 # --- what it is bound to ---
 
 

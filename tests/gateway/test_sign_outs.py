@@ -169,6 +169,19 @@ def test_no_step_of_a_clock_lets_go_of_an_entry_early(events: list[tuple[int, in
         assert all(map(held.contains, due))
 
 
+@pytest.mark.parametrize(("wall_s", "monotonic_s"), [(99, 1_000), (100, 1_000), (1_000, 59), (1_000, 100)])
+def test_both_clocks_must_have_passed_its_end(wall_s: int, monotonic_s: int) -> None:
+    wall, monotonic = Clock(NOW), Clock(0.0)
+    held = MemorySignOuts(clock=wall, monotonic=monotonic)
+    held.add(b"a", NOW + 100)
+    wall.now, monotonic.now = NOW + wall_s, float(monotonic_s)
+    held.add(b"b", NOW + 5_000)
+    assert held.contains(b"a")
+    wall.now, monotonic.now = NOW + 1_200, 1_200.0
+    held.add(b"c", NOW + 5_000)
+    assert not held.contains(b"a")
+
+
 def test_entries_that_ended_are_swept_and_the_set_does_not_grow() -> None:
     wall, monotonic = Clock(NOW), Clock(0.0)
     held = MemorySignOuts(max_entries=1_000, clock=wall, monotonic=monotonic)

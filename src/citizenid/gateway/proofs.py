@@ -213,16 +213,10 @@ def _text(claims: dict[str, Any], name: str) -> str:
 
 
 def _is_ours(url: str, origin: str) -> bool:
-    # Whether this URL is, as it stands, what `htu` must say: our origin, a path, and nothing else.
+    # Whether an `htu` that is this very URL says what it must: our origin as it stands, and then a path. A query or a
+    # fragment is left out of both alike.
     size = len(origin)
-    return (
-        url.startswith(origin)
-        and url[size : size + 1] == "/"
-        and len(url) <= _MAX_URL_CHARS
-        and url.isascii()
-        and "?" not in url
-        and "#" not in url
-    )
+    return url.startswith(origin) and url[size : size + 1] == "/" and len(url) <= _MAX_URL_CHARS and url.isascii()
 
 
 def _check_url(claims: dict[str, Any], url: str, origin: str) -> None:

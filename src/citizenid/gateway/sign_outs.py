@@ -85,7 +85,7 @@ class MemorySignOuts:
     def _sweep(self, now: float, minute: int) -> None:
         if minute <= self._swept:
             return
-        for each in [each for each in self._by_minute if each < minute]:
+        for each in [each for each in self._by_minute if each <= minute]:
             for session_id in self._by_minute.pop(each):
                 left = self._until[session_id] - now
                 if left < 0:
