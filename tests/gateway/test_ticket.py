@@ -284,6 +284,29 @@ def test_secrets_are_long_and_distinct(secrets: Any) -> None:
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
+def test_what_is_held_open_is_bounded_and_what_does_not_open_is_not_held() -> None:
+    held = keys()
+    good = held.seal(some(), NONCE).encode()
+    assert held.open_fields(good) is held.open_fields(good)
+    for number in range(1_000):
+        bad = bytearray(good)
+        bad[30 + number % 200] ^= 1 + number // 200
+        assert held.open_fields(bytes(bad)) is None
+    assert len(held._opened) == 1
+    for number in range(5_000):
+        assert held.open_fields(held.seal(some(), number.to_bytes(12, "big")).encode()) is not None
+    assert len(held._opened) == 4_096
+
+
+def test_what_is_held_open_goes_with_its_keys() -> None:
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    allowed(world.ask(alice, ticket))
+    world.gateway.reload(ticket_keys=[OTHER_SECRET])
+    needed(world.ask(alice, ticket), Reason.TICKET_INVALID)
+
+
 # --- a ticket at the gateway ---
 
 

@@ -1,11 +1,12 @@
 """The gateway: one object that decides each request, and cannot be asked a question that it answers with an exception.
 
-`admit` verifies a presentation (V1 to V9) and seals a ticket. `authorize` decides a request from its ticket: the
-ticket, its sender proof, its anchor, its status bits and the policy, all as of now, so that a revocation ingested a
-moment ago refuses the next request of a ticket sealed an hour ago. Whatever comes from outside gives a result; only a
-configuration that cannot be right raises.
+`admit` verifies a presentation (V1 to V9) and seals a ticket, `renew` gives a ticket for a ticket within its session,
+`sign_out` and `revoke_session` end one. `authorize` decides a request from its ticket: the ticket, its sender proof,
+its anchor, its status bits and the policy, all as of now, so that a revocation ingested a moment ago refuses the next
+request of a ticket sealed an hour ago. Whatever comes from outside gives a result; only a configuration that cannot be
+right raises.
 
-Spec: DESIGN section 4; specs/verification.md; specs/profile-dpop.md.
+Spec: DESIGN section 4; specs/verification.md; specs/profile-dpop.md; specs/profile-sender-proofs.md.
 """
 
 from __future__ import annotations
@@ -166,7 +167,8 @@ class Gateway:
         on. Signers of status lists are the store's: `gateway.statuses.reload`.
 
         Raises:
-            CitizenIDError: CONFIGURATION_INVALID; then everything stays as it was.
+            CitizenIDError: CONFIGURATION_INVALID, or CLOCK_UNUSABLE where keys come and no clock tells the day; then
+                everything stays as it was.
         """
         ring = None if ticket_keys is None else self._ring(ticket_keys)
         with self._reloading:  # two reloads of different parts must not undo each other; readers need no lock
