@@ -146,7 +146,7 @@ def test_envoys_hash_is_what_counts(value: bytes) -> None:
         b'Subject="a"b;Hash=' + HASH,
         b"By=x",
         b'Subject="Hash=' + HASH + b'"',
-        b"Hash=" + HASH + b";By=" + b"x" * 65_536,
+        b"Hash=" + HASH + b";By=" + b"x" * 16_384,
     ],
     ids=lambda value: value[:40],
 )

@@ -24,11 +24,10 @@ _THUMBPRINT_BYTES: Final = 32
 _THUMBPRINT_CHARS: Final = 43
 _NOBODY: Final = bytes(_THUMBPRINT_BYTES)
 _MAX_CERTIFICATE_BYTES: Final = 10_240  # as everywhere here; one with an ML-DSA-87 key and signature has 7.5 kB
-_MAX_HEADER_BYTES: Final = 65_536  # XFCC may hold the chain, URL-encoded PEM
-_PAIR: Final = rb'([A-Za-z]+)=("(?:[^"\\\x00-\x1f]|\\["\\])*"|[^",;=\x00-\x20]*)'
-_XFCC: Final = re.compile(rb"(?:%s)(?:;%s)*" % (_PAIR, _PAIR))
-_XFCC_PAIR: Final = re.compile(_PAIR)
-_HASH: Final = re.compile(rb"[0-9a-f]{64}")
+_MAX_HEADER_BYTES: Final = 16_384  # XFCC may hold a chain of three in URL-encoded PEM
+# Any pair but a `Hash`: so that there is one way to read a value, and one `Hash` in it.
+_PAIR: Final = rb'(?!(?i:hash)=)[A-Za-z]+=(?:"(?:[^"\\\x00-\x1f]|\\["\\])*"|[^",;=\x00-\x20]*)'
+_XFCC: Final = re.compile(rb"(?:%s;)*(?i:hash)=([0-9a-f]{64})(?:;%s)*" % (_PAIR, _PAIR))
 _SEQUENCES: Final = frozenset({b"\x30\x81", b"\x30\x82"})  # with a length of one byte, or of two
 _WHERE: Final = "mtls.certificate"
 
@@ -105,13 +104,10 @@ def _thumbprint(certificate: bytes) -> bytes:
 
 def _of_xfcc(value: bytes) -> bytes:
     # One element: a comma outside of quotes would begin another, as a proxy appends it to what the client wrote.
-    hashes = []
-    if _XFCC.fullmatch(value):
-        pairs = _XFCC_PAIR.findall(value)
-        hashes = [text for name, text in pairs if name.lower() == b"hash"]
-    if len(hashes) != 1 or not _HASH.fullmatch(hashes[0]):
+    element = _XFCC.fullmatch(value)
+    if element is None:
         raise MalformedError(Reason.PROOF_MALFORMED, _WHERE)
-    return bytes.fromhex(hashes[0].decode("ascii"))
+    return bytes.fromhex(element[1].decode("ascii"))
 
 
 def _of_client_cert(value: bytes) -> bytes:
