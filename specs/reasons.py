@@ -27,7 +27,7 @@ _WAYS: Final = {
     "VerificationError": "Verification",
     "CitizenIDError": "CitizenID",
     "NeedStatusList": "need",
-    "_need": "need",
+    "need": "need",
     "Deny": "deny",
 }
 # Where one function picks the Reason and another one raises or returns it.
@@ -191,12 +191,26 @@ ROWS: Final[dict[Reason, Row]] = {
         "The proof, or the challenge, was used before.", "make a new proof, or ask for a new challenge"
     ),
     Reason.REPLAY_GUARD_FULL: Row("No more proofs can be remembered right now.", "try again in a minute, less often"),
-    Reason.PROOF_MISSING: Row("The ticket is bound to a key and no proof of it came.", "send a DPoP header"),
-    Reason.PROOF_MALFORMED: Row("There are two proofs, or the proof's htu is no absolute http(s) URL.", _FIX),
+    Reason.PROOF_MISSING: Row(
+        "The ticket, or the challenge, is bound to a sender and no proof of that kind came.",
+        "send a DPoP header or a signature, or connect with the certificate",
+    ),
+    Reason.PROOF_MALFORMED: Row(
+        "There are two proofs, or one that has not its form: htu, a signature's input, a certificate.", _FIX
+    ),
     Reason.PROOF_METHOD_MISMATCH: Row("The proof is for another method.", "make a proof for this request"),
     Reason.PROOF_URL_MISMATCH: Row("The proof is for another URL.", "make a proof for this request"),
     Reason.PROOF_TICKET_MISMATCH: Row("The proof is for another ticket.", "make a proof for this request"),
     Reason.PROOF_KEY_MISMATCH: Row("The proof is by another key than the ticket is bound to.", "prove with that key"),
+    Reason.PROOF_NONCE_MISSING: Row(
+        "The proof holds no nonce, and this gateway asks for one.", "make a new proof with the nonce of DPoP-Nonce"
+    ),
+    Reason.PROOF_NONCE_MISMATCH: Row(
+        "The proof's nonce is over, or was made for another sender.", "make a new proof with the nonce of DPoP-Nonce"
+    ),
+    Reason.PROOF_COMPONENT_MISSING: Row(
+        "The signature does not cover method, URL and ticket.", "cover what Accept-Signature names"
+    ),
     Reason.PROOF_STALE: Row("The proof is too old.", "make a new proof; check the clock"),
     Reason.PROOF_IN_FUTURE: Row("The proof says that it was made in the future.", "check the clock"),
     Reason.TICKET_MISSING: Row("There is no ticket.", "present a credential"),
@@ -207,6 +221,8 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.ANCHOR_REMOVED: Row(
         "The trust in the issuer has ended, or changed, since admission.", "present a credential"
     ),
+    Reason.SIGNED_OUT: Row("The session was ended by its sender or by the operator.", "present a credential"),
+    Reason.SIGN_OUTS_FULL: Row("No more sessions can be ended right now: this one goes on.", _OPERATOR),
     # policy
     Reason.RESOURCE_NOT_LISTED: Row("No rule of the policy is about this resource.", "ask for another resource"),
     Reason.CITIZENSHIP_NOT_SHOWN: Row(
@@ -282,7 +298,7 @@ def http_status(reason: Reason, how: set[str]) -> str:
         return str(NeedStatusList("", reason).http().status)
     if reason.step in _OWN_SIDE and reason is not Reason.KEY_USE_FORBIDDEN:
         return "-"
-    if reason.step == "ticket" or (reason.step == "policy" and "deny" not in how):
+    if (reason.step == "ticket" and "need" in how) or (reason.step == "policy" and "deny" not in how):
         return str(NeedPresentation(reason, "", (), lambda: None).http().status)
     if reason.step == "form":
         denied = {Deny(reason, step).http().status for step in ("V1", "V4", "challenge", "request")}

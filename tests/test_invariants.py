@@ -25,6 +25,8 @@ import cbor2
 import hostile_formats as h
 import mdoc_builders as m
 import pytest
+from gateway import world as gateway_world
+from gateway.senders import Sender
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -561,6 +563,7 @@ def test_i13_a_ticket_serves_its_sender_alone(format: Format, theft: str) -> Non
 def _contents(citizenship: Citizenship, sender: bytes, statuses: int) -> TicketContents:
     return TicketContents(
         expires_at=b.NOW + 60,
+        ends_at=b.NOW + 600,
         session_id=b"s" * 16,
         anchor=b"a" * 16,
         format=Format.SD_JWT_VC,
@@ -568,6 +571,7 @@ def _contents(citizenship: Citizenship, sender: bytes, statuses: int) -> TicketC
         assurance=assurance_hash(None),
         admitted_at=b.NOW,
         evidence_at=b.NOW - 60,
+        holder=b"h" * 6,
         nationalities=citizenship.all_nationalities,
         citizenships=frozenset(citizenship.citizenships),
         complete=citizenship.complete,
@@ -1047,6 +1051,44 @@ def test_i32_a_challenge_counts_as_it_was_made_or_not_at_all(format: Format, dat
         else:
             assert type(result) is Deny
             assert result.step in ("challenge", "proof")
+
+
+BINDINGS: Final = st.sampled_from(Binding)
+
+
+@given(BINDINGS, BINDINGS, st.sampled_from(["client", "thief"]), st.booleans())
+def test_i34_no_proof_stands_in_for_another(bound: Binding, shown: Binding, name: str, swapped: bool) -> None:
+    world, tickets = _sessions()
+    ticket, other = tickets[bound]
+    asked = Sender(shown, name).request(world, other if swapped else ticket, shown=ticket)
+    result = world.gateway.authorize(asked, resource="weak")
+    bearer, mtls = bound is Binding.BEARER, bound is Binding.MTLS
+    right = bearer or (bound is shown and name == "client" and (mtls or not swapped))
+    assert type(result) is (Allow if right else Deny)
+
+
+@cache
+def _sessions() -> tuple[gateway_world.World, dict[Binding, tuple[str, str]]]:
+    world = gateway_world.World()
+    return world, {each: (Sender(each).ticket(world), Sender(each).ticket(world)) for each in Binding}
+
+
+@given(st.lists(st.integers(0, 900), max_size=30), st.integers(1, 9_000))
+def test_i35_a_renewal_extends_nothing_but_itself(waits: list[int], session_s: int) -> None:
+    world, sender = gateway_world.World(session_lifetime_s=session_s, ticket_lifetime_s=1_000), Sender(Binding.MTLS)
+    keys = TicketKeys((gateway_world.SECRET,), gateway_world.AUDIENCE)
+    ticket = sender.ticket(world)
+    first = keys.open(ticket.encode())
+    for wait in waits:
+        world.wait(wait)
+        result = world.gateway.renew(sender.request(world, ticket))
+        if world.now >= gateway_world.NOW + session_s:
+            assert type(result) is NeedPresentation
+            break
+        assert type(result) is Admitted
+        ticket, held = result.ticket, keys.open(result.ticket.encode())
+        assert held == first._replace(expires_at=held.expires_at)
+        assert held.expires_at <= held.ends_at == gateway_world.NOW + session_s
 
 
 POOL: Final = [Country(code) for code in ("US", "FR", "DE", "GB", "JP")]  # few, so that they meet those of an anchor

@@ -698,7 +698,7 @@ class AdmitsAll(Between):
         self, data: bytes | str, *, format: Format, challenge: str, request: Request
     ) -> Admitted | Deny | NeedStatusList:
         result = super().admit(data, format=format, challenge=challenge, request=request)
-        return result if type(result) is Admitted else Admitted("ticket", 1)
+        return result if type(result) is Admitted else Admitted("ticket", 1, 1)
 
 
 class AdmitsNobody(Between):

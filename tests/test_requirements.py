@@ -66,7 +66,7 @@ def test_ids_are_distinct_and_have_their_form() -> None:
     ids = [rule["id"] for rule in RULES]
     assert len(set(ids)) == len(ids)
     for each in ids:
-        assert re.fullmatch(r"(SDJWT|VC|TSL|DPOP|MDOC|CWT|SDCWT|W3C)-[A-Z]+-\d+[a-z]?", each), each
+        assert re.fullmatch(r"(SDJWT|VC|TSL|DPOP|MTLS|HTTPSIG|MDOC|CWT|SDCWT|W3C)-[A-Z]+-\d+[a-z]?", each), each
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["id"])

@@ -148,7 +148,7 @@ def test_what_is_remembered_of_a_sender_key_is_small() -> None:
     for extra in ("x", "x" * 2_000):
         proof = _proof_with({"padding": extra})
         door.admit("", format=Format.SD_JWT_VC, challenge=_challenge(door), request=_request(proof))
-    keys = door._rules.keys
+    keys = door._parts.rules.keys
     assert len(keys) == 1
     (segment,) = keys._entries
     held = keys.get(segment)

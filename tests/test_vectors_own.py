@@ -79,6 +79,26 @@ PROGRAMS: Final = {
     "generate_sd_cwt.py",
 }
 NOT_DATA: Final = {
+    Reason.PROOF_NONCE_MISSING: (
+        "a gateway that asks for nonces, which no case is configured to do",
+        "tests/gateway/test_nonces.py::test_where_one_is_required_it_is_required_everywhere",
+    ),
+    Reason.PROOF_NONCE_MISMATCH: (
+        "the same",
+        "tests/gateway/test_nonces.py::test_what_is_no_nonce_is_refused",
+    ),
+    Reason.PROOF_COMPONENT_MISSING: (
+        "a signature over the message, which the cases of a gateway do not have",
+        "tests/gateway/test_http_signatures.py::test_every_component_is_required",
+    ),
+    Reason.SIGNED_OUT: (
+        "what a sender has done before, which is no event of a case",
+        "tests/gateway/test_sign_outs.py::test_who_signs_out_is_out",
+    ),
+    Reason.SIGN_OUTS_FULL: (
+        "a set of the operator's that is full",
+        "tests/gateway/test_sign_outs.py::test_a_full_set_refuses_loudly_and_forgets_nobody",
+    ),
     Reason.CONFIGURATION_INVALID: (
         "what a program hands over, not what comes in",
         "tests/test_issuer.py::test_an_issuer_has_an_identifier",
@@ -596,5 +616,5 @@ def test_gateway(case: dict[str, Any]) -> None:
                 event["presentation"], format=event["format"], challenge=event["challenge"], request=request
             )
             if isinstance(result, Admitted):
-                assert len(base64.urlsafe_b64decode(result.ticket)) == 183
+                assert len(base64.urlsafe_b64decode(result.ticket)) == 186
         assert described(result) == event["expected"]

@@ -1115,6 +1115,7 @@ def ticket(
 ) -> str:
     contents = TicketContents(
         expires_at=expires_at,
+        ends_at=max(expires_at, NOW + 40_000),
         session_id=bytes(range(16)),
         anchor=anchor_fingerprint(anchor),
         format=Format.SD_JWT_VC,
@@ -1122,6 +1123,7 @@ def ticket(
         assurance=assurance_hash(None),
         admitted_at=admitted_at,
         evidence_at=NOW - DAY,
+        holder=bytes(6),
         nationalities=frozenset(map(Country, nationalities)),
         citizenships=frozenset(map(Country, citizenships)),
         complete=False,
@@ -1135,7 +1137,8 @@ def ticket(
 def challenge_text(sender: Key | None = SENDER, *, now: int = NOW, secret: bytes = SECRET) -> tuple[str, str]:
     """Return (text, nonce) of a challenge."""
     made = ChallengeKeys((secret,), AUDIENCE, None).make(
-        sender=None if sender is None else sender.thumbprint,
+        binding=Binding.BEARER if sender is None else Binding.DPOP,
+        sender=bytes(32) if sender is None else sender.thumbprint,
         handover=Handover(),
         now=UnixTime(now),
         lifetime_s=300,

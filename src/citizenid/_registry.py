@@ -143,6 +143,18 @@ EKU_STATUS_LIST_SIGNER: Final[frozenset[str]] = frozenset()
 # --- HTTP ---
 HEADER_TICKET: Final = b"citizenship-ticket"
 HEADER_DPOP: Final = b"dpop"  # RFC 9449 section 4.1
+HEADER_DPOP_NONCE: Final = b"dpop-nonce"  # RFC 9449 section 8.1
+HEADER_SIGNATURE_INPUT: Final = b"signature-input"  # RFC 9421 section 4.1
+HEADER_SIGNATURE: Final = b"signature"  # RFC 9421 section 4.2
+HEADER_KEY: Final = b"citizenship-key"  # ours: the public key of an HTTP message signature
+HEADER_XFCC: Final = b"x-forwarded-client-cert"  # Envoy
+HEADER_CLIENT_CERT: Final = b"client-cert"  # RFC 9440 section 2.2
+
+# --- HTTP Message Signatures (RFC 9421 sections 2.2, 2.3, 3.3.4, 3.3.6) ---
+COMPONENT_METHOD: Final = "@method"
+COMPONENT_TARGET_URI: Final = "@target-uri"
+SIGNATURE_TAG: Final = "citizenship"  # ours (section 2.3: application-specific)
+HTTP_SIGNATURE_ALGORITHMS: Final = {"ecdsa-p256-sha256": "ES256", "ed25519": "Ed25519"}
 
 # --- COSE header parameters (RFC 9052 section 3.1, RFC 9360, RFC 9596, RFC 9597, draft-ietf-spice-sd-cwt) ---
 COSE_ALG: Final = 1

@@ -9,6 +9,7 @@ profile of each format in specs/.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from . import _registry as reg
-from ._crypto import AgreementKey, PublicKey, SigningKey, Unsigned
+from ._crypto import AgreementKey, PublicKey, SigningKey, Unsigned, jwk_text
 from ._errors import CitizenIDError, MalformedError, Reason
 from ._limits import DEFAULT_LIMITS, Limits
 from ._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
@@ -27,7 +28,7 @@ from ._writers import WRITERS, PresentOptions
 from .trust import TrustAnchors
 from .verifier import open_presentation, verify_credential
 
-__all__ = ["Credential", "dpop_proof"]
+__all__ = ["Credential", "dpop_proof", "http_signature"]
 
 
 @final
@@ -280,3 +281,59 @@ def dpop_proof(
     to_be_signed = signing_input(header, claims, "dpop")
     unsigned = Unsigned(to_be_signed, key.public, lambda signed: to_be_signed + b"." + base64url.encode(signed))
     return unsigned.sign(key).decode("ascii")
+
+
+def http_signature(
+    key: SigningKey,
+    *,
+    method: str,
+    url: str,
+    ticket: str | None,
+    now: UnixTime | int,
+    headers: Mapping[str, str] | None = None,
+    random: Callable[[int], bytes] = os.urandom,
+) -> dict[str, str]:
+    """Sign one request as an HTTP message (RFC 9421): the three headers to add. Each request needs new ones.
+
+    Covered are the method, the whole URL, the ticket, and the headers that are given. The body is covered when
+    `content-digest` (RFC 9530) is one of them, and whoever reads the body compares it.
+
+    Args:
+        key: the sender key, ES256 or Ed25519, to which the ticket is or will be bound.
+        method: the HTTP method, as sent.
+        url: the URL as sent, its host in lower case and without the default port; a fragment is left out.
+        ticket: the ticket that goes with the request, or None when there is none yet.
+        now: integer Unix seconds.
+        headers: further headers to cover, as sent, by names in lower case.
+        random: a source of random bytes for the nonce.
+
+    Raises:
+        CitizenIDError: CLOCK_UNUSABLE, TICKET_INVALID for a ticket that no gateway of ours makes,
+            ALGORITHM_NOT_ALLOWED for another key.
+    """
+    if type(now) is not int or now < 0:
+        raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
+    if ticket is not None and not ticket.isascii():
+        raise CitizenIDError(Reason.TICKET_INVALID, "ticket")
+    algorithm = _HTTP_ALGORITHMS.get(key.public.algorithm)
+    if algorithm is None:
+        raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
+    covered = {reg.COMPONENT_METHOD: method, reg.COMPONENT_TARGET_URI: url.partition("#")[0]}
+    if ticket is not None:
+        covered[reg.HEADER_TICKET.decode()] = ticket
+    covered |= headers or {}
+    names = " ".join(f'"{name}"' for name in covered)
+    nonce, keyid = base64url.encode_text(random(16)), base64url.encode_text(key.public.thumbprint)
+    stated = f'({names});created={now};nonce="{nonce}";keyid="{keyid}";alg="{algorithm}";tag="{reg.SIGNATURE_TAG}"'
+    lines = [f'"{name}": {value.strip()}' for name, value in covered.items()]
+    base = "\n".join([*lines, f'"@signature-params": {stated}']).encode("ascii")
+    signature = base64.b64encode(Unsigned(base, key.public, lambda signed: signed).sign(key)).decode("ascii")
+    return {
+        "Signature-Input": f"{_LABEL}={stated}",
+        "Signature": f"{_LABEL}=:{signature}:",
+        "Citizenship-Key": base64url.encode_text(jwk_text(key.public).encode("ascii")),
+    }
+
+
+_LABEL: Final = "citizenship"
+_HTTP_ALGORITHMS: Final = {ours: name for name, ours in reg.HTTP_SIGNATURE_ALGORITHMS.items()}

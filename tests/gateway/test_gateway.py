@@ -40,9 +40,12 @@ from citizenid.gateway import (
     Admitted,
     Allow,
     Answer,
+    Binding,
     Deny,
+    DPoPNonces,
     Gateway,
     MemoryReplayGuard,
+    MemorySignOuts,
     NeedPresentation,
     Request,
     SieveCache,
@@ -51,6 +54,7 @@ from citizenid.holder import Credential
 from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.status import StatusPublisher, StatusStore
 
+from .senders import Sender
 from .world import (
     AUDIENCE,
     DAY,
@@ -450,6 +454,36 @@ def _by_hand(**changes: Any) -> Callable[[World, Wallet, str], Any]:
     return make
 
 
+def _without_nonce(world: World, alice: Wallet, ticket: str) -> Any:
+    return world.ask(alice, ticket, gateway=world.another_gateway(dpop_nonces=DPoPNonces.OF_THE_FLEET))
+
+
+def _with_another_nonce(world: World, alice: Wallet, ticket: str) -> Any:
+    door = world.another_gateway(dpop_nonces=DPoPNonces.OF_THE_FLEET)
+    world.wait(1)
+    proof = hand_made_proof(alice.sender, {"nonce": "other"}, ticket=ticket, now=world.now)
+    return door.authorize(request(ticket, proof), resource="us-nationals")
+
+
+def _covering_less(world: World, alice: Wallet, ticket: str) -> Any:
+    sender = Sender(Binding.HTTP_SIGNATURE)
+    asked = sender.request(world, None, shown=sender.ticket(world, alice))
+    return world.gateway.authorize(asked, resource="us-nationals")
+
+
+def _signed_out(world: World, alice: Wallet, ticket: str) -> Any:
+    world.gateway.sign_out(request(ticket, world.proof(alice.sender, ticket)))
+    return world.ask(alice, ticket)
+
+
+def _not_signed_out(world: World, alice: Wallet, ticket: str) -> Any:
+    full = MemorySignOuts(max_entries=1, clock=world.clock, monotonic=world.monotonic)
+    full.add(b"somebody", world.now + 1_000)
+    door = world.another_gateway(sign_outs=full)
+    world.wait(1)
+    return door.sign_out(request(ticket, world.proof(alice.sender, ticket)))
+
+
 NO_PAIRS: Any = [(b"one",)]
 
 REFUSALS: dict[Reason, Refusal] = {
@@ -477,6 +511,11 @@ REFUSALS: dict[Reason, Refusal] = {
     ),
     Reason.PROOF_STALE: Refusal(_by_hand(iat=NOW - 61), 401, "invalid_dpop_proof"),
     Reason.PROOF_IN_FUTURE: Refusal(_by_hand(iat=NOW + 31), 401, "invalid_dpop_proof"),
+    Reason.PROOF_NONCE_MISSING: Refusal(_without_nonce, 401, "use_dpop_nonce"),
+    Reason.PROOF_NONCE_MISMATCH: Refusal(_with_another_nonce, 401, "use_dpop_nonce"),
+    Reason.PROOF_COMPONENT_MISSING: Refusal(_covering_less, 401, "invalid_token"),
+    Reason.SIGNED_OUT: Refusal(_signed_out, 401, "invalid_token"),
+    Reason.SIGN_OUTS_FULL: Refusal(_not_signed_out, 403, None),
     Reason.TICKET_MISSING: Refusal(
         lambda w, a, t: w.gateway.authorize(request(), resource="weak"), 401, "invalid_token"
     ),
@@ -511,7 +550,7 @@ def test_every_reason_of_the_doors_and_its_answer(reason: Reason) -> None:
     answer: Answer = result.http()
     document = json.loads(answer.body)
     assert (result.reason, answer.status, document["error"]["code"]) == (reason, status, reason.value)
-    assert type(result) is (NeedPresentation if status == 401 and error != "invalid_dpop_proof" else Deny)
+    assert type(result) is (NeedPresentation if status == 401 and reason.step not in ("proof", "replay") else Deny)
     if type(result) is Deny:
         assert result.step == reason.step
         assert document["step"] == reason.step
@@ -673,7 +712,7 @@ def test_a_used_proof_stays_used_whatever_the_wall_clock_does(ahead_s: int, move
     for wait_s, step_s in moves:
         world.wait(wait_s)
         world.step_wall_clock(step_s)
-        world.gateway.authorize(request(b"x" * 244, world.proof(alice.sender)), resource="us-nationals")
+        world.gateway.authorize(request(b"x" * 248, world.proof(alice.sender)), resource="us-nationals")
         assert isinstance(world.gateway.authorize(used, resource="us-nationals"), Deny | NeedPresentation)
 
 

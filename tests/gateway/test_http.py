@@ -257,7 +257,11 @@ def test_admitted_answers_with_the_ticket() -> None:
     assert answer.status == 200
     assert header_of(answer, b"content-type") == b"application/json"
     assert header_of(answer, b"cache-control") == b"no-store"
-    assert document_of(answer) == {"ticket": admitted.ticket, "expires_at": admitted.expires_at}
+    assert document_of(answer) == {
+        "ticket": admitted.ticket,
+        "expires_at": admitted.expires_at,
+        "ends_at": admitted.ends_at,
+    }
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -269,7 +273,10 @@ def test_a_refusal_of_the_sender_proof_is_401_and_every_other_403(reason: Reason
         assert document["step"] == step
         assert set(document) == {"type", "title", "status", "reason", "step", "error"}
         if proof:
-            assert header_of(answer, b"www-authenticate").startswith(b'DPoP error="invalid_dpop_proof", algs="ES256 ')
+            nonce = reason in (Reason.PROOF_NONCE_MISSING, Reason.PROOF_NONCE_MISMATCH)
+            error = b"use_dpop_nonce" if nonce else b"invalid_dpop_proof"
+            stated = header_of(answer, b"www-authenticate")
+            assert stated.startswith(b'DPoP error="%s", algs="ES256 ' % error)
         else:
             assert not [name for name, _ in answer.headers if name == b"www-authenticate"]
 

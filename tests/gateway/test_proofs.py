@@ -619,7 +619,29 @@ def test_12_a_stolen_ticket_with_the_proof_of_another_key_is_worth_nothing(sessi
     jwk = {"jwk": session.wallet.sender.public.to_jwk()}
     session.refused(session.proof(None, jwk, sender=thief), Reason.SIGNATURE_INVALID)
     jwk = {"jwk": thief.public.to_jwk()}
-    session.refused(session.proof(None, jwk), Reason.SIGNATURE_INVALID)
+    session.refused(session.proof(None, jwk), Reason.PROOF_KEY_MISMATCH)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        ORIGIN + ".evil" + PATH,
+        ORIGIN + "@evil.example" + PATH,
+        ORIGIN + ":8443" + PATH,
+        "http" + ORIGIN.removeprefix("https") + PATH,
+    ],
+)
+def test_9_a_url_that_begins_as_ours_is_not_ours(url: str, session: Session) -> None:
+    # Even when the request's own URL is the same, as it may be behind a proxy: the origin is the configured one.
+    asked = request(session.ticket, session.proof({"htu": url}), url=url)
+    result = session.world.gateway.authorize(asked, resource="us-nationals")
+    assert type(result) is Deny and result.reason in {Reason.PROOF_URL_MISMATCH, Reason.PROOF_MALFORMED}
+
+
+def test_9_a_query_in_both_is_left_out_of_both(session: Session) -> None:
+    for url in (ORIGIN + PATH + "?a=b", ORIGIN + PATH + "#a", ORIGIN + "?" + PATH):
+        asked = request(session.ticket, session.proof({"htu": url}), url=url)
+        allowed(session.world.gateway.authorize(asked, resource="us-nationals"))
 
 
 def test_12_the_holders_key_is_not_the_sender_key(session: Session) -> None:

@@ -104,3 +104,8 @@ def pycose() -> Iterator[Peer]:
 @pytest.fixture(scope="session")
 def cwt() -> Iterator[Peer]:
     yield from _peer("peer_cwt.py", "cwt")
+
+
+@pytest.fixture(scope="session")
+def httpsig() -> Iterator[Peer]:
+    yield from _peer("peer_httpsig.py", "httpsig")

@@ -38,11 +38,16 @@ from citizenid.gateway import (
     AdmissionPolicy,
     Admitted,
     Allow,
+    Binding,
+    DailyTicketKeys,
     Deny,
     Gateway,
     MemoryReplayGuard,
+    MemorySignOuts,
     NeedPresentation,
     Request,
+    SignedOut,
+    SignOuts,
 )
 from citizenid.holder import Credential, dpop_proof
 from citizenid.issuer import Issuer, prepare_attestation
@@ -202,6 +207,18 @@ def a_gateway(anchors: TrustAnchors, store: StatusStore, text: str, request: Req
             return decision.http().status
         case _:
             assert_never(decision)
+
+
+def a_session(gateway: Gateway, request: Request, sign_outs: SignOuts) -> SignOuts:
+    assert_type(gateway.challenge(sender=bytes(32), binding=Binding.MTLS), Challenge)
+    assert_type(gateway.renew(request), Admitted | Deny | NeedPresentation | NeedStatusList)
+    assert_type(gateway.sign_out(request), SignedOut | Deny | NeedPresentation)
+    decision = gateway.authorize(request, resource="model")
+    if isinstance(decision, Allow) and decision.session_id is not None:
+        gateway.revoke_session(decision.session_id)
+        assert_type(decision.dpop_nonce, str | None)
+    gateway.reload(ticket_keys=DailyTicketKeys([bytes(32)]))
+    return MemorySignOuts(max_entries=10) if sign_outs.contains(bytes(16)) else sign_outs
 
 
 def times() -> Validity:

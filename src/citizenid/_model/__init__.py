@@ -21,6 +21,7 @@ from .exchange import (
     refuse_forgery,
 )
 from .vocabulary import (
+    BINDINGS,
     NO_TYPE,
     Binding,
     CertificateProfile,
@@ -35,6 +36,7 @@ from .vocabulary import (
 )
 
 __all__ = [
+    "BINDINGS",
     "NO_TYPE",
     "Assurance",
     "Attestation",

@@ -48,13 +48,24 @@ class Serialization(Enum):
 
 
 class Binding(IntEnum):
-    """How a ticket is bound to its sender, from weak to strong. A rule's binding is a floor."""
+    """How a ticket is bound to its sender, from weak to strong by what a proof covers. A rule's binding is a floor."""
 
     BEARER = 0  # whoever has it may use it
-    DPOP = 1  # RFC 9449: a signature over each request
+    DPOP = 1  # RFC 9449: a signature over method, URL without query, and ticket
+    HTTP_SIGNATURE = 2  # RFC 9421: a signature over method, whole URL, ticket, and what else the sender names
+    MTLS = 3  # RFC 8705: the connection itself, and so all that comes over it
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Binding has no truth value; compare it")
+
+
+BINDINGS: Final = {
+    "bearer": Binding.BEARER,
+    "dpop": Binding.DPOP,
+    "http_signature": Binding.HTTP_SIGNATURE,
+    "mtls": Binding.MTLS,
+}
+"""The names by which a policy speaks of them."""
 
 
 class KeyPurpose(StrEnum):

@@ -60,6 +60,22 @@ def decode(text: bytes, where: str) -> bytes:
     raise MalformedError(Reason.MALFORMED_BASE64, where)
 
 
+def decode_standard(text: bytes, where: str) -> bytes:
+    """Decode canonical base64 with padding, the standard alphabet (RFC 4648 section 4), as in structured fields.
+
+    Raises:
+        MalformedError: MALFORMED_BASE64.
+    """
+    data = None
+    try:
+        data = b64decode(text, validate=True)
+    except ValueError:
+        pass  # raised below, so that no __context__ carries the input
+    if data is None or b64encode(data) != text:
+        raise MalformedError(Reason.MALFORMED_BASE64, where)
+    return data
+
+
 def decode_text(text: object, where: str) -> bytes:
     """Decode a base64url member of a JSON object; anything but text is malformed.
 

@@ -14,10 +14,14 @@ from __future__ import annotations
 from .._answer import Answer
 from .._model import Binding, NeedStatusList
 from ..policy import AdmissionPolicy
+from ._certificates import CertificateHeader
 from ._gateway import Gateway
+from ._keys import DailyTicketKeys
 from .cache import SieveCache
-from .http import Admitted, Allow, Deny, NeedPresentation, Request
+from .http import Admitted, Allow, Deny, NeedPresentation, Request, SignedOut
+from .nonces import DPoPNonces
 from .replay import Consumption, MemoryReplayGuard, ReplayGuard
+from .sign_outs import MemorySignOuts, SignOuts
 
 __all__ = [
     "AdmissionPolicy",
@@ -25,13 +29,19 @@ __all__ = [
     "Allow",
     "Answer",
     "Binding",
+    "CertificateHeader",
     "Consumption",
+    "DPoPNonces",
+    "DailyTicketKeys",
     "Deny",
     "Gateway",
     "MemoryReplayGuard",
+    "MemorySignOuts",
     "NeedPresentation",
     "NeedStatusList",
     "ReplayGuard",
     "Request",
     "SieveCache",
+    "SignOuts",
+    "SignedOut",
 ]

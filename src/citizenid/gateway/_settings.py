@@ -9,11 +9,15 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
+from .._crypto import AgreementKey
 from .._errors import CitizenIDError, MalformedError, Reason
 from .._limits import Limits
 from .._model import Challenge, Format
+from ._certificates import CertificateHeader
+from .nonces import DPoPNonces
 from .proofs import normalise_url
 
+_DAY_S: Final = 86_400
 _FORMATS: Final = {str(format_): format_ for format_ in Format}
 
 
@@ -25,8 +29,11 @@ def format_named(name: str) -> Format:
     return format_
 
 
-def check_audience(audience: str) -> None:
-    """Refuse an audience that no challenge can name. Raises CONFIGURATION_INVALID."""
+def check_texts(audience: str, external_url: str, admission_path: str) -> None:
+    """Refuse texts that are none, and an audience that no challenge can name. Raises CONFIGURATION_INVALID."""
+    texts = (audience, external_url, admission_path)
+    if any(type(text) is not str or not text for text in texts) or not admission_path.startswith("/"):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
     usable = True
     try:
         Challenge(audience, "a nonce to try the audience with")
@@ -36,14 +43,34 @@ def check_audience(audience: str) -> None:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.audience")
 
 
+def check_choices(*, dpop_nonces: object, certificate_header: object, reader_key: object) -> None:
+    """Refuse what is no member of its table, and a reader key that is none. Raises CONFIGURATION_INVALID."""
+    if type(dpop_nonces) is not DPoPNonces:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.dpop_nonces")
+    if certificate_header is not None and type(certificate_header) is not CertificateHeader:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.certificate_header")
+    if reader_key is not None and type(reader_key) is not AgreementKey:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.reader_key")
+
+
+def check_lifetimes(ticket_s: object, challenge_s: object, proof_s: object, session_s: object) -> None:
+    """Refuse lifetimes beyond a day, for which keys of yesterday are kept, or 30 of them. CONFIGURATION_INVALID."""
+    for lifetime, most in ((ticket_s, _DAY_S), (challenge_s, _DAY_S), (proof_s, _DAY_S), (session_s, 30 * _DAY_S)):
+        if type(lifetime) is not int or not 0 < lifetime <= most:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
+
+
 def check_parts(
-    *, statuses: object, replay: object, cache: object, functions: Iterable[object], limits: object
+    statuses: object, replay: object, sign_outs: object, cache: object, limits: object, *, functions: Iterable[object]
 ) -> None:
     """Refuse parts that could not do their work at the first request. Raises CONFIGURATION_INVALID."""
     usable = type(limits) is Limits and all(map(callable, functions))
     usable = usable and callable(getattr(statuses, "check", None))
     usable = usable and callable(getattr(statuses, "check_identity", None))
     usable = usable and callable(getattr(replay, "consume", None))
+    if sign_outs is not None:
+        usable = usable and callable(getattr(sign_outs, "add", None)) and callable(getattr(sign_outs, "contains", None))
+    usable = usable and type(cache) is not bool
     if cache is not None and type(cache) is not int:
         usable = usable and callable(getattr(cache, "get", None)) and callable(getattr(cache, "put", None))
     if not usable:

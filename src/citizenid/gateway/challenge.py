@@ -23,6 +23,7 @@ _VERSION: Final = 1
 _FIXED_BYTES: Final = 1 + 1 + 4 + 16
 _MAC_BYTES: Final = 32
 _PURPOSE: Final = b"admission"
+_KINDS: Final = {int(binding): binding for binding in Binding}
 # Protocols in which the wallet signs the nonce. Of the other two, one has a nonce of the wallet's that nobody knows
 # beforehand, and in a transcript of the caller's own ours need not stand: these are verified by `citizenid.verifier`.
 _HANDOVERS: Final = frozenset({HandoverKind.DC_API, HandoverKind.OPENID4VP, HandoverKind.DC_API_DRAFT_24})
@@ -42,9 +43,16 @@ class ChallengeKeys:
         self._reader_key: Final = reader_key
 
     def make(
-        self, *, sender: bytes | None, handover: Handover, now: UnixTime, lifetime_s: int, random: bytes
+        self,
+        *,
+        binding: Binding,
+        sender: bytes,
+        handover: Handover,
+        now: UnixTime,
+        lifetime_s: int,
+        random: bytes,
     ) -> Challenge:
-        """Make a challenge for a sender key (its thumbprint), or for a bearer ticket when `sender` is None.
+        """Make a challenge for a ticket of this binding and sender (its thumbprint, or 32 zero bytes for a bearer).
 
         Raises:
             CitizenIDError: CONFIGURATION_INVALID for a handover in which a wallet does not sign the nonce.
@@ -52,9 +60,8 @@ class ChallengeKeys:
         """
         if type(handover) is not Handover or handover.kind not in _HANDOVERS:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "challenge.handover")
-        kind = Binding.BEARER if sender is None else Binding.DPOP
-        fixed = bytes((_VERSION, kind)) + (now + lifetime_s).to_bytes(4, "big") + random
-        nonce = fixed + self._mac(self._keys[0], fixed, sender or b"", handover)
+        fixed = bytes((_VERSION, binding)) + (now + lifetime_s).to_bytes(4, "big") + random
+        nonce = fixed + self._mac(self._keys[0], fixed, sender, handover)
         return Challenge(self._audience, base64url.encode_text(nonce), lifetime_s, handover, self._reader_key)
 
     def recognise(self, text: str, *, now: UnixTime, lifetime_s: int) -> tuple[Challenge, Binding, bytes]:
@@ -73,17 +80,17 @@ class ChallengeKeys:
             pass
         if nonce is None or len(nonce) != _FIXED_BYTES + _MAC_BYTES or stated.audience != self._audience:
             raise MalformedError(Reason.CHALLENGE_INVALID, "challenge")
-        if nonce[0] != _VERSION or nonce[1] not in (Binding.BEARER, Binding.DPOP):
+        if nonce[0] != _VERSION or nonce[1] not in _KINDS:
             raise MalformedError(Reason.CHALLENGE_INVALID, "challenge")
         if now >= expires_at(nonce):
             raise VerificationError(Reason.CHALLENGE_EXPIRED, "challenge")
         challenge = Challenge(self._audience, stated.nonce, lifetime_s, stated.handover, self._reader_key)
-        return challenge, Binding(nonce[1]), nonce
+        return challenge, _KINDS[nonce[1]], nonce
 
-    def check_sender(self, nonce: bytes, sender: bytes | None, handover: Handover) -> None:
+    def check_sender(self, nonce: bytes, sender: bytes, handover: Handover) -> None:
         """Refuse a nonce that was not made by this fleet for this sender and handover. Raises CHALLENGE_INVALID."""
         fixed, mac = nonce[:_FIXED_BYTES], nonce[_FIXED_BYTES:]
-        matches = [hmac.compare_digest(self._mac(key, fixed, sender or b"", handover), mac) for key in self._keys]
+        matches = [hmac.compare_digest(self._mac(key, fixed, sender, handover), mac) for key in self._keys]
         if True not in matches:
             raise VerificationError(Reason.CHALLENGE_INVALID, "challenge")
 

@@ -19,7 +19,15 @@ from .._model import Challenge, Format
 _ALGORITHMS: Final = " ".join(reg.JOSE_ALGORITHMS)
 _PROOF_STEPS: Final = frozenset({"proof", "replay"})
 _MAX_HEADERS: Final = 1_000  # servers stop at 100
-_LENGTHS: Final = frozenset({len(reg.HEADER_TICKET), len(reg.HEADER_DPOP)})
+_TICKET: Final = reg.HEADER_TICKET
+_DPOP: Final = reg.HEADER_DPOP
+_LENGTHS: Final = frozenset({len(_TICKET), len(_DPOP)})
+_ONCE: Final = frozenset({reg.HEADER_SIGNATURE_INPUT, reg.HEADER_SIGNATURE, reg.HEADER_KEY})
+_NONCE_REASONS: Final = frozenset({Reason.PROOF_NONCE_MISSING, Reason.PROOF_NONCE_MISMATCH})
+_INVALID_TOKEN: Final = ((b"www-authenticate", b'Bearer error="invalid_token"'),)
+_ACCEPT_SIGNATURE: Final = (
+    b'citizenship=("@method" "@target-uri" "citizenship-ticket");created;nonce;alg;keyid;tag="citizenship"'
+)
 _STEP_UP: Final = frozenset({Reason.ADMISSION_TOO_OLD, Reason.BINDING_TOO_WEAK})
 
 
@@ -33,8 +41,9 @@ class Request(NamedTuple):
         method: "GET", "POST", ...
         url: the absolute URL as the client saw it. Only its path counts: the origin is configured.
         headers: (name, value) pairs in any case; repeats kept, since a second DPoP header must be seen.
-        client_certificate: the DER certificate of the TLS client, if the terminator hands it in. Nothing reads it yet:
-            tickets are bound by DPoP or not at all.
+        client_certificate: what the TLS terminator hands in of a client that has proven possession of its key: the
+            certificate in DER, its SHA-256 (32 bytes), or that as base64url (`x5t#S256`, 43 characters). A proxy's
+            header never gets here by itself: see `CertificateHeader`.
     """
 
     method: str
@@ -47,10 +56,17 @@ class Request(NamedTuple):
 
 
 class Credentials(NamedTuple):
-    """The headers that concern us, as they came."""
+    """The headers that concern us, as they came.
+
+    Attributes:
+        ticket: of `Citizenship-Ticket`.
+        proof: of `DPoP`.
+        headers: all of them; see `read_fields`.
+    """
 
     ticket: bytes | None
     proof: bytes | None
+    headers: Iterable[tuple[bytes, bytes]]
 
     def __repr__(self) -> str:
         return "<Credentials>"
@@ -73,11 +89,11 @@ def read_credentials(headers: Iterable[tuple[bytes, bytes]]) -> Credentials:
         for name, value in headers:
             if len(name) in _LENGTHS:  # sorts out all but a few names for the price of one comparison
                 lower = name.lower()
-                if lower == reg.HEADER_TICKET:
+                if lower == _TICKET:
                     if ticket is not None:
                         raise MalformedError(Reason.TICKET_INVALID, "ticket")
                     ticket = value
-                elif lower == reg.HEADER_DPOP:
+                elif lower == _DPOP:
                     if proof is not None:
                         raise MalformedError(Reason.PROOF_MALFORMED, "dpop")
                     proof = value
@@ -87,7 +103,28 @@ def read_credentials(headers: Iterable[tuple[bytes, bytes]]) -> Credentials:
         ticket = ""  # refused below, outside of the except block
     if (ticket is not None and type(ticket) is not bytes) or (proof is not None and type(proof) is not bytes):
         raise MalformedError(Reason.REQUEST_INVALID, "headers")
-    return tuple.__new__(Credentials, (ticket, proof))  # past the function that names them: half the price
+    return tuple.__new__(Credentials, (ticket, proof, headers))  # past the function that names them: half the price
+
+
+def read_fields(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return all headers by their names in lower case, repeats joined (RFC 9110 section 5.3).
+
+    Raises:
+        MalformedError: PROOF_MALFORMED when a header of a signature comes twice, REQUEST_INVALID when the headers are
+            no pairs of bytes.
+    """
+    fields: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if type(name) is not bytes or type(value) is not bytes:
+            raise MalformedError(Reason.REQUEST_INVALID, "headers")
+        lower = name.lower()
+        if lower not in fields:
+            fields[lower] = value
+        elif lower in _ONCE:
+            raise MalformedError(Reason.PROOF_MALFORMED, "headers")
+        else:
+            fields[lower] += b", " + value
+    return fields
 
 
 @final
@@ -97,10 +134,12 @@ class Allow(NamedTuple):
     Attributes:
         rule: the number of the policy's rule that decided.
         session_id: 16 random bytes that stand for the admission, or None when the resource is for anyone.
+        dpop_nonce: for the header `DPoP-Nonce` of the answer, when the sender's nonce is about to end; else None.
     """
 
     rule: int
     session_id: bytes | None = None
+    dpop_nonce: str | None = None
 
     def __repr__(self) -> str:
         return f"Allow(rule={self.rule})"
@@ -111,22 +150,50 @@ class Allow(NamedTuple):
 
 @final
 class Admitted(NamedTuple):
-    """A presentation was verified, and this is the ticket for what follows.
+    """A presentation was verified, or a ticket renewed, and this is the ticket for what follows.
 
     Attributes:
         ticket: for the header `Citizenship-Ticket`; ASCII, of constant length.
         expires_at: exclusive, Unix seconds.
+        ends_at: exclusive, Unix seconds: no renewal reaches beyond.
+        dpop_nonce: as in `Allow`.
     """
 
     ticket: str
     expires_at: int
+    ends_at: int
+    dpop_nonce: str | None = None
 
     def __repr__(self) -> str:
         return f"Admitted(expires_at={self.expires_at})"
 
     def http(self) -> Answer:
         """Return 200 with the ticket."""
-        return json_answer(200, {"ticket": self.ticket, "expires_at": self.expires_at})
+        document = {"ticket": self.ticket, "expires_at": self.expires_at, "ends_at": self.ends_at}
+        return json_answer(200, document, headers=_nonce(self.dpop_nonce))
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(_NO_TRUTH)
+
+
+@final
+class SignedOut(NamedTuple):
+    """The session is over: from now on its tickets, renewed ones too, are refused wherever the fleet's set is seen.
+
+    Attributes:
+        session_id: as in `Allow`.
+        until: when its last ticket would have ended, Unix seconds.
+    """
+
+    session_id: bytes
+    until: int
+
+    def __repr__(self) -> str:
+        return "SignedOut()"
+
+    def http(self) -> Answer:
+        """Return 204."""
+        return Answer(204, ((b"cache-control", b"no-store"),), b"")
 
     def __bool__(self) -> NoReturn:
         raise TypeError(_NO_TRUTH)
@@ -140,11 +207,13 @@ class Deny(NamedTuple):
         reason: the rule that refused.
         step: the step of specs/verification.md, or the door, at which it did.
         where: a path into the specification.
+        dpop_nonce: what the sender must put into his next proof, when this is what was missing.
     """
 
     reason: Reason
     step: str
     where: str = ""
+    dpop_nonce: str | None = None
 
     @classmethod
     def of(cls, error: CitizenIDError) -> Deny:
@@ -155,8 +224,17 @@ class Deny(NamedTuple):
         """Return 401 when the sender proof failed, 403 otherwise."""
         members = {"step": self.step}
         if self.step in _PROOF_STEPS:
-            return problem(401, self.reason, headers=_challenge("invalid_dpop_proof"), members=members)
+            return problem(401, self.reason, headers=self._challenge(), members=members)
         return problem(403, self.reason, members=members)
+
+    def _challenge(self) -> tuple[tuple[bytes, bytes], ...]:
+        if self.where.startswith("http-signature"):
+            return (*_INVALID_TOKEN, (b"accept-signature", _ACCEPT_SIGNATURE))  # RFC 9421 section 5.1
+        if self.where.startswith("mtls"):
+            return _INVALID_TOKEN  # RFC 8705 section 3
+        if self.reason in _NONCE_REASONS:
+            return _challenge("use_dpop_nonce") + _nonce(self.dpop_nonce)
+        return _challenge("invalid_dpop_proof")
 
     def __bool__(self) -> NoReturn:
         raise TypeError(_NO_TRUTH)
@@ -171,12 +249,14 @@ class NeedPresentation(NamedTuple):
         endpoint: where to POST the presentation.
         formats: the formats that are accepted.
         new_challenge: makes a fresh challenge, or returns None when the request showed no sender key to bind it to.
+        new_nonce: makes what the sender's next DPoP proof must hold, or returns None; None where no nonces are used.
     """
 
     reason: Reason
     endpoint: str
     formats: tuple[Format, ...]
     new_challenge: Callable[[], Challenge | None]
+    new_nonce: Callable[[], str | None] | None = None
 
     def __repr__(self) -> str:
         return f"NeedPresentation(reason={self.reason!r})"
@@ -188,10 +268,15 @@ class NeedPresentation(NamedTuple):
         if challenge is not None:
             members |= {"challenge": challenge.to_text(), "nonce": challenge.nonce, "audience": challenge.audience}
         error = "insufficient_user_authentication" if self.reason in _STEP_UP else "invalid_token"
-        return problem(401, self.reason, headers=_challenge(error), members=members)
+        nonce = None if self.new_nonce is None else self.new_nonce()
+        return problem(401, self.reason, headers=_challenge(error) + _nonce(nonce), members=members)
 
     def __bool__(self) -> NoReturn:
         raise TypeError(_NO_TRUTH)
+
+
+def _nonce(nonce: str | None) -> tuple[tuple[bytes, bytes], ...]:
+    return () if nonce is None else ((reg.HEADER_DPOP_NONCE, nonce.encode("ascii")),)
 
 
 def _challenge(error: str) -> tuple[tuple[bytes, bytes], ...]:

@@ -4,7 +4,7 @@ Checks run from cheap to expensive, the signature last; the caller then uses up 
 is compared after exactly the normalisation of RFC 3986 sections 6.2.2.1 and 6.2.3: case of scheme and host, the
 default port, an empty path. Query and fragment are left out; the path is otherwise compared byte by byte.
 
-Spec: RFC 9449 sections 4.3, 7.1, 11.1; specs/profile-dpop.md.
+Spec: RFC 9449 sections 4.3, 7.1, 8, 11.1; specs/profile-dpop.md.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ from .. import _registry as reg
 from .._crypto import PublicKey, load_holder_key, verify_signature
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._limits import MAX_UNIX_TIME, Limits
-from .._model import KeyHint, UnixTime
+from .._model import KeyHint, SignedObject, UnixTime
 from .._wire import base64url, json, jws
 from .cache import SieveCache
+from .nonces import NonceKeys
+from .ticket import ticket_hash
 
 _MAX_PROOF_BYTES: Final = 16_384  # a proof by an ML-DSA-87 key has 11.3 kB; a server may take less in one header
 _REMEMBERED_BYTES: Final = 1_024  # an EC or Ed25519 key takes 300; 4,096 such headers are 4 MB
 UNSEEN_STEP_S: Final = 5  # a step of the clock that the gateway does not notice, twice, and a second of rounding
 _MAX_URL_CHARS: Final = 8_192  # RFC 9110 section 4.1 asks for 8,000 at least
 _MAX_JTI_CHARS: Final = 256
+_PLAIN_TOKEN_BYTES: Final = 31
 _DEPTH: Final = 4
+_new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
 _SCHEMES: Final = ("https://", "http://")
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
@@ -35,13 +39,15 @@ class SenderProof(NamedTuple):
 
     Attributes:
         thumbprint: of the sender key (RFC 7638), 32 bytes.
-        token: 16 bytes that the replay guard remembers for this sender.
+        token: at most 32 bytes that the replay guard remembers for this sender.
         lifetime_s: how long it must remember them.
+        new_nonce: what to hand to the sender, because his nonce is about to end; else None.
     """
 
     thumbprint: bytes
     token: bytes
     lifetime_s: int
+    new_nonce: str | None = None
 
     def __repr__(self) -> str:
         return "<SenderProof>"
@@ -77,7 +83,17 @@ class ProofRules(NamedTuple):
 
 
 def check_dpop(
-    proof: bytes, *, method: str, url: str, ticket: bytes | None, rules: ProofRules, not_before: int, now: UnixTime
+    proof: bytes,
+    *,
+    method: str,
+    url: str,
+    ticket: bytes | None,
+    rules: ProofRules,
+    not_before: int,
+    now: UnixTime,
+    ath: str | None = None,
+    nonces: NonceKeys | None = None,
+    expected: bytes | None = None,
 ) -> SenderProof:
     """Verify a DPoP proof for one request.
 
@@ -89,42 +105,85 @@ def check_dpop(
         rules: what does not change.
         not_before: proofs made before this moment are refused: their use may have been forgotten.
         now: integer Unix seconds.
+        ath: what `ath` must say of the ticket, if it is at hand.
+        nonces: by which a nonce is known that the proof must hold; None when it need not hold one.
+        expected: the thumbprint that the key must have; None at admission, where the challenge says it.
 
     Raises:
         MalformedError: a Reason of form, PROOF_MALFORMED.
         VerificationError: TYP_MISMATCH, CLAIM_MISSING, PROOF_METHOD_MISMATCH, PROOF_URL_MISMATCH,
-            PROOF_TICKET_MISMATCH, PROOF_STALE, PROOF_IN_FUTURE, SIGNATURE_INVALID.
+            PROOF_TICKET_MISMATCH, PROOF_STALE, PROOF_IN_FUTURE, PROOF_NONCE_MISSING, PROOF_NONCE_MISMATCH,
+            PROOF_KEY_MISMATCH, SIGNATURE_INVALID.
     """
+    origin, max_age_s, limits, keys = rules
     if len(proof) > _MAX_PROOF_BYTES:
         raise MalformedError(Reason.INPUT_TOO_LARGE, "dpop")
     header_segment, payload_segment, signature_segment, to_be_signed = jws.split(proof, "dpop")
-    sender = rules.keys.get(header_segment)
+    sender = keys.get(header_segment)
     fresh = sender is None
     if sender is None:
-        sender = _read_sender(header_segment, rules.limits)
-    signed = jws.signed_object(sender.header, payload_segment, signature_segment, to_be_signed, "dpop")
-    claims = json.parse_object(signed.payload, "dpop.payload", _DEPTH)
-    jti = _text(claims, reg.JTI)
-    if len(jti) > _MAX_JTI_CHARS:
-        raise MalformedError(Reason.LIMIT_EXCEEDED, "dpop.payload.jti")
-    # A path alone would compare equal to the root, and so would a URL without a host.
-    if len(url) > _MAX_URL_CHARS or not url.startswith(_SCHEMES) or url[url.find("://") + 3 :][:1] in "/?#":
-        raise MalformedError(Reason.REQUEST_INVALID, "request.url")
+        sender = _read_sender(header_segment, limits)
+    header, key, thumbprint = sender
+    payload = base64url.decode(payload_segment, "dpop.payload")
+    signature = base64url.decode(signature_segment, "dpop.signature")
+    if not payload or not signature:
+        raise MalformedError(Reason.MALFORMED_TOKEN, "dpop")
+    claims = json.parse_object(payload, "dpop.payload", _DEPTH)
+    jti = claims.get("jti")
+    if type(jti) is not str or not jti:
+        jti = _text(claims, reg.JTI)
+    token = jti.encode()
+    if len(token) > _PLAIN_TOKEN_BYTES:
+        token = replay_token(jti, "dpop.payload.jti")
     # What is equal at once needs no closer look; what is not is missing, no text, spelt otherwise, or another one.
     if claims.get("htm") != method and _text(claims, "htm"):
         raise VerificationError(Reason.PROOF_METHOD_MISMATCH, "dpop.payload.htm")
-    expected = rules.origin + path_of(url)
-    same = claims.get("htu") == expected and expected.isascii()
-    if not same and normalise_url(_text(claims, "htu")) != expected:
-        raise VerificationError(Reason.PROOF_URL_MISMATCH, "dpop.payload.htu")
-    _check_ticket(claims, ticket)
-    _check_time(claims, rules, not_before, now)
-    verify_signature(signed, sender.key, "dpop")
+    if claims.get("htu") != url or not _is_ours(url, origin):
+        _check_url(claims, url, origin)
+    if ath is None or claims.get("ath") != ath:
+        _check_ticket(claims, ticket)
+    issued_at, skew_s = claims.get("iat"), limits.clock_skew_s
+    if type(issued_at) is not int or not 0 <= issued_at <= MAX_UNIX_TIME:
+        raise _no_time(claims)
+    if not now - max_age_s <= issued_at <= now + skew_s or issued_at < not_before:
+        check_age(issued_at, max_age_s, skew_s, not_before, now, "dpop.payload.iat")
+    new_nonce = None if nonces is None else _check_nonce(claims, nonces, thumbprint, now)
+    if expected is not None and thumbprint != expected:  # a thief's own proof is not worth a verification
+        raise VerificationError(Reason.PROOF_KEY_MISMATCH, "dpop.header.jwk")
+    signed = _new(SignedObject, (to_be_signed, payload, header[0], signature, header[2], header[1], None))
+    verify_signature(signed, key, "dpop")
     if fresh and len(header_segment) <= _REMEMBERED_BYTES:  # and only keys that have just proved themselves
-        rules.keys.put(header_segment, sender)
-    token = hashlib.sha256(jti.encode()).digest()[:16]
-    lifetime_s = rules.max_age_s + rules.limits.clock_skew_s + UNSEEN_STEP_S
-    return tuple.__new__(SenderProof, (sender.thumbprint, token, lifetime_s))
+        keys.put(header_segment, sender)
+    return _new(SenderProof, (thumbprint, token, max_age_s + skew_s + UNSEEN_STEP_S, new_nonce))
+
+
+def lifetime_of(rules: ProofRules) -> int:
+    """Return how long a proof must be remembered, seconds."""
+    return rules.max_age_s + rules.limits.clock_skew_s + UNSEEN_STEP_S
+
+
+def replay_token(identifier: str, where: str) -> bytes:
+    """Return what is remembered of a proof's identifier: itself when it is short, its hash otherwise.
+
+    A hash has 32 bytes and nothing that is kept as it is has more than 31: no identifier has the other one's token.
+
+    Raises:
+        MalformedError: LIMIT_EXCEEDED.
+    """
+    token = identifier.encode()
+    if len(token) > _PLAIN_TOKEN_BYTES:
+        if len(identifier) > _MAX_JTI_CHARS:
+            raise MalformedError(Reason.LIMIT_EXCEEDED, where)
+        token = hashlib.sha256(token).digest()
+    return token
+
+
+def check_age(issued_at: int, max_age_s: int, skew_s: int, not_before: int, now: UnixTime, where: str) -> None:
+    """Refuse a proof that is too old or too young. Raises PROOF_STALE, PROOF_IN_FUTURE."""
+    if issued_at > now + skew_s:
+        raise VerificationError(Reason.PROOF_IN_FUTURE, where)
+    if now - issued_at > max_age_s or issued_at < not_before:
+        raise VerificationError(Reason.PROOF_STALE, where)
 
 
 def unverified_sender(proof: bytes, limits: Limits) -> bytes | None:
@@ -153,26 +212,49 @@ def _text(claims: dict[str, Any], name: str) -> str:
     return value
 
 
+def _is_ours(url: str, origin: str) -> bool:
+    # Whether an `htu` that is this very URL says what it must: our origin as it stands, and then a path. A query or a
+    # fragment is left out of both alike.
+    size = len(origin)
+    return url.startswith(origin) and url[size : size + 1] == "/" and len(url) <= _MAX_URL_CHARS and url.isascii()
+
+
+def _check_url(claims: dict[str, Any], url: str, origin: str) -> None:
+    check_url(url)
+    if normalise_url(_text(claims, "htu")) != origin + path_of(url):
+        raise VerificationError(Reason.PROOF_URL_MISMATCH, "dpop.payload.htu")
+
+
+def check_url(url: str) -> None:
+    """Refuse a request URL that is not absolute: a path alone would compare equal to the root. REQUEST_INVALID."""
+    if len(url) > _MAX_URL_CHARS or not url.startswith(_SCHEMES) or url[url.find("://") + 3 :][:1] in "/?#":
+        raise MalformedError(Reason.REQUEST_INVALID, "request.url")
+
+
 def _check_ticket(claims: dict[str, Any], ticket: bytes | None) -> None:
     if ticket is None:
         if "ath" in claims:
             raise VerificationError(Reason.PROOF_TICKET_MISMATCH, "dpop.payload.ath")
         return
     # The hash of what the client sent itself: no secret, and compared as any text.
-    if claims.get("ath") != base64url.encode_text(hashlib.sha256(ticket).digest()) and _text(claims, "ath"):
+    if claims.get("ath") != ticket_hash(ticket) and _text(claims, "ath"):
         raise VerificationError(Reason.PROOF_TICKET_MISMATCH, "dpop.payload.ath")
 
 
-def _check_time(claims: dict[str, Any], rules: ProofRules, not_before: int, now: UnixTime) -> None:
-    issued_at = claims.get(reg.IAT)
-    if issued_at is None and reg.IAT not in claims:
-        raise VerificationError(Reason.CLAIM_MISSING, "dpop.payload.iat")
-    if type(issued_at) is not int or not 0 <= issued_at <= MAX_UNIX_TIME:
-        raise MalformedError(Reason.CLAIM_INVALID, "dpop.payload.iat")
-    if issued_at > now + rules.limits.clock_skew_s:
-        raise VerificationError(Reason.PROOF_IN_FUTURE, "dpop.payload.iat")
-    if now - issued_at > rules.max_age_s or issued_at < not_before:
-        raise VerificationError(Reason.PROOF_STALE, "dpop.payload.iat")
+def _no_time(claims: dict[str, Any]) -> CitizenIDError:
+    if claims.get(reg.IAT) is None and reg.IAT not in claims:
+        return VerificationError(Reason.CLAIM_MISSING, "dpop.payload.iat")
+    return MalformedError(Reason.CLAIM_INVALID, "dpop.payload.iat")
+
+
+def _check_nonce(claims: dict[str, Any], nonces: NonceKeys, sender: bytes, now: UnixTime) -> str | None:
+    nonce = claims.get(reg.NONCE)
+    if nonce is None:
+        raise VerificationError(Reason.PROOF_NONCE_MISSING, "dpop.payload.nonce")
+    age = nonces.age(nonce, sender, now) if type(nonce) is str else None
+    if age is None:
+        raise VerificationError(Reason.PROOF_NONCE_MISMATCH, "dpop.payload.nonce")
+    return nonces.make(sender, now) if age else None
 
 
 def normalise_url(url: str) -> str:

@@ -4,10 +4,11 @@ A ticket is opaque to everybody but the operator's gateways, any of which opens 
 person: it holds a random session id, what was proven, for whom, and where to look up today's truth (the anchor and the
 status bits). It is of one constant length, since a length would tell who has two citizenships.
 
-    version 1 | key id 4 | nonce 12 | AES-256-GCM-SIV( contents 150 ) 16 more      = 183 bytes, 244 characters
+    version 1 | key id 4 | nonce 12 | AES-256-GCM-SIV( contents 153 ) 16 more      = 186 bytes, 248 characters
 
 Associated data: version, key id, audience. A key id selects exactly one key; nothing is tried in turn. A ticket ends by
-the latest wall time that its gateway has read: a clock that goes back extends nothing.
+the latest wall time that its gateway has read: a clock that goes back extends nothing. It states two ends: its own, and
+the one that no renewal reaches beyond.
 
 Spec: DESIGN section 4 (gateway); RFC 8452.
 """
@@ -24,19 +25,24 @@ from .._errors import CitizenIDError, MalformedError, Reason
 from .._model import Assurance, Binding, Citizenship, Format
 from .._wire import base64url
 from ..countries import Country
+from .cache import SieveCache
 
-_VERSION: Final = b"\x01"
+_VERSION: Final = b"\x02"
 _NONCE_BYTES: Final = 12
 _PREFIX_BYTES: Final = 1 + 4  # version and key id
 _HEADER_BYTES: Final = _PREFIX_BYTES + _NONCE_BYTES
 _TAG_BYTES: Final = 16
-_CONTENTS: Final = struct.Struct(">I16s16sB8s9sII12sBBB32sB16sI16sI")
+_CONTENTS: Final = struct.Struct(">II16s16sB8s9sII6sQB32s16sI16sI")
 _TICKET_CHARS: Final = -(-(_HEADER_BYTES + _CONTENTS.size + _TAG_BYTES) * 4 // 3)
 _COUNTRY_SLOTS: Final = 6
+_LETTERS: Final = 26
+_CODES: Final = _LETTERS**2 + 1  # 0 is no country; six of them fill 57 bits
 _STATUS_SLOTS: Final = 2
-_FORMATS: Final = (Format.SD_JWT_VC, Format.MDOC, Format.SD_CWT)  # the index is on the wire: append, never reorder
+_FORMATS: Final = (Format.SD_JWT_VC, Format.MDOC, Format.SD_CWT)  # as _BINDINGS; two bits hold four
 _NO_STATUS: Final = (b"\0" * 16, 0)
-_UNRATED: Final = b"\0" * 9  # with nine a ticket has 183 bytes, whose base64url leaves no stray bits
+_UNRATED: Final = b"\0" * 9
+HOLDER_BYTES: Final = 6  # with six a ticket has 186 bytes, whose base64url leaves no stray bits
+_OPENED: Final = 4_096  # tickets that are held open: 1.4 kB each
 MIN_SECRET_BYTES: Final = 32
 
 
@@ -45,6 +51,7 @@ class TicketContents(NamedTuple):
 
     Attributes:
         expires_at: exclusive, Unix seconds.
+        ends_at: exclusive, Unix seconds: the end of the session, which a renewal keeps.
         session_id: 16 random bytes.
         anchor: the first 16 bytes of the anchor's fingerprint.
         format: of the credential.
@@ -52,6 +59,7 @@ class TicketContents(NamedTuple):
         assurance: 9 bytes that stand for the framework and level that the issuer stated; zeros when it stated none.
         admitted_at: when the presentation was verified.
         evidence_at: when the credential was issued, or 0 when it does not say.
+        holder: the first 6 bytes of the thumbprint of the credential's holder key: the same for each presentation.
         nationalities: as stated or implied by a citizenship; what the anchor may attest is filtered at each use.
         citizenships: as stated; each is among the nationalities.
         complete: whether the issuer stated that these are all.
@@ -61,6 +69,7 @@ class TicketContents(NamedTuple):
     """
 
     expires_at: int
+    ends_at: int
     session_id: bytes
     anchor: bytes
     format: Format
@@ -68,6 +77,7 @@ class TicketContents(NamedTuple):
     assurance: bytes
     admitted_at: int
     evidence_at: int
+    holder: bytes
     nationalities: frozenset[Country]
     citizenships: frozenset[Country]
     complete: bool
@@ -81,6 +91,7 @@ class TicketContents(NamedTuple):
 
 TicketFields = tuple[
     int,
+    int,
     bytes,
     bytes,
     Format,
@@ -88,14 +99,16 @@ TicketFields = tuple[
     bytes,
     int,
     int,
+    bytes,
     frozenset[Country],
     frozenset[Country],
     bool,
     Binding,
     bytes,
     tuple[tuple[bytes, int], ...],
+    str,
 ]
-"""What TicketContents holds, in its order."""
+"""What TicketContents holds, in its order; behind it what `ath` must say of a ticket that DPoP binds (RFC 9449)."""
 
 
 def fit(stated: Citizenship, proven: Citizenship) -> Citizenship:
@@ -137,14 +150,16 @@ class TicketKeys:
     def __init__(self, secrets: tuple[bytes, ...], audience: str) -> None:
         if not secrets or any(type(secret) is not bytes or len(secret) < MIN_SECRET_BYTES for secret in secrets):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "ticket_keys")
+        if len(set(secrets)) != len(secrets):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "ticket_keys")
         name = hashlib.sha256(audience.encode()).digest()
         self._keys: dict[bytes, tuple[SealingKey, bytes]] = {}
         for secret in secrets:
             prefix = _VERSION + derive_key(secret, "ticket-key-id", 4)
-            if prefix in self._keys:
-                raise CitizenIDError(Reason.CONFIGURATION_INVALID, "ticket_keys")
-            self._keys[prefix] = (SealingKey(derive_key(secret, "ticket")), prefix + name)
+            # Of two keys with one id, which chance may bring about once in a billion, the first is kept.
+            self._keys.setdefault(prefix, (SealingKey(derive_key(secret, "ticket")), prefix + name))
         self._sealing: Final = next(iter(self._keys))
+        self._opened: Final = SieveCache[bytes, TicketFields](_OPENED)
 
     def seal(self, contents: TicketContents, nonce: bytes) -> str:
         """Seal a ticket with a fresh random nonce of 12 bytes.
@@ -160,19 +175,18 @@ class TicketKeys:
         codes = citizens + others  # citizenships first: a count tells them apart
         plaintext = _CONTENTS.pack(
             contents.expires_at,
+            contents.ends_at,
             contents.session_id,
             contents.anchor,
-            _FORMATS.index(contents.format),
+            _FORMATS.index(contents.format) | len(citizens) << 2 | contents.complete << 5 | len(contents.statuses) << 6,
             contents.type_hash,
             contents.assurance,
             contents.admitted_at,
             contents.evidence_at,
-            "".join(codes).encode("ascii").ljust(2 * _COUNTRY_SLOTS, b"\0"),
-            len(citizens),
-            contents.complete,
-            contents.binding,
+            contents.holder,
+            _pack_countries(codes),
+            _BINDINGS.index(contents.binding),
             contents.sender,
-            len(contents.statuses),
             *statuses[0],
             *statuses[1],
         )
@@ -185,12 +199,19 @@ class TicketKeys:
         Raises:
             MalformedError: TICKET_INVALID for anything that these keys have not sealed for this audience.
         """
-        return TicketContents(*self.open_fields(text))
+        fields = self.open_fields(text)
+        if fields is None:
+            raise MalformedError(Reason.TICKET_INVALID, "ticket")
+        return TicketContents(*fields[:-1])
 
-    def open_fields(self, text: bytes) -> TicketFields:
-        """Open a ticket, as `open`: the fields of TicketContents, for whoever takes them apart at once."""
-        plaintext = None
-        if len(text) == _TICKET_CHARS:
+    def open_fields(self, text: bytes) -> TicketFields | None:
+        """Open a ticket, as `open`: the fields of TicketContents and `ath`, or None for what does not open.
+
+        What has been opened is held, by its text: opening is a pure function of it and of these keys. What does not
+        open is not held, so that a flood of it drives nothing out.
+        """
+        fields = self._opened.get(text)
+        if fields is None and len(text) == _TICKET_CHARS:
             try:
                 sealed = base64url.decode(text, "ticket")
             except MalformedError:
@@ -199,59 +220,79 @@ class TicketKeys:
             if held is not None:
                 key, associated = held
                 plaintext = key.open(sealed[_PREFIX_BYTES:_HEADER_BYTES], sealed[_HEADER_BYTES:], associated)
-        if plaintext is None:
-            raise MalformedError(Reason.TICKET_INVALID, "ticket")
-        return _read(plaintext)
+                if plaintext is not None:
+                    fields = _read(plaintext, text)
+                    self._opened.put(text, fields)
+        return fields
 
 
-def _read(plaintext: bytes) -> TicketFields:
+def ticket_hash(text: bytes) -> str:
+    """Return what a DPoP proof must say of a ticket in `ath`."""
+    return base64url.encode_text(hashlib.sha256(text).digest())
+
+
+def _read(plaintext: bytes, text: bytes) -> TicketFields:
     (
         expires_at,
+        ends_at,
         session_id,
         anchor,
-        format_,
+        packed,
         type_hash_,
         assurance,
         admitted_at,
         evidence_at,
+        holder,
         countries,
-        citizens,
-        complete,
         binding,
         sender,
-        count,
         first,
         first_index,
         second,
         second_index,
     ) = _CONTENTS.unpack(plaintext)
-    statuses: tuple[tuple[bytes, int], ...] = ()
-    if count:
-        statuses = ((first, first_index),) if count == 1 else ((first, first_index), (second, second_index))
-    nationalities, citizenships = _countries(countries, citizens)
+    nationalities, citizenships = _countries(countries, packed >> 2 & 7)
     return (
         expires_at,
+        ends_at,
         session_id,
         anchor,
-        _FORMATS[format_],
+        _FORMATS[packed & 3],
         type_hash_,
         assurance,
         admitted_at,
         evidence_at,
+        holder,
         nationalities,
         citizenships,
-        complete != 0,
+        packed >> 5 & 1 != 0,
         _BINDINGS[binding],
         sender,
-        statuses,
+        ((first, first_index), (second, second_index))[: packed >> 6],
+        ticket_hash(text) if binding == _DPOP else "",
     )
 
 
-_BINDINGS: Final = (Binding.BEARER, Binding.DPOP)
+# The index is on the wire: append, never reorder.
+_BINDINGS: Final = (Binding.BEARER, Binding.DPOP, Binding.HTTP_SIGNATURE, Binding.MTLS)
+_DPOP: Final = _BINDINGS.index(Binding.DPOP)
+
+
+def _pack_countries(codes: list[str]) -> int:
+    packed = 0
+    for code in codes:
+        packed = packed * _CODES + (ord(code[0]) - _FIRST) * _LETTERS + ord(code[1]) - _FIRST + 1
+    return packed
+
+
+_FIRST: Final = ord("A")
 
 
 @lru_cache(maxsize=4_096)  # a pure function of what we sealed ourselves; few countries make most of the traffic
-def _countries(packed: bytes, citizens: int) -> tuple[frozenset[Country], frozenset[Country]]:
-    codes = packed.rstrip(b"\0").decode("ascii")
-    countries = [Country(codes[start : start + 2]) for start in range(0, len(codes), 2)]
+def _countries(packed: int, citizens: int) -> tuple[frozenset[Country], frozenset[Country]]:
+    countries: list[Country] = []
+    while packed:
+        packed, number = divmod(packed, _CODES)
+        countries.append(Country(chr(_FIRST + (number - 1) // _LETTERS) + chr(_FIRST + (number - 1) % _LETTERS)))
+    countries.reverse()
     return frozenset(countries), frozenset(countries[:citizens])

@@ -1,0 +1,208 @@
+"""Admission: a presentation is verified from scratch (V1 to V9), and what it proves is sealed as a ticket.
+
+In this order: the challenge, the sender proof, the proof's use, V1 to V9, the challenge's use. So who relays a
+presentation gets no ticket for a key of his own, and one presentation gives one ticket.
+
+Spec: DESIGN section 4; specs/verification.md (doors).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
+from .._model import Binding, Format, Handover, NeedStatusList, UnixTime
+from .._wire import json
+from ..status._store import place_of
+from ..verifier import VerifiedPresentation, verify
+from ._authorization import standing
+from ._certificates import certificate_thumbprint
+from ._keys import Keys
+from ._parts import NO_SENDER, Parts, State
+from ._sender import check_signed, identify
+from ._settings import format_named
+from .challenge import expires_at
+from .http import Admitted, Credentials, Deny, NeedPresentation, Request, SignedOut, read_credentials
+from .proofs import UNSEEN_STEP_S
+from .ticket import HOLDER_BYTES, TicketContents, assurance_hash, fit, type_hash
+
+_REFUSED: Final = (NeedPresentation, Deny)
+_BODY_MEMBERS: Final = frozenset({"format", "challenge", "presentation"})
+
+
+def read_body(method: str, body: bytes, presentation_bytes: int) -> dict[str, Any]:
+    """Read the body of an admission request: three texts, or nothing when a challenge is asked for.
+
+    Raises:
+        MalformedError: REQUEST_INVALID, INPUT_TOO_LARGE, or a Reason of form.
+    """
+    if method != "POST" or type(body) is not bytes:
+        raise MalformedError(Reason.REQUEST_INVALID, "request")
+    if len(body) > 2 * presentation_bytes:
+        raise MalformedError(Reason.INPUT_TOO_LARGE, "request")
+    members = json.parse_object(body, "request", 2)
+    if members and (set(members) != _BODY_MEMBERS or not all(type(value) is str for value in members.values())):
+        raise MalformedError(Reason.REQUEST_INVALID, "request")
+    return members
+
+
+def admit(
+    parts: Parts, state: State, data: bytes | str, format: Format, text: str, request: Request
+) -> Admitted | NeedStatusList:
+    """Verify a presentation that answers the challenge `text`, and seal a ticket for the sender of the request.
+
+    Raises:
+        CitizenIDError: for every refusal.
+    """
+    now, monotonic = parts.clock.read()
+    keys = state.ring.at(now)
+    challenge, binding, nonce = keys.challenges.recognise(text, now=now, lifetime_s=parts.challenge_lifetime_s)
+    sender, new_nonce = _prove(parts, state, keys, binding, nonce, challenge.handover, request, now, monotonic)
+    if parts.keep_fresh is not None:
+        parts.keep_fresh(monotonic)
+    verified = verify(
+        data,
+        format=format_named(format),
+        anchors=state.anchors,
+        challenge=challenge,
+        statuses=parts.statuses,
+        now=now,
+        limits=parts.limits,
+        cache=parts.cache,
+    )
+    if isinstance(verified, NeedStatusList):
+        return verified  # the nonce is not used up: the same presentation may come again
+    # Remembered as long as any gateway of the fleet takes it: another one may give challenges a longer life.
+    lives_s = max(parts.challenge_lifetime_s, expires_at(nonce) - now)
+    parts.consume(sender, nonce, lives_s + UNSEEN_STEP_S, "challenge")
+    ends_at = absolute_end(parts, state, verified, now)
+    contents = _contents(parts, verified, ends_at, binding, sender, now)
+    sealed = keys.tickets.seal(contents, parts.random(12))
+    return Admitted(sealed, contents.expires_at, ends_at, new_nonce)
+
+
+def absolute_end(parts: Parts, state: State, verified: VerifiedPresentation, now: UnixTime) -> int:
+    """Return when a session ends, whatever is renewed: the earliest of what the credential and the policy permit.
+
+    The credential's own end is the earliest of its exp, its anchor and its certificates. Of the policy it is the
+    longest that any of its rules takes an admission for; each rule looks at its own bound at each request.
+    """
+    ends = [verified.not_after, now + parts.session_lifetime_s]
+    ages = [rule.max_admission_age_s for rule in state.policy.rules if not rule.anyone]
+    bounded = [age for age in ages if age is not None]
+    if bounded and len(bounded) == len(ages):
+        ends.append(now + max(bounded) + 1)  # a rule takes an admission up to its last second
+    return min(ends)
+
+
+def renew(
+    parts: Parts, state: State, credentials: Credentials, request: Request
+) -> Admitted | Deny | NeedPresentation | NeedStatusList:
+    """Seal a ticket anew for its sender: only when it ends changes, and never beyond the end of the session.
+
+    Raises:
+        CitizenIDError: for a sender proof that is refused.
+    """
+    now, monotonic = parts.clock.read()
+    keys = state.ring.at(now)
+    identified = identify(parts, state, keys, credentials, request, now, monotonic)
+    if isinstance(identified, _REFUSED):
+        return identified
+    ticket, new_nonce = identified
+    contents = TicketContents(*ticket[:-1])
+    if contents.binding is Binding.BEARER:  # whoever has it would have it for ever
+        return parts.need(Reason.BINDING_TOO_WEAK, state, credentials, request.client_certificate)
+    anchor = standing(parts, state, ticket, now, monotonic)
+    if anchor is None:
+        return parts.need(Reason.ANCHOR_REMOVED, state, credentials, request.client_certificate)
+    if isinstance(anchor, Deny | NeedStatusList):
+        return anchor
+    ends = min(now + parts.ticket_lifetime_s, contents.ends_at, anchor.not_after)
+    sealed = keys.tickets.seal(contents._replace(expires_at=ends), parts.random(12))
+    return Admitted(sealed, ends, contents.ends_at, new_nonce)
+
+
+def sign_out(
+    parts: Parts, state: State, credentials: Credentials, request: Request
+) -> SignedOut | Deny | NeedPresentation:
+    """End a session on the word of its sender.
+
+    Raises:
+        CitizenIDError: for a sender proof that is refused, SIGN_OUTS_FULL.
+    """
+    now, monotonic = parts.clock.read()
+    identified = identify(parts, state, state.ring.at(now), credentials, request, now, monotonic)
+    if isinstance(identified, _REFUSED):
+        return identified
+    _, ends_at, session_id, *_ = identified[0]
+    end_session(parts, session_id, ends_at)
+    return SignedOut(session_id, ends_at)
+
+
+def end_session(parts: Parts, session_id: bytes, until: int) -> None:
+    """Remember that a session is over. Raises SIGN_OUTS_FULL: it is not, and somebody must be told."""
+    if parts.sign_outs.add(session_id, until) is not True:
+        raise CitizenIDError(Reason.SIGN_OUTS_FULL, "sign_outs")
+
+
+def _prove(
+    parts: Parts,
+    state: State,
+    keys: Keys,
+    binding: Binding,
+    nonce: bytes,
+    handover: Handover,
+    request: Request,
+    now: UnixTime,
+    monotonic: float,
+) -> tuple[bytes, str | None]:
+    """Verify the fresh proof that the challenge asks for, and that the challenge was made for its sender."""
+    credentials = read_credentials(request.headers)
+    sender: bytes | None = NO_SENDER
+    proof = None
+    if binding is Binding.BEARER:
+        if not state.policy.permits_bearer:  # no more, that is: the challenge was made when a rule did
+            raise CitizenIDError(Reason.BINDING_TOO_WEAK, "challenge")
+        # No fresh proof comes with it, so the challenge itself must be younger than the last clock step.
+        parts.clock.watch(now, monotonic)
+        if expires_at(nonce) - parts.challenge_lifetime_s < parts.clock.proofs_from:
+            raise VerificationError(Reason.CHALLENGE_EXPIRED, "challenge")
+    elif binding is Binding.MTLS:
+        headers = credentials.headers
+        sender = certificate_thumbprint(request.client_certificate, headers, parts.certificate_header)
+    else:
+        proof = check_signed(parts, state, binding, credentials, request, None, None, now, monotonic)
+        sender = proof.thumbprint
+    if sender is None:
+        raise VerificationError(Reason.PROOF_MISSING, "mtls.certificate")
+    keys.challenges.check_sender(nonce, sender, handover)
+    if proof is None:
+        return sender, None
+    parts.consume(sender, proof.token, proof.lifetime_s, "proof" if binding is Binding.DPOP else "http-signature.nonce")
+    return sender, proof.new_nonce
+
+
+def _contents(
+    parts: Parts, verified: VerifiedPresentation, ends_at: int, binding: Binding, sender: bytes, now: UnixTime
+) -> TicketContents:
+    attestation, anchor = verified.attestation, verified.anchor
+    stated = fit(attestation.citizenship, verified.citizenship)
+    holder = attestation.holder_key
+    return TicketContents(
+        expires_at=min(now + parts.ticket_lifetime_s, ends_at),
+        ends_at=ends_at,
+        session_id=parts.random(16),
+        anchor=anchor.fingerprint[:16],
+        format=verified.format,
+        type_hash=type_hash(attestation.type),
+        assurance=assurance_hash(attestation.assurance),
+        admitted_at=now,
+        evidence_at=min(attestation.validity.issued_at or 0, 2**32 - 1),
+        holder=(NO_SENDER if holder is None else holder.thumbprint)[:HOLDER_BYTES],
+        nationalities=frozenset(stated.nationalities),
+        citizenships=frozenset(stated.citizenships),
+        complete=stated.complete,
+        binding=binding,
+        sender=sender,
+        statuses=tuple(place_of(reference, anchor) for reference in attestation.status),
+    )
