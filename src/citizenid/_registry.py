@@ -115,6 +115,9 @@ CITIZENSHIPS: Final = "citizenships"
 NATIONALITIES_COMPLETE: Final = "nationalities_complete"
 ASSURANCE: Final = "assurance"
 VCT_CITIZENSHIP: Final = "urn:citizenid:citizenship:1"
+# Levels of assurance from the weakest on, by the words that our issuers state: Regulation (EU) No 910/2014 article 8,
+# NIST SP 800-63A-4 section 2.
+ASSURANCE_LEVELS: Final = {"eidas": ("low", "substantial", "high"), "nist": ("IAL1", "IAL2", "IAL3")}
 
 # --- Extended key purposes (RFC 5280 section 4.2.1.12), as dotted numbers ---
 # The first of each is of ISO/IEC 18013-5 (B.1.4, B.1.7, C.1.8), the second its equivalent of ISO/IEC 23220-4.
