@@ -1,8 +1,7 @@
 """What goes in and out of a gateway over HTTP: the request as it came, and the answer to every result.
 
-Answers follow RFC 9110 and RFC 6750 (401 with a challenge in `WWW-Authenticate`), RFC 9449 (scheme DPoP), RFC 9470
-(step-up when an admission is too old) and RFC 9457 (the body). The caller's API key stays in `Authorization`; the
-ticket has a header of its own.
+Answers follow RFC 9110 and RFC 6750 (401 with challenges in `WWW-Authenticate`: `asking.py`) and RFC 9457 (the body).
+The caller's API key stays in `Authorization`; the ticket has a header of its own.
 """
 
 from __future__ import annotations
@@ -15,13 +14,12 @@ from .. import _registry as reg
 from .._answer import Answer, json_answer, problem
 from .._errors import CitizenIDError, MalformedError, Reason
 from .._model import Challenge, Format
+from .asking import PLAIN, Asking, authenticate
 
 _ALGORITHMS: Final = " ".join(reg.JOSE_ALGORITHMS)
 _PROOF_STEPS: Final = frozenset({"proof", "replay"})
 _MAX_HEADERS: Final = 1_000  # servers stop at 100
 _LENGTHS: Final = frozenset({len(reg.HEADER_TICKET), len(reg.HEADER_DPOP)})
-_STEP_UP: Final = frozenset({Reason.ADMISSION_TOO_OLD, Reason.BINDING_TOO_WEAK})
-
 
 _NO_TRUTH: Final = "a result has no truth value; test for Allow or Admitted"
 
@@ -155,7 +153,8 @@ class Deny(NamedTuple):
         """Return 401 when the sender proof failed, 403 otherwise."""
         members = {"step": self.step}
         if self.step in _PROOF_STEPS:
-            return problem(401, self.reason, headers=_challenge("invalid_dpop_proof"), members=members)
+            challenge = authenticate("DPoP", ("error", "invalid_dpop_proof"), ("algs", _ALGORITHMS))
+            return problem(401, self.reason, headers=(challenge,), members=members)
         return problem(403, self.reason, members=members)
 
     def __bool__(self) -> NoReturn:
@@ -171,28 +170,27 @@ class NeedPresentation(NamedTuple):
         endpoint: where to POST the presentation.
         formats: the formats that are accepted.
         new_challenge: makes a fresh challenge, or returns None when the request showed no sender key to bind it to.
+        asking: what the rule asks for.
     """
 
     reason: Reason
     endpoint: str
     formats: tuple[Format, ...]
     new_challenge: Callable[[], Challenge | None]
+    asking: Asking = PLAIN
 
     def __repr__(self) -> str:
         return f"NeedPresentation(reason={self.reason!r})"
 
     def http(self) -> Answer:
-        """Return 401 with a fresh challenge, the endpoint and the formats."""
+        """Return 401 with a fresh challenge, the endpoint, the formats, and what to show as a DCQL query."""
         members: dict[str, Any] = {"endpoint": self.endpoint, "formats": list(self.formats)}
         challenge = self.new_challenge()
         if challenge is not None:
             members |= {"challenge": challenge.to_text(), "nonce": challenge.nonce, "audience": challenge.audience}
-        error = "insufficient_user_authentication" if self.reason in _STEP_UP else "invalid_token"
-        return problem(401, self.reason, headers=_challenge(error), members=members)
+        if self.asking.query is not None:
+            members["dcql_query"] = self.asking.query
+        return problem(401, self.reason, headers=self.asking.headers(self.reason, challenge), members=members)
 
     def __bool__(self) -> NoReturn:
         raise TypeError(_NO_TRUTH)
-
-
-def _challenge(error: str) -> tuple[tuple[bytes, bytes], ...]:
-    return ((b"www-authenticate", f'DPoP error="{error}", algs="{_ALGORITHMS}"'.encode("ascii")),)

@@ -167,5 +167,7 @@ def _described(person: _Person, complete: set[bool]) -> str:
     for group, standing in sorted(person, key=lambda each: (-each[1], each[0].countries[0].alpha2)):
         where = " or ".join(each.alpha2 for each in group.countries) if group.named else "another country"
         parts.append(f"{words[_STANDINGS[standing]]} {where}")
-    suffix = {(True,): ", in a list that is complete", (False,): ", in no complete list"}.get(tuple(complete), "")
+    suffix = (
+        "" if len(complete) == 2 else ", in a list that is complete" if True in complete else ", in no complete list"
+    )
     return " and ".join(parts) + suffix
