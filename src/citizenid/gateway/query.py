@@ -240,7 +240,7 @@ def parse_vp_token(
     data = _encoded(text)
     if len(data) > 2 * limits.presentation_bytes:
         raise MalformedError(Reason.INPUT_TOO_LARGE, _ANSWER)
-    members = json.parse_object(data, _ANSWER, 2)
+    members = json.parse_object(data, _ANSWER, 3)
     if not members.keys() <= asked.keys() or not members:
         raise MalformedError(Reason.REQUEST_INVALID, _ANSWER)
     for set_ in query.get("credential_sets", [{"options": [list(asked)]}]):

@@ -190,7 +190,7 @@ class _Reader:
         )
 
     def check_anyone(self) -> None:
-        floors = self.table.keys() - _PLACE_AND_TIME - {"anyone"}
+        floors = (self.table.keys() & set(_RULE_KEYS)) - _PLACE_AND_TIME - {"anyone"}
         if self.table["anyone"] is not True:
             self.error("anyone", "anyone must be true")
         elif floors and "none_of" not in self.table:  # a floor under anyone would contradict it
