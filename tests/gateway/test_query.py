@@ -41,7 +41,7 @@ from citizenid.gateway.query import (
 )
 from citizenid.policy import Facts, Rule
 
-from .world import ENDPOINT, ISSUER, World, denied, key, request
+from .world import ENDPOINT, ISSUER, ORIGIN, World, denied, key, request
 
 OWN_VCT = "urn:citizenid:citizenship:1"
 OWN = "org.citizenid.citizenship.1"

@@ -15,8 +15,10 @@ from .._answer import Answer
 from .._model import Binding, NeedStatusList
 from ..policy import AdmissionPolicy
 from ._gateway import Gateway
+from .asking import Asking, ProofRequest
 from .cache import SieveCache
 from .http import Admitted, Allow, Deny, NeedPresentation, Request
+from .query import PresentedCredential, dcql_query, parse_vp_token, unsatisfiable_rules
 from .replay import Consumption, MemoryReplayGuard, ReplayGuard
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Admitted",
     "Allow",
     "Answer",
+    "Asking",
     "Binding",
     "Consumption",
     "Deny",
@@ -31,7 +34,12 @@ __all__ = [
     "MemoryReplayGuard",
     "NeedPresentation",
     "NeedStatusList",
+    "PresentedCredential",
+    "ProofRequest",
     "ReplayGuard",
     "Request",
     "SieveCache",
+    "dcql_query",
+    "parse_vp_token",
+    "unsatisfiable_rules",
 ]
