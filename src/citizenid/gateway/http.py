@@ -170,14 +170,14 @@ class NeedPresentation(NamedTuple):
         endpoint: where to POST the presentation.
         formats: the formats that are accepted.
         new_challenge: makes a fresh challenge, or returns None when the request showed no sender key to bind it to.
-        asking: what the rule asks for.
+        asking: what the rule asks for, or None where nothing in particular is.
     """
 
     reason: Reason
     endpoint: str
     formats: tuple[Format, ...]
     new_challenge: Callable[[], Challenge | None]
-    asking: Asking = PLAIN
+    asking: Asking | None = None
 
     def __repr__(self) -> str:
         return f"NeedPresentation(reason={self.reason!r})"
@@ -188,9 +188,10 @@ class NeedPresentation(NamedTuple):
         challenge = self.new_challenge()
         if challenge is not None:
             members |= {"challenge": challenge.to_text(), "nonce": challenge.nonce, "audience": challenge.audience}
-        if self.asking.query is not None:
-            members["dcql_query"] = self.asking.query
-        return problem(401, self.reason, headers=self.asking.headers(self.reason, challenge), members=members)
+        asking = PLAIN if self.asking is None else self.asking
+        if asking.query is not None:
+            members["dcql_query"] = asking.query
+        return problem(401, self.reason, headers=asking.headers(self.reason, challenge), members=members)
 
     def __bool__(self) -> NoReturn:
         raise TypeError(_NO_TRUTH)
