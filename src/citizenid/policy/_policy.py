@@ -5,7 +5,7 @@ Spec: specs/policy.md section 2.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, final
 
 from .._errors import CitizenIDError, Reason
@@ -85,8 +85,7 @@ class AdmissionPolicy:
         # A name without `*` finds its rule at once, or the rules of which one may decide, where and when they exist.
         self._exact: dict[str, Rule] = {}
         self._limited: dict[str, tuple[Rule, ...]] = {}
-        for name in {name for rule in self.rules for name in rule.resources if "*" not in name}:
-            candidates = self._matching(name)
+        for name, candidates in _by_name(self.rules):
             if candidates[0].limited:
                 self._limited[name] = candidates
             else:
@@ -172,18 +171,27 @@ class AdmissionPolicy:
     def _by_pattern(self, resource: str) -> Iterator[Rule]:
         return (rule for pieces, rule in self._patterns if matches(pieces, resource))
 
-    def _matching(self, name: str) -> tuple[Rule, ...]:
-        """Return the rules that match a name, up to the first that exists everywhere and always."""
-        found = []
-        for rule in self.rules:
-            if any(matches(pattern.split("*"), name) for pattern in rule.resources):
-                found.append(rule)
-                if not rule.limited:
-                    break
-        return tuple(found)
-
     def __repr__(self) -> str:
         return f"<AdmissionPolicy of {len(self.rules)} rules>"
+
+
+def _by_name(rules: Sequence[Rule]) -> Iterator[tuple[str, tuple[Rule, ...]]]:
+    """Yield each name without a star and the rules that match it, up to the first that exists everywhere and always."""
+    named: dict[str, list[int]] = {}
+    patterns: list[tuple[list[str], int]] = []
+    for place, rule in enumerate(rules):
+        for name in rule.resources:
+            if "*" in name:
+                patterns.append((name.split("*"), place))
+            else:
+                named.setdefault(name, []).append(place)
+    for name, places in named.items():
+        candidates: list[Rule] = []
+        for place in sorted({*places, *(place for pieces, place in patterns if matches(pieces, name))}):
+            candidates.append(rules[place])
+            if not rules[place].limited:
+                break
+        yield name, tuple(candidates)
 
 
 def lint(text: str) -> tuple[Finding, ...]:
