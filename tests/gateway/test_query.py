@@ -224,6 +224,10 @@ def test_only_what_an_anchor_accepts_and_may_attest_is_asked_for() -> None:
         ([OWN, "national_of_us"], [True])
     ]
     assert dcql_query(rule(nationality=["DE"], types=["other"]), anchors=german) is None
+    # Two issuers of one type: each may attest his own, and either may be the wallet's.
+    second = anchor(Format.SD_JWT_VC, ["de"], issuer="second", countries=[FR])
+    for both in (german | second, second | german):
+        assert claims_of(dcql_query(asked, anchors=both)) == [(["nationalities", None], ["DE", "FR"])]
     # For whom all are welcome but some, an anchor of any country serves.
     assert dcql_query(rule(anyone=True, none_of=["US"]), anchors=german) is not None
 
