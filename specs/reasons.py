@@ -47,6 +47,13 @@ _INDIRECT: Final = {
     Reason.CITIZENSHIP_NOT_SHOWN: {"need"},
     Reason.BINDING_TOO_WEAK: {"need"},
     Reason.ADMISSION_TOO_OLD: {"need"},
+    Reason.CREDENTIAL_NOT_ACCEPTED: {"need"},
+    Reason.ASSURANCE_TOO_LOW: {"need"},
+    Reason.CREDENTIAL_TOO_OLD: {"need"},
+    Reason.EVIDENCE_TOO_OLD: {"need"},
+    Reason.STATUS_TOO_OLD: {"need"},
+    Reason.COMPLETENESS_NOT_SHOWN: {"need"},
+    Reason.REGION_UNKNOWN: {"deny"},
     Reason.CITIZENSHIP_NOT_PERMITTED: {"deny"},
     Reason.RESOURCE_NOT_LISTED: {"deny"},
 }
@@ -235,6 +242,28 @@ ROWS: Final[dict[Reason, Row]] = {
         "The rule asks for a stronger sender proof than the ticket has.", "present with a sender key"
     ),
     Reason.ADMISSION_TOO_OLD: Row("The rule asks for a more recent presentation.", "present a credential"),
+    Reason.CREDENTIAL_NOT_ACCEPTED: Row(
+        "The credential is of an issuer, a format or a type that the rule does not take.", "present another credential"
+    ),
+    Reason.ASSURANCE_TOO_LOW: Row(
+        "The issuer does not state that it checked as well as the rule asks.", "present another credential"
+    ),
+    Reason.CREDENTIAL_TOO_OLD: Row(
+        "The rule asks for a credential that was issued more recently.", "present one that was issued anew"
+    ),
+    Reason.EVIDENCE_TOO_OLD: Row(
+        "The credential does not state that its evidence was checked as recently as the rule asks.",
+        "present one that was issued on evidence checked anew",
+    ),
+    Reason.STATUS_TOO_OLD: Row(
+        "The rule asks for a more recent word on the status of the credential: nothing was decided.",
+        "try again a little later; a credential without a status list never serves",
+    ),
+    Reason.COMPLETENESS_NOT_SHOWN: Row(
+        "The rule excludes countries, and no complete list of nationalities was shown.",
+        "present the whole list, from an issuer that declares it complete",
+    ),
+    Reason.REGION_UNKNOWN: Row("A rule is for some regions, and this endpoint's is not known.", _OPERATOR),
     # our own side
     Reason.CONFIGURATION_INVALID: Row("An argument of ours cannot be right.", "correct the call"),
     Reason.ANCHOR_INVALID: Row("A trust anchor is incomplete or contradicts another.", "correct the anchors"),
@@ -242,7 +271,9 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.CURVE_UNSUPPORTED: Row(
         "The curve is one of the standard's that no library here has: brainpoolP320r1.", "use another key"
     ),
-    Reason.POLICY_INVALID: Row("The policy has an error; the path names the rule.", "correct the policy"),
+    Reason.POLICY_INVALID: Row(
+        "The policy has an error; the path names the rule, and the error its line.", "correct the policy"
+    ),
     Reason.CLAIM_RESERVED: Row("A claim has a name that the format, or the profile, needs itself.", "rename the claim"),
     Reason.CLAIM_UNKNOWN: Row("A path names a claim that the credential does not have.", "correct the path"),
     Reason.HOLDER_KEY_MISMATCH: Row("The key is not the one that this was prepared for.", "use the right key"),
@@ -294,7 +325,7 @@ def _assigned(scope: ast.FunctionDef) -> dict[str, set[Reason]]:
 
 def http_status(reason: Reason, how: set[str]) -> str:
     """Ask the gateway's own answers for the status."""
-    if reason in (Reason.STATUS_LIST_UNAVAILABLE, Reason.STATUS_LIST_STALE):
+    if reason in (Reason.STATUS_LIST_UNAVAILABLE, Reason.STATUS_LIST_STALE, Reason.STATUS_TOO_OLD):
         return str(NeedStatusList("", reason).http().status)
     if reason.step in _OWN_SIDE and reason is not Reason.KEY_USE_FORBIDDEN:
         return "-"

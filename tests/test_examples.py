@@ -36,9 +36,9 @@ from citizenid import (
     Status,
     TrustAnchors,
 )
-from citizenid.gateway import AdmissionPolicy
+from citizenid.gateway import AdmissionPolicy, Binding
 from citizenid.holder import Credential, dpop_proof
-from citizenid.policy import Rule
+from citizenid.policy import Facts, Rule, lint
 from citizenid.status import StatusStore
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -177,9 +177,9 @@ def test_the_commands_of_the_readme_do_what_it_says(tmp_path: Path) -> None:
         example(line)
     assert setup[3][1:3] == ["examples/gateway.py", "demo"]
     with serving(world) as origin:
-        first, unlisted, _, last = use
+        first, excluded, _, last = use
         assert example(first, origin).splitlines()[-1] == "200 answered"
-        assert example(unlisted, origin).splitlines()[-1] == "403 resource_not_listed"
+        assert example(excluded, origin).splitlines()[-1] == "403 citizenship_not_permitted"
         shutil.copy(world / "status-revoked.jwt", world / "status.jwt")
         assert example(last, origin).splitlines()[-1] == "403 revoked"
 
@@ -328,7 +328,8 @@ def test_a_list_that_is_no_list_changes_nothing(folder: Path) -> None:
         (CHAT, b"[" * 100_000, 404),
         ("/elsewhere", {"model": "gpt-4o"}, 404),
         (CHAT, {"model": "gpt-4o"}, 200),
-        (CHAT, {"model": "deepseek-v3"}, 403),
+        (CHAT, {"model": "deepseek-v3"}, 401),
+        (CHAT, {"model": "deepseek-v4"}, 403),
         ("/citizenship", {"presentation": 1}, 403),
         ("/citizenship", {}, 401),
     ],
@@ -369,5 +370,35 @@ def test_the_policy_leaves_these_models_to_anyone(resource: str) -> None:
     assert rule.anyone
 
 
-def test_the_policy_lists_no_rule_that_it_could_not_keep() -> None:
-    assert rule_for("deepseek-v3") is None
+@pytest.mark.parametrize(
+    ("caller", "models"),
+    [
+        # The article's table: who gets which model. A caller without a ticket, one who shows all of his list, and one
+        # who keeps a part of it back.
+        ((), {"anyone"}),
+        (("US", True), {"anyone", "claude-3.5-opus"}),
+        (("US", False), {"anyone", "claude-3.5-opus"}),
+        (("FR", True), {"anyone", "deepseek-v3"}),
+        (("FR", False), {"anyone"}),
+        (("FR US", True), {"anyone", "claude-3.5-opus"}),
+        (("FR US", False), {"anyone", "claude-3.5-opus"}),
+    ],
+)
+def test_the_policy_says_what_the_table_of_the_article_says(caller: tuple[Any, ...], models: set[str]) -> None:
+    policy = AdmissionPolicy.from_toml((EXAMPLES / "policy.toml").read_text("utf-8"))
+    codes, complete = caller or ("", False)
+    countries = frozenset(map(Country, codes.split()))
+    facts = Facts(countries, countries, Binding.DPOP, 0, stated=countries, complete=complete)
+    open_to_all = ("gpt-4o", "gemini-2.0", "llama-3.1-405b", "mistral-large")
+    permitted = {
+        name for name in (*open_to_all, "claude-3.5-opus", "deepseek-v3") if policy.decide(name, facts).permitted
+    }
+    assert permitted == {*open_to_all, *(models - {"anyone"})}
+    assert policy.decide("something-else", facts).reason is Reason.RESOURCE_NOT_LISTED
+
+
+def test_the_policy_lets_nobody_through_without_a_ticket_who_could_be_excluded() -> None:
+    rule = rule_for("deepseek-v3")
+    assert rule is not None
+    assert (rule.anyone, rule.none_of) == (False, frozenset({Country("US")}))
+    assert lint((EXAMPLES / "policy.toml").read_text("utf-8")) == ()

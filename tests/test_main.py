@@ -922,3 +922,47 @@ def test_a_percentile_is_a_time_that_was_measured(times: list[int], percent: int
     assert found in times
     assert sum(time <= found for time in times) * 100 >= percent * len(times)
     assert sum(time < found for time in times) * 100 < percent * len(times)
+
+
+# --- policies ---
+
+POLICY = 'version = 1\n[[rule]]\nresource = "a"\nnationality = ["DE"]\n'
+
+
+def test_a_policy_is_checked(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(POLICY, "utf-8")
+    assert run("policy", "check", str(file)) == (0, "no error\n", "")
+    file.write_text(POLICY + 'binding = "tls"\n[[rule]]\nresource = "a"\nanyone = true\nnone = 1\n', "utf-8")
+    code, output, error = run("policy", "check", str(file))
+    assert (code, error) == (1, "")
+    assert [line.removeprefix(f"{file}:").partition(": ")[0] for line in output.splitlines()] == ["5", "9"]
+    assert "policy.rule[1].binding: " in output and "policy.rule[2]: unknown key" in output
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"version = 1\n\xff", b"\xff\xfe", POLICY.encode("utf-16"), b"\0", b"x" * 5_000_000]
+)
+def test_what_is_no_policy_is_one_error(run: Run, data: bytes) -> None:
+    code, output, error = run("policy", "check", "-", stdin=data)
+    assert (code, error) == (1, "")
+    assert output.startswith(("-:1: ", "-:2: "))
+
+
+def test_two_policies_are_compared(run: Run, tmp_path: Path) -> None:
+    old, new = tmp_path / "old.toml", tmp_path / "new.toml"
+    old.write_text(POLICY, "utf-8")
+    new.write_text(POLICY.replace('"DE"', '"DE", "FR"'), "utf-8")
+    assert run("policy", "diff", str(old), str(old)) == (0, "no difference\n", "")
+    assert run("policy", "diff", str(old), str(new)) == (1, "gains: a (rule 1 -> 1): nationals of FR\n", "")
+    new.write_text("version = 2", "utf-8")
+    code, output, error = run("policy", "diff", str(old), str(new))
+    assert (code, output) == (2, "")
+    assert error == "citizenid: policy_invalid (configuration) at policy.version line 1\n"
+
+
+@pytest.mark.parametrize("command", [("check",), ("diff", "-")])
+def test_a_policy_that_cannot_be_read_is_exit_code_2(run: Run, tmp_path: Path, command: tuple[str, ...]) -> None:
+    code, output, error = run("policy", *command, str(tmp_path / "nothing"), stdin=POLICY.encode())
+    assert (code, output) == (2, "")
+    assert error.startswith("citizenid: cannot read ")

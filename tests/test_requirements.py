@@ -23,7 +23,13 @@ TABLE: Final = ROOT / "specs" / "requirements.toml"
 WHO: Final = frozenset({"issuer", "holder", "verifier", "store", "gateway"})
 KEYS: Final = frozenset({"id", "section", "who", "rule", "test", "reason", "not_applicable"})
 # Every test in these is there for a rule of a standard, or says under [[extra]] why it is there.
-CONFORMANCE: Final = ("tests/readers", "tests/writers", "tests/status", "tests/gateway/test_proofs.py")
+CONFORMANCE: Final = (
+    "tests/readers",
+    "tests/writers",
+    "tests/status",
+    "tests/gateway/test_proofs.py",
+    "tests/gateway/test_query.py",
+)
 DOCUMENT: Final[dict[str, Any]] = tomllib.loads(TABLE.read_text("utf-8"))
 RULES: Final[list[dict[str, Any]]] = DOCUMENT["rule"]
 BY_VALUE: Final = {reason.value: reason for reason in Reason}
@@ -66,7 +72,7 @@ def test_ids_are_distinct_and_have_their_form() -> None:
     ids = [rule["id"] for rule in RULES]
     assert len(set(ids)) == len(ids)
     for each in ids:
-        assert re.fullmatch(r"(SDJWT|VC|TSL|DPOP|MTLS|HTTPSIG|MDOC|CWT|SDCWT|W3C)-[A-Z]+-\d+[a-z]?", each), each
+        assert re.fullmatch(r"(SDJWT|VC|TSL|DPOP|MTLS|HTTPSIG|MDOC|CWT|SDCWT|W3C|OID4VP)-[A-Z]+-\d+[a-z]?", each), each
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["id"])
@@ -148,6 +154,8 @@ def test_every_standard_is_covered_in_each_of_its_parts() -> None:
         "W3C-L",
         "W3C-V",
         "W3C-P",
+        "OID4VP-Q",
+        "OID4VP-V",
     }
 
 

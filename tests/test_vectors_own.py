@@ -24,6 +24,7 @@ from cbor2 import CBORTag
 from citizenid import (
     ANY,
     AgreementKey,
+    Assurance,
     Challenge,
     CitizenIDError,
     Country,
@@ -519,6 +520,9 @@ def test_dpop(case: dict[str, Any]) -> None:
             assert base64url.encode_text(check()) == case["expected"]["valid"]["thumbprint"]
 
 
+FACTS: Final = ("issuer", "type", "credential_age_s", "evidence_age_s", "status_age_s", "region", "now")
+
+
 @cases("policy")
 def test_policy(case: dict[str, Any]) -> None:
     expected = case["expected"]
@@ -533,6 +537,11 @@ def test_policy(case: dict[str, Any]) -> None:
         frozenset(map(Country, stated["citizenships"])),
         Binding[stated["binding"].upper()],
         stated["admission_age_s"],
+        stated=frozenset(map(Country, stated.get("stated", []))),
+        complete=stated.get("complete", False),
+        format=Format(stated["format"]) if "format" in stated else None,
+        assurance=Assurance(*stated["assurance"]) if "assurance" in stated else None,
+        **{name: stated.get(name) for name in FACTS},
     )
     verdict = AdmissionPolicy.from_toml(case["policy"]).decide(case["resource"], facts)
     assert verdict.rule == expected["rule"]

@@ -989,6 +989,66 @@ def decided(id: str, title: str, resource: str, given: dict[str, Any], rule: int
     return {"id": id, "title": title, "policy": POLICY, "resource": resource, "facts": given, "expected": expected}
 
 
+def asking(id: str, title: str, lines: str, given: dict[str, Any], reason: str | None, rule: int = 1) -> dict[str, Any]:
+    """A decision by one rule about the resource "a", of which these are the lines."""
+    expected: dict[str, Any] = {"permitted": True, "rule": rule} if reason is None else {**refused("policy", reason),
+                                                                                         "rule": rule}  # fmt: skip
+    text = 'version = 1\n[[rule]]\nresource = "a"\n' + lines + "\n"
+    return {"id": id, "title": title, "policy": text, "resource": "a", "facts": given, "expected": expected}
+
+
+def asking_for_more() -> list[dict[str, Any]]:
+    """Cases of P27 to P43: what is not known refuses."""
+    de, everyone_but = 'nationality = ["DE"]\n', 'anyone = true\nnone_of = ["US"]'
+    german = facts(["DE"])
+    shown = {**german, "stated": ["DE"], "complete": True}
+    both = {**german, "stated": ["DE", "US"], "complete": True}
+    issuers, types = 'issuers = ["https://id.example"]', 'types = ["urn:citizenid:citizenship:1"]'
+    not_accepted = "credential_not_accepted"
+    cases = [
+        asking("none-of", "of no excluded country", everyone_but, shown, None),
+        asking("none-of-stated", "excluded by what the anchor may not attest", everyone_but, both,
+               "citizenship_not_permitted"),
+        asking("none-of-incomplete", "a list that is not complete", everyone_but, {**shown, "complete": False},
+               "completeness_not_shown"),
+        asking("none-of-nothing", "a complete list of nothing", everyone_but, {**facts(), "complete": True},
+               "completeness_not_shown"),
+        asking("none-of-and-national", "a national, and of no excluded country", de + 'none_of = ["US"]', shown, None),
+        asking("issuer", "an accepted issuer", de + issuers, {**german, "issuer": "https://id.example"}, None),
+        asking("issuer-other", "another issuer", de + issuers, {**german, "issuer": "https://other.example"},
+               not_accepted),
+        asking("issuer-unknown", "no issuer known", de + issuers, german, not_accepted),
+        asking("format", "another format", de + 'formats = ["mso_mdoc"]', {**german, "format": "dc+sd-jwt"},
+               not_accepted),
+        asking("type", "another type", de + types, {**german, "type": "urn:eudi:pid:1"}, not_accepted),
+    ]  # fmt: skip
+    high = 'assurance = { eidas = "substantial" }'
+    for level, reason in (("low", "assurance_too_low"), ("substantial", None), ("high", None)):
+        rated = {**german, "assurance": ["eidas", level]}
+        cases.append(asking(f"assurance-{level}", "a floor of assurance", de + high, rated, reason))
+    cases.append(asking("assurance-unrated", "unrated", de + high, german, "assurance_too_low"))
+    other = {**german, "assurance": ["nist", "IAL3"]}
+    cases.append(asking("assurance-other", "another framework", de + high, other, "assurance_too_low"))
+    for kind in ("credential", "evidence", "status"):
+        line, fact = f"max_{kind}_age_s = 60", f"{kind}_age_s"
+        cases += [
+            asking(f"{kind}-age", f"a {kind} as old as it may be", de + line, {**german, fact: 60}, None),
+            asking(f"{kind}-too-old", f"a {kind} too old", de + line, {**german, fact: 61}, f"{kind}_too_old"),
+            asking(f"{kind}-age-unknown", f"a {kind} of no known age", de + line, german, f"{kind}_too_old"),
+        ]
+    here = de + 'region = "eu-*"\n[[rule]]\nresource = "a"\nanyone = true'
+    later = de + 'not_before = 2027-01-15T08:00:00Z\n[[rule]]\nresource = "a"\nanyone = true'
+    start = 1_800_000_000
+    return [
+        *cases,
+        asking("region", "the rule of this region", here, {**facts(), "region": "eu-1"}, "citizenship_not_shown"),
+        asking("region-other", "the rule of all others", here, {**facts(), "region": "us-1"}, None, 2),
+        asking("region-unknown", "a region that nobody knows", here, german, "region_unknown"),
+        asking("time-before", "a rule that does not exist yet", later, {**facts(), "now": start - 1}, None, 2),
+        asking("time", "a rule that exists from now on", later, {**facts(), "now": start}, "citizenship_not_shown"),
+    ]
+
+
 def unreadable(id: str, title: str, text: str, where: str) -> dict[str, Any]:
     expected = {**refused("configuration", "policy_invalid"), "where": where}
     return {"id": id, "title": title, "policy": text, "expected": expected}
@@ -1032,8 +1092,14 @@ def policy() -> dict[str, Any]:
                    rules('resource = "a*"\n' + us, 'resource = "ab*c"\n' + us), "policy.rule[2].resource"),
         unreadable("binding", "a binding that does not exist", rules('resource = "a"\n' + us + '\nbinding = "tls"'),
                    "policy.rule[1].binding"),
+        unreadable("contradiction", "a country that is asked for and excluded",
+                   rules('resource = "a"\n' + us + '\nnone_of = ["US"]'), "policy.rule[1].none_of"),
+        unreadable("local-time", "a time without an offset",
+                   rules('resource = "a"\n' + us + "\nnot_before = 2027-01-15T08:00:00"), "policy.rule[1].not_before"),
+        unreadable("level", "a level that its framework does not have",
+                   rules('resource = "a"\n' + us + '\nassurance = { eidas = "top" }'), "policy.rule[1].assurance"),
     ]  # fmt: skip
-    return {"cases": cases}
+    return {"cases": cases + asking_for_more()}
 
 
 # --- anchors ---

@@ -47,6 +47,7 @@ HINT: Final = "citizenid: the command line needs its extra: pip install 'citizen
 LIMITS: Final = Limits()
 _MEDIA_TYPE: Final = "application/statuslist+jwt"
 _JWKS_BYTES: Final = 1_048_576
+_POLICY_BYTES: Final = 4_194_304  # the longest policy, were each of its characters four bytes long
 _PROGRESS_EVERY: Final = 250  # trials; drawing takes two milliseconds, and a thread that draws would be measured too
 
 
@@ -94,9 +95,41 @@ def make_app() -> "typer.Typer":
         pretty_exceptions_enable=False,  # their frames show local variables: tokens and keys
         help="Issue, cache and verify signed citizenship attestations.",
     )
-    for add in (_add_demo, _add_inspect, _add_verify):
+    for add in (_add_demo, _add_inspect, _add_verify, _add_policy):
         add(app)
     return app
+
+
+def _add_policy(app: "typer.Typer") -> None:
+    import typer
+
+    from ._cli.policy import check_lines, diff_lines
+
+    policy = typer.Typer(no_args_is_help=True, help="Check a policy, or compare two.")
+    app.add_typer(policy, name="policy")
+
+    @policy.command()
+    def check(file: Annotated[str, typer.Argument(help="A policy in TOML, or - for standard input.")]) -> None:
+        """Print every error with its line. Exit 0: none, 1: some."""
+        try:
+            found = check_lines(file, read_text(file))
+        except UsageError as error:
+            _fail(error, 2)
+        print("\n".join(found) if found else "no error")
+        raise typer.Exit(1 if found else 0)
+
+    @policy.command(name="diff")
+    def compare(
+        old: Annotated[str, typer.Argument(help="The policy that is in force.")],
+        new: Annotated[str, typer.Argument(help="The policy that is to come.")],
+    ) -> None:
+        """Print who gains and who loses access. Exit 0: nobody, 1: somebody, 2: no comparison."""
+        try:
+            changes = diff_lines(read_text(old), read_text(new))
+        except (UsageError, CitizenIDError) as error:
+            _fail(error, 2)
+        print("\n".join(changes) if changes else "no difference")
+        raise typer.Exit(1 if changes else 0)
 
 
 def _add_demo(app: "typer.Typer") -> None:
@@ -260,6 +293,11 @@ def read_file(name: str, bound: int) -> bytes:
     except OSError as error:
         refused = error.strerror or type(error).__name__
     raise UsageError(f"cannot read {name}: {refused}")
+
+
+def read_text(name: str) -> str:
+    """Read a policy, which is UTF-8. What is not has a character in it that no policy takes, and is an error there."""
+    return read_file(name, _POLICY_BYTES).decode("utf-8", "surrogateescape")
 
 
 def read_token(name: str, format_: Format) -> bytes | str:

@@ -149,6 +149,13 @@ class Reason(StrEnum):
     CITIZENSHIP_NOT_PERMITTED = "citizenship_not_permitted", "policy"
     BINDING_TOO_WEAK = "binding_too_weak", "policy"
     ADMISSION_TOO_OLD = "admission_too_old", "policy"
+    CREDENTIAL_NOT_ACCEPTED = "credential_not_accepted", "policy"
+    ASSURANCE_TOO_LOW = "assurance_too_low", "policy"
+    CREDENTIAL_TOO_OLD = "credential_too_old", "policy"
+    EVIDENCE_TOO_OLD = "evidence_too_old", "policy"
+    STATUS_TOO_OLD = "status_too_old", "policy"
+    COMPLETENESS_NOT_SHOWN = "completeness_not_shown", "policy"
+    REGION_UNKNOWN = "region_unknown", "policy"
     # what an operator, an issuer or a holder configures or asks for
     CONFIGURATION_INVALID = "configuration_invalid", "configuration"
     ANCHOR_INVALID = "anchor_invalid", "configuration"
@@ -169,7 +176,10 @@ class CitizenIDError(Exception):
         reason: the rule that refused.
         where: a path into the specification, or ""; never a value of the input.
         step: "V1".."V9" or the door at which it was met; `FORM` until a caller that knows the step has named it.
+        line: in a text of the operator's own, such as a policy, or None.
     """
+
+    line: int | None = None
 
     def __init__(self, reason: Reason, where: str = "") -> None:
         super().__init__(reason, where)
@@ -184,7 +194,8 @@ class CitizenIDError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.reason.value} ({self.step})"
-        return f"{text} at {self.where}" if self.where else text
+        text = f"{text} at {self.where}" if self.where else text
+        return text if self.line is None else f"{text} line {self.line}"
 
 
 class MalformedError(CitizenIDError):

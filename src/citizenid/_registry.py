@@ -130,6 +130,9 @@ CITIZENSHIPS: Final = "citizenships"
 NATIONALITIES_COMPLETE: Final = "nationalities_complete"
 ASSURANCE: Final = "assurance"
 VCT_CITIZENSHIP: Final = "urn:citizenid:citizenship:1"
+# Levels of assurance from the weakest on, by the words that our issuers state: Regulation (EU) No 910/2014 article 8,
+# NIST SP 800-63A-4 section 2.
+ASSURANCE_LEVELS: Final = {"eidas": ("low", "substantial", "high"), "nist": ("IAL1", "IAL2", "IAL3")}
 
 # --- Extended key purposes (RFC 5280 section 4.2.1.12), as dotted numbers ---
 # The first of each is of ISO/IEC 18013-5 (B.1.4, B.1.7, C.1.8), the second its equivalent of ISO/IEC 23220-4.
@@ -155,6 +158,13 @@ COMPONENT_METHOD: Final = "@method"
 COMPONENT_TARGET_URI: Final = "@target-uri"
 SIGNATURE_TAG: Final = "citizenship"  # ours (section 2.3: application-specific)
 HTTP_SIGNATURE_ALGORITHMS: Final = {"ecdsa-p256-sha256": "ES256", "ed25519": "Ed25519"}
+
+# x401 0.2.0 (a vendor's draft, not of the IETF; 0.1.0 used other names): section "x401 Payload"
+HEADER_PROOF_REQUEST: Final = b"proof-request"
+X401_SCHEME: Final = "x401"
+X401_VERSION: Final = "0.2.0"
+DC_API_SIGNED: Final = "openid4vp-v1-signed"  # OpenID4VP 1.0 appendix A.1
+ACR_ASSURANCE: Final = "urn:citizenid:assurance:"  # our acr values (RFC 9470 section 3): framework and level follow
 
 # --- COSE header parameters (RFC 9052 section 3.1, RFC 9360, RFC 9596, RFC 9597, draft-ietf-spice-sd-cwt) ---
 COSE_ALG: Final = 1
@@ -291,6 +301,16 @@ MDOC_NATIONALITY: Final = "nationality"
 MDOC_ISSUING_COUNTRY: Final = "issuing_country"  # stands in the same namespaces
 # Where `nationality` is read: the EU PID (an array), the photo ID of ISO/IEC 23220-4 and the mDL (text).
 MDOC_NATIONALITY_NAMESPACES: Final = ("eu.europa.ec.eudi.pid.1", "org.iso.23220.1", "org.iso.18013.5.1")
+# Which of them the docTypes of others have. Google's ID pass has that of the mDL, and is moving to the photo ID.
+MDOC_NATIONALITY_NAMESPACE_OF: Final = {
+    "eu.europa.ec.eudi.pid.1": "eu.europa.ec.eudi.pid.1",
+    "org.iso.23220.photoid.1": "org.iso.23220.1",
+    "org.iso.23220.photoID.1": "org.iso.23220.1",  # as earlier drafts and wallets spell it
+    "com.google.wallet.idcard.1": "org.iso.18013.5.1",
+    "org.iso.18013.5.1.mDL": "org.iso.18013.5.1",
+}
+MDOC_NATIONALITY_ARRAYS: Final = frozenset({"eu.europa.ec.eudi.pid.1"})  # EU PID rulebook 3.1.2: an array of codes
+EUDI_PID_VCT: Final = "urn:eudi:pid:"  # PID rulebook 4.1: urn:eudi:pid:1, and national types such as urn:eudi:pid:de:1
 # In another format they would be claims like any others: what they state of a citizenship, nobody would read.
 MDOC_STATING_NAMESPACES: Final = frozenset({MDOC_CITIZENSHIP, *MDOC_NATIONALITY_NAMESPACES})
 # The docTypes of mdocs that are known to state it. Only an Attestation that an issuer makes is read by this list: what

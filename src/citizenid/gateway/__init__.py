@@ -17,9 +17,11 @@ from ..policy import AdmissionPolicy
 from ._certificates import CertificateHeader
 from ._gateway import Gateway
 from ._keys import DailyTicketKeys
+from .asking import Asking, ProofRequest
 from .cache import SieveCache
 from .http import Admitted, Allow, Deny, NeedPresentation, Request, SignedOut
 from .nonces import DPoPNonces
+from .query import PresentedCredential, dcql_query, parse_vp_token, unsatisfiable_rules
 from .replay import Consumption, MemoryReplayGuard, ReplayGuard
 from .sign_outs import MemorySignOuts, SignOuts
 
@@ -28,6 +30,7 @@ __all__ = [
     "Admitted",
     "Allow",
     "Answer",
+    "Asking",
     "Binding",
     "CertificateHeader",
     "Consumption",
@@ -39,9 +42,14 @@ __all__ = [
     "MemorySignOuts",
     "NeedPresentation",
     "NeedStatusList",
+    "PresentedCredential",
+    "ProofRequest",
     "ReplayGuard",
     "Request",
     "SieveCache",
     "SignOuts",
     "SignedOut",
+    "dcql_query",
+    "parse_vp_token",
+    "unsatisfiable_rules",
 ]

@@ -1,8 +1,7 @@
 """What goes in and out of a gateway over HTTP: the request as it came, and the answer to every result.
 
-Answers follow RFC 9110 and RFC 6750 (401 with a challenge in `WWW-Authenticate`), RFC 9449 (scheme DPoP), RFC 9470
-(step-up when an admission is too old) and RFC 9457 (the body). The caller's API key stays in `Authorization`; the
-ticket has a header of its own.
+Answers follow RFC 9110 and RFC 6750 (401 with challenges in `WWW-Authenticate`: `asking.py`) and RFC 9457 (the body).
+The caller's API key stays in `Authorization`; the ticket has a header of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from .. import _registry as reg
 from .._answer import Answer, json_answer, problem
 from .._errors import CitizenIDError, MalformedError, Reason
 from .._model import Challenge, Format
+from .asking import PLAIN, Asking, authenticate
 
 _ALGORITHMS: Final = " ".join(reg.JOSE_ALGORITHMS)
 _PROOF_STEPS: Final = frozenset({"proof", "replay"})
@@ -28,8 +28,6 @@ _INVALID_TOKEN: Final = ((b"www-authenticate", b'Bearer error="invalid_token"'),
 _ACCEPT_SIGNATURE: Final = (
     b'citizenship=("@method" "@target-uri" "citizenship-ticket");created;nonce;alg;keyid;tag="citizenship"'
 )
-_STEP_UP: Final = frozenset({Reason.ADMISSION_TOO_OLD, Reason.BINDING_TOO_WEAK})
-
 
 _NO_TRUTH: Final = "a result has no truth value; test for Allow or Admitted"
 
@@ -250,6 +248,7 @@ class NeedPresentation(NamedTuple):
         formats: the formats that are accepted.
         new_challenge: makes a fresh challenge, or returns None when the request showed no sender key to bind it to.
         new_nonce: makes what the sender's next DPoP proof must hold, or returns None; None where no nonces are used.
+        asking: what the rule asks for, or None where nothing in particular is.
     """
 
     reason: Reason
@@ -257,19 +256,23 @@ class NeedPresentation(NamedTuple):
     formats: tuple[Format, ...]
     new_challenge: Callable[[], Challenge | None]
     new_nonce: Callable[[], str | None] | None = None
+    asking: Asking | None = None
 
     def __repr__(self) -> str:
         return f"NeedPresentation(reason={self.reason!r})"
 
     def http(self) -> Answer:
-        """Return 401 with a fresh challenge, the endpoint and the formats."""
+        """Return 401 with a fresh challenge, the endpoint, the formats, and what to show as a DCQL query."""
         members: dict[str, Any] = {"endpoint": self.endpoint, "formats": list(self.formats)}
         challenge = self.new_challenge()
         if challenge is not None:
             members |= {"challenge": challenge.to_text(), "nonce": challenge.nonce, "audience": challenge.audience}
-        error = "insufficient_user_authentication" if self.reason in _STEP_UP else "invalid_token"
+        asking = PLAIN if self.asking is None else self.asking
+        if asking.query is not None:
+            members["dcql_query"] = asking.query
         nonce = None if self.new_nonce is None else self.new_nonce()
-        return problem(401, self.reason, headers=_challenge(error) + _nonce(nonce), members=members)
+        headers = asking.headers(self.reason, challenge) + _nonce(nonce)
+        return problem(401, self.reason, headers=headers, members=members)
 
     def __bool__(self) -> NoReturn:
         raise TypeError(_NO_TRUTH)
@@ -280,4 +283,4 @@ def _nonce(nonce: str | None) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def _challenge(error: str) -> tuple[tuple[bytes, bytes], ...]:
-    return ((b"www-authenticate", f'DPoP error="{error}", algs="{_ALGORITHMS}"'.encode("ascii")),)
+    return (authenticate("DPoP", ("error", error), ("algs", _ALGORITHMS)),)

@@ -1,0 +1,439 @@
+"""Every key of a policy against a slow decider written from specs/policy.md, and what must hold whatever they say.
+
+Spec: specs/policy.md sections 2 to 4; DESIGN section 7.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import builders_policy as p
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from citizenid import Assurance, CitizenIDError, Country, Format, Reason
+from citizenid.gateway import Binding
+from citizenid.policy import AdmissionPolicy, ConditionState, Facts, Rule, Verdict
+
+US, DE, FR = map(Country, p.CODES)
+GOOD = Facts(
+    frozenset({DE}),
+    frozenset({DE}),
+    Binding.DPOP,
+    0,
+    stated=frozenset({DE}),
+    complete=True,
+    issuer="one",
+    format=Format.SD_JWT_VC,
+    type="t",
+    assurance=Assurance("eidas", "high"),
+    credential_age_s=0,
+    evidence_age_s=0,
+    status_age_s=0,
+    region="eu-1",
+    now=1_000,
+)
+
+
+def rule_of(**keys: Any) -> AdmissionPolicy:
+    """A policy of one rule about the resource "a"."""
+    condition = {} if keys.keys() & {"citizenship", "nationality", "anyone"} else {"nationality": ["DE"]}
+    return AdmissionPolicy.from_toml(p.toml([{"resource": "a", **condition, **keys}]))
+
+
+def reason_of(policy: AdmissionPolicy, **changes: Any) -> Reason | None:
+    return policy.decide("a", GOOD._replace(**changes)).reason
+
+
+# --- against the slow decider ---
+
+
+@given(p.policies(), st.lists(st.tuples(p.names, p.callers), min_size=1, max_size=20))
+def test_the_policy_decides_as_its_words_do(
+    rules: list[dict[str, Any]], asked: list[tuple[str, dict[str, Any]]]
+) -> None:
+    rules, policy = p.reachable_part(rules)
+    for name, caller in asked:
+        verdict = policy.decide(name, p.facts(caller))
+        assert (verdict.rule, verdict.reason) == p.slow_decide(rules, name, caller)
+        found = policy.rule_for(name, now=caller["now"], region=caller["region"])
+        undecided = verdict.reason in (Reason.REGION_UNKNOWN, Reason.CLOCK_UNUSABLE)
+        assert (found.number if found else 0) == (0 if undecided else verdict.rule)
+
+
+@given(p.policies(), st.lists(st.tuples(p.names, p.callers), min_size=1, max_size=10))
+def test_an_explanation_says_what_was_decided_and_why(
+    rules: list[dict[str, Any]], asked: list[tuple[str, dict[str, Any]]]
+) -> None:
+    rules, policy = p.reachable_part(rules)
+    for name, caller in asked:
+        facts = p.facts(caller)
+        explanation = policy.explain(name, facts)
+        assert explanation.verdict == policy.decide(name, facts)
+        assert bool(explanation.help) is not explanation.verdict.permitted
+        states = [state for _, state in explanation.conditions]
+        failed = [state for state in states if state in (ConditionState.NOT_MET, ConditionState.UNKNOWN)]
+        if explanation.conditions:
+            assert bool(failed) is not explanation.verdict.permitted
+            # A rule that does not ask for something says so, and nothing else says it.
+            rule = rules[explanation.verdict.rule - 1]
+            asked_keys = {key for key, state in explanation.conditions if state is not ConditionState.NOT_ASKED}
+            told = {"complete" if key == "anyone" else key for key in rule} & {
+                each.key for each in explanation.conditions
+            }
+            assert asked_keys == told | {"binding"} | ({"complete"} if "none_of" in rule else set())
+        for passed in explanation.passed_over:
+            assert passed.key in rules[passed.rule - 1]
+        assert str(explanation)
+
+
+# --- each condition by itself ---
+
+
+@pytest.mark.parametrize(
+    ("keys", "good", "bad", "reason"),
+    [
+        ({"issuers": ["one"]}, ["one"], ["two", "", "One", None], Reason.CREDENTIAL_NOT_ACCEPTED),
+        (
+            {"formats": ["mso_mdoc"]},
+            [Format.MDOC],
+            [Format.SD_JWT_VC, Format.SD_CWT, None],
+            Reason.CREDENTIAL_NOT_ACCEPTED,
+        ),
+        ({"types": ["t", "u"]}, ["t", "u"], ["v", "", "T", None], Reason.CREDENTIAL_NOT_ACCEPTED),
+        ({"max_credential_age_s": 60}, [0, 60, -5], [61, 10**9, None, 60.0, True], Reason.CREDENTIAL_TOO_OLD),
+        ({"max_evidence_age_s": 60}, [0, 60, -5], [61, 10**9, None, 60.0, True], Reason.EVIDENCE_TOO_OLD),
+        ({"max_status_age_s": 60}, [0, 60, -5], [61, 10**9, None, float("nan")], Reason.STATUS_TOO_OLD),
+        ({"max_admission_age_s": 60}, [0, 60, -5], [61, 10**9], Reason.ADMISSION_TOO_OLD),
+    ],
+)
+def test_a_condition_takes_exactly_what_it_names(
+    keys: dict[str, Any], good: list[Any], bad: list[Any], reason: Reason
+) -> None:
+    (key,) = keys
+    fact = {"issuers": "issuer", "formats": "format", "types": "type"}.get(key, key.removeprefix("max_"))
+    policy = rule_of(**keys)
+    for value in good:
+        assert reason_of(policy, **{fact: value}) is None
+    for value in bad:
+        assert reason_of(policy, **{fact: value}) is reason
+        assert reason_of(rule_of(), **{fact: value}) is None  # what is not asked for has no effect
+
+
+@pytest.mark.parametrize(
+    ("floors", "reached"),
+    [
+        ({"eidas": "low"}, {("eidas", "low"), ("eidas", "substantial"), ("eidas", "high")}),
+        ({"eidas": "high"}, {("eidas", "high")}),
+        ({"nist": "IAL2"}, {("nist", "IAL2"), ("nist", "IAL3")}),
+        ({"house": "good", "eidas": "high"}, {("house", "good"), ("eidas", "high")}),
+    ],
+)
+def test_a_floor_of_assurance_takes_its_level_and_those_above(
+    floors: dict[str, str], reached: set[tuple[str, str]]
+) -> None:
+    policy = rule_of(assurance=floors)
+    assert policy.assurances == {Assurance(*each) for each in reached}
+    stated = [(name, level) for name, levels in p.LEVELS.items() for level in levels]
+    for each in [*stated, ("eidas", "High"), ("eIDAS", "high"), ("house", "high"), ("nist", "3")]:
+        expected = None if each in reached else Reason.ASSURANCE_TOO_LOW
+        assert reason_of(policy, assurance=Assurance(*each)) is expected
+    assert reason_of(policy, assurance=None) is Reason.ASSURANCE_TOO_LOW
+
+
+def test_a_framework_of_the_policy_takes_the_place_of_a_known_one() -> None:
+    text = 'version = 1\n[assurance.eidas]\nlevels = ["high", "low"]\n[[rule]]\nresource = "a"\nnationality = ["DE"]\n'
+    policy = AdmissionPolicy.from_toml(text + 'assurance = { eidas = "low" }')
+    assert policy.assurances == {Assurance("eidas", "low")}
+
+
+# --- who is excluded ---
+
+
+@pytest.mark.parametrize("keys", [{"anyone": True}, {"nationality": ["DE"]}, {"citizenship": ["DE"]}])
+def test_who_is_excluded(keys: dict[str, Any]) -> None:
+    policy = rule_of(none_of=["US"], **keys)
+    assert not policy.rules[0].anyone  # nobody gets through without a ticket
+    assert reason_of(policy) is None
+    both = frozenset({DE, US})
+    for changes in (
+        {"stated": both},  # also one that the anchor may not attest: its word counts against
+        {"nationalities": both, "stated": frozenset({DE})},
+        {"citizenships": both, "stated": frozenset({DE})},
+    ):
+        assert reason_of(policy, **changes) is Reason.CITIZENSHIP_NOT_PERMITTED
+        assert reason_of(policy, **changes, complete=False) is Reason.CITIZENSHIP_NOT_PERMITTED
+    assert reason_of(policy, complete=False) is Reason.COMPLETENESS_NOT_SHOWN
+    assert reason_of(policy, complete=1) is Reason.COMPLETENESS_NOT_SHOWN  # nothing but true is true
+
+
+def test_a_list_that_names_nobody_excludes_nobody() -> None:
+    policy = rule_of(anyone=True, none_of=["US"])
+    nothing: dict[str, Any] = dict.fromkeys(("nationalities", "citizenships", "stated"), frozenset())
+    assert reason_of(policy, **nothing) is Reason.COMPLETENESS_NOT_SHOWN
+    # Of another country, as far as is stated: that it is not proven makes him no citizen of an excluded one.
+    assert reason_of(policy, **(nothing | {"stated": frozenset({FR})})) is None
+
+
+def test_who_holds_one_of_two_nationalities_back_is_not_let_in() -> None:
+    # What a dual citizen can do: show one element of the list, which is then not complete.
+    policy = rule_of(nationality=["DE"], none_of=["US"])
+    assert reason_of(policy, stated=frozenset({DE}), complete=False) is Reason.COMPLETENESS_NOT_SHOWN
+
+
+def test_the_order_of_the_reasons() -> None:
+    policy = rule_of(
+        citizenship=["DE"],
+        none_of=["US"],
+        issuers=["one"],
+        assurance={"eidas": "high"},
+        max_admission_age_s=1,
+        max_credential_age_s=1,
+        max_evidence_age_s=1,
+        max_status_age_s=1,
+    )
+    bad: list[tuple[dict[str, Any], Reason]] = [
+        ({"binding": Binding.BEARER}, Reason.BINDING_TOO_WEAK),
+        ({"admission_age_s": 2}, Reason.ADMISSION_TOO_OLD),
+        ({"issuer": None}, Reason.CREDENTIAL_NOT_ACCEPTED),
+        ({"assurance": None}, Reason.ASSURANCE_TOO_LOW),
+        ({"credential_age_s": None}, Reason.CREDENTIAL_TOO_OLD),
+        ({"evidence_age_s": None}, Reason.EVIDENCE_TOO_OLD),
+        ({"status_age_s": None}, Reason.STATUS_TOO_OLD),
+        ({"stated": frozenset({US})}, Reason.CITIZENSHIP_NOT_PERMITTED),
+        ({"citizenships": frozenset()}, Reason.CITIZENSHIP_NOT_SHOWN),
+        ({"complete": False}, Reason.COMPLETENESS_NOT_SHOWN),
+    ]
+    assert reason_of(policy) is None
+    for number, (_, reason) in enumerate(bad):
+        changes: dict[str, Any] = {}
+        for change, _ in bad[number:]:
+            changes |= change
+        assert reason_of(policy, **changes) is reason
+
+
+# --- where and when ---
+
+
+def test_a_rule_for_a_region_exists_there_alone() -> None:
+    policy = AdmissionPolicy.from_toml(
+        p.toml(
+            [
+                {"resource": ["a", "b*"], "nationality": ["US"], "region": ["us-*", "US"]},
+                {"resource": ["a", "b*"], "anyone": True},
+            ]
+        )
+    )
+    assert (policy.needs_region, policy.needs_now) == (True, False)
+    for name in ("a", "bcd"):
+        for region, number in [("us-1", 1), ("us-", 1), ("US", 1), ("us", 2), ("Us-1", 2), ("eu-1", 2), ("", 2)]:
+            rule = policy.rule_for(name, region=region)
+            assert rule is not None and rule.number == number
+            assert policy.decide(name, GOOD._replace(region=region)).rule == number
+        assert policy.rule_for(name, region="us-" + "1" * 510).number == 2  # type: ignore[union-attr]  # longer than a name
+
+
+@pytest.mark.parametrize("region", [None, 5, b"us-1", ["us-1"]])
+def test_where_the_region_is_not_known_a_wider_rule_does_not_step_in(region: Any) -> None:
+    rules: list[dict[str, Any]] = [
+        {"resource": "a", "nationality": ["US"], "region": "us-*"},
+        {"resource": "a", "anyone": True},
+    ]
+    policy = AdmissionPolicy.from_toml(p.toml(rules))
+    assert policy.rule_for("a", region=region) is None
+    assert policy.decide("a", GOOD._replace(region=region)) == Verdict(Reason.REGION_UNKNOWN, 1)
+
+
+def test_a_rule_for_a_time_exists_from_its_first_second_to_before_its_last() -> None:
+    begin, end = datetime.fromtimestamp(1_000, UTC), datetime.fromtimestamp(2_000, UTC)
+    rules: list[dict[str, Any]] = [
+        {"resource": "a", "anyone": True, "not_before": begin, "not_after": end},
+        {"resource": "a", "nationality": ["US"]},
+    ]
+    policy = AdmissionPolicy.from_toml(p.toml(rules))
+    assert (policy.needs_region, policy.needs_now) == (False, True)
+    for now, number in [(0, 2), (999, 2), (1_000, 1), (1_999, 1), (2_000, 2), (10**12, 2)]:
+        assert policy.decide("a", GOOD._replace(now=now)).rule == number
+        assert policy.rule_for("a", now=now) is policy.rules[number - 1]
+    for unknown in (None, 1_500.0, True, "1500"):
+        assert policy.rule_for("a", now=unknown) is None  # type: ignore[arg-type]  # what no clock says
+        assert policy.decide("a", GOOD._replace(now=unknown)) == Verdict(Reason.CLOCK_UNUSABLE, 1)  # type: ignore[arg-type]  # the same
+
+
+def test_what_one_of_the_two_rules_out_is_passed_over_all_the_same() -> None:
+    rules: list[dict[str, Any]] = [
+        {"resource": "a", "anyone": True, "region": "us-*", "not_after": datetime.fromtimestamp(2_000, UTC)},
+        {"resource": "a", "nationality": ["DE"]},
+    ]
+    policy = AdmissionPolicy.from_toml(p.toml(rules))
+    assert policy.decide("a", GOOD._replace(region="eu", now=None)).rule == 2
+    assert policy.decide("a", GOOD._replace(region=None, now=2_000)).rule == 2
+    assert policy.decide("a", GOOD._replace(region=None, now=None)).reason is Reason.REGION_UNKNOWN
+    assert policy.decide("a", GOOD._replace(region="us-1", now=None)).reason is Reason.CLOCK_UNUSABLE
+
+
+def test_a_name_that_only_limited_rules_list_is_listed_where_they_exist() -> None:
+    policy = AdmissionPolicy.from_toml(p.toml([{"resource": "a", "anyone": True, "region": "us-*"}]))
+    assert policy.decide("a", GOOD) == Verdict(Reason.RESOURCE_NOT_LISTED, 0)
+    assert policy.decide("a", GOOD._replace(region="us-1")).permitted
+
+
+# --- what a gateway relies on ---
+
+
+@given(p.policies(), st.lists(st.tuples(p.names, p.callers), min_size=1, max_size=10))
+def test_what_is_not_known_never_admits(rules: list[dict[str, Any]], asked: list[tuple[str, dict[str, Any]]]) -> None:
+    _, policy = p.reachable_part(rules)
+    unknown = ("issuer", "format", "type", "assurance", "credential", "evidence", "status", "region", "now")
+    for name, caller in asked:
+        for fact in unknown:
+            less = p.facts({**caller, fact: None})
+            if policy.decide(name, less).permitted:
+                assert policy.decide(name, p.facts(caller)).permitted
+        if policy.decide(name, p.facts({**caller, "complete": False})).permitted:
+            assert policy.decide(name, p.facts({**caller, "complete": True})).permitted
+
+
+@given(p.policies(), p.names, p.callers)
+def test_the_fast_call_never_permits_what_the_whole_one_refuses(
+    rules: list[dict[str, Any]], name: str, caller: dict[str, Any]
+) -> None:
+    _, policy = p.reachable_part(rules)
+    facts = p.facts(caller)
+    for rule in policy.rules:
+        fast = rule.objection_to(*facts[:4])
+        if rule.plain:
+            assert fast is rule.objection(facts)
+        else:
+            assert fast is not None
+
+
+def test_a_rule_that_is_not_plain_is_refused_by_the_fast_call() -> None:
+    everything = (frozenset({DE}), frozenset({DE}), Binding.DPOP, 0)
+    for keys in (
+        {"none_of": ["US"]},
+        {"issuers": ["one"]},
+        {"formats": ["dc+sd-jwt"]},
+        {"types": ["t"]},
+        {"assurance": {"eidas": "low"}},
+        {"max_credential_age_s": 9},
+        {"max_evidence_age_s": 9},
+        {"max_status_age_s": 9},
+    ):
+        (rule,) = rule_of(**keys).rules
+        assert not rule.plain
+        assert rule.objection_to(*everything) is not None
+        assert rule.objection(GOOD) is None
+    for keys in ({}, {"region": "*"}, {"max_admission_age_s": 9}, {"binding": "bearer"}):
+        (rule,) = rule_of(**keys).rules
+        assert rule.plain
+        assert rule.objection_to(*everything) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"anyone": True},
+        {"anyone": True, "countries": frozenset(), "none_of": frozenset({US})},
+        {"anyone": True, "countries": frozenset(), "issuers": frozenset({"one"})},
+        {"anyone": True, "countries": frozenset(), "max_admission_age_s": 5},
+        {"countries": frozenset()},
+    ],
+)
+def test_a_rule_asks_for_something_or_is_for_anyone(changes: dict[str, Any]) -> None:
+    keys = {
+        "number": 3, "resources": ("a",), "anyone": False, "countries": frozenset({DE}), "needs_citizenship": False,
+        "binding": Binding.DPOP, "max_admission_age_s": None,
+    }  # fmt: skip
+    Rule(**keys)  # type: ignore[arg-type]  # a table of them all
+    with pytest.raises(CitizenIDError) as caught:
+        Rule(**{**keys, **changes})
+    assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, "policy.rule[3].anyone")
+
+
+def test_types_and_assurances_are_those_of_all_rules() -> None:
+    policy = AdmissionPolicy.from_toml(
+        p.toml(
+            [
+                {"resource": "a", "nationality": ["DE"], "types": ["t"], "assurance": {"eidas": "high"}},
+                {"resource": "b", "nationality": ["DE"], "types": ["t", "u"], "assurance": {"nist": "IAL3"}},
+                {"resource": "c", "anyone": True},
+            ]
+        )
+    )
+    assert policy.types == {"t", "u"}
+    assert policy.assurances == {Assurance("eidas", "high"), Assurance("nist", "IAL3")}
+
+
+# --- for an author ---
+
+
+def narrowed(data: st.DataObject, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Narrow one rule by one key, or cut rules off at the end (P24)."""
+    rules = [dict(rule) for rule in rules]
+    number = data.draw(st.integers(0, len(rules) - 1))
+    rule = rules[number]
+    other = data.draw(p.rule_tables().filter(lambda each: "anyone" not in each or "none_of" in each))
+    asks = "anyone" not in rule or "none_of" in rule
+    ways = [key for key in other if key not in ("resource", "region", "not_before", "not_after", "anyone")]
+    way = data.draw(st.sampled_from([*ways, *(["cut"] if number else [])]))
+    wanted = set(rule.get("citizenship", []) + rule.get("nationality", []))
+    if way == "cut":
+        return rules[:number]
+    if way in ("citizenship", "nationality"):
+        codes = [code for code in (sorted(wanted) or other[way]) if code not in rule.get("none_of", [])]
+        if "citizenship" in rule or not codes:
+            return rules
+        rule.pop("anyone", None), rule.pop("nationality", None)
+        rule[way] = codes[:1]
+    elif way == "none_of":
+        codes = sorted({*rule.get("none_of", []), *other[way]} - wanted)
+        if codes:
+            rule["none_of"] = codes
+    elif not asks:
+        return rules
+    elif way == "binding":
+        rule["binding"] = "dpop"
+    elif way == "assurance":
+        rule["assurance"] = {
+            name: "high" if name == "eidas" else p.LEVELS[name][-1] for name in rule.get(way, other[way])
+        }
+    elif way in p.AGE_KEYS:
+        rule[way] = min(rule.get(way, 100), other[way])
+    else:
+        rule[way] = rule.get(way, other[way])[:1]
+    return rules
+
+
+@given(p.policies(), st.data())
+def test_narrowing_a_policy_never_widens_access(rules: list[dict[str, Any]], data: st.DataObject) -> None:
+    rules, wide = p.reachable_part(rules)
+    narrow = AdmissionPolicy.from_toml(p.toml(narrowed(data, rules)))
+    for name in data.draw(st.lists(p.names, min_size=1, max_size=6)):
+        for caller in data.draw(st.lists(p.callers, min_size=1, max_size=6)):
+            if narrow.decide(name, p.facts(caller)).permitted:
+                assert wide.decide(name, p.facts(caller)).permitted
+
+
+@given(p.policies(), st.lists(st.tuples(p.names, p.callers, p.callers), min_size=1, max_size=10))
+@example([{"resource": "a", "anyone": True, "none_of": ["US"]}], [])
+def test_showing_more_takes_a_permission_away_from_the_excluded_alone(
+    rules: list[dict[str, Any]], asked: list[tuple[str, dict[str, Any], dict[str, Any]]]
+) -> None:
+    rules, policy = p.reachable_part(rules)
+    for name, caller, other in asked:
+        more = {
+            **caller,
+            "nationalities": caller["nationalities"] | other["nationalities"],
+            "citizenships": caller["citizenships"] | other["citizenships"],
+            "stated": caller["stated"] | other["stated"],
+            "binding": "dpop" if "dpop" in (caller["binding"], other["binding"]) else "bearer",
+            "admission": min(caller["admission"], other["admission"]),
+        }
+        before, after = policy.decide(name, p.facts(caller)), policy.decide(name, p.facts(more))
+        if before.permitted and not after.permitted:
+            assert after.reason is Reason.CITIZENSHIP_NOT_PERMITTED
+            shown = more["nationalities"] | more["citizenships"] | more["stated"]
+            assert shown & set(rules[after.rule - 1]["none_of"])
