@@ -212,11 +212,11 @@ def test_a_resource_has_a_bound_and_matching_is_linear() -> None:
     )
     assert policy.rule_for("a" * 512) == policy.rules[1]
     assert policy.rule_for("a" * 513) is None
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(200):
         policy.rule_for("a" * 511 + "c")
         policy.rule_for("a" * 10_000)
-    assert time.perf_counter() - began < 1  # a regular expression would not come back within this year
+    assert time.thread_time() - began < 1  # a regular expression would not come back within this year
 
 
 def test_the_first_rule_decides_also_over_an_exact_name_further_down() -> None:
@@ -537,8 +537,8 @@ def test_countries_are_distinct_codes_of_iso_3166(condition: str, countries: str
     refused("version = 1\n" + RULE + f"{condition} = {countries}", f"policy.rule[1].{condition}")
 
 
-@pytest.mark.parametrize("binding", ["''", "'DPOP'", "'mtls'", "'none'", "5", "true", "['dpop']", "{}"])
-def test_a_binding_is_one_of_two(binding: str) -> None:
+@pytest.mark.parametrize("binding", ["''", "'DPOP'", "'tls'", "'none'", "5", "true", "['dpop']", "{}"])
+def test_a_binding_is_one_of_four(binding: str) -> None:
     refused("version = 1\n" + RULE + f"nationality = ['US']\nbinding = {binding}", "policy.rule[1].binding")
 
 

@@ -72,6 +72,7 @@ from .world import (
     allowed,
     anchors,
     base64url,
+    challenges_of,
     denied,
     hand_made_proof,
     header_of,
@@ -575,9 +576,9 @@ def test_every_reason_of_the_doors_and_its_answer(reason: Reason) -> None:
     if error is None:
         assert b"www-authenticate" not in dict(answer.headers)
     elif not error:
-        assert b"error=" not in header_of(answer, b"www-authenticate")
+        assert not any(b"error=" in each for each in challenges_of(answer))
     else:
-        assert f'error="{error}"'.encode() in header_of(answer, b"www-authenticate")
+        assert all(f'error="{error}"'.encode() in each for each in challenges_of(answer))
 
 
 # --- results ---
@@ -1156,7 +1157,7 @@ def test_large_input_is_refused_at_once() -> None:
     large = b"A" * 10_000_000
     proof = WORLD.proof(ALICE.sender, TICKET.decode())
     good = request(TICKET, proof).headers
-    began = time.perf_counter()
+    began = time.thread_time()
     for asked, resource in [
         (request(large), "weak"),
         (request(TICKET, large), "weak"),
@@ -1171,7 +1172,7 @@ def test_large_input_is_refused_at_once() -> None:
         assert isinstance(
             WORLD.gateway.admit(large, format=Format.SD_JWT_VC, challenge=text, request=request(None, proof)), Deny
         )
-    assert time.perf_counter() - began < 1  # a few milliseconds each; the bound leaves room for a busy machine
+    assert time.thread_time() - began < 1  # of the processor, whatever else is busy: a few milliseconds each
 
 
 # --- configurations ---

@@ -159,9 +159,9 @@ def test_a_long_silence_is_swept_at_once() -> None:
     for number in range(100):
         memory.consume(b"scope", b"%d" % number, 1 + number)
     clock.now += 10 * 365 * 86_400  # second by second this would take half a minute
-    began = time.perf_counter()
+    began = time.thread_time()
     assert memory.consume(b"scope", b"5", 1) is FRESH
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
     assert len(memory) == 1
 
 

@@ -391,3 +391,10 @@ def header_of(answer: Answer, name: bytes) -> bytes:
     """Return the one header of this name."""
     (value,) = (value for each, value in answer.headers if each == name)
     return value
+
+
+def challenges_of(answer: Answer) -> list[bytes]:
+    """Return the challenges (RFC 9110 section 11.6.1): DPoP, and Bearer beside it where that would do."""
+    found = [value for name, value in answer.headers if name == b"www-authenticate"]
+    assert found
+    return found

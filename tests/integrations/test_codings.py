@@ -98,9 +98,9 @@ def test_a_bomb_stops_at_the_bound(stated: bool, dictionary: bytes | None) -> No
     frame = compress.compress(bytes(300_000_000))
     coding = Coding.ZSTD if dictionary is None else Coding.DCZ
     data = frame if dictionary is None else _codings.dcz(b"", OLD)[:40] + frame
-    began = time.perf_counter()
+    began = time.thread_time()
     assert undo(data, coding) is Undecodable.TOO_LARGE
-    assert time.perf_counter() - began < 0.1
+    assert time.thread_time() - began < 0.1
 
 
 def test_a_frame_may_not_ask_for_more_memory_than_a_list_can_need() -> None:
@@ -170,6 +170,6 @@ def test_a_dictionary_is_named_for_its_own_path(field: Any, named: str | None) -
 
 
 def test_matching_is_linear_in_the_field() -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     assert dictionary_id('match="' + "/*a" * 20_000 + 'b"', "/" + "a" * 2_000) is None
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1

@@ -377,10 +377,10 @@ def test_a_hundred_thousand_brackets_are_refused_at_once(piece: bytes, closed: b
     data = piece * 100_000 + (b"1" + closing * 100_000 if closed else b"")
     tracemalloc.start()
     try:
-        start = time.perf_counter()
+        start = time.thread_time()
         with pytest.raises(MalformedError) as caught:
             json.parse(data, "some.path", 32)
-        elapsed = time.perf_counter() - start
+        elapsed = time.thread_time() - start
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -13,6 +13,7 @@ from typing import Any, Final
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._model import Binding, Format, Handover, NeedStatusList, UnixTime
 from .._wire import json
+from ..policy import Rule
 from ..status._store import place_of
 from ..verifier import VerifiedPresentation, verify
 from ._authorization import standing
@@ -85,14 +86,24 @@ def absolute_end(parts: Parts, state: State, verified: VerifiedPresentation, now
     """Return when a session ends, whatever is renewed: the earliest of what the credential and the policy permit.
 
     The credential's own end is the earliest of its exp, its anchor and its certificates. Of the policy it is the
-    longest that any of its rules takes an admission for; each rule looks at its own bound at each request.
+    longest that any of its rules takes this admission and this credential for; each rule looks at its own bounds at
+    each request.
     """
     ends = [verified.not_after, now + parts.session_lifetime_s]
-    ages = [rule.max_admission_age_s for rule in state.policy.rules if not rule.anyone]
-    bounded = [age for age in ages if age is not None]
-    if bounded and len(bounded) == len(ages):
-        ends.append(now + max(bounded) + 1)  # a rule takes an admission up to its last second
+    issued_at = verified.attestation.validity.issued_at
+    bounds = [_end_by_rule(rule, now, issued_at) for rule in state.policy.rules if not rule.anyone]
+    bounded = [bound for bound in bounds if bound is not None]
+    if bounded and len(bounded) == len(bounds):
+        ends.append(max(now + 1, *bounded))  # by then the session is good for nothing; each request says why
     return min(ends)
+
+
+def _end_by_rule(rule: Rule, now: UnixTime, issued_at: int | None) -> int | None:
+    # A rule takes what is as old as it permits, up to its last second.
+    ends = [] if rule.max_admission_age_s is None else [now + rule.max_admission_age_s + 1]
+    if rule.max_credential_age_s is not None:
+        ends.append(now if issued_at is None else issued_at + rule.max_credential_age_s + 1)
+    return min(ends, default=None)
 
 
 def renew(

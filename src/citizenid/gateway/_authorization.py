@@ -13,7 +13,7 @@ from typing import Final
 from .._errors import Reason
 from .._model import NeedStatusList, Status, UnixTime
 from ..countries import ANY
-from ..policy import Rule
+from ..policy import Facts, Rule
 from ..trust import TrustAnchor
 from ._parts import Parts, State
 from ._sender import identify
@@ -28,18 +28,24 @@ _NOT_VALID: Final = {
 }
 _NOT_PERMITTED: Final = Reason.CITIZENSHIP_NOT_PERMITTED
 _DENIED: Final = Deny(_NOT_PERMITTED, "policy", "resource")
+_STATUS_TOO_OLD: Final = Reason.STATUS_TOO_OLD
 _OTHERWISE: Final = Deny(Reason.STATUS_NOT_VALID, "V9", "status")
 
 
 def authorize(
-    parts: Parts, state: State, credentials: Credentials, request: Request, rule: Rule
+    parts: Parts,
+    state: State,
+    credentials: Credentials,
+    request: Request,
+    rule: Rule,
+    moment: tuple[UnixTime, float] | None,
 ) -> Allow | Deny | NeedPresentation | NeedStatusList:
-    """Decide a request by its rule.
+    """Decide a request by its rule. `moment` is what the clock said where it has been asked already.
 
     Raises:
         CitizenIDError: for a sender proof that is refused, and what a broken part of ours says.
     """
-    now, monotonic = parts.clock.read()
+    now, monotonic = parts.clock.read() if moment is None else moment
     ring = state.ring
     keys = ring.current
     if not keys.begins <= now < keys.ends:
@@ -57,12 +63,50 @@ def authorize(
     countries = anchor.countries
     if countries is not ANY and not nationalities <= countries:  # each citizenship is among the nationalities
         nationalities, citizenships = nationalities & countries, citizenships & countries
-    objection = rule.objection_to(nationalities, citizenships, binding, now - admitted_at)
+    if rule.plain:
+        objection = rule.objection_to(nationalities, citizenships, binding, now - admitted_at)
+    else:
+        objection = rule.objection(_facts(parts, state, ticket, anchor, rule, now))
     if objection is None:
         return tuple.__new__(Allow, (rule.number, session_id, new_nonce))
     if objection is _NOT_PERMITTED:
         return _DENIED
-    return parts.need(objection, state, credentials, request.client_certificate, rule.binding)
+    if objection is _STATUS_TOO_OLD and ticket[15]:
+        return NeedStatusList("", objection)  # a newer list helps, and no other presentation
+    return parts.need(objection, state, credentials, request.client_certificate, rule)
+
+
+def _facts(parts: Parts, state: State, ticket: TicketFields, anchor: TrustAnchor, rule: Rule, now: UnixTime) -> Facts:
+    """Return what is known for a rule that asks for more than most: from the ticket, its anchor and its lists."""
+    (
+        _, _, _, _, format_, type_, assurance, admitted_at, issued_at, _, stated, citizenships, complete, binding, _,
+        references, _,
+    ) = ticket  # fmt: skip
+    countries, nationalities = anchor.countries, stated
+    if countries is not ANY:
+        nationalities, citizenships = stated & countries, citizenships & countries
+    return Facts(
+        nationalities=nationalities,
+        citizenships=citizenships,
+        binding=binding,
+        admission_age_s=now - admitted_at,
+        stated=stated,
+        complete=complete,
+        issuer=anchor.issuer,
+        format=format_,
+        type=state.types.get(type_),
+        assurance=state.assurances.get(assurance),
+        credential_age_s=now - issued_at if issued_at else None,
+        status_age_s=_status_age_s(parts, references, now) if rule.max_status_age_s is not None else None,
+        region=parts.region,
+        now=now,
+    )
+
+
+def _status_age_s(parts: Parts, references: tuple[tuple[bytes, int], ...], now: UnixTime) -> int | None:
+    issued = [parts.statuses.issued_at(identity) for identity, _ in references]
+    known = [each for each in issued if each is not None]
+    return now - min(known) if known and len(known) == len(issued) else None
 
 
 def standing(

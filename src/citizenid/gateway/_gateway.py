@@ -34,6 +34,7 @@ from ._http_signatures import SigningKeys
 from ._keys import DailyTicketKeys, KeyRing
 from ._parts import NO_SENDER, UNREAD, Parts, State
 from ._settings import check_choices, check_lifetimes, check_parts, check_texts, origin_of
+from .asking import ProofRequest, Terms
 from .cache import SieveCache
 from .http import (
     Admitted,
@@ -49,8 +50,10 @@ from .nonces import DPoPNonces, NonceKeys
 from .proofs import ProofRules, SenderKeys
 from .replay import ReplayGuard
 from .sign_outs import MemorySignOuts, SignOuts
+from .ticket import assurance_hash, type_hash
 
 T = TypeVar("T")
+_NOT_LISTED: Final = Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
 
 
 @final
@@ -81,6 +84,9 @@ class Gateway:
         dpop_nonces: whether DPoP proofs must hold a nonce of ours.
         certificate_header: the header in which the operator's own proxy says who the TLS client is, and which it strips
             from what clients send; None reads none.
+        region: where this endpoint is, for rules that exist in some regions alone.
+        resource_metadata: the https URL of this resource's metadata (RFC 9728), for the answers that ask for something.
+        proof_request: how to ask by x401 as well: a function that signs OpenID4VP requests.
         reader_key: the key for which an mdoc may answer with a MAC instead of a signature; None accepts none. Over
             OpenID4VP it is the key that answers are encrypted to; decrypting them is the caller's.
         limits: bounds.
@@ -111,6 +117,9 @@ class Gateway:
         proof_max_age_s: int = 60,
         dpop_nonces: DPoPNonces = DPoPNonces.NOT_USED,
         certificate_header: CertificateHeader | None = None,
+        region: str | None = None,
+        resource_metadata: str | None = None,
+        proof_request: ProofRequest | None = None,
         reader_key: AgreementKey | None = None,
         limits: Limits = DEFAULT_LIMITS,
         clock: Callable[[], float] = time.time,
@@ -119,14 +128,18 @@ class Gateway:
     ) -> None:
         check_lifetimes(ticket_lifetime_s, challenge_lifetime_s, proof_max_age_s, session_lifetime_s)
         check_texts(audience, external_url, admission_path)
-        check_choices(dpop_nonces=dpop_nonces, certificate_header=certificate_header, reader_key=reader_key)
+        check_choices(
+            dpop_nonces=dpop_nonces, certificate_header=certificate_header, reader_key=reader_key, region=region
+        )
         check_parts(statuses, replay, sign_outs, cache, limits, functions=(clock, monotonic, random))
         origin, gateway_clock = origin_of(external_url), GatewayClock(clock, monotonic, limits.clock_skew_s)
         self.statuses: Final = statuses
         self._audience: Final = audience
         self._reader_key: Final = reader_key
+        self._asking: Final = (resource_metadata, proof_request)
         self._parts: Final = Parts(
             endpoint=origin + admission_path,
+            region=region,
             statuses=statuses,
             keep_fresh=getattr(statuses, "keep_fresh", None),
             replay=replay,
@@ -149,7 +162,13 @@ class Gateway:
     def _make_state(self, anchors: TrustAnchors, policy: AdmissionPolicy, ring: KeyRing) -> State:
         if type(anchors) is not TrustAnchors or type(policy) is not AdmissionPolicy:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
-        return State(anchors, policy, ring)
+        if policy.needs_region and self._parts.region is None:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.region")
+        resource_metadata, proof_request = self._asking
+        terms = Terms(policy, anchors, resource_metadata=resource_metadata, proof_request=proof_request)
+        types = {type_hash(type_): type_ for type_ in policy.types}
+        assurances = {assurance_hash(assurance): assurance for assurance in policy.assurances}
+        return State(anchors, policy, ring, terms, types, assurances)
 
     def _ring(self, ticket_keys: Sequence[bytes] | DailyTicketKeys) -> KeyRing:
         return KeyRing(ticket_keys, self._audience, self._reader_key, self._parts.clock.read()[0])
@@ -277,16 +296,20 @@ class Gateway:
             request: as it came.
             resource: what is asked for, aliases resolved; the policy's rules are about these names.
         """
-        state = self._state
-        rule = state.policy.rule_for(resource)
-        if rule is None:
-            return Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
-        if rule.anyone:
-            return Allow(rule.number)
-        credentials = UNREAD
+        state, moment, credentials = self._state, None, UNREAD
+        policy = state.policy
         try:
+            if policy.needs_now:
+                moment = self._parts.clock.read()
+                rule = policy.rule_for(resource, now=moment[0], region=self._parts.region)
+            else:
+                rule = policy.rule_for(resource, region=self._parts.region)
+            if rule is None:
+                return _NOT_LISTED
+            if rule.anyone:
+                return Allow(rule.number)
             credentials = read_credentials(request.headers)
-            return _authorization.authorize(self._parts, state, credentials, request, rule)
+            return _authorization.authorize(self._parts, state, credentials, request, rule, moment)
         except CitizenIDError as error:
             error.at("request")
             if error.step == "ticket":  # two tickets, that is

@@ -12,9 +12,9 @@ from typing import Final, NamedTuple, final
 from .. import _registry as reg
 from .._errors import CitizenIDError, Reason, VerificationError
 from .._limits import Limits
-from .._model import Binding, Challenge, Handover, UnixTime
+from .._model import Assurance, Binding, Challenge, Handover, UnixTime
 from .._readers import READERS
-from ..policy import AdmissionPolicy
+from ..policy import AdmissionPolicy, Rule
 from ..status import StatusSource
 from ..trust import TrustAnchors
 from ..verifier import IssuerHalfCache
@@ -22,6 +22,7 @@ from ._certificates import CertificateHeader, certificate_thumbprint
 from ._clock import GatewayClock
 from ._http_signatures import SigningKeys, unverified_signing_key
 from ._keys import KeyRing
+from .asking import Terms
 from .http import Credentials, Deny, NeedPresentation, read_fields
 from .nonces import NonceKeys
 from .proofs import ProofRules, unverified_sender
@@ -35,11 +36,17 @@ _NONCE_REASONS: Final = frozenset({Reason.PROOF_NONCE_MISSING, Reason.PROOF_NONC
 
 
 class State(NamedTuple):
-    """All that `reload` replaces, in one object, so that no request sees half of it."""
+    """All that `reload` replaces, in one object, so that no request sees half of it.
+
+    `types` and `assurances` are those that rules of the policy name, by the hashes of them that a ticket holds.
+    """
 
     anchors: TrustAnchors
     policy: AdmissionPolicy
     ring: KeyRing
+    terms: Terms
+    types: Mapping[bytes, str]
+    assurances: Mapping[bytes, Assurance]
 
     def __repr__(self) -> str:
         return "<state of a gateway>"
@@ -57,6 +64,7 @@ class Parts:
     """What stays. See `Gateway` for what each of them is."""
 
     endpoint: str
+    region: str | None
     statuses: StatusSource
     keep_fresh: Callable[[float], None] | None
     replay: ReplayGuard
@@ -93,7 +101,7 @@ class Parts:
         state: State,
         credentials: Credentials,
         certificate: bytes | None,
-        floor: Binding = Binding.DPOP,
+        rule: Rule | None = None,
     ) -> NeedPresentation:
         """Ask for a presentation; challenge and nonce are made when somebody looks at the answer.
 
@@ -102,9 +110,9 @@ class Parts:
             state: what holds now.
             credentials: what the request shows of its sender; nothing of it is proven.
             certificate: what the TLS terminator has handed in.
-            floor: the weakest binding that would do.
+            rule: that was not satisfied, where one is known: what it asks for is in the answer.
         """
-        nonces = self.nonces
+        nonces, floor = self.nonces, Binding.DPOP if rule is None else rule.binding
         return _new(
             NeedPresentation,
             (
@@ -112,6 +120,7 @@ class Parts:
                 self.endpoint,
                 _FORMATS,
                 lambda: self._challenge_for(state, credentials, certificate, floor),
+                state.terms.of(rule),
                 None if nonces is None else lambda: self.nonce_for(state, credentials.proof),
             ),
         )

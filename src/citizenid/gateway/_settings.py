@@ -43,8 +43,10 @@ def check_texts(audience: str, external_url: str, admission_path: str) -> None:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.audience")
 
 
-def check_choices(*, dpop_nonces: object, certificate_header: object, reader_key: object) -> None:
-    """Refuse what is no member of its table, and a reader key that is none. Raises CONFIGURATION_INVALID."""
+def check_choices(*, dpop_nonces: object, certificate_header: object, reader_key: object, region: object) -> None:
+    """Refuse what is no member of its table, and a key or region that is none. Raises CONFIGURATION_INVALID."""
+    if region is not None and (type(region) is not str or not region):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.region")
     if type(dpop_nonces) is not DPoPNonces:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.dpop_nonces")
     if certificate_header is not None and type(certificate_header) is not CertificateHeader:
@@ -67,6 +69,7 @@ def check_parts(
     usable = type(limits) is Limits and all(map(callable, functions))
     usable = usable and callable(getattr(statuses, "check", None))
     usable = usable and callable(getattr(statuses, "check_identity", None))
+    usable = usable and callable(getattr(statuses, "issued_at", None))
     usable = usable and callable(getattr(replay, "consume", None))
     if sign_outs is not None:
         usable = usable and callable(getattr(sign_outs, "add", None)) and callable(getattr(sign_outs, "contains", None))

@@ -247,16 +247,16 @@ class NeedPresentation(NamedTuple):
         endpoint: where to POST the presentation.
         formats: the formats that are accepted.
         new_challenge: makes a fresh challenge, or returns None when the request showed no sender key to bind it to.
-        new_nonce: makes what the sender's next DPoP proof must hold, or returns None; None where no nonces are used.
         asking: what the rule asks for, or None where nothing in particular is.
+        new_nonce: makes what the sender's next DPoP proof must hold, or returns None; None where no nonces are used.
     """
 
     reason: Reason
     endpoint: str
     formats: tuple[Format, ...]
     new_challenge: Callable[[], Challenge | None]
-    new_nonce: Callable[[], str | None] | None = None
     asking: Asking | None = None
+    new_nonce: Callable[[], str | None] | None = None
 
     def __repr__(self) -> str:
         return f"NeedPresentation(reason={self.reason!r})"

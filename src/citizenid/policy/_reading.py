@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from .. import _registry as reg
 from .._errors import CitizenIDError
-from .._model import Assurance, Binding, Format, UnixTime
+from .._model import BINDINGS, Assurance, Format, UnixTime
 from ..countries import Country
 from ._findings import Finding, Findings, suggestion
 from ._lines import lines_of
@@ -23,7 +23,6 @@ MAX_POLICY_CHARS: Final = 1_048_576
 _MAX_LEVELS: Final = 16
 _MAX_NAMES: Final = 256  # of issuers, of types, and of regions that one rule lists
 _MAX_ASSURANCE_CHARS: Final = 64  # what an issuer may state
-_BINDINGS: Final = {"bearer": Binding.BEARER, "dpop": Binding.DPOP}
 _FORMATS: Final = {str(each): each for each in Format}
 _DOCUMENT_KEYS: Final = ("version", "rule", "assurance")
 _COUNTRY_CONDITIONS: Final = ("citizenship", "nationality", "anyone")
@@ -158,8 +157,8 @@ class _Reader:
         countries = self.countries(named)
         none_of = self.countries("none_of")
         binding = self.table.get("binding", "dpop")
-        if type(binding) is not str or binding not in _BINDINGS:
-            self.error("binding", "binding must be one of " + ", ".join(_BINDINGS) + suggestion(binding, _BINDINGS))
+        if type(binding) is not str or binding not in BINDINGS:
+            self.error("binding", "binding must be one of " + ", ".join(BINDINGS) + suggestion(binding, BINDINGS))
         ages = {key: self.age(key) for key in _AGES}
         issuers, formats, types = self.texts("issuers"), self.formats(), self.texts("types")
         assurances = self.assurances()
@@ -173,7 +172,7 @@ class _Reader:
             anyone=anyone and not none_of,
             countries=countries,
             needs_citizenship=named == "citizenship",
-            binding=_BINDINGS[binding],
+            binding=BINDINGS[binding],
             max_admission_age_s=ages["max_admission_age_s"],
             none_of=none_of,
             issuers=issuers,

@@ -44,6 +44,7 @@ class _Mapped:
         "bits",
         "identifiers",
         "identity",
+        "issued_at",
         "low",
         "meanings",
         "packed",
@@ -58,6 +59,7 @@ class _Mapped:
         self.uri: Final = entry.uri
         self.anchor: Final = entry.anchor
         self.bits: Final = None if entry.bits == TAGS else entry.bits
+        self.issued_at: Final = entry.issued_at
         self.refresh_at: Final = entry.refresh_at
         self.usable_until: Final = entry.usable_until
         packed = view[entry.offset : entry.offset + entry.size_bytes]  # it keeps the map alive
@@ -225,6 +227,11 @@ class StatusFile:
         if now >= held.usable_until:
             return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)
         raise VerificationError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status.status_list.idx")
+
+    def issued_at(self, identity: bytes) -> UnixTime | None:
+        """Return the iat of the list that `place_of` named, or None when it is not held."""
+        held = self._held.get(identity) or self._identifiers.get(identity[:PREFIX_BYTES])
+        return None if held is None else held.issued_at
 
     @property
     def uris(self) -> tuple[str, ...]:

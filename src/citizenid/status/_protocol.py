@@ -22,3 +22,7 @@ class StatusSource(Protocol):
     def check_identity(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
         """Return the same by the identity that a ticket holds, or None for a list that is not held."""
         ...
+
+    def issued_at(self, identity: bytes) -> UnixTime | None:
+        """Return the iat of the list of this identity, or None when it is not held."""
+        ...

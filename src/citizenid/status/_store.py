@@ -212,6 +212,11 @@ class StatusStore:
             return _stale(held)
         return held.statuses[index]  # type: ignore[no-any-return]  # see _Held
 
+    def issued_at(self, identity: bytes) -> UnixTime | None:
+        """Return the iat of the list that `place_of` named, or None when it is not held."""
+        held = self._held.get(identity) or self._identifiers.get(identity[:PREFIX_BYTES])
+        return None if held is None else held.issued_at
+
     def _check_tag(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
         held = self._identifiers.get(identity[:PREFIX_BYTES])
         if held is None:
