@@ -144,6 +144,11 @@ class Reason(StrEnum):
     CITIZENSHIP_NOT_PERMITTED = "citizenship_not_permitted", "policy"
     BINDING_TOO_WEAK = "binding_too_weak", "policy"
     ADMISSION_TOO_OLD = "admission_too_old", "policy"
+    # the audit log
+    AUDIT_UNAVAILABLE = "audit_unavailable", "audit"
+    AUDIT_WRITER_PRESENT = "audit_writer_present", "audit"
+    AUDIT_MALFORMED = "audit_malformed", "audit"
+    AUDIT_INVALID = "audit_invalid", "audit"
     # what an operator, an issuer or a holder configures or asks for
     CONFIGURATION_INVALID = "configuration_invalid", "configuration"
     ANCHOR_INVALID = "anchor_invalid", "configuration"
