@@ -237,9 +237,10 @@ def open_checkpoint(data: bytes, key: VerifierKey) -> Checkpoint:
         VerificationError: AUDIT_INVALID when it is of another log or without a signature of the key; SIGNATURE_INVALID.
     """
     note = open_note(data)
-    signed = verify_note(note, key)
+    if not verify_note(note, key):
+        raise VerificationError(Reason.AUDIT_INVALID, "audit.checkpoint")
     checkpoint = parse_checkpoint(note.text)
-    if not signed or checkpoint.origin != key.name:
+    if checkpoint.origin != key.name:
         raise VerificationError(Reason.AUDIT_INVALID, "audit.checkpoint")
     return checkpoint
 
