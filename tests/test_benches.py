@@ -33,6 +33,7 @@ from benches import (
     _measure,
     _report,
     _world,
+    bench_audit,
     bench_cbor,
     bench_gateway,
     bench_holder,
@@ -61,6 +62,8 @@ FIGURES: Final = {
     "mdoc-issue": ("ratio", 2.5),
     "sd-cwt-verify": ("ratio", 1.4),
     "status-file-lookup": ("us", 0.3),
+    "audit-append": ("us", 10.0),
+    "audit-verify": ("s", 20.0 * 600 / 1_000_000),
     "mdoc-growth-4": ("x", 2.2),
     "mdoc-growth-6": ("x", 2.2),
 }
@@ -312,7 +315,17 @@ def test_the_stages_are_parts_of_the_whole(rows: list[Row]) -> None:
 
 @pytest.mark.parametrize(
     "bench",
-    [bench_cbor, bench_gateway, bench_holder, bench_import, bench_issuer, bench_limits, bench_status, bench_verifier],
+    [
+        bench_audit,
+        bench_cbor,
+        bench_gateway,
+        bench_holder,
+        bench_import,
+        bench_issuer,
+        bench_limits,
+        bench_status,
+        bench_verifier,
+    ],
 )
 def test_every_bench_is_run(bench: Any) -> None:
     assert bench.rows in program.BENCHES.values()

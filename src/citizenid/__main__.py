@@ -1,4 +1,4 @@
-"""The command line: `citizenid demo`, `citizenid inspect FILE`, `citizenid verify FILE ...`, `citizenid audit verify DIR`.
+"""The command line: `citizenid demo`, `inspect FILE`, `verify FILE ...`, `audit verify DIR ...`.
 
 This program reads files, standard input and the clock; what it says of a presentation is decided by the public
 functions below it. Text from outside is printed by way of `_cli.inspection`, which makes it harmless. typer and rich

@@ -193,13 +193,13 @@ def sign_note(text: str, key: VerifierKey, signer: SigningKey) -> bytes:
     return data
 
 
-def cosign(note: Note, key: VerifierKey, signer: SigningKey, time: int) -> bytes:
-    """Return the signature line of a witness: that it has seen this log grow to this checkpoint by `time`.
+def cosign(note: Note, key: VerifierKey, signer: SigningKey, at: int) -> bytes:
+    """Return the signature line of a witness: that it has seen this log grow to this checkpoint by a time.
 
     Whether it has is the witness's to know: see `consistency_proof`.
     """
-    signed = b"cosignature/v1\ntime %d\n" % time + note.text.encode("utf-8")
-    return signature_line(key, time.to_bytes(_TIME_BYTES, "big") + signer.sign(signed)).encode("utf-8")
+    signed = b"cosignature/v1\ntime %d\n" % at + note.text.encode("utf-8")
+    return signature_line(key, at.to_bytes(_TIME_BYTES, "big") + signer.sign(signed)).encode("utf-8")
 
 
 def signature_line(key: VerifierKey, signature: bytes) -> str:

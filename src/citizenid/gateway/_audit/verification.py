@@ -156,8 +156,7 @@ def verify_audit(
             if each.origin == name and each.time > current.time:
                 raise VerificationError(Reason.AUDIT_INVALID, "audit.checkpoint.time")
         with Folder(paths[name]) as folder:
-            for head in heads:
-                _verify_growth(folder, head, current)
+            _verify_heads(folder, heads, current, verifiers[name])
     named = {other.origin for each in (*checkpoints.values(), *earlier) for other in each.others}
     if not named <= checkpoints.keys():  # a log that somebody has named, and nobody has
         raise VerificationError(Reason.AUDIT_INVALID, "audit.others")
@@ -271,8 +270,20 @@ def _verify_wal(folder: Folder, descriptor: int, size: int) -> tuple[int, int]:
     return max(0, reader.next - size), reader.torn_bytes
 
 
+def _verify_heads(folder: Folder, heads: list[Head], checkpoint: Checkpoint, key: VerifierKey) -> None:
+    """A-7 and A-8: the log begins with what others say of it."""
+    if any(head.size > checkpoint.size for head in heads):  # it may have grown while the others were read
+        note = folder.read("checkpoint", MAX_NOTE_BYTES)
+        if note is None:
+            raise VerificationError(Reason.AUDIT_INVALID, "audit.checkpoint")
+        heads = [*heads, checkpoint.head]
+        checkpoint = open_checkpoint(note, key)
+    for head in heads:
+        _verify_growth(folder, head, checkpoint)
+
+
 def _verify_growth(folder: Folder, head: Head, checkpoint: Checkpoint) -> None:
-    """A-7 and A-8: the log begins with the one that a head describes."""
+    """The log begins with the one that a head describes."""
     if head.size > checkpoint.size:
         raise VerificationError(Reason.AUDIT_INVALID, "audit.consistency")
     proof = consistency_proof(head.size, checkpoint.size, read_tile(folder))
