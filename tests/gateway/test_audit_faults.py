@@ -390,3 +390,51 @@ def test_no_kill_loses_an_entry() -> None:
     tally = json.loads(run.stdout)
     assert tally["kills"] == 40
     assert tally["answered"] > 0 and tally["checkpoints"] > 0
+
+
+# --- a loss of power ---
+
+
+def test_nothing_is_named_before_it_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A file counts when it and its name are synced. When a checkpoint comes, all tiles count; when a new write-ahead
+    # file takes the place of the old one, the checkpoint counts.
+    unsynced: dict[str, str] = {}  # descriptor or name of a file, or folder of a name -> what is not synced
+    events: list[str] = []
+    real = {name: getattr(disk, name) for name in ("open_descriptor", "write", "fsync", "replace")}
+    paths: dict[int, str] = {}
+
+    def open_descriptor(path: str, *arguments: Any, **keywords: Any) -> int:
+        descriptor: int = real["open_descriptor"](path, *arguments, **keywords)
+        paths[descriptor] = path
+        return descriptor
+
+    def write(descriptor: int, data: Any) -> Any:
+        unsynced[paths[descriptor]] = "content"
+        return real["write"](descriptor, data)
+
+    def fsync(descriptor: int) -> None:
+        unsynced.pop(paths[descriptor], None)
+        real["fsync"](descriptor)
+
+    def replace(source: str, target: str) -> None:
+        assert source not in unsynced, source
+        if target.endswith(("checkpoint", "wal")):
+            assert unsynced == {}, target
+        events.append(target)
+        real["replace"](source, target)
+        unsynced[os.path.dirname(target)] = target
+
+    for name, function in (
+        ("open_descriptor", open_descriptor), ("write", write), ("fsync", fsync), ("replace", replace),
+    ):  # fmt: skip
+        monkeypatch.setattr(disk, name, function)
+    log = open_log(tmp_path)
+    for _ in range(3):
+        settle(log, 300)
+        assert unsynced == {}
+        log.checkpoint()
+        assert unsynced == {}
+    log.close()
+    monkeypatch.undo()
+    assert sum(name.endswith("checkpoint") for name in events) == 5
+    assert len(subjects(tmp_path)) == 900
