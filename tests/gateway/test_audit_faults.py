@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -197,6 +198,43 @@ def test_a_sync_that_failed_is_never_believed_later(tmp_path: Path, system: Disk
     assert len(subjects(tmp_path)) == 3
 
 
+def test_who_waits_for_a_group_that_fails_is_told_so_and_does_not_try_himself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_log(tmp_path)
+    tried, release = [], threading.Event()
+
+    def fails(descriptor: int, data: Any) -> int:
+        tried.append(descriptor)
+        release.wait(10)
+        raise OSError(errno.ENOSPC, "write")
+
+    monkeypatch.setattr(disk, "write", fails)
+    answers: list[object] = []
+    positions = [refuse(log) for _ in range(20)]
+    threads = [threading.Thread(target=lambda at=at: answers.append(log.settle(at))) for at in positions]  # type: ignore[misc]
+    for thread in threads:
+        thread.start()
+    while not tried:
+        pass
+    release.set()
+    for thread in threads:
+        thread.join()
+    assert answers == [Reason.AUDIT_UNAVAILABLE] * 20
+    assert len(tried) == 1
+    monkeypatch.undo()
+    log.close()
+    assert len(subjects(tmp_path)) == 20
+
+
+def test_a_disk_that_takes_nothing_is_a_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = open_log(tmp_path)
+    monkeypatch.setattr(disk, "write", lambda descriptor, data: 0)
+    assert log.settle(refuse(log)) is Reason.AUDIT_UNAVAILABLE
+    monkeypatch.undo()
+    log.close()
+
+
 def test_short_writes_are_gone_on_with(tmp_path: Path, system: Disk) -> None:
     system.short = True
     log = open_log(tmp_path)
@@ -359,6 +397,14 @@ def test_a_damaged_log_is_not_gone_on_with(tmp_path: Path, name: str, how: str) 
         Reason.AUDIT_INVALID, Reason.AUDIT_MALFORMED, Reason.SIGNATURE_INVALID, Reason.SIGNATURE_MALFORMED,
     }  # fmt: skip
     assert {each: each.read_bytes() for each in tmp_path.rglob("*") if each.is_file()} == before
+
+
+def test_a_log_that_lost_its_checkpoint_is_not_begun_anew(tmp_path: Path) -> None:
+    with open_log(tmp_path) as log:
+        settle(log, 3)
+    (tmp_path / "w1" / "checkpoint").unlink()
+    (tmp_path / "w1" / "wal").unlink()
+    refused(lambda: open_log(tmp_path), Reason.AUDIT_INVALID, "audit.checkpoint")
 
 
 def test_a_log_of_another_key_is_not_gone_on_with(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from citizenid import CitizenIDError, Reason
 from citizenid.gateway._audit import note as n
 from citizenid.gateway._audit.entry import packed, refused_entry
 from citizenid.gateway._audit.merkle import Edge, leaf_hash, tile_name
+from citizenid.gateway._audit.reading import Folder
+from citizenid.gateway._audit.verification import _verify_heads
 from citizenid.gateway.audit import verify_audit
 
 from . import audit_world as w
@@ -357,6 +359,35 @@ def test_an_earlier_checkpoint_of_any_writer_counts(three: Path) -> None:
     refused(lambda: verify(three, *NAMES, previous=[wrong]), Reason.SIGNATURE_INVALID)
 
 
+def test_what_an_earlier_checkpoint_says_of_another_log_counts(three: Path) -> None:
+    kept = (three / "w1" / "checkpoint").read_bytes()
+    for name in NAMES:
+        shutil.rmtree(three / name)
+        grow(three, 1, writer=name)  # all are begun anew, and none names another
+    verify(three, *NAMES)
+    refused(lambda: verify(three, *NAMES, previous=[kept]), Reason.AUDIT_INVALID, "audit.consistency")
+    shutil.rmtree(three / "w1")
+    grow(three, 10, writer="w1")  # only the others are shorter
+    refused(lambda: verify(three, *NAMES, previous=[kept]), Reason.AUDIT_INVALID, "audit.consistency")
+
+
+def test_a_log_that_is_overtaken_must_have_grown_and_not_changed(tmp_path: Path) -> None:
+    key = n.VerifierKey.parse(w.vkey(), 1)
+    items = [entry(number) for number in range(9)]
+    seen = n.open_checkpoint((forged(tmp_path / "a", items[:5]) / "w1" / "checkpoint").read_bytes(), key)
+    for name, later, good in (("b", items, True), ("c", [entry(7), *items[1:]], False)):
+        newer = n.open_checkpoint((forged(tmp_path / name, later) / "w1" / "checkpoint").read_bytes(), key)
+        with Folder(str(tmp_path / name / "w1")) as folder:
+            if good:
+                _verify_heads(folder, [newer.head], seen, key)
+            else:
+                refused(
+                    lambda folder=folder, newer=newer: _verify_heads(folder, [newer.head], seen, key),  # type: ignore[misc]
+                    Reason.AUDIT_INVALID,
+                    "audit.consistency",
+                )
+
+
 def test_what_every_witness_must_have_seen(tmp_path: Path) -> None:
     keys = [w.witness_key("a.example/w"), w.witness_key("b.example/w")]
     with open_log(tmp_path, witnesses=keys) as log:
@@ -378,21 +409,22 @@ def test_what_every_witness_must_have_seen(tmp_path: Path) -> None:
 # --- it never hangs ---
 
 
-def in_time(call: Callable[[], object]) -> None:
-    """Run a call that must be refused, and soon."""
+def in_time(call: Callable[[], object]) -> str:
+    """Run a call that must be refused, and soon. Returns where it was."""
     done = []
 
     def run() -> None:
         try:
             call()
         except CitizenIDError as error:
-            done.append(error.reason)
+            done.append((error.reason, error.where))
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(20)
     assert not thread.is_alive(), "it hangs"
-    assert done and done[0] in BAD, done
+    assert done and done[0][0] in BAD, done
+    return done[0][1]
 
 
 def obstacles(path: Path) -> Iterator[str]:
@@ -441,7 +473,8 @@ def test_nothing_in_the_place_of_a_file_makes_it_hang(whole: Path, tmp_path: Pat
     seen = []
     for what in obstacles(folder / "w1" / name):
         seen.append(what)
-        in_time(lambda: verify(folder))
+        where = in_time(lambda: verify(folder))
+        assert where == "audit.file" or what == "zeros", what
     assert len(seen) == 8
 
 
