@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from citizenid import Reason
 from citizenid.gateway._audit import disk
+from citizenid.gateway._audit.counts import Counts
 from citizenid.gateway._audit.wal import FILE_HEAD_BYTES
 from citizenid.gateway.audit import AuditLog, WhenUnwritable
 
@@ -257,6 +258,30 @@ def test_a_checkpoint_that_cannot_be_written_changes_nothing(tmp_path: Path, sys
     log.checkpoint()
     log.close()
     assert len(subjects(tmp_path)) == 301
+
+
+def test_counts_that_could_not_be_stated_are_stated_later(
+    tmp_path: Path, system: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_log(tmp_path)
+    for _ in range(5):
+        allow(log)
+        refuse(log, Reason.TICKET_MISSING, "ticket", subject=None)
+    system.error = {"write": errno.ENOSPC}
+    refused(log.checkpoint, Reason.AUDIT_UNAVAILABLE)
+    allow(log)
+    system.error = {}
+
+    def fails(_: object) -> None:
+        raise OSError(errno.EIO, "msync")
+
+    with monkeypatch.context() as patch:  # totals are not stated before they are on the disk
+        patch.setattr(Counts, "flush", fails)
+        refused(log.checkpoint, Reason.AUDIT_UNAVAILABLE)
+        assert verify(tmp_path).logs[0].pending == 0
+    log.close()
+    (report,) = verify(tmp_path).logs
+    assert (report.allowed, report.counted, report.size) == (6, {"ticket_missing": 5}, 1)
 
 
 def test_entries_without_a_checkpoint_are_bounded_too(tmp_path: Path, system: Disk) -> None:

@@ -27,6 +27,7 @@ from citizenid.gateway._audit.entry import packed, refused_entry
 from citizenid.gateway._audit.merkle import Edge, leaf_hash, tile_name
 from citizenid.gateway._audit.reading import Folder
 from citizenid.gateway._audit.verification import _verify_heads
+from citizenid.gateway._audit.wal import batch, file_head
 from citizenid.gateway.audit import verify_audit
 
 from . import audit_world as w
@@ -289,6 +290,24 @@ def test_a_write_ahead_file_that_says_something_else_is_refused(tmp_path: Path) 
     assert other.settle(5) is None
     shutil.copy(tmp_path / "other" / "w1" / "wal", tmp_path / "w1" / "wal")
     refused(lambda: verify(tmp_path / "w1"), Reason.AUDIT_INVALID, "audit.wal")
+
+
+def test_a_write_ahead_file_that_begins_after_the_checkpoint_has_a_gap(tmp_path: Path) -> None:
+    with open_log(tmp_path) as log:
+        settle(log, 3)
+        log.checkpoint()
+        old = (tmp_path / "w1" / "checkpoint").read_bytes()
+        settle(log, 3)
+    (tmp_path / "w1" / "checkpoint").write_bytes(old)
+    refused(lambda: verify(tmp_path), Reason.AUDIT_INVALID, "audit.wal")
+
+
+def test_entries_after_the_checkpoint_must_be_entries_too(tmp_path: Path) -> None:
+    forged(tmp_path, [entry(1)])
+    (tmp_path / "w1" / "wal").write_bytes(file_head(1) + batch(1, [entry(2)]))
+    assert verify(tmp_path).logs[0].pending == 1
+    (tmp_path / "w1" / "wal").write_bytes(file_head(1) + batch(1, [entry(2), b"nationality: FR"]))
+    refused(lambda: verify(tmp_path), Reason.AUDIT_MALFORMED, "audit.entry")
 
 
 # --- all writers ---
