@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from . import (
+    bench_audit,
     bench_cbor,
     bench_gateway,
     bench_holder,
@@ -35,6 +36,7 @@ BENCHES: Final[dict[str, Callable[[Plan], Iterator[Row]]]] = {
     "holder": bench_holder.rows,
     "cbor": bench_cbor.rows,
     "gateway": bench_gateway.rows,
+    "audit": bench_audit.rows,
     "import": bench_import.rows,
     "limits": bench_limits.rows,
     "status": bench_status.rows,

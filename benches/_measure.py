@@ -39,6 +39,7 @@ class Plan(NamedTuple):
         imports: how many pairs of new processes are compared.
         entries: size of the status list that is measured.
         lists: how many of them the file of all lists has.
+        audited: entries of the audit log that is verified.
     """
 
     samples: int
@@ -47,10 +48,13 @@ class Plan(NamedTuple):
     imports: int
     entries: int
     lists: int = 3
+    audited: int = 600
 
 
-FULL: Final = Plan(samples=21, sample_s=0.030, latencies=2_000, imports=21, entries=1_000_000, lists=20)
-QUICK: Final = Plan(samples=9, sample_s=0.012, latencies=300, imports=7, entries=1_000_000)
+FULL: Final = Plan(
+    samples=21, sample_s=0.030, latencies=2_000, imports=21, entries=1_000_000, lists=20, audited=1_000_000
+)
+QUICK: Final = Plan(samples=9, sample_s=0.012, latencies=300, imports=7, entries=1_000_000, audited=50_000)
 
 
 class Spread(NamedTuple):

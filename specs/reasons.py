@@ -59,7 +59,7 @@ _INDIRECT: Final = {
 }
 _ORDER: Final = ("Malformed", "Verification", "CitizenID", "need", "deny")
 # Doors that no request from outside reaches: there is no HTTP answer.
-_OWN_SIDE: Final = frozenset({"status", "configuration", "issue", "present", "publish"})
+_OWN_SIDE: Final = frozenset({"status", "audit", "configuration", "issue", "present", "publish"})
 
 _FIX: Final = "correct the software that wrote it"
 _WALLET: Final = "use another credential, or have this one issued anew"
@@ -264,6 +264,13 @@ ROWS: Final[dict[Reason, Row]] = {
         "present the whole list, from an issuer that declares it complete",
     ),
     Reason.REGION_UNKNOWN: Row("A rule is for some regions, and this endpoint's is not known.", _OPERATOR),
+    # the audit log
+    Reason.AUDIT_UNAVAILABLE: Row("What is refused cannot be written down now, so nothing is allowed.", _OPERATOR),
+    Reason.AUDIT_WRITER_PRESENT: Row("Another process writes this log.", "name another writer, or end that process"),
+    Reason.AUDIT_MALFORMED: Row("A file of an audit log does not have its form.", "look for who changed it"),
+    Reason.AUDIT_INVALID: Row(
+        "An audit log is not what its checkpoints, keys and witnesses say.", "look for who changed it"
+    ),
     # our own side
     Reason.CONFIGURATION_INVALID: Row("An argument of ours cannot be right.", "correct the call"),
     Reason.ANCHOR_INVALID: Row("A trust anchor is incomplete or contradicts another.", "correct the anchors"),

@@ -36,6 +36,7 @@ from benches import (
     _report,
     _status_file,
     _world,
+    bench_audit,
     bench_cbor,
     bench_gateway,
     bench_holder,
@@ -75,6 +76,8 @@ FIGURES: Final = {
     "status-ingest-cwt-stored-us": ("us", 250.0),
     "status-encode-cwt": ("ratio", 1.2),
     "status-encode-cwt-stored": ("ratio", 1.2),
+    "audit-append": ("us", 10.0),
+    "audit-verify": ("s", 20.0 * 600 / 1_000_000),
     "mdoc-growth-4": ("x", 2.2),
     "mdoc-growth-6": ("x", 2.2),
 }
@@ -369,7 +372,17 @@ def test_all_lists_of_a_nation_have_targets(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     "bench",
-    [bench_cbor, bench_gateway, bench_holder, bench_import, bench_issuer, bench_limits, bench_status, bench_verifier],
+    [
+        bench_audit,
+        bench_cbor,
+        bench_gateway,
+        bench_holder,
+        bench_import,
+        bench_issuer,
+        bench_limits,
+        bench_status,
+        bench_verifier,
+    ],
 )
 def test_every_bench_is_run(bench: Any) -> None:
     assert bench.rows in program.BENCHES.values()

@@ -29,7 +29,8 @@ import citizenid
 LIST = Path(__file__).with_name("public_api.txt")
 MODULES = (
     "citizenid", "citizenid.verifier", "citizenid.issuer", "citizenid.holder", "citizenid.status", "citizenid.trust",
-    "citizenid.gateway", "citizenid.policy", "citizenid.integrations.fetch", "citizenid.integrations.publish",
+    "citizenid.gateway", "citizenid.gateway.audit", "citizenid.policy", "citizenid.integrations.fetch",
+    "citizenid.integrations.publish",
 )  # fmt: skip
 
 

@@ -132,6 +132,22 @@ NOT_DATA: Final = {
         "refused to an issuer whose file is locked, or whose disk is full",
         "tests/status/test_ledger.py::test_a_file_that_is_locked_is_unavailable_and_nothing_was_done",
     ),
+    Reason.AUDIT_UNAVAILABLE: (
+        "what a gateway does while its disk is full",
+        "tests/gateway/test_audit_faults.py::test_on_a_full_disk_refusals_stand_and_nothing_is_allowed",
+    ),
+    Reason.AUDIT_WRITER_PRESENT: (
+        "refused to an operator who starts a second writer of one log",
+        "tests/gateway/test_audit.py::test_a_log_has_one_writer",
+    ),
+    Reason.AUDIT_MALFORMED: (
+        "a folder of files and no single input",
+        "tests/gateway/test_audit_verification.py::test_entries_that_are_none_are_refused_though_they_are_signed",
+    ),
+    Reason.AUDIT_INVALID: (
+        "a folder of files and no single input",
+        "tests/gateway/test_audit_verification.py::test_a_root_that_is_not_the_tree_s_is_refused",
+    ),
     Reason.STATUS_MARKS_MALFORMED: (
         "what a store exported and its operator hands over again",
         "tests/status/test_file.py::test_marks_that_are_cut_or_changed_anywhere_are_refused",

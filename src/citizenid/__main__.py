@@ -1,4 +1,4 @@
-"""The command line: `citizenid demo`, `citizenid inspect FILE`, `citizenid verify FILE ...`.
+"""The command line: `citizenid demo`, `inspect FILE`, `verify FILE ...`, `audit verify DIR ...`.
 
 This program reads files, standard input and the clock; what it says of a presentation is decided by the public
 functions below it. Text from outside is printed by way of `_cli.inspection`, which makes it harmless. typer and rich
@@ -48,6 +48,7 @@ LIMITS: Final = Limits()
 _MEDIA_TYPE: Final = "application/statuslist+jwt"
 _JWKS_BYTES: Final = 1_048_576
 _POLICY_BYTES: Final = 4_194_304  # the longest policy, were each of its characters four bytes long
+_NOTE_BYTES: Final = 65_536
 _PROGRESS_EVERY: Final = 250  # trials; drawing takes two milliseconds, and a thread that draws would be measured too
 
 
@@ -95,7 +96,7 @@ def make_app() -> "typer.Typer":
         pretty_exceptions_enable=False,  # their frames show local variables: tokens and keys
         help="Issue, cache and verify signed citizenship attestations.",
     )
-    for add in (_add_demo, _add_inspect, _add_verify, _add_policy):
+    for add in (_add_demo, _add_inspect, _add_verify, _add_policy, _add_audit):
         add(app)
     return app
 
@@ -224,6 +225,48 @@ def _add_verify(app: "typer.Typer") -> None:
         steps.refused_lists += refused_lists
         print(json.dumps(steps.to_json(), indent=2) if as_json else "\n".join(steps.to_lines()))
         raise typer.Exit(steps.exit_code)
+
+
+def _add_audit(app: "typer.Typer") -> None:
+    import typer
+
+    audit = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Look after audit logs.")
+    app.add_typer(audit, name="audit")
+
+    @audit.callback()
+    def _() -> None:
+        """Look after audit logs."""  # with a callback, one command alone keeps its name
+
+    @audit.command()
+    def verify(
+        directory: Annotated[str, typer.Argument(help="The folder of the logs, or of one log.", metavar="DIR")],
+        key: Annotated[list[str], typer.Option(help="Verifier key of each log; repeatable.", metavar="VKEY")],
+        witness: Annotated[
+            list[str] | None, typer.Option(help="Verifier key of a witness; repeatable.", metavar="VKEY")
+        ] = None,
+        previous: Annotated[
+            list[str] | None, typer.Option(help="A checkpoint that was kept elsewhere; repeatable.", metavar="FILE")
+        ] = None,
+        max_age_s: Annotated[int | None, typer.Option("--max-age-s", help="How old a checkpoint may be.")] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    ) -> None:
+        """Verify everything that audit logs hold. Exit 0: valid, 1: refused."""
+        from ._cli import auditing
+        from .gateway.audit import verify_audit
+
+        now = int(time.time())
+        try:
+            notes = [read_file(name, _NOTE_BYTES) for name in previous or []]
+            report = verify_audit(
+                directory, keys=key, witnesses=witness or [], previous=notes, now=now, max_age_s=max_age_s
+            )
+        except UsageError as error:
+            _fail(error, 2)
+        except CitizenIDError as error:
+            if as_json:
+                print(json.dumps({"ok": False, "reason": error.reason.value, "where": error.where}, indent=2))
+            _fail(error, 1)
+        print(json.dumps(auditing.to_json(report), indent=2) if as_json else "\n".join(auditing.to_lines(report, now)))
 
 
 def run_demo(*, quick: bool, as_json: bool, format: Format) -> int:

@@ -156,6 +156,11 @@ class Reason(StrEnum):
     STATUS_TOO_OLD = "status_too_old", "policy"
     COMPLETENESS_NOT_SHOWN = "completeness_not_shown", "policy"
     REGION_UNKNOWN = "region_unknown", "policy"
+    # the audit log
+    AUDIT_UNAVAILABLE = "audit_unavailable", "audit"
+    AUDIT_WRITER_PRESENT = "audit_writer_present", "audit"
+    AUDIT_MALFORMED = "audit_malformed", "audit"
+    AUDIT_INVALID = "audit_invalid", "audit"
     # what an operator, an issuer or a holder configures or asks for
     CONFIGURATION_INVALID = "configuration_invalid", "configuration"
     ANCHOR_INVALID = "anchor_invalid", "configuration"

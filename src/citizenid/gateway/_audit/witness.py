@@ -1,0 +1,51 @@
+"""What a log and a witness say to each other: a request for a cosignature, and what to do with the answer. Pure.
+
+Spec: C2SP tlog-witness (add-checkpoint), tlog-cosignature; specs/profile-audit.md section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..._errors import Reason, VerificationError
+from .note import VerifierKey, open_checkpoint, open_note, proof_lines, signature_line, verify_note
+
+_BLANK = b"\n\n"
+
+
+def witness_request(note: bytes, key: VerifierKey, old_size: int, proof: Sequence[bytes]) -> bytes:
+    """Return the body of an add-checkpoint request: the size before, the proof, the checkpoint as its log signed it.
+
+    Cosignatures of others are left out.
+    """
+    opened = open_note(note)
+    own = [signature for name, key_id, signature in opened.signatures if (name, key_id) == (key.name, key.id)]
+    lines = "".join(signature_line(key, signature) for signature in own)
+    return f"old {old_size}\n{proof_lines(proof)}\n{opened.text}\n{lines}".encode()
+
+
+def cosigned(request: bytes, answer: bytes, key: VerifierKey, witnesses: Sequence[VerifierKey]) -> tuple[bytes, bytes]:
+    """Return the checkpoint of a request, and those lines of the answer that are by witnesses we know.
+
+    Raises:
+        MalformedError: AUDIT_MALFORMED, SIGNATURE_MALFORMED.
+        VerificationError: AUDIT_INVALID when none of the lines is by a witness we know; SIGNATURE_INVALID.
+    """
+    sent = request.partition(_BLANK)[2]
+    open_checkpoint(sent, key)
+    both = open_note(sent + answer)
+    known = {(witness.name, witness.id): witness for witness in witnesses if verify_note(both, witness)}
+    lines = "".join(
+        signature_line(known[name, key_id], signature)
+        for name, key_id, signature in both.signatures
+        if (name, key_id) in known
+    )
+    if not lines:
+        raise VerificationError(Reason.AUDIT_INVALID, "audit.cosignature")
+    return sent, lines.encode("utf-8")
+
+
+def merged(note: bytes, lines: bytes) -> bytes:
+    """Return a note with those of some signature lines that it does not have yet."""
+    have = note.splitlines(keepends=True)
+    return note + b"".join(line for line in lines.splitlines(keepends=True) if line not in have)

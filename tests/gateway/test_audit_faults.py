@@ -1,0 +1,511 @@
+"""Faults under the audit log: a full disk, a sync that fails, short writes, a crash at every step, kill -9.
+
+A crash is simulated by an exception that nobody catches, raised before or after the n-th call of the system, for every
+n; what a kill does is tested with processes (benches/crash_audit.py). A loss of power is a file that is cut.
+
+Spec: specs/profile-audit.md section 4.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import cbor2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from citizenid import Reason
+from citizenid.gateway._audit import disk
+from citizenid.gateway._audit.counts import Counts
+from citizenid.gateway._audit.wal import FILE_HEAD_BYTES
+from citizenid.gateway.audit import AuditLog, WhenUnwritable
+
+from . import audit_world as w
+from . import tlog_peer as peer
+from .audit_world import NOW, Clock, allow, open_log, refuse, refused, settle, verify
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+CALLS: Final = ("write", "fsync", "replace", "ftruncate", "mkdir", "open_descriptor")
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+class Disk:
+    """Stands before the calls of the system that the writer makes."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.calls = 0
+        self.crash_at = -1
+        self.after = False
+        self.error: dict[str, int] = {}
+        self.short = False
+        self.room = -1
+        for name in CALLS:
+            # What a sync does is seen after a loss of power alone; here it only takes time.
+            real = (lambda descriptor: None) if name == "fsync" else getattr(disk, name)
+            patch.setattr(disk, name, self._stand_before(name, real))
+
+    def _stand_before(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            self.calls += 1
+            if self.calls == self.crash_at and not self.after:
+                raise Crash
+            if name in self.error:
+                raise OSError(self.error[name], name)
+            if name == "write" and self.room >= 0:
+                return self._write(real, *arguments)
+            if name == "write" and self.short and len(arguments[1]) > 1:
+                arguments = (arguments[0], arguments[1][: len(arguments[1]) // 2])
+            result = real(*arguments, **keywords)
+            if self.calls == self.crash_at:
+                raise Crash
+            return result
+
+        return call
+
+    def _write(self, real: Callable[..., Any], descriptor: int, data: memoryview) -> Any:
+        """A disk with so much room: the last write is short, then there is none."""
+        if not self.room:
+            raise OSError(errno.ENOSPC, "write")
+        written = real(descriptor, data[: self.room])
+        self.room -= written
+        return written
+
+
+@pytest.fixture
+def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    yield Disk(monkeypatch)
+    monkeypatch.undo()
+
+
+def abandon(log: AuditLog) -> None:
+    """What remains when the process of a writer is gone: nothing is written, its lock is free."""
+    os.close(log._writer._lock)
+    if log._writer._descriptor is not None:
+        os.close(log._writer._descriptor)
+    log._writer._descriptor = None
+
+
+def subjects(folder: Path, writer: str = "w1") -> list[bytes]:
+    """The tags of all refusals in the log, in order, as an independent reader finds them."""
+    found = [cbor2.loads(each) for each in peer.verify_log(folder / writer, w.vkey(writer)).entries]
+    return [each[8] for each in found if each[1] == "refused"]
+
+
+# --- a full disk ---
+
+
+def test_on_a_full_disk_refusals_stand_and_nothing_is_allowed(tmp_path: Path, system: Disk) -> None:
+    clock = Clock()
+    log = open_log(tmp_path, clock=clock)
+    settle(log)
+    assert allow(log) is None
+    system.error = {"write": errno.ENOSPC}
+    assert log.settle(refuse(log, subject=b"full")) is Reason.AUDIT_UNAVAILABLE
+    state = log.state()
+    assert (state.writable, state.waiting, state.pending) == (False, 1, 1)
+    assert allow(log) is Reason.AUDIT_UNAVAILABLE
+    refused(log.checkpoint, Reason.AUDIT_UNAVAILABLE)
+    assert refuse(log, Reason.TICKET_MISSING, "ticket", subject=None) == 0  # counting needs no room
+    system.error = {}
+    assert allow(log) is Reason.AUDIT_UNAVAILABLE  # tried at most once a second
+    clock.advance(1)
+    assert allow(log) is None
+    assert log.state().writable and log.state().waiting == 0
+    log.close()
+    assert subjects(tmp_path) == [log.tag(w.SUBJECT, NOW), log.tag(b"full", NOW)]  # nothing was lost
+    assert verify(tmp_path).logs[0].counted == {"ticket_missing": 1}
+
+
+def test_who_chooses_to_go_on_goes_on(tmp_path: Path, system: Disk) -> None:
+    log = open_log(tmp_path, when_unwritable=WhenUnwritable.GO_ON)
+    system.error = {"write": errno.ENOSPC}
+    assert log.settle(refuse(log)) is Reason.AUDIT_UNAVAILABLE
+    assert allow(log) is None
+    assert not log.state().writable
+    system.error = {}
+    log.close()
+    assert verify(tmp_path).logs[0].refused == {"citizenship_not_permitted": 1}
+    assert verify(tmp_path).logs[0].allowed == 1
+
+
+def test_while_nothing_can_be_written_memory_is_bounded_and_the_rest_counted(tmp_path: Path, system: Disk) -> None:
+    log = open_log(tmp_path, max_waiting=10)
+    system.error = {"write": errno.ENOSPC}
+    positions = [refuse(log) for _ in range(25)]
+    assert log.state().waiting == 10
+    assert positions[10:] == [-1] * 15
+    assert log.settle(-1) is Reason.AUDIT_UNAVAILABLE
+    assert log.state().unwritten == 15
+    system.error = {}
+    log.close()
+    (report,) = verify(tmp_path).logs
+    assert report.refused == {"citizenship_not_permitted": 10}
+    assert report.unwritten == {"citizenship_not_permitted": 15}
+
+
+@pytest.mark.parametrize("room", [0, 1, 31, 32, 40, 100, 150])
+def test_a_disk_that_becomes_full_in_the_middle_of_a_batch_leaves_a_whole_log(
+    tmp_path: Path, system: Disk, room: int
+) -> None:
+    log = open_log(tmp_path)
+    settle(log, 2)
+    system.room = room
+    for _ in range(3):
+        refuse(log)
+    assert log.settle(refuse(log)) is Reason.AUDIT_UNAVAILABLE
+    (report,) = verify(tmp_path).logs  # as somebody else sees it now
+    assert (report.pending, report.torn_bytes) == (2, 0)
+    system.room = -1
+    settle(log)
+    log.close()
+    assert len(subjects(tmp_path)) == 7
+
+
+def test_a_disk_that_is_full_and_cannot_cut_either_recovers(tmp_path: Path, system: Disk) -> None:
+    log = open_log(tmp_path)
+    settle(log, 2)
+    system.room, system.error = 40, {"ftruncate": errno.EIO}
+    assert log.settle(refuse(log)) is Reason.AUDIT_UNAVAILABLE
+    assert verify(tmp_path).logs[0].torn_bytes == 40
+    system.room, system.error = -1, {}
+    settle(log)
+    assert verify(tmp_path).logs[0].torn_bytes == 0
+    log.close()
+    assert len(subjects(tmp_path)) == 4
+
+
+def test_a_sync_that_failed_is_never_believed_later(tmp_path: Path, system: Disk) -> None:
+    log = open_log(tmp_path)
+    settle(log)
+    before = (tmp_path / "w1" / "wal").stat().st_ino
+    system.error = {"fsync": errno.EIO}
+    assert log.settle(refuse(log)) is Reason.AUDIT_UNAVAILABLE
+    system.error = {}
+    settle(log)
+    assert (tmp_path / "w1" / "wal").stat().st_ino != before  # written anew, not synced once more
+    log.close()
+    assert len(subjects(tmp_path)) == 3
+
+
+def test_who_waits_for_a_group_that_fails_is_told_so_and_does_not_try_himself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_log(tmp_path)
+    tried, release = [], threading.Event()
+
+    def fails(descriptor: int, data: Any) -> int:
+        tried.append(descriptor)
+        release.wait(10)
+        raise OSError(errno.ENOSPC, "write")
+
+    monkeypatch.setattr(disk, "write", fails)
+    answers: list[object] = []
+    positions = [refuse(log) for _ in range(20)]
+    threads = [threading.Thread(target=lambda at=at: answers.append(log.settle(at))) for at in positions]  # type: ignore[misc]
+    for thread in threads:
+        thread.start()
+    while not tried:
+        pass
+    release.set()
+    for thread in threads:
+        thread.join()
+    assert answers == [Reason.AUDIT_UNAVAILABLE] * 20
+    assert len(tried) == 1
+    monkeypatch.undo()
+    log.close()
+    assert len(subjects(tmp_path)) == 20
+
+
+def test_a_disk_that_takes_nothing_is_a_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = open_log(tmp_path)
+    monkeypatch.setattr(disk, "write", lambda descriptor, data: 0)
+    assert log.settle(refuse(log)) is Reason.AUDIT_UNAVAILABLE
+    monkeypatch.undo()
+    log.close()
+
+
+def test_short_writes_are_gone_on_with(tmp_path: Path, system: Disk) -> None:
+    system.short = True
+    log = open_log(tmp_path)
+    settle(log, 300)
+    log.close()
+    assert len(subjects(tmp_path)) == 300
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "replace", "open_descriptor", "mkdir"])
+def test_a_checkpoint_that_cannot_be_written_changes_nothing(tmp_path: Path, system: Disk, call: str) -> None:
+    log = open_log(tmp_path)
+    settle(log, 300)
+    before = (tmp_path / "w1" / "checkpoint").read_bytes()
+    system.error = {call: errno.EIO}
+    refused(log.checkpoint, Reason.AUDIT_UNAVAILABLE)
+    assert (tmp_path / "w1" / "checkpoint").read_bytes() == before
+    assert verify(tmp_path).logs[0].pending == 300
+    system.error = {}
+    settle(log)
+    log.checkpoint()
+    log.close()
+    assert len(subjects(tmp_path)) == 301
+
+
+def test_counts_that_could_not_be_stated_are_stated_later(
+    tmp_path: Path, system: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_log(tmp_path)
+    for _ in range(5):
+        allow(log)
+        refuse(log, Reason.TICKET_MISSING, "ticket", subject=None)
+    system.error = {"write": errno.ENOSPC}
+    refused(log.checkpoint, Reason.AUDIT_UNAVAILABLE)
+    allow(log)
+    system.error = {}
+
+    def fails(_: object) -> None:
+        raise OSError(errno.EIO, "msync")
+
+    with monkeypatch.context() as patch:  # totals are not stated before they are on the disk
+        patch.setattr(Counts, "flush", fails)
+        refused(log.checkpoint, Reason.AUDIT_UNAVAILABLE)
+        assert verify(tmp_path).logs[0].pending == 0
+    log.close()
+    (report,) = verify(tmp_path).logs
+    assert (report.allowed, report.counted, report.size) == (6, {"ticket_missing": 5}, 1)
+
+
+def test_entries_without_a_checkpoint_are_bounded_too(tmp_path: Path, system: Disk) -> None:
+    log = open_log(tmp_path, max_waiting=10)
+    settle(log, 5)
+    settle(log, 5)
+    system.error = {"replace": errno.EIO}  # no checkpoint can be put in place, while entries can be written
+    assert log.settle(refuse(log)) is Reason.AUDIT_UNAVAILABLE
+    assert log.state().pending == 10
+    system.error = {}
+    settle(log)
+    log.close()
+    assert len(subjects(tmp_path)) == 12
+
+
+def test_a_log_that_cannot_be_begun_is_unavailable(tmp_path: Path, system: Disk) -> None:
+    for call in ("write", "fsync", "replace", "open_descriptor", "mkdir"):
+        folder = tmp_path / call
+        system.error = {call: errno.ENOSPC}
+        refused(lambda folder=folder: open_log(folder), Reason.AUDIT_UNAVAILABLE)  # type: ignore[misc]
+        system.error = {}
+        with open_log(folder) as log:  # and the place of the writer was given back
+            settle(log)
+
+
+# --- a crash at every step ---
+
+
+def story(folder: Path, answered: list[bytes]) -> AuditLog:
+    """What the crash interrupts: entries over the end of a tile, checkpoints in between, a restart at the end."""
+    log = open_log(folder)
+    for number, count in enumerate((100, 100, 60, 3)):
+        names = [b"%d/%d" % (number, place) for place in range(count)]
+        for name in names:
+            position = refuse(log, subject=name)
+        if log.settle(position) is None:
+            answered += [log.tag(name, NOW) for name in names]
+        refuse(log, Reason.TICKET_MISSING, "ticket", subject=None)
+        if number > 0:
+            log.checkpoint()
+    return log
+
+
+def steps_of_the_story(folder: Path) -> int:
+    with pytest.MonkeyPatch.context() as patch:
+        system = Disk(patch)
+        abandon(story(folder, []))
+        return system.calls
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_crash_at_any_step_loses_nothing_that_was_answered(
+    tmp_path_factory: pytest.TempPathFactory, after: bool
+) -> None:
+    steps = steps_of_the_story(tmp_path_factory.mktemp("steps"))
+    assert steps > 100
+    for step in range(1, steps + 1):
+        folder = tmp_path_factory.mktemp("crash")
+        answered: list[bytes] = []
+        checkpoint = b""
+        with pytest.MonkeyPatch.context() as patch:
+            system = Disk(patch)
+            system.crash_at, system.after = step, after
+            with pytest.raises(Crash):
+                abandon(story(folder, answered))
+            if (folder / "w1" / "checkpoint").exists():
+                checkpoint = (folder / "w1" / "checkpoint").read_bytes()
+                verify(folder)  # also before anybody has recovered anything
+        collect(folder)
+        with pytest.MonkeyPatch.context() as patch:
+            Disk(patch)
+            with open_log(folder) as log:
+                settle(log, subject=b"after")
+        previous = [checkpoint] if checkpoint else []
+        (report,) = verify(folder, previous=previous).logs
+        found = subjects(folder)
+        assert found[: len(answered)] == answered, step
+        assert len(found) == len(set(found)), step
+        assert sum(report.refused.values()) == len(found)
+
+
+def collect(folder: Path) -> None:
+    """Close what a writer that is gone has left open in this process, its lock above all."""
+    for each in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
+        try:
+            if Path(os.readlink(f"/proc/self/fd/{each}")) in (folder / "w1" / "lock", folder / "w1" / "wal"):
+                os.close(int(each))
+        except OSError:
+            pass
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_a_write_ahead_file_that_is_cut_has_all_that_was_answered_before(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("cut")
+    log = open_log(folder)
+    ends, tags = [FILE_HEAD_BYTES], []
+    for number in range(4):
+        settle(log, subject=b"%d" % number)
+        ends.append((folder / "w1" / "wal").stat().st_size)
+        tags.append(log.tag(b"%d" % number, NOW))
+    abandon(log)
+    cut = data.draw(st.integers(FILE_HEAD_BYTES, ends[-1]))
+    tail = data.draw(st.binary(max_size=40) | st.integers(0, 5_000).map(bytes))
+    with open(folder / "w1" / "wal", "r+b") as file:
+        file.truncate(cut)
+        file.seek(cut)
+        file.write(tail)
+    whole = sum(end <= cut for end in ends) - 1
+    with open_log(folder):
+        pass
+    assert subjects(folder) in (tags[:whole], tags[: whole + 1])  # the tail may be what was cut
+
+
+# --- what is damaged is not gone on with ---
+
+
+@pytest.mark.parametrize(
+    "name", ["checkpoint", "wal", "counts", "tile/0/000.p/44", "tile/entries/001.p/44", "tile/1/000.p/1"]
+)
+@pytest.mark.parametrize("how", ["gone", "empty", "changed"])
+def test_a_damaged_log_is_not_gone_on_with(tmp_path: Path, name: str, how: str) -> None:
+    with open_log(tmp_path) as log:
+        settle(log, 300)
+    path = tmp_path / "w1" / name.replace("0/000.p", "0/001.p")
+    data = bytearray(path.read_bytes())
+    if how == "gone":
+        path.unlink()
+    else:
+        data[len(data) // 2 if name != "counts" else 3] ^= 1
+        path.write_bytes(b"" if how == "empty" else bytes(data))
+    before = {each: each.read_bytes() for each in tmp_path.rglob("*") if each.is_file()}
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # which Reason depends on the file
+        open_log(tmp_path)
+    assert caught.value.reason in {  # type: ignore[attr-defined]
+        Reason.AUDIT_INVALID, Reason.AUDIT_MALFORMED, Reason.SIGNATURE_INVALID, Reason.SIGNATURE_MALFORMED,
+    }  # fmt: skip
+    assert {each: each.read_bytes() for each in tmp_path.rglob("*") if each.is_file()} == before
+
+
+def test_a_log_that_lost_its_checkpoint_is_not_begun_anew(tmp_path: Path) -> None:
+    with open_log(tmp_path) as log:
+        settle(log, 3)
+    (tmp_path / "w1" / "checkpoint").unlink()
+    (tmp_path / "w1" / "wal").unlink()
+    refused(lambda: open_log(tmp_path), Reason.AUDIT_INVALID, "audit.checkpoint")
+
+
+def test_a_log_of_another_key_is_not_gone_on_with(tmp_path: Path) -> None:
+    with open_log(tmp_path) as log:
+        settle(log)
+    refused(lambda: open_log(tmp_path, key=w.key("another")), Reason.AUDIT_INVALID)
+    with open_log(tmp_path) as log:
+        settle(log)
+
+
+def test_a_write_ahead_file_that_begins_after_the_checkpoint_is_refused(tmp_path: Path) -> None:
+    with open_log(tmp_path) as log:
+        settle(log, 3)
+        log.checkpoint()
+        old = (tmp_path / "w1" / "checkpoint").read_bytes()
+        settle(log, 3)
+    (tmp_path / "w1" / "checkpoint").write_bytes(old)  # put back from a backup
+    refused(lambda: open_log(tmp_path), Reason.AUDIT_INVALID, "audit.wal")
+
+
+# --- kill -9 ---
+
+
+def test_no_kill_loses_an_entry() -> None:
+    # The full count: python -m benches.crash_audit --kills 2000.
+    command = [sys.executable, "-m", "benches.crash_audit", "--kills", "40", "--json"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    tally = json.loads(run.stdout)
+    assert tally["kills"] == 40
+    assert tally["answered"] > 0 and tally["checkpoints"] > 0
+
+
+# --- a loss of power ---
+
+
+def test_nothing_is_named_before_it_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A file counts when it and its name are synced. When a checkpoint comes, all tiles count; when a new write-ahead
+    # file takes the place of the old one, the checkpoint counts.
+    unsynced: dict[str, str] = {}  # descriptor or name of a file, or folder of a name -> what is not synced
+    events: list[str] = []
+    real = {name: getattr(disk, name) for name in ("open_descriptor", "write", "fsync", "replace")}
+    paths: dict[int, str] = {}
+
+    def open_descriptor(path: str, *arguments: Any, **keywords: Any) -> int:
+        descriptor: int = real["open_descriptor"](path, *arguments, **keywords)
+        paths[descriptor] = path
+        return descriptor
+
+    def write(descriptor: int, data: Any) -> Any:
+        unsynced[paths[descriptor]] = "content"
+        return real["write"](descriptor, data)
+
+    def fsync(descriptor: int) -> None:
+        unsynced.pop(paths[descriptor], None)
+        real["fsync"](descriptor)
+
+    def replace(source: str, target: str) -> None:
+        assert source not in unsynced, source
+        if target.endswith(("checkpoint", "wal")):
+            assert unsynced == {}, target
+        events.append(target)
+        real["replace"](source, target)
+        unsynced[os.path.dirname(target)] = target
+
+    for name, function in (
+        ("open_descriptor", open_descriptor), ("write", write), ("fsync", fsync), ("replace", replace),
+    ):  # fmt: skip
+        monkeypatch.setattr(disk, name, function)
+    log = open_log(tmp_path)
+    for _ in range(3):
+        settle(log, 300)
+        assert unsynced == {}
+        log.checkpoint()
+        assert unsynced == {}
+    log.close()
+    monkeypatch.undo()
+    assert sum(name.endswith("checkpoint") for name in events) == 5
+    assert len(subjects(tmp_path)) == 900
