@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 from . import (
     ANY,
@@ -32,7 +32,9 @@ from . import (
     TrustAnchors,
     VerificationError,
 )
-from ._cli.inspection import COLUMNS, inspection, printable
+from ._cli.commands import add_audit, add_policy
+from ._cli.files import UsageError, fail, read_file
+from ._cli.inspection import COLUMNS, inspection
 from ._cli.steps import verify_steps
 from ._limits import MAX_UNIX_TIME
 from .countries import Countries
@@ -47,8 +49,6 @@ HINT: Final = "citizenid: the command line needs its extra: pip install 'citizen
 LIMITS: Final = Limits()
 _MEDIA_TYPE: Final = "application/statuslist+jwt"
 _JWKS_BYTES: Final = 1_048_576
-_POLICY_BYTES: Final = 4_194_304  # the longest policy, were each of its characters four bytes long
-_NOTE_BYTES: Final = 65_536
 _PROGRESS_EVERY: Final = 250  # trials; drawing takes two milliseconds, and a thread that draws would be measured too
 
 
@@ -66,10 +66,6 @@ class FormatName(StrEnum):
 
 
 _FORMAT_HELP: Final = "The credential format."
-
-
-class UsageError(Exception):
-    """The command cannot be carried out as it was given; the text is for its user. Exit code 2."""
 
 
 def main() -> None:
@@ -96,41 +92,9 @@ def make_app() -> "typer.Typer":
         pretty_exceptions_enable=False,  # their frames show local variables: tokens and keys
         help="Issue, cache and verify signed citizenship attestations.",
     )
-    for add in (_add_demo, _add_inspect, _add_verify, _add_policy, _add_audit):
+    for add in (_add_demo, _add_inspect, _add_verify, add_policy, add_audit):
         add(app)
     return app
-
-
-def _add_policy(app: "typer.Typer") -> None:
-    import typer
-
-    from ._cli.policy import check_lines, diff_lines
-
-    policy = typer.Typer(no_args_is_help=True, help="Check a policy, or compare two.")
-    app.add_typer(policy, name="policy")
-
-    @policy.command()
-    def check(file: Annotated[str, typer.Argument(help="A policy in TOML, or - for standard input.")]) -> None:
-        """Print every error with its line. Exit 0: none, 1: some."""
-        try:
-            found = check_lines(file, read_text(file))
-        except UsageError as error:
-            _fail(error, 2)
-        print("\n".join(found) if found else "no error")
-        raise typer.Exit(1 if found else 0)
-
-    @policy.command(name="diff")
-    def compare(
-        old: Annotated[str, typer.Argument(help="The policy that is in force.")],
-        new: Annotated[str, typer.Argument(help="The policy that is to come.")],
-    ) -> None:
-        """Print who gains and who loses access. Exit 0: nobody, 1: somebody, 2: no comparison."""
-        try:
-            changes = diff_lines(read_text(old), read_text(new))
-        except (UsageError, CitizenIDError) as error:
-            _fail(error, 2)
-        print("\n".join(changes) if changes else "no difference")
-        raise typer.Exit(1 if changes else 0)
 
 
 def _add_demo(app: "typer.Typer") -> None:
@@ -161,9 +125,9 @@ def _add_inspect(app: "typer.Typer") -> None:
             for line in inspection(read_token(file, kind), format=kind, serialization=serialization, limits=LIMITS):
                 print(line)
         except UsageError as error:
-            _fail(error, 2)
+            fail(error, 2)
         except CitizenIDError as error:
-            _fail(error, 1)
+            fail(error, 1)
 
 
 def _add_verify(app: "typer.Typer") -> None:
@@ -211,7 +175,7 @@ def _add_verify(app: "typer.Typer") -> None:
             statuses, refused_lists = read_status_lists(status_list or [], status_jwks, issuer, moment)
             data = read_token(file, kind)
         except UsageError as error:
-            _fail(error, 2)
+            fail(error, 2)
         steps = verify_steps(
             data,
             format=kind,
@@ -225,48 +189,6 @@ def _add_verify(app: "typer.Typer") -> None:
         steps.refused_lists += refused_lists
         print(json.dumps(steps.to_json(), indent=2) if as_json else "\n".join(steps.to_lines()))
         raise typer.Exit(steps.exit_code)
-
-
-def _add_audit(app: "typer.Typer") -> None:
-    import typer
-
-    audit = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Look after audit logs.")
-    app.add_typer(audit, name="audit")
-
-    @audit.callback()
-    def _() -> None:
-        """Look after audit logs."""  # with a callback, one command alone keeps its name
-
-    @audit.command()
-    def verify(
-        directory: Annotated[str, typer.Argument(help="The folder of the logs, or of one log.", metavar="DIR")],
-        key: Annotated[list[str], typer.Option(help="Verifier key of each log; repeatable.", metavar="VKEY")],
-        witness: Annotated[
-            list[str] | None, typer.Option(help="Verifier key of a witness; repeatable.", metavar="VKEY")
-        ] = None,
-        previous: Annotated[
-            list[str] | None, typer.Option(help="A checkpoint that was kept elsewhere; repeatable.", metavar="FILE")
-        ] = None,
-        max_age_s: Annotated[int | None, typer.Option("--max-age-s", help="How old a checkpoint may be.")] = None,
-        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    ) -> None:
-        """Verify everything that audit logs hold. Exit 0: valid, 1: refused."""
-        from ._cli import auditing
-        from .gateway.audit import verify_audit
-
-        now = int(time.time())
-        try:
-            notes = [read_file(name, _NOTE_BYTES) for name in previous or []]
-            report = verify_audit(
-                directory, keys=key, witnesses=witness or [], previous=notes, now=now, max_age_s=max_age_s
-            )
-        except UsageError as error:
-            _fail(error, 2)
-        except CitizenIDError as error:
-            if as_json:
-                print(json.dumps({"ok": False, "reason": error.reason.value, "where": error.where}, indent=2))
-            _fail(error, 1)
-        print(json.dumps(auditing.to_json(report), indent=2) if as_json else "\n".join(auditing.to_lines(report, now)))
 
 
 def run_demo(*, quick: bool, as_json: bool, format: Format) -> int:
@@ -306,11 +228,6 @@ def run_demo(*, quick: bool, as_json: bool, format: Format) -> int:
     return 0 if report.ok else 1
 
 
-def _fail(error: Exception, code: int) -> NoReturn:
-    print(f"citizenid: {printable(str(error))}", file=sys.stderr)
-    raise SystemExit(code)
-
-
 def _configured(option: str, make: Callable[[], T]) -> T:
     """Make something of the caller's own options; a refusal is a wrong call."""
     refused = ""
@@ -319,28 +236,6 @@ def _configured(option: str, make: Callable[[], T]) -> T:
     except CitizenIDError as error:
         refused = str(error)
     raise UsageError(f"{option}: {refused}")
-
-
-def read_file(name: str, bound: int) -> bytes:
-    """Read a file, or standard input for "-": one byte more than `bound` at most, which the reader then refuses.
-
-    Raises:
-        UsageError: when it cannot be read.
-    """
-    refused = ""
-    try:
-        if name == "-":
-            return sys.stdin.buffer.read(bound + 1)
-        with open(name, "rb") as file:
-            return file.read(bound + 1)
-    except OSError as error:
-        refused = error.strerror or type(error).__name__
-    raise UsageError(f"cannot read {name}: {refused}")
-
-
-def read_text(name: str) -> str:
-    """Read a policy, which is UTF-8. What is not has a character in it that no policy takes, and is an error there."""
-    return read_file(name, _POLICY_BYTES).decode("utf-8", "surrogateescape")
 
 
 def read_token(name: str, format_: Format) -> bytes | str:
