@@ -191,6 +191,9 @@ ROWS: Final[dict[Reason, Row]] = {
         "The proof, or the challenge, was used before.", "make a new proof, or ask for a new challenge"
     ),
     Reason.REPLAY_GUARD_FULL: Row("No more proofs can be remembered right now.", "try again in a minute, less often"),
+    Reason.REPLAY_GUARD_UNAVAILABLE: Row(
+        "Whether it was used before cannot be told: the fleet's store is away, or has forgotten.", "try again later"
+    ),
     Reason.PROOF_MISSING: Row("The ticket is bound to a key and no proof of it came.", "send a DPoP header"),
     Reason.PROOF_MALFORMED: Row("There are two proofs, or the proof's htu is no absolute http(s) URL.", _FIX),
     Reason.PROOF_METHOD_MISMATCH: Row("The proof is for another method.", "make a proof for this request"),
@@ -221,6 +224,10 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.ADMISSION_TOO_OLD: Row("The rule asks for a more recent presentation.", "present a credential"),
     # our own side
     Reason.CONFIGURATION_INVALID: Row("An argument of ours cannot be right.", "correct the call"),
+    Reason.STORE_UNAVAILABLE: Row(
+        "The fleet's store cannot be asked, or what it tells is too old.",
+        "try again; look at the server and the network",
+    ),
     Reason.ANCHOR_INVALID: Row("A trust anchor is incomplete or contradicts another.", "correct the anchors"),
     Reason.KEY_USE_FORBIDDEN: Row("The key's own use or key_ops does not let it verify.", "use a signing key"),
     Reason.CURVE_UNSUPPORTED: Row(

@@ -393,7 +393,10 @@ class Gateway:
         used = self._replay.consume(scope, token, lifetime_s)
         if used is Consumption.FRESH:
             return
-        raise VerificationError(Reason.REPLAY_GUARD_FULL if used is Consumption.FULL else Reason.REPLAYED, where)
+        reason = Reason.REPLAY_GUARD_FULL if used is Consumption.FULL else Reason.REPLAYED
+        if used is Consumption.UNAVAILABLE:
+            reason = Reason.REPLAY_GUARD_UNAVAILABLE
+        raise VerificationError(reason, where)
 
     def _need(self, reason: Reason, proof: bytes | None) -> NeedPresentation:
         return NeedPresentation(reason, self._endpoint, tuple(READERS), lambda: self._challenge_for(proof))
