@@ -225,29 +225,42 @@ def test_killed_and_restarted_in_mid_traffic_nothing_gets_through_twice(store: S
     fleet = nodes(store, pause_s=0.0)
     admitted: list[bytes] = []
     stop = threading.Event()
-    lock = threading.Lock()
+    between = [threading.Lock() for _ in range(4)]  # held while a token goes round
 
-    def traffic(node: Node, other: Node) -> None:
+    def traffic(number: int) -> None:
         while not stop.is_set():
             token = os.urandom(8)
-            for each in (node, other, node):
-                if each.consume(token) is FRESH:
-                    with lock:
+            with between[number]:
+                for each in (number, number + 1, number):
+                    if fleet[each % 2].consume(token) is FRESH:
                         admitted.append(token)
+            time.sleep(0)
 
-    threads = [threading.Thread(target=traffic, args=(fleet[n % 2], fleet[1 - n % 2])) for n in range(4)]
+    def agreed(old: bytes) -> bool:
+        """Both know the same new epoch, and wait."""
+        answers = {node.consume(b"") for node in fleet}  # each is asked, whatever another says
+        return answers == {UNAVAILABLE} and old != fleet[0].guard._epoch == fleet[1].guard._epoch
+
+    threads = [threading.Thread(target=traffic, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
-    for _ in range(3):
-        before, epoch = len(admitted), fleet[0].guard._epoch
-        wait_until(lambda before=before: len(admitted) > before + 50)
-        restart(store)
-        for node in fleet:
-            wait_until(lambda node=node, epoch=epoch: node.consume(b"") is UNAVAILABLE and node.guard._epoch != epoch)
-            node.clock.now += LONG_S
-    stop.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for _ in range(3):
+            before, epoch = len(admitted), fleet[0].guard._epoch
+            wait_until(lambda before=before: len(admitted) > before + 50)
+            restart(store)
+            with contextlib.ExitStack() as held:
+                for lock in between:
+                    held.enter_context(lock)
+                wait_until(lambda epoch=epoch: agreed(epoch))
+                for node in fleet:  # what went round before has ended
+                    node.clock.now += LONG_S
+        before = len(admitted)
+        wait_until(lambda: len(admitted) > before + 50)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
     assert len(admitted) == len(set(admitted))
 
 
