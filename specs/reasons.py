@@ -205,6 +205,9 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.PROOF_MALFORMED: Row(
         "There are two proofs, or one that has not its form: htu, a signature's input, a certificate.", _FIX
     ),
+    Reason.REPLAY_GUARD_UNAVAILABLE: Row(
+        "Whether it was used before cannot be told: the fleet's store is away, or has forgotten.", "try again later"
+    ),
     Reason.PROOF_METHOD_MISMATCH: Row("The proof is for another method.", "make a proof for this request"),
     Reason.PROOF_URL_MISMATCH: Row("The proof is for another URL.", "make a proof for this request"),
     Reason.PROOF_TICKET_MISMATCH: Row("The proof is for another ticket.", "make a proof for this request"),
@@ -273,6 +276,10 @@ ROWS: Final[dict[Reason, Row]] = {
     ),
     # our own side
     Reason.CONFIGURATION_INVALID: Row("An argument of ours cannot be right.", "correct the call"),
+    Reason.STORE_UNAVAILABLE: Row(
+        "The fleet's store cannot be asked, or what it tells is too old.",
+        "try again; look at the server and the network",
+    ),
     Reason.ANCHOR_INVALID: Row("A trust anchor is incomplete or contradicts another.", "correct the anchors"),
     Reason.KEY_USE_FORBIDDEN: Row("The key's own use or key_ops does not let it verify.", "use a signing key"),
     Reason.CURVE_UNSUPPORTED: Row(

@@ -280,6 +280,8 @@ def test_what_fetches_and_publishes_stays_in_its_extras() -> None:
     # The app that publishes needs no HTTP client, and neither needs a server: whoever runs them brings one.
     assert importers("httpx", "socket", "ssl") == {"integrations/fetch.py"}
     assert importers("zstandard") == {"integrations/_codings.py"}
+    fleet = {"_channel", "_fleet", "_sign_outs", "valkey"}
+    assert importers("valkey", "redis") == {f"integrations/{name}.py" for name in fleet}
     assert importers("uvicorn", "starlette", "h11", "httpcore", "brotli") == set()
     assert {unit_at(each.file) for each in imports() if unit_of(each.target) == "integrations"} <= {"integrations"}
 

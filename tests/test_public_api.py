@@ -30,7 +30,7 @@ LIST = Path(__file__).with_name("public_api.txt")
 MODULES = (
     "citizenid", "citizenid.verifier", "citizenid.issuer", "citizenid.holder", "citizenid.status", "citizenid.trust",
     "citizenid.gateway", "citizenid.gateway.audit", "citizenid.policy", "citizenid.integrations.fetch",
-    "citizenid.integrations.publish",
+    "citizenid.integrations.publish", "citizenid.integrations.valkey",
 )  # fmt: skip
 
 

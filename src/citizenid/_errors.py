@@ -126,6 +126,7 @@ class Reason(StrEnum):
     CHALLENGE_EXPIRED = "challenge_expired", "challenge"
     REPLAYED = "replayed", "replay"
     REPLAY_GUARD_FULL = "replay_guard_full", "replay"
+    REPLAY_GUARD_UNAVAILABLE = "replay_guard_unavailable", "replay"
     PROOF_MISSING = "proof_missing", "proof"
     PROOF_MALFORMED = "proof_malformed", "proof"
     PROOF_METHOD_MISMATCH = "proof_method_mismatch", "proof"
@@ -163,6 +164,7 @@ class Reason(StrEnum):
     AUDIT_INVALID = "audit_invalid", "audit"
     # what an operator, an issuer or a holder configures or asks for
     CONFIGURATION_INVALID = "configuration_invalid", "configuration"
+    STORE_UNAVAILABLE = "store_unavailable", "configuration"
     ANCHOR_INVALID = "anchor_invalid", "configuration"
     POLICY_INVALID = "policy_invalid", "configuration"
     CLAIM_RESERVED = "claim_reserved", "issue"

@@ -41,6 +41,7 @@ from citizenid.gateway import (
     Allow,
     Answer,
     Binding,
+    Consumption,
     Deny,
     DPoPNonces,
     Gateway,
@@ -415,6 +416,19 @@ def _full(world: World, alice: Wallet, ticket: str) -> Any:
     return world.ask(alice, ticket, gateway=other)
 
 
+class _Away:
+    """A shared guard whose store cannot be asked."""
+
+    def consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:
+        return Consumption.UNAVAILABLE
+
+
+def _no_guard(world: World, alice: Wallet, ticket: str) -> Any:
+    other = world.another_gateway(replay=_Away())
+    world.wait(1)
+    return world.ask(alice, ticket, gateway=other)
+
+
 def _replayed(world: World, alice: Wallet, ticket: str) -> Any:
     proof = world.proof(alice.sender, ticket)
     allowed(world.gateway.authorize(request(ticket, proof), resource="weak"))
@@ -509,6 +523,7 @@ REFUSALS: dict[Reason, Refusal] = {
     Reason.CHALLENGE_EXPIRED: Refusal(_expired_challenge, 403, None),
     Reason.REPLAYED: Refusal(_replayed, 401, "invalid_dpop_proof"),
     Reason.REPLAY_GUARD_FULL: Refusal(_full, 401, "invalid_dpop_proof"),
+    Reason.REPLAY_GUARD_UNAVAILABLE: Refusal(_no_guard, 401, "invalid_dpop_proof"),
     Reason.PROOF_MISSING: Refusal(
         lambda w, a, t: w.gateway.authorize(request(t), resource="weak"), 401, "invalid_dpop_proof"
     ),

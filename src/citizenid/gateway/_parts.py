@@ -31,6 +31,10 @@ from .sign_outs import SignOuts
 
 NO_SENDER: Final = b"\0" * 32
 _FRESH: Final = Consumption.FRESH
+_NOT_FRESH: Final = {
+    Consumption.FULL: Reason.REPLAY_GUARD_FULL,
+    Consumption.UNAVAILABLE: Reason.REPLAY_GUARD_UNAVAILABLE,
+}
 _SIGNED: Final = frozenset({reg.HEADER_SIGNATURE_INPUT, reg.HEADER_SIGNATURE, reg.HEADER_KEY})
 _NONCE_REASONS: Final = frozenset({Reason.PROOF_NONCE_MISSING, Reason.PROOF_NONCE_MISMATCH})
 
@@ -181,7 +185,7 @@ class Parts:
         return {binding: sender for binding, sender in senders.items() if sender is not None}
 
     def consume(self, scope: bytes, token: bytes, lifetime_s: int, where: str) -> None:
-        """Use something once. Raises REPLAYED or REPLAY_GUARD_FULL."""
+        """Use something once. Raises REPLAYED, REPLAY_GUARD_FULL or REPLAY_GUARD_UNAVAILABLE."""
         used = self.replay.consume(scope, token, lifetime_s)
         if used is not _FRESH:
-            raise VerificationError(Reason.REPLAY_GUARD_FULL if used is Consumption.FULL else Reason.REPLAYED, where)
+            raise VerificationError(_NOT_FRESH.get(used, Reason.REPLAYED), where)

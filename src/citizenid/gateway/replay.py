@@ -24,6 +24,8 @@ class Consumption(Enum):
     FRESH = "fresh"
     SEEN = "seen"
     FULL = "full"
+    UNAVAILABLE = "unavailable"
+    """A shared guard cannot be asked, or may have forgotten."""
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Consumption has no truth value; compare it with Consumption.FRESH")

@@ -1,0 +1,227 @@
+"""What the processes of a fleet tell each other over a server that is not trusted with the content.
+
+A message says what it is, who sent it, when, as the how manyeth, and carries a MAC under a secret of the fleet. It is
+taken when the MAC is right, it is not older or newer than the clocks may differ, and its number is greater than the
+last one of the same sender: what the server makes up, changes, keeps back or repeats is passed over. A subscription
+keeps one connection, sees by a ping each second that it lives, and says since when it has not.
+
+Spec: specs/profile-fleet.md sections 3 and 4.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import struct
+import threading
+import time
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Final, NamedTuple, NoReturn, final
+
+from valkey import Valkey
+from valkey.exceptions import ValkeyError
+
+from .._crypto import derive_key
+from .._errors import CitizenIDError, Reason
+
+# What a client may raise for a server that is away, slow, or answers nonsense.
+UNREACHABLE: Final = (ValkeyError, OSError)
+MIN_SECRET_BYTES: Final = 32
+_MAX_TIMEOUT_S: Final = 1.0  # a request that waits longer for a guard is lost to its client anyway
+
+_VERSION: Final = 1
+_HEAD: Final = struct.Struct(">BB8sQQ")  # version, kind, sender, number, milliseconds
+_MAC_BYTES: Final = 32
+_MAX_BODY_BYTES: Final = 64
+_MAX_SENDERS: Final = (
+    10_000  # more processes than a fleet has; beyond it, messages of new ones wait for the next reading
+)
+_AGE_MS: Final = 60_000  # how far the clocks of a fleet may differ, and how late a message may be
+_PING_S: Final = 1.0
+
+
+class WhenDown(Enum):
+    """What to do while the server cannot be asked, or may have forgotten."""
+
+    REFUSE = "refuse"
+    LOCAL = "local"
+    """Go on with what this process knows by itself: what other processes took is unknown to it."""
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a WhenDown has no truth value; compare it with WhenDown.REFUSE")
+
+
+def check_client(client: Valkey) -> None:
+    """Refuse a client that would let a request wait, or does not give bytes. Raises CONFIGURATION_INVALID."""
+    options = client.connection_pool.connection_kwargs
+    timeouts = (options.get("socket_timeout"), options.get("socket_connect_timeout"))
+    if not all(type(each) in (int, float) and 0 < each <= _MAX_TIMEOUT_S for each in timeouts):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.socket_timeout")
+    if options.get("decode_responses"):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.decode_responses")
+
+
+def names_of(secret: bytes, audience: str, purpose: str) -> tuple[bytes, str]:
+    """Return the key of a purpose, and the prefix of its names on the server.
+
+    The prefix changes with the audience and with the secret: what was kept under another one is not found.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID.
+    """
+    if type(secret) is not bytes or len(secret) < MIN_SECRET_BYTES or type(audience) is not str or not audience:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.secret")
+    key = derive_key(secret, "fleet/" + purpose)
+    named = hashlib.blake2b(audience.encode(), key=key, digest_size=8, person=b"name").hexdigest()
+    return key, f"citizenid:{purpose}:{named}:"
+
+
+class Message(NamedTuple):
+    """What came in, after all checks."""
+
+    kind: int
+    body: bytes
+
+
+@final
+class Envelope:
+    """Seals and opens the messages of one purpose.
+
+    Args:
+        key: of the purpose.
+        sender: eight random bytes that stand for this process.
+        clock: Unix seconds.
+    """
+
+    def __init__(self, key: bytes, *, sender: bytes, clock: Callable[[], float]) -> None:
+        self._key: Final = key
+        self._sender: Final = sender
+        self._clock = clock
+        self._number = 0
+        self._last: dict[bytes, tuple[int, int]] = {}  # sender to number and milliseconds of its latest message
+        self._lock = threading.Lock()
+
+    def seal(self, kind: int, body: bytes) -> bytes:
+        """Make a message."""
+        with self._lock:
+            self._number += 1
+            head = _HEAD.pack(_VERSION, kind, self._sender, self._number, int(self._clock() * 1_000))
+        return head + body + self._mac(head + body)
+
+    def open(self, data: object, *, kept: bool = False) -> Message | None:
+        """Return what a message says, or None when it is not to be taken.
+
+        Args:
+            data: what the server gave.
+            kept: whether it lay on the server, where it may be old: then neither time nor number count.
+        """
+        if (
+            type(data) is not bytes
+            or not _HEAD.size + _MAC_BYTES <= len(data) <= _MAX_BODY_BYTES + _HEAD.size + _MAC_BYTES
+        ):
+            return None
+        sealed, mac = data[:-_MAC_BYTES], data[-_MAC_BYTES:]
+        if not hmac.compare_digest(self._mac(sealed), mac):
+            return None
+        version, kind, sender, number, sent_ms = _HEAD.unpack_from(sealed)
+        if version != _VERSION or not (kept or self._follows(sender, number, sent_ms)):
+            return None
+        return Message(kind, sealed[_HEAD.size :])
+
+    def _follows(self, sender: bytes, number: int, sent_ms: int) -> bool:
+        now_ms = int(self._clock() * 1_000)
+        if abs(now_ms - sent_ms) > _AGE_MS:
+            return False
+        with self._lock:
+            last, _ = self._last.get(sender, (0, 0))
+            if number <= last:
+                return False
+            if sender not in self._last and len(self._last) >= _MAX_SENDERS:
+                # Whoever said nothing for so long that his old messages are too old by now can be forgotten.
+                self._last = {each: at for each, at in self._last.items() if now_ms - at[1] <= _AGE_MS}
+                if len(self._last) >= _MAX_SENDERS:
+                    return False
+            self._last[sender] = (number, max(sent_ms, now_ms))
+        return True
+
+    def _mac(self, sealed: bytes) -> bytes:
+        return hmac.digest(self._key, sealed, "sha256")
+
+
+@final
+class Subscription:
+    """One channel, kept open by one thread.
+
+    Args:
+        client: its connection pool gives the connection.
+        channel: the name of the channel.
+        on_open: called when the channel is open, at each opening and every `reread_s` after: read all that may have
+            been missed. What it raises of `UNREACHABLE` closes the connection.
+        on_message: called for each message, with what the server gave.
+        reread_s: seconds.
+        monotonic: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        client: Valkey,
+        channel: str,
+        *,
+        on_open: Callable[[], None],
+        on_message: Callable[[object], None],
+        reread_s: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._channel: Final = channel
+        self._on_open = on_open
+        self._on_message = on_message
+        self._reread_s: Final = reread_s
+        self._monotonic = monotonic
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self.alive_at = -float("inf")  # when the channel was last seen to live, with everything before it read
+
+    def start(self) -> None:
+        """Open the channel, in a thread of its own."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="citizenid-fleet", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Close it."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._listen()
+            except UNREACHABLE:
+                pass  # and again: how long it has been is in `alive_at`
+            self._stop.wait(_PING_S / 4)
+
+    def _listen(self) -> None:
+        subscriber: Any = self._client.pubsub()  # type: ignore[no-untyped-call]  # it has no types
+        try:
+            subscriber.subscribe(self._channel)
+            read_at, pinged_at = None, self._monotonic()
+            while not self._stop.is_set():
+                asked_at = self._monotonic()
+                message = subscriber.get_message(timeout=_PING_S / 4)
+                if message is None:
+                    pass
+                elif message["type"] == "message":
+                    self._on_message(message["data"])
+                elif message["type"] == "subscribe" or (message["type"] == "pong" and read_at is not None):
+                    if read_at is None or asked_at - read_at >= self._reread_s:
+                        self._on_open()
+                        read_at = asked_at
+                    self.alive_at = pinged_at  # what was published before the ping has come before its answer
+                if asked_at - pinged_at >= _PING_S:
+                    pinged_at = asked_at
+                    subscriber.ping()
+        finally:
+            subscriber.close()

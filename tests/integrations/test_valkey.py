@@ -1,0 +1,835 @@
+"""A fleet on a real server: once is once everywhere, what is forgotten is noticed, what is down refuses.
+
+The server is redis-server or valkey-server in a process of its own (`stores.py`). Monotonic time of the guards is a
+number that the tests move; channels run by the real clock, and tests wait for what they do.
+
+Spec: specs/profile-fleet.md; RFC 9449 section 11.1.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from gateway import world as w
+from hypothesis import given
+from hypothesis import strategies as st
+from valkey import Valkey
+
+from citizenid import Challenge, CitizenIDError, Format, LocalKey, Reason
+from citizenid.gateway import Consumption, MemoryReplayGuard
+from citizenid.holder import Credential, dpop_proof
+from citizenid.integrations._fleet import Envelope, Message, names_of
+from citizenid.integrations._sign_outs import _Held
+from citizenid.integrations.valkey import (
+    FleetChange,
+    FleetChannel,
+    ValkeyReplayGuard,
+    ValkeySignOuts,
+    WhenDown,
+    connect,
+)
+from citizenid.issuer import Issuer, prepare_attestation
+from citizenid.status import StatusPublisher
+
+from .stores import Store, serving, wait_until
+
+FRESH, SEEN, FULL, UNAVAILABLE = Consumption.FRESH, Consumption.SEEN, Consumption.FULL, Consumption.UNAVAILABLE
+SECRET: Final = bytes(range(32))
+AUDIENCE: Final = "https://gateway.example"
+LONG_S: Final = 100_000.0
+DIGEST: Final = bytes(32)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with serving(tmp_path) as running:
+        yield running
+
+
+class Node:
+    """A guard with a clock of its own."""
+
+    def __init__(self, client: Valkey, **options: Any) -> None:
+        self.clock = w.Clock(5_000.0)
+        arguments: dict[str, Any] = {"audience": AUDIENCE, "secret": SECRET, "monotonic": self.clock} | options
+        self.guard = ValkeyReplayGuard(client, **arguments)
+
+    def consume(self, token: bytes, scope: bytes = b"scope", lifetime_s: int = 60) -> Consumption:
+        return self.guard.consume(scope, token, lifetime_s)
+
+    def settle(self) -> None:
+        """Let so much time pass that nothing of before the epoch is alive."""
+        self.consume(b"the first")
+        self.clock.now += LONG_S
+
+
+def nodes(store: Store, count: int = 2, **options: Any) -> list[Node]:
+    found = [Node(store.client(), **options) for _ in range(count)]
+    for node in found:
+        node.settle()
+    return found
+
+
+# --- once is once ---
+
+
+def test_what_one_node_took_no_other_takes(store: Store) -> None:
+    one, other = nodes(store)
+    assert one.consume(b"token") is FRESH
+    assert other.consume(b"token") is SEEN
+    assert one.consume(b"token") is SEEN
+    assert other.consume(b"another") is FRESH
+    assert one.consume(b"token", b"other scope") is FRESH
+    assert one.consume(b"oken", b"scopet") is FRESH  # lengths do not blur
+
+
+def test_of_many_threads_on_many_nodes_exactly_one_wins(store: Store) -> None:
+    fleet = nodes(store, 4)
+    for attempt in range(10):
+        results: list[Consumption] = []
+        start = threading.Barrier(12)
+
+        def use(node: Node, token: bytes = b"%d" % attempt, start: Any = start, results: Any = results) -> None:
+            start.wait()
+            results.append(node.consume(token))
+
+        threads = [threading.Thread(target=use, args=(fleet[number % 4],)) for number in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(result.value for result in results) == ["fresh"] + ["seen"] * 11
+
+
+def test_the_server_remembers_for_the_lifetime_and_a_second(store: Store) -> None:
+    (node,) = nodes(store, 1)
+    node.consume(b"token", lifetime_s=60)
+    client: Any = store.client()
+    lives = [client.pttl(key) for key in client.keys("*") if not key.endswith(b"epoch")]
+    assert max(lives) <= 61_000
+    assert max(lives) > 55_000
+
+
+def test_the_server_sees_no_token_and_no_scope(store: Store) -> None:
+    (node,) = nodes(store, 1)
+    node.consume(b"a-token-of-somebody", b"a-thumbprint")
+    client: Any = store.client()
+    for key in client.keys("*"):
+        assert key.startswith(b"citizenid:replay:")
+        assert b"somebody" not in key and b"thumbprint" not in key
+        assert b"somebody" not in client.get(key)
+    assert repr(node.guard) == "<ValkeyReplayGuard>"
+
+
+def test_another_audience_or_secret_has_a_space_of_its_own(store: Store) -> None:
+    one, two, three = (
+        nodes(store, 1, **options)[0] for options in ({}, {"audience": "https://other.example"}, {"secret": bytes(33)})
+    )
+    for node in (one, two, three):
+        assert node.consume(b"token") is FRESH
+
+
+# --- what the server has forgotten ---
+
+
+def test_a_new_epoch_refuses_until_nothing_of_before_is_alive(store: Store) -> None:
+    node = Node(store.client(), proof_life_s=120)
+    assert node.consume(b"token") is UNAVAILABLE
+    node.clock.now += 119
+    assert node.consume(b"second") is UNAVAILABLE
+    node.clock.now += 2
+    assert node.consume(b"third") is FRESH
+    assert node.consume(b"token") is SEEN  # what was refused is used up all the same
+    assert node.consume(b"challenge", lifetime_s=400) is UNAVAILABLE  # it may be 400 seconds old
+    node.clock.now += 300
+    assert node.consume(b"another challenge", lifetime_s=400) is FRESH
+
+
+def test_a_node_that_comes_later_learns_how_old_the_epoch_is(store: Store) -> None:
+    Node(store.client()).consume(b"token")
+    time.sleep(1.1)
+    late = Node(store.client(), proof_life_s=1)
+    assert late.consume(b"another", lifetime_s=1) is FRESH
+
+
+def restart(store: Store) -> None:
+    store.kill()
+    store.start()
+
+
+def flush(store: Store) -> None:
+    store.client().flushall()
+
+
+def flush_scripts(store: Store) -> None:
+    store.client().script_flush()
+
+
+@pytest.mark.parametrize("forget", [restart, flush, flush_scripts])
+def test_a_server_that_has_forgotten_lets_nothing_through_twice(store: Store, forget: Callable[[Store], None]) -> None:
+    one, other = nodes(store, pause_s=0.0)
+    assert one.consume(b"token") is FRESH
+    forget(store)
+    for node in (one, other):
+        for _ in range(3):
+            assert node.consume(b"token") in (UNAVAILABLE, SEEN)
+            assert node.consume(os.urandom(8)) is UNAVAILABLE
+    for node in (one, other):
+        node.clock.now += LONG_S
+        assert node.consume(os.urandom(8)) is FRESH
+
+
+def test_a_server_that_comes_back_with_an_older_copy_is_noticed(store: Store, tmp_path: Path) -> None:
+    (node,) = nodes(store, 1, pause_s=0.0)
+    client: Any = store.client()
+    client.save()
+    assert node.consume(b"token") is FRESH
+    store.kill()
+    assert (tmp_path / "dump.rdb").exists()
+    store.start()
+    client = store.client()
+    assert [key for key in client.keys("*") if key.endswith(b"epoch")]  # it looks as if nothing had happened
+    results = {node.consume(b"token") for _ in range(4)}
+    assert results <= {UNAVAILABLE, SEEN}
+
+
+def test_the_epoch_is_the_same_for_all_who_notice_at_once(store: Store) -> None:
+    fleet = nodes(store, 4, pause_s=0.0)
+    store.client().flushall()
+    threads = [threading.Thread(target=node.consume, args=(b"token",)) for node in fleet]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for node in fleet:
+        node.consume(b"again")
+        node.clock.now += LONG_S
+    assert [node.consume(b"at last") for node in fleet] == [FRESH, SEEN, SEEN, SEEN]
+
+
+# --- a server that cannot be asked ---
+
+
+def test_killed_and_restarted_in_mid_traffic_nothing_gets_through_twice(store: Store) -> None:
+    fleet = nodes(store, pause_s=0.0)
+    admitted: list[bytes] = []
+    stop = threading.Event()
+    between = [threading.Lock() for _ in range(4)]  # held while a token goes round
+
+    def traffic(number: int) -> None:
+        while not stop.is_set():
+            token = os.urandom(8)
+            with between[number]:
+                for each in (number, number + 1, number):
+                    if fleet[each % 2].consume(token) is FRESH:
+                        admitted.append(token)
+            time.sleep(0)
+
+    def agreed(old: bytes) -> bool:
+        """Both know the same new epoch, and wait."""
+        answers = {node.consume(b"") for node in fleet}  # each is asked, whatever another says
+        return answers == {UNAVAILABLE} and old != fleet[0].guard._epoch == fleet[1].guard._epoch
+
+    threads = [threading.Thread(target=traffic, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(3):
+            before, epoch = len(admitted), fleet[0].guard._epoch
+            wait_until(lambda before=before: len(admitted) > before + 50)
+            restart(store)
+            with contextlib.ExitStack() as held:
+                for lock in between:
+                    held.enter_context(lock)
+                wait_until(lambda epoch=epoch: agreed(epoch))
+                for node in fleet:  # what went round before has ended
+                    node.clock.now += LONG_S
+        before = len(admitted)
+        wait_until(lambda: len(admitted) > before + 50)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert len(admitted) == len(set(admitted))
+
+
+def test_while_it_is_down_everything_is_refused_and_nobody_waits(store: Store) -> None:
+    (node,) = nodes(store, 1, pause_s=10.0)
+    store.kill()
+    assert node.consume(b"token") is UNAVAILABLE
+    store.start()
+    asked: list[object] = []
+    node.guard._ask = lambda *given: asked.append(given)  # type: ignore[method-assign, assignment, func-returns-value]
+    assert node.consume(b"token") is UNAVAILABLE  # it is left alone
+    assert not asked
+    node.clock.now += 11
+    node.consume(b"token")
+    assert asked
+
+
+def test_a_server_that_hangs_is_one_that_is_down(store: Store) -> None:
+    node = Node(store.client(0.05), pause_s=0.0)
+    node.settle()
+    assert store._process is not None
+    store._process.send_signal(signal.SIGSTOP)
+    try:
+        assert node.consume(b"token") is UNAVAILABLE
+    finally:
+        store._process.send_signal(signal.SIGCONT)
+    wait_until(lambda: node.consume(os.urandom(8)) is FRESH)
+
+
+def test_in_local_mode_a_node_goes_on_by_what_it_knows(store: Store) -> None:
+    one, other = nodes(store, pause_s=0.0, when_down=WhenDown.LOCAL)
+    assert one.consume(b"before") is FRESH
+    store.kill()
+    assert one.consume(b"before") is SEEN  # by its own memory
+    assert one.consume(b"while down") is FRESH
+    assert one.consume(b"while down") is SEEN
+    assert other.consume(b"while down") is FRESH  # what it costs
+    store.start()
+    for node in (one, other):
+        node.consume(os.urandom(8))
+        node.clock.now += 50  # of 60
+        assert node.consume(b"while down") is SEEN  # and stays so
+
+
+def test_in_local_mode_what_another_node_took_counts_while_the_server_is_up(store: Store) -> None:
+    one, other = nodes(store, when_down=WhenDown.LOCAL)
+    assert one.consume(b"token") is FRESH
+    assert other.consume(b"token") is SEEN
+
+
+def test_in_local_mode_a_full_memory_refuses(store: Store) -> None:
+    (node,) = nodes(store, 1, when_down=WhenDown.LOCAL, local=MemoryReplayGuard(max_entries=2, monotonic=lambda: 0.0))
+    assert node.consume(b"token") is FRESH
+    assert node.consume(b"another") is FULL
+
+
+# --- a server that throws out ---
+
+
+def test_a_server_that_evicts_is_not_used(tmp_path: Path) -> None:
+    with serving(tmp_path, "--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru") as store:
+        node = Node(store.client(), pause_s=0.0)
+        with pytest.raises(CitizenIDError) as caught:
+            node.guard.check_server()
+        assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "valkey.maxmemory-policy")
+        node.settle()
+        assert node.consume(b"token") is UNAVAILABLE
+        client: Any = store.client()
+        client.config_set("maxmemory-policy", "noeviction")
+        node.guard.check_server()
+        node.settle()
+        assert node.consume(b"token") is FRESH
+
+
+def test_a_server_without_a_bound_evicts_nothing(store: Store) -> None:
+    client: Any = store.client()
+    client.config_set("maxmemory-policy", "volatile-lru")
+    (node,) = nodes(store, 1)
+    node.guard.check_server()
+    assert node.consume(b"token") is FRESH
+
+
+def test_a_server_that_is_away_is_said_to_be(store: Store) -> None:
+    node = Node(store.client())
+    store.kill()
+    with pytest.raises(CitizenIDError) as caught:
+        node.guard.check_server()
+    assert caught.value.reason is Reason.STORE_UNAVAILABLE
+    assert caught.value.__context__ is None
+
+
+def test_a_full_server_refuses_what_is_new_and_forgets_nothing(store: Store) -> None:
+    (node,) = nodes(store, 1)
+    assert node.consume(b"token") is FRESH
+    client: Any = store.client()
+    client.set("something else", b"x" * 1_000_000)
+    client.config_set("maxmemory", "1mb")
+    assert node.consume(b"another") is FULL
+    assert node.consume(b"token") is SEEN or node.consume(b"token") is FULL
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"secret": b"short"},
+        {"secret": "text" * 8},
+        {"audience": ""},
+        {"audience": None},
+        {"when_down": "refuse"},
+        {"proof_life_s": 0},
+        {"proof_life_s": 1.5},
+    ],
+)
+def test_what_makes_no_sense_is_refused(options: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        Node(connect("valkey://127.0.0.1:1"), **options)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        Valkey(),
+        Valkey(socket_timeout=0.05),
+        Valkey(socket_timeout=0.05, socket_connect_timeout=5.0),
+        Valkey(socket_timeout=0.05, socket_connect_timeout=0.05, decode_responses=True),
+    ],
+)
+def test_a_client_that_would_let_a_request_wait_is_refused(client: Valkey) -> None:
+    for make in (ValkeyReplayGuard, ValkeySignOuts):
+        with pytest.raises(CitizenIDError) as caught:
+            make(client, audience=AUDIENCE, secret=SECRET)
+        assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1", "", 5, "valkey://127.0.0.1:port"])
+def test_an_address_that_is_none_is_refused(url: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        connect(url)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+    assert caught.value.__context__ is None
+
+
+def test_a_wait_has_no_truth_value() -> None:
+    for each in WhenDown:
+        with pytest.raises(TypeError):
+            bool(each)
+
+
+def test_the_gateway_refuses_with_a_reason_of_its_own(store: Store) -> None:
+    world = w.World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    store.kill()
+    gateway = world.another_gateway(replay=Node(store.client()).guard)
+    world.wait(1)
+    denied = world.ask(alice, ticket, gateway=gateway)
+    assert denied.reason is Reason.REPLAY_GUARD_UNAVAILABLE
+    assert denied.http().status == 401
+
+
+# --- messages ---
+
+KEY: Final = bytes(range(32, 64))
+
+
+def envelope(sender: bytes = b"sender 1", now: float = 1_000.0) -> tuple[Envelope, w.Clock]:
+    clock = w.Clock(now)
+    return Envelope(KEY, sender=sender, clock=clock), clock
+
+
+@given(st.binary(max_size=64), st.integers(0, 255), st.data())
+def test_a_message_counts_as_it_was_sealed_or_not_at_all(body: bytes, kind: int, data: st.DataObject) -> None:
+    sealed = envelope()[0].seal(kind, body)
+    assert envelope(b"sender 2")[0].open(sealed) == Message(kind, body)
+    position = data.draw(st.integers(0, len(sealed) * 8 - 1))
+    changed = bytearray(sealed)
+    changed[position // 8] ^= 1 << position % 8
+    for kept in (False, True):
+        assert envelope(b"sender 2")[0].open(bytes(changed), kept=kept) is None
+        assert envelope(b"sender 2")[0].open(sealed[:-1], kept=kept) is None
+        assert envelope(b"sender 2")[0].open(sealed + b"\0", kept=kept) is None
+
+
+@given(st.binary(max_size=200) | st.none() | st.text() | st.integers())
+def test_anything_else_is_passed_over(data: Any) -> None:
+    assert envelope()[0].open(data) is None
+    assert envelope()[0].open(data, kept=True) is None
+
+
+def test_a_message_is_taken_once_in_its_order_and_in_its_time() -> None:
+    one, clock = envelope()
+    reader, reading = envelope(b"sender 2")
+    first, second = one.seal(1, b"first"), one.seal(1, b"second")
+    assert reader.open(second) is not None
+    assert reader.open(second) is None
+    assert reader.open(first) is None
+    assert reader.open(first, kept=True) is not None
+    clock.now = 1_200.0
+    late = one.seal(1, b"late")
+    assert reader.open(late) is None  # from a clock far ahead, or kept back until now
+    reading.now = 1_200.0
+    assert reader.open(late) is not None
+    reading.now = 1_261.0
+    assert reader.open(one.seal(1, b"next")) is None
+
+
+def test_of_many_senders_as_many_are_known_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("citizenid.integrations._fleet._MAX_SENDERS", 3)
+    reader, reading = envelope(b"reader")
+    first = [envelope(b"sender %d" % number)[0].seal(1, b"") for number in range(4)]
+    assert [reader.open(each) is not None for each in first] == [True, True, True, False]
+    assert reader.open(first[0]) is None  # the known are not forgotten for it
+    reading.now += 61
+    assert reader.open(envelope(b"sender 9", reading.now)[0].seal(1, b"")) is not None
+
+
+def test_purposes_audiences_and_secrets_have_keys_and_names_of_their_own() -> None:
+    found = {
+        names_of(secret, audience, purpose)
+        for secret in (SECRET, KEY)
+        for audience in ("one", "two")
+        for purpose in ("replay", "changes")
+    }
+    assert len({name for _, name in found}) == 8
+    assert len({key for key, _ in found}) == 4
+
+
+# --- sign-outs ---
+
+
+@contextlib.contextmanager
+def listening(store: Store, **options: Any) -> Iterator[ValkeySignOuts]:
+    arguments: dict[str, Any] = {"audience": AUDIENCE, "secret": SECRET} | options
+    sign_outs = ValkeySignOuts(store.client(), **arguments)
+    sign_outs.start()
+    try:
+        if not options.get("late"):
+            wait_until(lambda: not sign_outs.stale)
+        yield sign_outs
+    finally:
+        sign_outs.close()
+
+
+def later(seconds: float = 3_600) -> int:
+    return int(time.time() + seconds)
+
+
+def test_who_signs_out_on_one_is_signed_out_on_all(store: Store) -> None:
+    with listening(store) as one, listening(store) as other:
+        assert not other.contains(b"session")
+        assert one.add(b"session", later())
+        assert one.contains(b"session")
+        wait_until(lambda: other.contains(b"session"))
+        assert not other.contains(b"another")
+        with listening(store) as newcomer:
+            assert newcomer.contains(b"session")  # read before it says that it is fresh
+            assert len(newcomer) == 1
+
+
+def test_until_it_has_read_all_everybody_counts_as_signed_out(store: Store) -> None:
+    sign_outs = ValkeySignOuts(store.client(), audience=AUDIENCE, secret=SECRET)
+    assert sign_outs.stale
+    assert sign_outs.contains(b"anybody")
+    with pytest.raises(CitizenIDError) as caught:
+        sign_outs.check_fresh()
+    assert caught.value.reason is Reason.STORE_UNAVAILABLE
+    local = ValkeySignOuts(store.client(), audience=AUDIENCE, secret=SECRET, when_down=WhenDown.LOCAL)
+    assert local.stale
+    assert not local.contains(b"anybody")
+
+
+def test_killed_and_restarted_in_mid_traffic_no_sign_out_is_lost(store: Store) -> None:
+    with listening(store, stale_after_s=2.0) as one, listening(store, stale_after_s=2.0) as other:
+        assert one.add(b"before", later())
+        wait_until(lambda: other.contains(b"before"))
+        store.kill()
+        assert not one.add(b"while down", later())  # it says that it could tell nobody
+        assert one.contains(b"while down")
+        wait_until(lambda: other.stale)
+        assert other.contains(b"anybody")
+        store.start()
+        wait_until(lambda: not other.stale and not one.stale)
+        wait_until(lambda: not other.contains(b"anybody"))
+        wait_until(lambda: other.contains(b"while down"))
+        assert other.contains(b"before")
+        with listening(store) as newcomer:  # the server has got back what it lost
+            wait_until(lambda: newcomer.contains(b"before") and newcomer.contains(b"while down"))
+            other.check_fresh()
+
+
+def test_a_server_that_hangs_is_stale(store: Store) -> None:
+    with listening(store, stale_after_s=1.5) as one:
+        assert store._process is not None
+        store._process.send_signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: one.stale)
+        finally:
+            store._process.send_signal(signal.SIGCONT)
+        wait_until(lambda: not one.stale)
+
+
+def test_what_the_server_makes_up_is_passed_over(store: Store) -> None:
+    with listening(store) as one, listening(store, secret=KEY) as stranger:
+        client: Any = store.client()
+        for channel in client.pubsub_channels():
+            client.publish(channel, b"garbage")
+            client.publish(channel, bytes(90))
+        client.zadd(one._all, {b"garbage": later(), bytes(90): later()})
+        stranger.add(b"session", later())
+        one.add(b"last", later())
+        with listening(store) as newcomer:
+            assert len(newcomer) == 1
+        assert not one.contains(b"session")
+        assert not one.stale
+
+
+def test_what_the_server_drops_is_kept(store: Store) -> None:
+    with listening(store, reread_s=0.1) as one:
+        one.add(b"session", later())
+        client: Any = store.client()
+        client.delete(one._all)
+        wait_until(lambda: client.zcard(one._all) == 1)
+        assert one.contains(b"session")
+
+
+def test_more_than_there_is_room_for_is_said(store: Store) -> None:
+    with listening(store, max_entries=2) as small, listening(store) as large:
+        assert small.add(b"1", later()) and small.add(b"2", later())
+        assert not small.add(b"3", later())
+        assert small.contains(b"1") and small.contains(b"2")
+        assert large.add(b"3", later())
+        wait_until(lambda: small.stale)  # it cannot hold the third, and lets nobody in for it
+        assert small.contains(b"3")
+
+
+def test_the_server_sees_no_session(store: Store) -> None:
+    with listening(store) as one:
+        one.add(b"a session of somebody", later())
+        client: Any = store.client()
+        assert b"somebody" not in b"".join(client.zrange(one._all, 0, -1))
+        assert repr(one) == "<ValkeySignOuts of 1>"
+
+
+def test_no_step_of_the_clock_lets_go_of_one_early() -> None:
+    clock, monotonic = w.Clock(1_000.0), w.Clock(50.0)
+    held = _Held(10, clock, monotonic)
+    held.add(b"h", 1_100)
+    clock.now += 86_400
+    assert held.sweep() == {b"h": 1_100}
+    monotonic.now += 101
+    clock.now = 900.0
+    assert held.sweep() == {b"h": 1_100}
+    clock.now = 1_101.0
+    assert held.sweep() == {}
+
+
+def test_of_two_ends_the_later_counts() -> None:
+    clock, monotonic = w.Clock(1_000.0), w.Clock(50.0)
+    held = _Held(10, clock, monotonic)
+    held.add(b"h", 1_500)
+    held.add(b"h", 1_100)
+    assert held.until[b"h"] == (1_500, 550.0)
+
+
+# --- changes ---
+
+
+@contextlib.contextmanager
+def channel(store: Store, reload: Callable[[FleetChange, bytes], object], **options: Any) -> Iterator[FleetChannel]:
+    arguments: dict[str, Any] = {"audience": AUDIENCE, "secret": SECRET, "reload": reload} | options
+    made = FleetChannel(store.client(), **arguments)
+    made.start()
+    try:
+        wait_until(lambda: made.silent_s < 5)
+        yield made
+    finally:
+        made.close()
+
+
+def test_a_change_reaches_every_process_once(store: Store) -> None:
+    seen: list[tuple[FleetChange, bytes]] = []
+    mine: list[tuple[FleetChange, bytes]] = []
+    with (
+        channel(store, lambda *change: mine.append(change), reread_s=0.1) as one,
+        channel(store, lambda *change: seen.append(change), reread_s=0.1),
+    ):
+        assert one.publish(FleetChange.POLICY, DIGEST)
+        assert one.publish(FleetChange.POLICY, DIGEST)
+        assert one.publish(FleetChange.KEYS, bytes([1]) * 32)
+        expected = [(FleetChange.POLICY, DIGEST), (FleetChange.KEYS, bytes([1]) * 32)]
+        wait_until(lambda: len(seen) >= 2 and len(mine) >= 2)
+        time.sleep(1.5)  # and read several times since
+        assert seen == mine == expected
+
+
+def test_who_was_away_learns_of_the_last_change(store: Store) -> None:
+    with channel(store, lambda *_: None) as one:
+        one.publish(FleetChange.ANCHORS, DIGEST)
+    seen: list[Any] = []
+    with channel(store, lambda *change: seen.append(change)):
+        wait_until(lambda: seen == [(FleetChange.ANCHORS, DIGEST)])
+
+
+def test_a_reload_that_fails_is_counted_and_tried_again(store: Store) -> None:
+    calls: list[Any] = []
+
+    def reload(change: FleetChange, digest: bytes) -> None:
+        calls.append(change)
+        if len(calls) < 3:
+            raise CitizenIDError(Reason.POLICY_INVALID, "policy")
+
+    with channel(store, reload, reread_s=0.1) as one:
+        one.publish(FleetChange.POLICY, DIGEST)
+        wait_until(lambda: len(calls) == 3)
+        assert one.failures == 2
+
+
+def test_a_change_under_another_secret_is_none(store: Store) -> None:
+    seen: list[Any] = []
+    with channel(store, lambda *change: seen.append(change)) as one:
+        forged = Envelope(KEY, sender=b"stranger", clock=time.time).seal(FleetChange.POLICY, DIGEST)
+        client: Any = store.client()
+        client.publish(one._channel, forged)
+        client.set(one._latest + "1", forged)
+        one.publish(FleetChange.KEYS, DIGEST)
+        wait_until(lambda: seen)
+        assert seen == [(FleetChange.KEYS, DIGEST)]
+
+
+def test_while_the_server_is_down_nobody_can_be_told(store: Store) -> None:
+    with channel(store, lambda *_: None) as one:
+        store.kill()
+        assert not one.publish(FleetChange.POLICY, DIGEST)
+        store.start()
+        wait_until(lambda: one.publish(FleetChange.POLICY, DIGEST))
+
+
+@pytest.mark.parametrize(
+    "given_", [(FleetChange.POLICY, b"short"), (1, DIGEST), ("policy", DIGEST), (FleetChange.POLICY, "x" * 32)]
+)
+def test_a_change_that_is_none_is_refused(given_: Any) -> None:
+    made = FleetChannel(connect("valkey://127.0.0.1:1"), audience=AUDIENCE, secret=SECRET, reload=lambda *_: None)
+    with pytest.raises(CitizenIDError) as caught:
+        made.publish(*given_)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+# --- two processes ---
+
+
+class Process:
+    """A gateway of `gateway_process.py`."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        program = Path(__file__).with_name("gateway_process.py")
+        self.process = subprocess.Popen(
+            [sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self.tell(**told) == {"ready": True}
+
+    def tell(self, **told: Any) -> Any:
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(json.dumps(told) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def close(self) -> None:
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait(30)
+        self.process.stdout.close()
+
+
+def test_two_processes_decide_as_one(store: Store) -> None:
+    issuer_key, status_key, wallet_key, sender = (LocalKey.generate("ES256") for _ in range(4))
+    now = int(time.time())
+    publisher = StatusPublisher(uri=w.STATUS_URI, size=64)
+    reference = publisher.allocate()
+    issuer = Issuer(identifier=w.ISSUER, key=issuer_key)
+    attestation = prepare_attestation(
+        w.Citizenship([w.Country("US")]), issuer=w.ISSUER, holder_key=wallet_key.public, now=now,
+        lifetime_s=w.DAY, status=reference, format=Format.SD_JWT_VC,
+    )  # fmt: skip
+    anchors = w.TrustAnchors.from_jwks(
+        w.ISSUER, issuer.jwks(), purpose=w.KeyPurpose.CREDENTIAL, formats=[Format.SD_JWT_VC], types=[w.VCT],
+        countries=w.ANY,
+    )  # fmt: skip
+    mine = Credential.receive(
+        issuer.issue(attestation, format=Format.SD_JWT_VC), format=Format.SD_JWT_VC, anchors=anchors, now=now
+    )
+    told = {
+        "store": store.url, "audience": AUDIENCE, "fleet_secret": SECRET.hex(), "ticket_key": KEY.hex(),
+        "issuer": w.ISSUER, "jwks": issuer.jwks(), "type": w.VCT, "policy": w.STRICT_POLICY, "proof_life_s": 1,
+        "status_jwks": {"keys": [dict(status_key.public.to_jwk())]},
+    }  # fmt: skip
+    fleet = [Process(told), Process(told)]
+    one, other = fleet
+
+    def publish() -> None:
+        body = publisher.publish(status_key, now=int(time.time()), ttl_s=3_600, expires_s=w.DAY)
+        for each in fleet:
+            each.tell(do="ingest", uri=w.STATUS_URI, body=body.hex(), now=int(time.time()))
+
+    def headers(path: str, ticket: str | None = None) -> list[tuple[str, str]]:
+        proof = dpop_proof(sender, method="POST", url=AUDIENCE + path, ticket=ticket, now=int(time.time()))
+        return [("dpop", proof)] + ([("citizenship-ticket", ticket)] if ticket else [])
+
+    def ask(process: Process, sent: list[tuple[str, str]]) -> Any:
+        return process.tell(do="authorize", url=AUDIENCE + w.PATH, headers=sent, resource="us-nationals")
+
+    try:
+        publish()
+        # The server is as new as the fleet: what it may have forgotten must have ended first.
+        probe: Any = {"do": "admit", "url": AUDIENCE + w.ENDPOINT, "presentation": "", "challenge": ""}
+
+        def admit(process: Process) -> Any:
+            text = process.tell(do="challenge", sender=sender.public.thumbprint.hex())["challenge"]
+            shown = mine.present(
+                ["nationalities"],
+                challenge=Challenge.from_text(text),
+                key=wallet_key,
+                peer=AUDIENCE,
+                now=int(time.time()),
+            )
+            return process.tell(
+                **probe | {"presentation": shown.hex(), "challenge": text, "headers": headers(w.ENDPOINT)}
+            )
+
+        assert admit(one)["reason"] == "replay_guard_unavailable"
+        _age_the_epoch(store, 100_000)
+        for process in fleet:  # they have learnt the age of the epoch that they know: another one of theirs is older
+            wait_until(lambda process=process: "ticket" in admit(process))
+        ticket = admit(one)["ticket"]
+        assert ask(other, headers(w.PATH, ticket)) == {"allow": True}  # admitted on one, accepted on the other
+        sent = headers(w.PATH, ticket)
+        assert ask(one, sent) == {"allow": True}
+        assert ask(other, sent) == {"reason": "replayed", "status": 401}
+        assert ask(one, sent) == {"reason": "replayed", "status": 401}
+
+        assert one.tell(do="sign out", session="00ff", until=now + 3_600) == {"told": True}
+        wait_until(lambda: other.tell(do="signed out", session="00ff") == {"contains": True, "stale": False})
+        assert other.tell(do="signed out", session="00fe") == {"contains": False, "stale": False}
+        with channel(store, lambda *_: None) as operator:
+            operator.publish(FleetChange.POLICY, DIGEST)
+            for process in fleet:
+                wait_until(lambda process=process: process.tell(do="changes") == {"changes": ["POLICY"]})
+
+        publisher.revoke(reference)
+        time.sleep(1.1)  # a newer list has a later iat
+        publish()
+        for process in fleet:
+            assert ask(process, headers(w.PATH, ticket)) == {"reason": "revoked", "status": 403}
+        store.kill()
+        for process in fleet:
+            assert ask(process, headers(w.PATH, ticket))["reason"] == "replay_guard_unavailable"
+    finally:
+        for process in fleet:
+            process.close()
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+def _age_the_epoch(store: Store, seconds: int) -> None:
+    """Make the server's epoch older: nobody waits five minutes in a test."""
+    client: Any = store.client()
+    (name,) = [key for key in client.keys("*replay*") if key.endswith(b"epoch")]
+    epoch = client.get(name)
+    age = (int.from_bytes(epoch[8:], "big") - seconds * 1_000).to_bytes(8, "big")
+    client.set(name, os.urandom(8) + age)
