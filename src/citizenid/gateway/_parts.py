@@ -31,10 +31,6 @@ from .sign_outs import SignOuts
 
 NO_SENDER: Final = b"\0" * 32
 _FRESH: Final = Consumption.FRESH
-_NOT_FRESH: Final = {
-    Consumption.FULL: Reason.REPLAY_GUARD_FULL,
-    Consumption.UNAVAILABLE: Reason.REPLAY_GUARD_UNAVAILABLE,
-}
 _SIGNED: Final = frozenset({reg.HEADER_SIGNATURE_INPUT, reg.HEADER_SIGNATURE, reg.HEADER_KEY})
 _NONCE_REASONS: Final = frozenset({Reason.PROOF_NONCE_MISSING, Reason.PROOF_NONCE_MISMATCH})
 
@@ -187,5 +183,10 @@ class Parts:
     def consume(self, scope: bytes, token: bytes, lifetime_s: int, where: str) -> None:
         """Use something once. Raises REPLAYED, REPLAY_GUARD_FULL or REPLAY_GUARD_UNAVAILABLE."""
         used = self.replay.consume(scope, token, lifetime_s)
-        if used is not _FRESH:
-            raise VerificationError(_NOT_FRESH.get(used, Reason.REPLAYED), where)
+        if used is _FRESH:
+            return
+        if used is Consumption.FULL:
+            raise VerificationError(Reason.REPLAY_GUARD_FULL, where)
+        if used is Consumption.UNAVAILABLE:
+            raise VerificationError(Reason.REPLAY_GUARD_UNAVAILABLE, where)
+        raise VerificationError(Reason.REPLAYED, where)

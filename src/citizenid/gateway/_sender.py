@@ -27,6 +27,7 @@ _DPOP: Final = Binding.DPOP
 _MTLS: Final = Binding.MTLS
 _FRESH: Final = Consumption.FRESH
 _FULL: Final = Consumption.FULL
+_UNAVAILABLE: Final = Consumption.UNAVAILABLE
 
 
 def identify(
@@ -71,6 +72,8 @@ def identify(
     used = parts.replay.consume(sender, token, lifetime_s)
     if used is not _FRESH:
         where = "proof" if binding is _DPOP else "http-signature.nonce"
+        if used is _UNAVAILABLE:
+            return Deny(Reason.REPLAY_GUARD_UNAVAILABLE, "replay", where)
         return Deny(Reason.REPLAY_GUARD_FULL if used is _FULL else Reason.REPLAYED, "replay", where)
     return ticket, new_nonce
 
