@@ -124,6 +124,14 @@ NOT_DATA: Final = {
         "refused to an issuer whose list has no index left",
         "tests/status/test_publisher.py::test_a_full_list_has_given_out_every_index_once",
     ),
+    Reason.REPLAY_GUARD_UNAVAILABLE: (
+        "what a store of the fleet does not answer",
+        "tests/gateway/test_gateway.py::test_every_reason_of_the_doors_and_its_answer",
+    ),
+    Reason.STORE_UNAVAILABLE: (
+        "refused to an operator whose server cannot be asked",
+        "tests/integrations/test_valkey.py::test_a_server_that_is_away_is_said_to_be",
+    ),
     Reason.LEDGER_REFUSED: (
         "refused to an issuer whose file is none of ours, or damaged",
         "tests/status/test_ledger.py::test_a_file_that_is_not_ours_is_refused_and_not_touched",
