@@ -1,7 +1,8 @@
 """The sharing detector: counts within windows, across the change of keys, in bounded memory, with nothing kept.
 
 The model remembers every request with its time. Hashes are short: a collision may make a count smaller by one, never
-greater. Countries have eight bits, so only their upper bound is asserted. Time is a number that the tests move.
+greater. Countries have eight bits and belong to a pair of sender key and network: only their upper bound is asserted.
+Time is a number that the tests move.
 
 Spec: specs/profile-sharing.md.
 """
@@ -64,7 +65,7 @@ def test_it_counts_what_came_within_the_last_hour_and_day(events: list[Any], sta
                 surely = {each[part] for each in past if now - each[0] < window} - {None}
                 perhaps = {each[part] for each in past if now - each[0] <= window + SLACK_S} - {None}
                 assert count <= len(perhaps)
-                assert count >= min(len(surely), 1) if part == 3 else count >= len(surely) - 1
+                assert part == 3 or count >= len(surely) - 1
         assert seen.tracked
 
 
@@ -75,6 +76,14 @@ def test_what_came_yesterday_is_counted_once_under_todays_key() -> None:
             seen = see(detector, hour * HOUR + number, b"key %d" % number, at(f"AS{number}"))
     assert 3 <= seen.senders_day <= 4
     assert 3 <= seen.networks_day <= 4
+
+
+def test_countries_of_several_networks_are_counted() -> None:
+    detector = SharingDetector()
+    for number, country in enumerate(("US", "DE", "FR", "US")):
+        seen = see(detector, number * 1_000, b"key", at(f"AS{number}", country))
+    assert 2 <= seen.countries_day <= 3
+    assert 2 <= seen.countries_hour <= 3
 
 
 def test_one_who_returns_after_days_begins_anew() -> None:

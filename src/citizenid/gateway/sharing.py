@@ -24,8 +24,10 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, final
 
 from .._errors import CitizenIDError, Reason
-from ._suspicion import Observation, SharingLimits, Signals, Suspicion, judge
+from ._suspicion import Observation, SharingLimits, Signals, Suspicion, Threshold, judge
 from ._table import RecordTable
+
+__all__ = ["Observation", "SharingDetector", "SharingLimits", "Signals", "Suspicion", "Threshold", "judge"]
 
 MOMENT_S: Final = 300
 _HOUR: Final = 3_600 // MOMENT_S
