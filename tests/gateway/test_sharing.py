@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import CitizenIDError, Reason
+from citizenid import CitizenIDError, MalformedError, Reason
 from citizenid.gateway._suspicion import Observation, SharingLimits, Signals, Suspicion, Threshold, judge
 from citizenid.gateway._table import RecordTable
 from citizenid.gateway.sharing import MOMENT_S, SharingDetector
@@ -455,7 +455,7 @@ def test_what_is_of_no_use_is_refused_and_changes_nothing(changes: dict[str, Any
     detector = SharingDetector(max_credentials=10)
     arguments: dict[str, Any] = {"credential": b"c", "sender": b"s", "signals": at("home"), "now": 1.0}
     detector.observe(**arguments)
-    with pytest.raises(CitizenIDError) as caught:
+    with pytest.raises(MalformedError) as caught:
         detector.observe(**arguments | changes)
     assert caught.value.reason is Reason.REQUEST_INVALID
     assert caught.value.__context__ is None

@@ -23,7 +23,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, final
 
-from .._errors import CitizenIDError, Reason
+from .._errors import CitizenIDError, MalformedError, Reason
 from ._suspicion import Observation, SharingLimits, Signals, Suspicion, Threshold, judge
 from ._table import RecordTable
 
@@ -185,14 +185,14 @@ class SharingDetector:
             now: monotonic seconds.
 
         Raises:
-            CitizenIDError: REQUEST_INVALID when something is not of its type.
+            MalformedError: REQUEST_INVALID when something is not of its type.
         """
         try:
             with self._lock:
                 return self._observe(credential, sender, signals, now)
         except (TypeError, ValueError, OverflowError, struct.error):
             pass  # raised below, without what came in
-        raise CitizenIDError(Reason.REQUEST_INVALID, "signals")
+        raise MalformedError(Reason.REQUEST_INVALID, "signals")
 
     def _observe(self, credential: bytes, sender: bytes, signals: Signals, now: float) -> Observation:
         if not now < self._until:  # nor if it is no number
@@ -313,7 +313,7 @@ class SharingDetector:
             Whether something was forgiven.
 
         Raises:
-            CitizenIDError: REQUEST_INVALID.
+            MalformedError: REQUEST_INVALID.
         """
         seen = self.observe(credential=credential, sender=sender, signals=signals, now=now)
         if not seen.tracked or judge(seen, limits, people=None) is not Suspicion.STEP_UP:
