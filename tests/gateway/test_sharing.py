@@ -107,7 +107,7 @@ def test_a_key_at_many_places_in_turn_alternates() -> None:
     detector = SharingDetector()
     for turn in range(60):
         seen = see(detector, 1_000 + turn * 20, b"key", at(f"AS{turn % 6}"))
-    assert seen.alternating >= 12
+    assert seen.alternating >= 13
     assert judge(seen, LIMITS, people=1) is STEP_UP
 
 

@@ -94,7 +94,7 @@ _NETWORKS_HOUR: Final = Threshold(mark=5)
 _NETWORKS_DAY: Final = Threshold(mark=8)
 _COUNTRIES_HOUR: Final = Threshold(mark=4)
 _COUNTRIES_DAY: Final = Threshold(mark=5)
-_ALTERNATING: Final = Threshold(mark=6, step_up=12)
+_ALTERNATING: Final = Threshold(mark=6, step_up=13)
 _APART: Final = Threshold(mark=3, step_up=5)
 _OVER_PEOPLE: Final = Threshold(mark=5, step_up=8)
 
