@@ -23,6 +23,7 @@ from . import (
     bench_import,
     bench_issuer,
     bench_limits,
+    bench_sharing,
     bench_status,
     bench_verifier,
 )
@@ -39,6 +40,7 @@ BENCHES: Final[dict[str, Callable[[Plan], Iterator[Row]]]] = {
     "audit": bench_audit.rows,
     "import": bench_import.rows,
     "limits": bench_limits.rows,
+    "sharing": bench_sharing.rows,
     "status": bench_status.rows,
 }
 
@@ -47,12 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benches that are asked for; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benches", description="Figures of citizenid beside their floors.")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter samples, below a minute in all")
-    parser.add_argument("--full", action="store_true", help="all status lists of a nation: 330 of a million entries")
+    parser.add_argument("--full", action="store_true", help="all status lists of a nation, a month of 100,000 callers")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the ratios")
     parser.add_argument("--only", action="append", choices=sorted(BENCHES), metavar="NAME", help=", ".join(BENCHES))
     options = parser.parse_args(arguments)
-    plan = QUICK if options.quick else FULL._replace(lists=NATION) if options.full else FULL
+    plan = QUICK if options.quick else FULL._replace(lists=NATION, callers=100_000, seeds=4) if options.full else FULL
     core = pin()
     rows: list[Row] = []
     for name in options.only or BENCHES:

@@ -40,6 +40,8 @@ class Plan(NamedTuple):
         entries: size of the status list that is measured.
         lists: how many of them the file of all lists has.
         audited: entries of the audit log that is verified.
+        callers: how many callers the simulation of sharing has.
+        seeds: how many more simulations there are of a tenth of them, with other seeds.
     """
 
     samples: int
@@ -49,10 +51,19 @@ class Plan(NamedTuple):
     entries: int
     lists: int = 3
     audited: int = 600
+    callers: int = 1_000
+    seeds: int = 1
 
 
 FULL: Final = Plan(
-    samples=21, sample_s=0.030, latencies=2_000, imports=21, entries=1_000_000, lists=20, audited=1_000_000
+    samples=21,
+    sample_s=0.030,
+    latencies=2_000,
+    imports=21,
+    entries=1_000_000,
+    lists=20,
+    audited=1_000_000,
+    callers=10_000,
 )
 QUICK: Final = Plan(samples=9, sample_s=0.012, latencies=300, imports=7, entries=1_000_000, audited=50_000)
 

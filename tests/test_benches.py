@@ -25,11 +25,13 @@ from hypothesis import strategies as st
 from nacl.exceptions import BadSignatureError
 
 from citizenid import CitizenIDError, LocalKey, Reason
+from citizenid.gateway.sharing import SharingLimits, Threshold
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # plain pytest does not search the repository's root
 
 from benches import __main__ as program
 from benches import (
+    _callers,
     _floor,
     _measure,
     _nation,
@@ -43,13 +45,14 @@ from benches import (
     bench_import,
     bench_issuer,
     bench_limits,
+    bench_sharing,
     bench_status,
     bench_verifier,
 )
 from benches._measure import Plan, Samples, Spread
 from benches._report import Kind, Row
 
-TINY: Final = Plan(samples=2, sample_s=0.0, latencies=3, imports=1, entries=2_000)
+TINY: Final = Plan(samples=2, sample_s=0.0, latencies=3, imports=1, entries=2_000, callers=200)
 # "Figures to reach": name of the row, what must not exceed the target, the target.
 FIGURES: Final = {
     "verify": ("ratio", 1.45),
@@ -78,6 +81,10 @@ FIGURES: Final = {
     "status-encode-cwt-stored": ("ratio", 1.2),
     "audit-append": ("us", 10.0),
     "audit-verify": ("s", 20.0 * 600 / 1_000_000),
+    "sharing-observe": ("us", 3.0),
+    "sharing-memory": ("bytes", 200.0),
+    "sharing-stopped": ("%", 0.1),
+    "sharing-missed": ("%", 5.0),
     "mdoc-growth-4": ("x", 2.2),
     "mdoc-growth-6": ("x", 2.2),
 }
@@ -261,6 +268,7 @@ def rows() -> list[Row]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bench_limits, "SIZE_BYTES", 300_000)  # above the default bound of a presentation
         patch.setattr(bench_cbor, "COUNTS", (4, 6))
+        patch.setattr(bench_sharing, "_KNOWN", 500)
         patch.setattr(bench_verifier, "_LARGE", 20)
         patch.setattr(bench_verifier, "_SMALL", 10)
         patch.setattr(bench_verifier, "_FEW_DIGESTS", 10)
@@ -380,6 +388,7 @@ def test_all_lists_of_a_nation_have_targets(monkeypatch: pytest.MonkeyPatch) -> 
         bench_import,
         bench_issuer,
         bench_limits,
+        bench_sharing,
         bench_status,
         bench_verifier,
     ],
@@ -394,6 +403,38 @@ def test_third_party_is_what_others_wrote() -> None:
     assert {"cryptography", "nacl", "jiter", "pybase64"} <= packages
     assert not packages & {"citizenid", "json", "dataclasses", "hashlib"}
     assert bench_import.third_party("json") == []
+
+
+# --- the month of callers ---
+
+
+def test_a_month_is_the_same_for_the_same_seed() -> None:
+    one, other = bench_sharing.month(150, 5), bench_sharing.month(150, 5)
+    assert one.events == other.events > 1_000
+    assert bench_sharing.month(150, 6).events != one.events
+
+
+def test_a_stopped_caller_and_a_sharer_found_too_late_count() -> None:
+    outcome = bench_sharing.Outcome(honest=200, stopped={1})
+    assert outcome.stopped_percent() == 0.5
+    for number, found in enumerate((10.0, 86_400.0, 86_401.0, None)):
+        sharer = _callers.Sharer("lent", number, number, [], 1, began=5.0)
+        outcome.sharers.append(sharer)
+        if found is not None:
+            outcome.found[number] = found
+    outcome.sharers.append(_callers.Sharer("lent", 9, 9, [], 1))  # nobody used it yet
+    assert outcome.missed_percent() == 50.0
+
+
+def test_without_thresholds_nobody_is_stopped_and_with_low_ones_nearly_all_are() -> None:
+    never, always = Threshold(), Threshold(step_up=1)
+    names = ("senders_day", "networks_hour", "networks_day", "countries_hour", "countries_day", "alternating", "apart")
+    none = SharingLimits(over_people=never, **dict.fromkeys(names, never))
+    outcome = bench_sharing.month(150, 5, limits=none)
+    assert (outcome.stopped, outcome.missed_percent()) == (set(), 100.0)
+    outcome = bench_sharing.month(150, 5, limits=SharingLimits(networks_day=always))
+    assert outcome.stopped_percent() > 90
+    assert outcome.missed_percent() == 0
 
 
 # --- refusals ---

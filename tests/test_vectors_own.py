@@ -126,7 +126,7 @@ NOT_DATA: Final = {
     ),
     Reason.REPLAY_GUARD_UNAVAILABLE: (
         "what a store of the fleet does not answer",
-        "tests/gateway/test_gateway.py::test_every_reason_of_the_doors_and_its_answer",
+        "tests/integrations/test_valkey.py::test_the_gateway_refuses_with_a_reason_of_its_own",
     ),
     Reason.STORE_UNAVAILABLE: (
         "refused to an operator whose server cannot be asked",
