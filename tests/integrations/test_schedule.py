@@ -292,3 +292,65 @@ def test_the_reason_of_the_store_is_told() -> None:
     each = Simulation([Source(None, URIS[:1])], lambda url: a_list(url, b.NOW + 100))
     (fetched,) = each.refresh()
     assert (fetched.result, fetched.reason) == (FetchResult.REFUSED, Reason.STATUS_LIST_IN_FUTURE)
+
+
+# --- sources do not reach each other ---
+
+FOREIGN = "https://other.example/all"
+
+
+@pytest.mark.parametrize("named", [ALL, "https://ID.example:443/all", FOREIGN])
+@pytest.mark.parametrize("first", [True, False])
+def test_an_aggregation_that_names_an_aggregation_as_a_list_is_refused_and_keeps_nobody_from_it(
+    named: str, first: bool
+) -> None:
+    def hostile(url: str) -> Reply:
+        return listing(URIS[0], named) if url == FOREIGN else serve(url)
+
+    sources = [Source(FOREIGN), Source(ALL)]
+    each = Simulation(sources if first else sources[::-1], hostile)
+    fetched = {one.uri: one for one in each.refresh()}
+    assert fetched.keys() == {FOREIGN, ALL, *URIS}
+    assert (fetched[FOREIGN].result, fetched[FOREIGN].reason) == (FetchResult.REFUSED, Reason.CLAIM_INVALID)
+    assert {fetched[url].result for url in (ALL, *URIS)} == {FetchResult.TAKEN}
+
+
+def test_a_failure_of_one_source_keeps_no_other_from_the_same_list() -> None:
+    each = Simulation([Source(FOREIGN), Source(ALL)], lambda url: listing(*URIS) if url == FOREIGN else serve(url))
+    first, second = each.schedule.due()
+    each.serve = lambda url: listing(*URIS) if url == FOREIGN else FetchResult.TIMEOUT
+    each.run(first)
+    each.serve = serve
+    assert [(one.uri, one.result) for one in each.run(second)] == [(url, FetchResult.TAKEN) for url in (ALL, *URIS)]
+
+
+def test_what_one_source_remembers_of_a_list_is_not_sent_for_another() -> None:
+    asked: list[dict[str, str]] = []
+    body = a_list(URIS[0])
+    tagged = body._replace(headers={**body.headers, "etag": '"a"', "use-as-dictionary": 'match="/*"'})
+    each = Simulation([Source(None, URIS[:1]), Source(None, URIS[:1])], lambda url: tagged)
+    for one in each.schedule.due():
+        steps = each.schedule.run(one)
+        next(steps)
+        send = steps.send((PUBLIC,))
+        assert isinstance(send, Send)
+        asked.append(dict(send.headers))
+        with pytest.raises(StopIteration):
+            steps.send(tagged)
+    assert asked[0] == asked[1]
+    assert "available-dictionary" not in asked[1]
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        [Source(ALL), Source(ALL)],
+        [Source(ALL), Source("https://ID.example:443/all")],
+        [Source(ALL), Source(None, (ALL,))],
+        [Source(None, ("https://ID.example/all",)), Source(ALL)],
+    ],
+)
+def test_sources_that_share_an_aggregation_or_name_one_as_a_list_are_refused(sources: list[Source]) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        Simulation(sources, serve)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID

@@ -4,9 +4,9 @@ A source is an issuer: its aggregation, or lists that the operator names. It is 
 which it lists them, as soon as the store says that any one of them is due. Who was checked decides nothing: a list that
 a credential has just asked for is fetched with all others of its issuer, at a drawn moment, or it is known to have
 failed and waits for its own time. A list that is in no source is never fetched; it makes every source come once, in
-case one of them has grown.
+case one of them has grown. What a source does, or what fails of it, decides nothing for another source.
 
-Spec: Token Status List sections 8.3, 9, 11.4, 12.5; specs/profile-status-list.md section 9 (F1 to F12).
+Spec: Token Status List sections 8.3, 9, 11.4, 12.5; specs/profile-status-list.md section 9 (F1 to F14).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, TypeAlias, final
 from .._errors import CitizenIDError, Reason
 from .._wire import json
 from ..status import StatusStore
-from ._addresses import Reach, open_url
+from ._addresses import Reach, Target, open_url
 from ._codings import ZSTD_AVAILABLE, Dictionary, dictionary_id
 from ._exchange import (
     ACCEPT_AGGREGATION,
@@ -59,31 +59,34 @@ class Source(NamedTuple):
     uris: tuple[str, ...] = ()
 
 
-class _Kept:
-    """What is remembered of one URL: for the next request, and of failures."""
+class _Memory:
+    """What one source remembers of one URL: for the next request, and of failures. No other source sees it."""
 
-    __slots__ = ("busy", "dictionary", "etag", "failures", "retry_at", "tried")
+    __slots__ = ("dictionary", "etag", "failures", "retry_at", "tried")
 
     def __init__(self) -> None:
         self.etag: str | None = None
         self.dictionary: Dictionary | None = None
         self.failures = 0
         self.retry_at = 0.0  # monotonic
-        self.busy = False
         self.tried = False
 
 
 class _SourceState:
-    __slots__ = ("again", "begun", "listed", "not_before", "running", "source", "start_at")
+    __slots__ = ("again", "begun", "listed", "memories", "not_before", "running", "source", "start_at")
 
     def __init__(self, source: Source) -> None:
         self.source: Final = source
         self.listed = source.uris
+        self.memories: dict[str, _Memory] = {}  # of the aggregation and of the lists: no URL is both
         self.running: Round | None = None
         self.begun = False
         self.again = False  # a stranger was asked for while a round was running, or one was given up
         self.start_at: float | None = None  # monotonic; drawn when something of the source became due
         self.not_before = 0.0
+
+    def memory_of(self, url: str) -> _Memory:
+        return self.memories.setdefault(url, _Memory())
 
 
 class Round(NamedTuple):
@@ -96,8 +99,16 @@ class Round(NamedTuple):
 Steps: TypeAlias = "Generator[Resolve | Send, Answer, tuple[Fetched, ...]]"
 
 
-def read_aggregation(body: bytes, *, reach: Reach, bounds: FetchBounds) -> tuple[str, ...]:
+def read_aggregation(
+    body: bytes, *, reach: Reach, bounds: FetchBounds, aggregations: frozenset[Target] = frozenset()
+) -> tuple[str, ...]:
     """Read an aggregation: `{"status_lists": [uri, ...]}`, all of it or nothing.
+
+    Args:
+        body: of the answer.
+        reach: where fetches may go.
+        bounds: of all fetches.
+        aggregations: of all sources. What is one of them is no list.
 
     Raises:
         MalformedError: as strict JSON does, CLAIM_INVALID for a member that is none, or names what may not be fetched.
@@ -108,7 +119,8 @@ def read_aggregation(body: bytes, *, reach: Reach, bounds: FetchBounds) -> tuple
         raise CitizenIDError(Reason.CLAIM_INVALID, "aggregation.status_lists")
     if len(uris) > bounds.lists:
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "aggregation.status_lists")
-    if any(open_url(uri, reach) is None for uri in uris) or len(set(uris)) != len(uris):
+    targets = [open_url(uri, reach) for uri in uris]
+    if None in targets or len(set(uris)) != len(uris) or not aggregations.isdisjoint(targets):
         raise CitizenIDError(Reason.CLAIM_INVALID, "aggregation.status_lists")
     return tuple(uris)
 
@@ -156,8 +168,13 @@ class Schedule:
         self._clock = clock
         self._monotonic = monotonic
         self._random = random
+        aggregations = [open_url(source.aggregation, reach) for source in named if source.aggregation is not None]
+        self._aggregations = frozenset(each for each in aggregations if each is not None)
+        lists = {open_url(uri, reach) for source in named for uri in source.uris}
+        if len(self._aggregations) < len(aggregations) or not self._aggregations.isdisjoint(lists):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch.sources")
         self._sources = [_SourceState(source) for source in named]
-        self._kept: dict[str, _Kept] = {}
+        self._asking: set[str] = set()  # URLs that somebody is asking for at this moment
         self._answered: frozenset[str] = frozenset()  # asked for, in no source, and every source has come since
         self._lock = threading.Lock()
 
@@ -233,79 +250,77 @@ class Schedule:
         if state.again or not state.begun:
             return True
         for uri in state.listed:
-            kept = self._of(uri)
+            memory = state.memory_of(uri)
             # One that is in back-off has its own time, whoever asks for it meanwhile.
-            if not kept.tried or (uri in due and not kept.failures):
+            if not memory.tried or (uri in due and not memory.failures):
                 return True
         return False
 
     def _failed(self, state: _SourceState, now: float) -> tuple[str, ...]:
         urls = state.listed if state.source.aggregation is None else (state.source.aggregation, *state.listed)
-        return tuple(url for url in urls if (kept := self._of(url)).failures and not kept.busy and now >= kept.retry_at)
+        mine = ((url, state.memory_of(url)) for url in urls if url not in self._asking)
+        return tuple(url for url, memory in mine if memory.failures and now >= memory.retry_at)
 
-    def _take(self, uri: str) -> _Kept | None:
+    def _take(self, state: _SourceState, url: str) -> _Memory | None:
         """Single flight: whoever takes it asks for it; in back-off nobody does."""
         with self._lock:
-            kept = self._of(uri)
-            if kept.busy or (kept.failures and self._monotonic() < kept.retry_at):
+            memory = state.memory_of(url)
+            if url in self._asking or (memory.failures and self._monotonic() < memory.retry_at):
                 return None
-            kept.busy = kept.tried = True
-            return kept
-
-    def _of(self, url: str) -> _Kept:
-        kept = self._kept.get(url)
-        if kept is None:
-            kept = self._kept[url] = _Kept()
-        return kept
+            self._asking.add(url)
+            memory.tried = True
+            return memory
 
     # --- what ---
 
     def _one(self, state: _SourceState, url: str, due: bool) -> Generator[Resolve | Send, Answer, tuple[Fetched, ...]]:
-        kept = self._take(url)
-        if kept is None:
+        memory = self._take(state, url)
+        if memory is None:
             return ()
         try:
             if url == state.source.aggregation:
-                return ((yield from self._aggregation(state, url, kept)),)
-            return ((yield from self._list(url, kept, due)),)
+                return ((yield from self._aggregation(state, url, memory)),)
+            return ((yield from self._list(url, memory, due)),)
         finally:
-            kept.busy = False
+            with self._lock:
+                self._asking.discard(url)
 
-    def _aggregation(self, state: _SourceState, url: str, kept: _Kept) -> Generator[Resolve | Send, Answer, Fetched]:
-        etag, bounds, limit_bytes = kept.etag, self._bounds, self._bounds.aggregation_bytes
+    def _aggregation(
+        self, state: _SourceState, url: str, memory: _Memory
+    ) -> Generator[Resolve | Send, Answer, Fetched]:
+        etag, bounds, limit_bytes = memory.etag, self._bounds, self._bounds.aggregation_bytes
         reply = yield from exchange(
             url, ACCEPT_AGGREGATION, etag=etag, reach=self._reach, bounds=bounds, limit_bytes=limit_bytes
         )
         body = _body(reply, etag is not None, limit_bytes, None)
         if isinstance(body, FetchResult):
-            return self._settle(kept, Fetched(url, body, None, _size(reply)), reply)
+            return self._settle(memory, Fetched(url, body, None, _size(reply)), reply)
         reason: Reason | None = Reason.STATUS_MEDIA_TYPE
         if isinstance(reply, Reply) and media_type(reply) == MEDIA_TYPE_AGGREGATION:
             reason, listed = self._read(body)
             if reason is None:
                 self._list_anew(state, listed)
-                kept.etag = entity_tag(reply)
+                memory.etag = entity_tag(reply)
         result = FetchResult.TAKEN if reason is None else FetchResult.REFUSED
-        return self._settle(kept, Fetched(url, result, reason, _size(reply)), reply)
+        return self._settle(memory, Fetched(url, result, reason, _size(reply)), reply)
 
     def _read(self, body: bytes) -> tuple[Reason | None, tuple[str, ...]]:
         try:
-            return None, read_aggregation(body, reach=self._reach, bounds=self._bounds)
+            return None, read_aggregation(body, reach=self._reach, bounds=self._bounds, aggregations=self._aggregations)
         except CitizenIDError as error:
             return error.reason, _NO_URIS
 
     def _list_anew(self, state: _SourceState, listed: tuple[str, ...]) -> None:
         with self._lock:
             state.listed = tuple(dict.fromkeys((*listed, *state.source.uris)))
-            wanted = {uri for each in self._sources for uri in each.listed}
-            wanted |= {each.source.aggregation for each in self._sources if each.source.aggregation is not None}
-            self._kept = {url: kept for url, kept in self._kept.items() if url in wanted or kept.busy}
+            wanted = {state.source.aggregation, *state.listed}
+            state.memories = {url: memory for url, memory in state.memories.items() if url in wanted}
 
-    def _list(self, uri: str, kept: _Kept, due: bool) -> Generator[Resolve | Send, Answer, Fetched]:
+    def _list(self, uri: str, memory: _Memory, due: bool) -> Generator[Resolve | Send, Answer, Fetched]:
         # A 304 extends nothing (F6), so a list that is due is asked for without a condition.
-        etag = None if due else kept.etag
+        etag = None if due else memory.etag
         now, bounds = int(self._clock()), self._bounds  # the ttl runs from the request: a slow answer gains nothing
-        limit_bytes, dictionary = bounds.body_bytes, kept.dictionary
+        limit_bytes, dictionary = bounds.body_bytes, memory.dictionary
         reply = yield from exchange(
             uri,
             ACCEPT_LIST,
@@ -317,7 +332,7 @@ class Schedule:
         )
         body = _body(reply, etag is not None, limit_bytes, dictionary)
         if isinstance(body, FetchResult):
-            return self._settle(kept, Fetched(uri, body, None, _size(reply)), reply)
+            return self._settle(memory, Fetched(uri, body, None, _size(reply)), reply)
         reason: Reason | None = None
         if isinstance(reply, Reply):
             try:
@@ -325,21 +340,23 @@ class Schedule:
             except CitizenIDError as error:
                 reason = error.reason
             if reason is None:
-                kept.etag, kept.dictionary = entity_tag(reply), _dictionary(uri, reply, body)
+                memory.etag, memory.dictionary = entity_tag(reply), _dictionary(uri, reply, body)
         result = FetchResult.TAKEN if reason is None else FetchResult.REFUSED
-        return self._settle(kept, Fetched(uri, result, reason, _size(reply)), reply)
+        return self._settle(memory, Fetched(uri, result, reason, _size(reply)), reply)
 
-    def _settle(self, kept: _Kept, fetched: Fetched, reply: Reply | FetchResult) -> Fetched:
+    def _settle(self, memory: _Memory, fetched: Fetched, reply: Reply | FetchResult) -> Fetched:
         if fetched.result in _SUCCESS:
-            kept.failures, kept.retry_at = 0, 0.0
+            memory.failures, memory.retry_at = 0, 0.0
             return fetched
         if fetched.result in (FetchResult.DICTIONARY_INVALID, FetchResult.NOT_MODIFIED_UNASKED):
-            kept.etag = kept.dictionary = None  # what it stands on may be what is wrong: ask for the whole next time
-        kept.failures += 1
-        wait = backoff_s(kept.failures, self._bounds, self._random())
+            memory.etag = memory.dictionary = (
+                None  # what it stands on may be what is wrong: ask for the whole next time
+            )
+        memory.failures += 1
+        wait = backoff_s(memory.failures, self._bounds, self._random())
         if isinstance(reply, Reply):
             wait = max(wait, retry_after_s(reply, int(self._clock()), self._bounds.retry_after_s))
-        kept.retry_at = self._monotonic() + wait
+        memory.retry_at = self._monotonic() + wait
         return fetched
 
 
