@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import CitizenIDError, Reason, StatusReference
+from citizenid import CitizenIDError, NeedStatusList, Reason, StatusReference
 from citizenid.integrations._addresses import Reach, may_connect, open_url
 from citizenid.integrations._codings import Dictionary
 from citizenid.integrations._exchange import (
@@ -256,7 +256,7 @@ def test_lists_that_a_source_gains_are_fetched_with_all_others() -> None:
     each.store.check(StatusReference(URIS[1], 7), issuer=b.ISSUER, now=each.now)
     each.refresh()
     each.now += 15  # the moment that was drawn
-    assert [fetched.uri for fetched in each.refresh()] == [ALL, *listed]
+    assert [fetched.uri for fetched in each.refresh()] == [ALL, URIS[1], URIS[0]]  # first what has never been fetched
 
 
 def test_an_aggregation_that_comes_late_is_followed_at_once_or_soon() -> None:
@@ -354,3 +354,92 @@ def test_sources_that_share_an_aggregation_or_name_one_as_a_list_are_refused(sou
     with pytest.raises(CitizenIDError) as caught:
         Simulation(sources, serve)
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+# --- a round has an end ---
+
+
+@pytest.mark.parametrize("result", [FetchResult.TIMEOUT, FetchResult.TOO_LARGE, Reply(404, {}), Reply(304, {})])
+def test_every_kind_of_failure_counts_and_ends_a_round(result: Reply | FetchResult) -> None:
+    each = Simulation([Source(ALL)], lambda url: listing(*URIS) if url == ALL else result)
+    assert [one.uri for one in each.refresh()] == [ALL, *URIS[: BOUNDS.faults]]
+    failing = Simulation([Source(ALL, URIS)], lambda url: result)
+    assert [one.uri for one in failing.refresh()] == [ALL, *URIS[: BOUNDS.faults - 1]]
+
+
+def test_lists_that_fail_come_behind_all_others() -> None:
+    bad = frozenset(URIS[:3])
+    each = Simulation([Source(None, URIS)], serve, jitter_s=0)
+    each.serve = lambda url: Reply(404, {}) if url in bad else a_list(url, each.now)
+    assert [one.uri for one in each.refresh()] == list(URIS[:3])
+    each.now += BOUNDS.interval_s
+    assert [one.uri for one in each.refresh()] == list(URIS[3:])  # what was left; what failed has its own time
+    each.now += 1_801
+    assert [one.uri for one in each.refresh()] == [*URIS[3:], *URIS[:3]]
+
+
+def slowly(each: Simulation, seconds: int) -> Callable[[str], Reply]:
+    def taking_its_time(url: str) -> Reply:
+        said = a_list(url, each.now)
+        each.now += seconds
+        return said
+
+    return taking_its_time
+
+
+def test_what_a_round_leaves_when_its_time_is_over_comes_first_in_the_next_though_nobody_asks() -> None:
+    each = Simulation([Source(None, URIS)], serve, jitter_s=0, round_s=100)
+    each.serve = slowly(each, 50)
+    assert [one.uri for one in each.refresh()] == list(URIS[:2])
+    each.now += BOUNDS.interval_s
+    assert [one.uri for one in each.refresh()] == list(URIS[2:4])
+    each.now += BOUNDS.interval_s
+    assert [one.uri for one in each.refresh()] == list(URIS[4:])
+    each.now += BOUNDS.interval_s
+    assert each.refresh() == ()
+
+
+def test_a_list_that_was_left_is_fetched_though_it_is_not_due() -> None:
+    # Or the store, which knows who was checked, would have a say in what comes of a round.
+    each = Simulation([Source(None, URIS)], serve, jitter_s=0, round_s=100)
+    each.refresh()
+    each.now += 1_801
+    each.store.ingest(URIS[5], a_list(URIS[5], each.now).body, media_type="application/statuslist+jwt", now=each.now)
+    each.serve = slowly(each, 50)
+    assert [one.uri for one in each.refresh()] == list(URIS[:2])
+    for left in (URIS[2:4], URIS[4:]):
+        each.now += BOUNDS.interval_s
+        assert [one.uri for one in each.refresh()] == list(left)
+
+
+def test_lists_that_fail_make_no_round_of_the_whole_source() -> None:
+    bad = frozenset(URIS[:4])
+    each = Simulation([Source(None, URIS)], lambda url: Reply(404, {}) if url in bad else a_list(url, each.now))
+    for _ in range(170):
+        each.now += 10
+        each.refresh()
+    times = [when for when, url in each.log if url == URIS[5]]
+    assert len(times) == 1
+
+
+@pytest.mark.parametrize(("dead", "cost_s"), [(10, 60), (40, 60), (100, 60), (200, 5)])
+def test_dead_lists_of_a_source_keep_a_living_one_away_for_a_while_and_not_for_good(dead: int, cost_s: int) -> None:
+    uris = tuple(f"https://dead.example/{number}" for number in range(dead))
+    each = Simulation([Source(None, (*uris, URIS[0]))], serve)
+
+    def answer(url: str) -> Reply | FetchResult:
+        if url == URIS[0]:
+            return a_list(url, each.now)
+        each.now += cost_s
+        return FetchResult.TIMEOUT
+
+    each.serve = answer
+    needs = []
+    while each.now < b.NOW + 20 * 3_600:
+        each.now += 5
+        each.refresh()
+        found = each.store.check(StatusReference(URIS[0], 7), issuer=b.ISSUER, now=each.now)
+        needs.append(isinstance(found, NeedStatusList))
+    assert not any(needs[needs.index(False) :])
+    first = next(when for when, url in each.log if url == URIS[0])
+    assert first - b.NOW <= (dead // BOUNDS.faults + 1) * (BOUNDS.faults * cost_s * 2 + 100)

@@ -90,7 +90,8 @@ class FetchBounds:
     body_bytes: int = 8_388_608  # encoded, and decoded: `Limits.status_list_bytes`
     aggregation_bytes: int = 1_048_576  # as of a JWK Set; 250 bytes for each of `lists`
     lists: int = 4_096  # of one source; what a StatusStore wants at most
-    faults: int = 3  # of the network in one round of a source, after which the rest of the round is left for later
+    faults: int = 3  # failures of any kind in one round of a source, after which the rest is left for the next round
+    round_s: int = 600  # for one round of a source; what is left then comes first in the next: a sixth of a usual ttl
     interval_s: int = 60  # at least so long between two rounds of one source
     jitter_s: int = 30  # a round begins at a moment drawn out of so many seconds
     backoff_first_s: int = 10  # after the first failure; doubles with each

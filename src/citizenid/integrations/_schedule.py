@@ -1,10 +1,11 @@
 """When to fetch what, and what an answer changes. Without input or output, and shared by both fetchers.
 
-A source is an issuer: its aggregation, or lists that the operator names. It is fetched as a whole, in the order in
-which it lists them, as soon as the store says that any one of them is due. Who was checked decides nothing: a list that
-a credential has just asked for is fetched with all others of its issuer, at a drawn moment, or it is known to have
-failed and waits for its own time. A list that is in no source is never fetched; it makes every source come once, in
-case one of them has grown. What a source does, or what fails of it, decides nothing for another source.
+A source is an issuer: its aggregation, or lists that the operator names. It is fetched as a whole, in its own order
+(what was left for later first, what failed last), as soon as the store says that any one of its lists is due. Who was
+checked decides nothing: a list that a credential has just asked for is fetched with all others of its issuer, at a
+drawn moment, or it is known to have failed and waits for its own time. A list that is in no source is never fetched; it
+makes every source come once, in case one of them has grown. What a source does, or what fails of it, decides nothing
+for another source.
 
 Spec: Token Status List sections 8.3, 9, 11.4, 12.5; specs/profile-status-list.md section 9 (F1 to F14).
 """
@@ -43,7 +44,6 @@ from ._exchange import (
 _WHERE: Final = "aggregation"
 _DEPTH: Final = 4  # an object with an array; members that we do not know may hold a little more
 _SUCCESS: Final = frozenset({FetchResult.TAKEN, FetchResult.NOT_MODIFIED})
-_NETWORK: Final = frozenset({FetchResult.UNRESOLVED, FetchResult.UNREACHABLE, FetchResult.TIMEOUT, FetchResult.BROKEN})
 _NO_URIS: Final[tuple[str, ...]] = ()
 
 
@@ -62,25 +62,38 @@ class Source(NamedTuple):
 class _Memory:
     """What one source remembers of one URL: for the next request, and of failures. No other source sees it."""
 
-    __slots__ = ("dictionary", "etag", "failures", "retry_at", "tried")
+    __slots__ = ("asked_in", "dictionary", "etag", "failures", "retry_at")
 
     def __init__(self) -> None:
         self.etag: str | None = None
         self.dictionary: Dictionary | None = None
         self.failures = 0
         self.retry_at = 0.0  # monotonic
-        self.tried = False
+        self.asked_in = 0  # the number of the round that asked for it last
 
 
 class _SourceState:
-    __slots__ = ("again", "begun", "listed", "memories", "not_before", "running", "source", "start_at")
+    __slots__ = (
+        "again",
+        "left",
+        "listed",
+        "memories",
+        "not_before",
+        "rounds",
+        "running",
+        "since",
+        "source",
+        "start_at",
+    )
 
     def __init__(self, source: Source) -> None:
         self.source: Final = source
         self.listed = source.uris
         self.memories: dict[str, _Memory] = {}  # of the aggregation and of the lists: no URL is both
         self.running: Round | None = None
-        self.begun = False
+        self.rounds = 0  # that have begun, the first of them for the whole source
+        self.left = False  # the last round for the whole source did not come to its end: the next one goes on with it
+        self.since = 0  # the round that began with the whole source: what was asked in it, or since, is done
         self.again = False  # a stranger was asked for while a round was running, or one was given up
         self.start_at: float | None = None  # monotonic; drawn when something of the source became due
         self.not_before = 0.0
@@ -193,7 +206,7 @@ class Schedule:
                     continue
                 if state.start_at is None and self._wants(state, due):
                     # At the start at once: nothing can be decided before. Later nobody shall see when it became due.
-                    jitter = self._bounds.jitter_s * self._random() if state.begun else 0.0
+                    jitter = self._bounds.jitter_s * self._random() if state.rounds else 0.0
                     state.start_at = max(now, state.not_before) + jitter
                 if state.start_at is not None and now >= state.start_at:
                     rounds.append(Round(state, None))
@@ -202,31 +215,39 @@ class Schedule:
                 else:
                     continue
                 state.running = rounds[-1]
+                state.rounds += 1
                 if rounds[-1].retry is None:
-                    state.start_at, state.begun, state.again = None, True, False
+                    state.start_at = None
+                    if not state.left:
+                        state.since, state.again = state.rounds, False
         return tuple(rounds)
 
     def run(self, each: Round) -> Steps:
         """Fetch what a round names. A generator as `exchange` is; close it when it is not run to its end."""
-        state, faults = each.state, 0
+        state, bounds = each.state, self._bounds
+        until, faults, left = self._monotonic() + bounds.round_s, 0, False
         fetched: list[Fetched] = []
         try:
-            uris = each.retry
-            if uris is None:
+            urls = each.retry
+            if urls is None:
                 # The aggregation first: what it lists from now on belongs to this round.
-                if state.source.aggregation is not None:
+                if state.source.aggregation is not None and not state.left:
                     fetched.extend((yield from self._one(state, state.source.aggregation, False)))
-                uris = state.listed
+                faults = sum(one.result not in _SUCCESS for one in fetched)
+                urls = self._in_turn(state)
             due = frozenset(self._store.due(int(self._clock())))
-            for uri in uris:
-                fetched.extend((yield from self._one(state, uri, uri in due)))
-                faults += bool(fetched) and fetched[-1].uri == uri and fetched[-1].result in _NETWORK
-                if faults >= self._bounds.faults:
-                    break  # a server that stalls must not keep the round, nor us, for hours
+            for url in urls:
+                # A server that stalls or fails must not keep the round, nor us, for hours.
+                if faults >= bounds.faults or self._monotonic() >= until:
+                    left |= not state.memory_of(url).failures  # those that failed have a time of their own
+                    continue
+                came = yield from self._one(state, url, url in due)
+                faults += sum(one.result not in _SUCCESS for one in came)
+                fetched.extend(came)
         except GeneratorExit:  # given up by whoever ran it; an error of his goes the same way
             self._end(each, whole=False)
             raise
-        self._end(each, whole=True)
+        self._end(each, whole=True, left=left)
         return tuple(fetched)
 
     def give_up(self, rounds: Iterable[Round]) -> None:
@@ -234,7 +255,7 @@ class Schedule:
         for each in rounds:
             self._end(each, whole=False)
 
-    def _end(self, each: Round, *, whole: bool) -> None:
+    def _end(self, each: Round, *, whole: bool, left: bool = False) -> None:
         with self._lock:
             state = each.state
             if state.running is not each:
@@ -242,19 +263,25 @@ class Schedule:
             state.running = None
             if each.retry is None:
                 state.again |= not whole
+                state.left = left
                 state.not_before = self._monotonic() + self._bounds.interval_s
 
     # --- when ---
 
     def _wants(self, state: _SourceState, due: frozenset[str]) -> bool:
-        if state.again or not state.begun:
+        if state.again or state.left or not state.rounds:
             return True
         for uri in state.listed:
             memory = state.memory_of(uri)
             # One that is in back-off has its own time, whoever asks for it meanwhile.
-            if not memory.tried or (uri in due and not memory.failures):
+            if not memory.asked_in or (uri in due and not memory.failures):
                 return True
         return False
+
+    def _in_turn(self, state: _SourceState) -> tuple[str, ...]:
+        """Return the lists to ask for: what was left for later first, what failed last. Callers have no part in it."""
+        mine = {uri: memory for uri in state.listed if (memory := state.memory_of(uri)).asked_in < state.since}
+        return tuple(sorted(mine, key=lambda uri: (mine[uri].failures > 0, mine[uri].asked_in)))
 
     def _failed(self, state: _SourceState, now: float) -> tuple[str, ...]:
         urls = state.listed if state.source.aggregation is None else (state.source.aggregation, *state.listed)
@@ -268,7 +295,7 @@ class Schedule:
             if url in self._asking or (memory.failures and self._monotonic() < memory.retry_at):
                 return None
             self._asking.add(url)
-            memory.tried = True
+            memory.asked_in = state.rounds
             return memory
 
     # --- what ---
