@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import socket
 import threading
@@ -42,8 +43,8 @@ class Fetching:
         self.store = store
         self.now = b.NOW
         self.tick = 0.0
-        told: dict[str, Any] = {"reach": Reach.LOOPBACK, "bounds": QUICK, "random": lambda: 0.5} | options
-        told |= {"clock": lambda: self.now, "monotonic": lambda: self.tick}
+        told: dict[str, Any] = {"reach": Reach.LOOPBACK, "bounds": QUICK, "random": lambda: 0.5}
+        told |= {"clock": lambda: self.now, "monotonic": lambda: self.tick} | options
         self._sync = StatusFetcher(store, sources, **told) if kind == "sync" else None
         self._loop = asyncio.new_event_loop() if kind != "sync" else None
         self._fetcher = AsyncStatusFetcher(store, sources, **told) if kind != "sync" else None
@@ -370,10 +371,111 @@ def test_an_error_of_a_resolver_of_ones_own_stops_nothing_for_ever(kind: str) ->
         store = StatusStore(anchors=b.status_anchors())
         fetcher = Fetching(kind, store, [Source(None, (uri,)) for uri in uris], resolver=resolve)
         with contextlib.closing(fetcher):
-            with pytest.raises(ZeroDivisionError):
-                fetcher.refresh()
+            assert [each.result for each in fetcher.refresh()] == [R.UNRESOLVED] * 2
             broken = False
+            fetcher.wait(1)
             assert [each.uri for each in fetcher.refresh()] == uris
+
+
+@pytest.mark.parametrize("said", [None, 7, [7], [None], "error"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_of_a_resolver_ends_the_round_of_its_source_alone(kind: str, said: Any) -> None:
+    def resolve(host: str, port: int) -> Any:
+        if host == "good.example":
+            return ["127.0.0.1"]
+        return said if said != "error" else [][0]
+
+    with Hostile(lambda asked, connection, _: connection.sendall(answer(200, token(good)))) as server:
+        port = server.origin.rpartition(":")[2]
+        bad, good = (f"http://{name}.example:{port}/a" for name in ("bad", "good"))
+        store = StatusStore(anchors=b.status_anchors())
+        fetcher = Fetching(kind, store, [Source(None, (uri,)) for uri in (bad, good)], resolver=resolve)
+        with contextlib.closing(fetcher):
+            results = {each.uri: each.result for each in fetcher.refresh()}
+        assert results == {bad: R.UNRESOLVED, good: R.TAKEN}
+
+
+@pytest.mark.parametrize("broken", ["clock", "monotonic", "random"])
+@pytest.mark.parametrize("said", [None, float("nan"), float("inf"), -1, 2**70, "error"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_clock_that_fails_takes_no_list_and_stops_nothing_for_ever(kind: str, said: Any, broken: str) -> None:
+    with Hostile(sends(b"")) as server:
+        uri = server.origin + "/a"
+        server.behave = sends(answer(200, token(uri)))
+        fails = True
+
+        def clock() -> Any:
+            if not fails:
+                return b.NOW
+            return said if said != "error" else [][0]
+
+        store = StatusStore(anchors=b.status_anchors())
+        fetcher = Fetching(kind, store, [Source(None, (uri,))], **{broken: clock})
+        with contextlib.closing(fetcher):
+            if broken == "clock":
+                assert fetcher.refresh() == ()
+                assert server.asked == []
+                fails = False
+            assert [each.result for each in fetcher.refresh()] == [R.TAKEN]
+
+
+def half_stalling(asked: Asked, connection: socket.socket, over: threading.Event) -> None:
+    if asked.path == "/stalls":
+        over.wait(20)
+    else:
+        origin = f"http://{asked.field('host')}"
+        connection.sendall(answer(200, b.status_token({}, payload={"sub": origin + asked.path, "ttl": 2})))
+
+
+PATIENT = FetchBounds(jitter_s=0, interval_s=0, total_s=20, read_s=20)
+
+
+def test_a_source_that_stalls_keeps_no_other_one_waiting() -> None:
+    with Hostile(half_stalling) as server:
+        store, stop = StatusStore(anchors=b.status_anchors()), threading.Event()
+        sources = [Source(None, (server.origin + path,)) for path in ("/stalls", "/a")]
+        now = itertools.count(b.NOW)
+        seen = []
+
+        def report(fetched: Fetched) -> None:
+            seen.append((fetched.uri, fetched.result))
+            if len(seen) == 3:
+                server.over()
+                stop.set()
+
+        fetcher = StatusFetcher(store, sources, reach=Reach.LOOPBACK, bounds=PATIENT, clock=lambda: next(now))
+        with contextlib.closing(fetcher):
+            fetcher.run(stop, pause_s=0.01, report=report)
+        assert seen[:3] == [(server.origin + "/a", R.TAKEN)] * 3
+        assert [asked.path for asked in server.asked].count("/stalls") == 1
+
+
+def test_a_source_that_stalls_keeps_no_other_task_waiting() -> None:
+    async def run() -> None:
+        seen, enough = [], asyncio.Event()
+
+        def report(fetched: Fetched) -> None:
+            seen.append((fetched.uri, fetched.result))
+            if len(seen) == 3:
+                enough.set()
+
+        now = itertools.count(b.NOW)
+        fetcher = AsyncStatusFetcher(store, sources, reach=Reach.LOOPBACK, bounds=PATIENT, clock=lambda: next(now))
+        task = asyncio.create_task(fetcher.run(pause_s=0.01, report=report))
+        await asyncio.wait_for(enough.wait(), 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert seen == [(server.origin + "/a", R.TAKEN)] * 3
+        # What was cancelled is free again.
+        server.behave = lambda asked, connection, _: connection.sendall(answer(404))
+        assert server.origin + "/stalls" in [each.uri for each in await fetcher.refresh()]
+        await fetcher.close()
+
+    with Hostile(half_stalling) as server:
+        store = StatusStore(anchors=b.status_anchors())
+        sources = [Source(None, (server.origin + path,)) for path in ("/stalls", "/a")]
+        asyncio.run(run())
 
 
 def test_one_list_is_asked_for_once_however_many_ask() -> None:

@@ -29,7 +29,8 @@ from citizenid.integrations._exchange import (
     request_headers,
     retry_after_s,
 )
-from citizenid.integrations._schedule import Round, Schedule, Source, read_aggregation
+from citizenid.integrations._schedule import Schedule
+from citizenid.integrations._sources import Round, Source, read_aggregation
 from citizenid.status import StatusStore
 
 BOUNDS = FetchBounds()
@@ -443,3 +444,13 @@ def test_dead_lists_of_a_source_keep_a_living_one_away_for_a_while_and_not_for_g
     assert not any(needs[needs.index(False) :])
     first = next(when for when, url in each.log if url == URIS[0])
     assert first - b.NOW <= (dead // BOUNDS.faults + 1) * (BOUNDS.faults * cost_s * 2 + 100)
+
+
+def test_a_clock_that_fails_in_the_middle_of_a_round_takes_nothing_more() -> None:
+    each = Simulation([Source(None, URIS[:2])], serve)
+    (one,) = each.schedule.due()
+    each.serve = lambda url: [a_list(url), setattr(each, "now", float("nan"))][0]  # type: ignore[func-returns-value]
+    told = each.run(one)
+    assert [(fetched.uri, fetched.result) for fetched in told] == [
+        (URIS[0], FetchResult.TAKEN), (URIS[1], FetchResult.UNRESOLVED),
+    ]  # fmt: skip

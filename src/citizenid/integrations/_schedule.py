@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterable
-from typing import Final, NamedTuple, TypeAlias, final
+from math import isfinite
+from typing import Final, TypeAlias, final
 
 from .._errors import CitizenIDError, Reason
-from .._wire import json
 from ..status import StatusStore
-from ._addresses import Reach, Target, open_url
+from ._addresses import Reach, open_url
 from ._codings import ZSTD_AVAILABLE, Dictionary, dictionary_id
 from ._exchange import (
     ACCEPT_AGGREGATION,
     ACCEPT_LIST,
+    FAILURES,
     MEDIA_TYPE_AGGREGATION,
     Answer,
     FetchBounds,
@@ -40,102 +41,15 @@ from ._exchange import (
     media_type,
     retry_after_s,
 )
+from ._sources import Memory, Round, Source, SourceState, read_aggregation
 
-_WHERE: Final = "aggregation"
-_DEPTH: Final = 4  # an object with an array; members that we do not know may hold a little more
 _SUCCESS: Final = frozenset({FetchResult.TAKEN, FetchResult.NOT_MODIFIED})
 _NO_URIS: Final[tuple[str, ...]] = ()
-
-
-class Source(NamedTuple):
-    """The lists of one issuer, which are fetched together or not at all.
-
-    Attributes:
-        aggregation: where the issuer says which lists it has (Token Status List section 9), or None.
-        uris: lists that are named here, besides.
-    """
-
-    aggregation: str | None = None
-    uris: tuple[str, ...] = ()
-
-
-class _Memory:
-    """What one source remembers of one URL: for the next request, and of failures. No other source sees it."""
-
-    __slots__ = ("asked_in", "dictionary", "etag", "failures", "retry_at")
-
-    def __init__(self) -> None:
-        self.etag: str | None = None
-        self.dictionary: Dictionary | None = None
-        self.failures = 0
-        self.retry_at = 0.0  # monotonic
-        self.asked_in = 0  # the number of the round that asked for it last
-
-
-class _SourceState:
-    __slots__ = (
-        "again",
-        "left",
-        "listed",
-        "memories",
-        "not_before",
-        "rounds",
-        "running",
-        "since",
-        "source",
-        "start_at",
-    )
-
-    def __init__(self, source: Source) -> None:
-        self.source: Final = source
-        self.listed = source.uris
-        self.memories: dict[str, _Memory] = {}  # of the aggregation and of the lists: no URL is both
-        self.running: Round | None = None
-        self.rounds = 0  # that have begun, the first of them for the whole source
-        self.left = False  # the last round for the whole source did not come to its end: the next one goes on with it
-        self.since = 0  # the round that began with the whole source: what was asked in it, or since, is done
-        self.again = False  # a stranger was asked for while a round was running, or one was given up
-        self.start_at: float | None = None  # monotonic; drawn when something of the source became due
-        self.not_before = 0.0
-
-    def memory_of(self, url: str) -> _Memory:
-        return self.memories.setdefault(url, _Memory())
-
-
-class Round(NamedTuple):
-    """One source to fetch: the whole of it, or what has failed before and whose time has come."""
-
-    state: _SourceState
-    retry: tuple[str, ...] | None
+_UNREADABLE: Final = -1  # what stands for the time when the clock fails
+_END_OF_TIME: Final = 2**32
 
 
 Steps: TypeAlias = "Generator[Resolve | Send, Answer, tuple[Fetched, ...]]"
-
-
-def read_aggregation(
-    body: bytes, *, reach: Reach, bounds: FetchBounds, aggregations: frozenset[Target] = frozenset()
-) -> tuple[str, ...]:
-    """Read an aggregation: `{"status_lists": [uri, ...]}`, all of it or nothing.
-
-    Args:
-        body: of the answer.
-        reach: where fetches may go.
-        bounds: of all fetches.
-        aggregations: of all sources. What is one of them is no list.
-
-    Raises:
-        MalformedError: as strict JSON does, CLAIM_INVALID for a member that is none, or names what may not be fetched.
-        CitizenIDError: LIMIT_EXCEEDED for more lists than the bound.
-    """
-    uris = json.parse_object(body, _WHERE, _DEPTH).get("status_lists")
-    if type(uris) is not list:
-        raise CitizenIDError(Reason.CLAIM_INVALID, "aggregation.status_lists")
-    if len(uris) > bounds.lists:
-        raise CitizenIDError(Reason.LIMIT_EXCEEDED, "aggregation.status_lists")
-    targets = [open_url(uri, reach) for uri in uris]
-    if None in targets or len(set(uris)) != len(uris) or not aggregations.isdisjoint(targets):
-        raise CitizenIDError(Reason.CLAIM_INVALID, "aggregation.status_lists")
-    return tuple(uris)
 
 
 @final
@@ -179,22 +93,25 @@ class Schedule:
         self._reach = reach
         self._bounds = bounds
         self._clock = clock
-        self._monotonic = monotonic
-        self._random = random
+        self._monotonic_of = monotonic
+        self._latest = 0.0  # what it said last
+        self._random_of = random
         aggregations = [open_url(source.aggregation, reach) for source in named if source.aggregation is not None]
         self._aggregations = frozenset(each for each in aggregations if each is not None)
         lists = {open_url(uri, reach) for source in named for uri in source.uris}
         if len(self._aggregations) < len(aggregations) or not self._aggregations.isdisjoint(lists):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch.sources")
-        self._sources = [_SourceState(source) for source in named]
+        self._sources = [SourceState(source) for source in named]
         self._asking: set[str] = set()  # URLs that somebody is asking for at this moment
         self._answered: frozenset[str] = frozenset()  # asked for, in no source, and every source has come since
         self._lock = threading.Lock()
 
     def due(self) -> tuple[Round, ...]:
         """Return the rounds to run now, and take them: nobody else gets them until they have ended."""
-        due, now = frozenset(self._store.due(int(self._clock()))), self._monotonic()
-        rounds = []
+        wall, now = self._now(), self._monotonic()
+        if wall == _UNREADABLE:
+            return ()
+        due, rounds = frozenset(self._store.due(wall)), []
         with self._lock:
             known = {uri for state in self._sources for uri in state.listed}
             strangers = due - known
@@ -235,7 +152,8 @@ class Schedule:
                     fetched.extend((yield from self._one(state, state.source.aggregation, False)))
                 faults = sum(one.result not in _SUCCESS for one in fetched)
                 urls = self._in_turn(state)
-            due = frozenset(self._store.due(int(self._clock())))
+            wall = self._now()
+            due = frozenset(_NO_URIS if wall == _UNREADABLE else self._store.due(wall))
             for url in urls:
                 # A server that stalls or fails must not keep the round, nor us, for hours.
                 if faults >= bounds.faults or self._monotonic() >= until:
@@ -268,7 +186,7 @@ class Schedule:
 
     # --- when ---
 
-    def _wants(self, state: _SourceState, due: frozenset[str]) -> bool:
+    def _wants(self, state: SourceState, due: frozenset[str]) -> bool:
         if state.again or state.left or not state.rounds:
             return True
         for uri in state.listed:
@@ -278,17 +196,17 @@ class Schedule:
                 return True
         return False
 
-    def _in_turn(self, state: _SourceState) -> tuple[str, ...]:
+    def _in_turn(self, state: SourceState) -> tuple[str, ...]:
         """Return the lists to ask for: what was left for later first, what failed last. Callers have no part in it."""
         mine = {uri: memory for uri in state.listed if (memory := state.memory_of(uri)).asked_in < state.since}
         return tuple(sorted(mine, key=lambda uri: (mine[uri].failures > 0, mine[uri].asked_in)))
 
-    def _failed(self, state: _SourceState, now: float) -> tuple[str, ...]:
+    def _failed(self, state: SourceState, now: float) -> tuple[str, ...]:
         urls = state.listed if state.source.aggregation is None else (state.source.aggregation, *state.listed)
         mine = ((url, state.memory_of(url)) for url in urls if url not in self._asking)
         return tuple(url for url, memory in mine if memory.failures and now >= memory.retry_at)
 
-    def _take(self, state: _SourceState, url: str) -> _Memory | None:
+    def _take(self, state: SourceState, url: str) -> Memory | None:
         """Single flight: whoever takes it asks for it; in back-off nobody does."""
         with self._lock:
             memory = state.memory_of(url)
@@ -298,9 +216,20 @@ class Schedule:
             memory.asked_in = state.rounds
             return memory
 
+    def _now(self) -> int:
+        now = _read(self._clock, _UNREADABLE)
+        return int(now) if 0 <= now < _END_OF_TIME else _UNREADABLE
+
+    def _monotonic(self) -> float:
+        self._latest = _read(self._monotonic_of, self._latest)
+        return self._latest
+
+    def _random(self) -> float:
+        return min(1.0, max(0.0, _read(self._random_of, 0.5)))
+
     # --- what ---
 
-    def _one(self, state: _SourceState, url: str, due: bool) -> Generator[Resolve | Send, Answer, tuple[Fetched, ...]]:
+    def _one(self, state: SourceState, url: str, due: bool) -> Generator[Resolve | Send, Answer, tuple[Fetched, ...]]:
         memory = self._take(state, url)
         if memory is None:
             return ()
@@ -312,9 +241,7 @@ class Schedule:
             with self._lock:
                 self._asking.discard(url)
 
-    def _aggregation(
-        self, state: _SourceState, url: str, memory: _Memory
-    ) -> Generator[Resolve | Send, Answer, Fetched]:
+    def _aggregation(self, state: SourceState, url: str, memory: Memory) -> Generator[Resolve | Send, Answer, Fetched]:
         etag, bounds, limit_bytes = memory.etag, self._bounds, self._bounds.aggregation_bytes
         reply = yield from exchange(
             url, ACCEPT_AGGREGATION, etag=etag, reach=self._reach, bounds=bounds, limit_bytes=limit_bytes
@@ -337,16 +264,18 @@ class Schedule:
         except CitizenIDError as error:
             return error.reason, _NO_URIS
 
-    def _list_anew(self, state: _SourceState, listed: tuple[str, ...]) -> None:
+    def _list_anew(self, state: SourceState, listed: tuple[str, ...]) -> None:
         with self._lock:
             state.listed = tuple(dict.fromkeys((*listed, *state.source.uris)))
             wanted = {state.source.aggregation, *state.listed}
             state.memories = {url: memory for url, memory in state.memories.items() if url in wanted}
 
-    def _list(self, uri: str, memory: _Memory, due: bool) -> Generator[Resolve | Send, Answer, Fetched]:
+    def _list(self, uri: str, memory: Memory, due: bool) -> Generator[Resolve | Send, Answer, Fetched]:
         # A 304 extends nothing (F6), so a list that is due is asked for without a condition.
         etag = None if due else memory.etag
-        now, bounds = int(self._clock()), self._bounds  # the ttl runs from the request: a slow answer gains nothing
+        now, bounds = self._now(), self._bounds  # the ttl runs from the request: a slow answer gains nothing
+        if now == _UNREADABLE:
+            return self._settle(memory, Fetched(uri, FetchResult.UNRESOLVED), FetchResult.UNRESOLVED)
         limit_bytes, dictionary = bounds.body_bytes, memory.dictionary
         reply = yield from exchange(
             uri,
@@ -371,7 +300,7 @@ class Schedule:
         result = FetchResult.TAKEN if reason is None else FetchResult.REFUSED
         return self._settle(memory, Fetched(uri, result, reason, _size(reply)), reply)
 
-    def _settle(self, memory: _Memory, fetched: Fetched, reply: Reply | FetchResult) -> Fetched:
+    def _settle(self, memory: Memory, fetched: Fetched, reply: Reply | FetchResult) -> Fetched:
         if fetched.result in _SUCCESS:
             memory.failures, memory.retry_at = 0, 0.0
             return fetched
@@ -382,9 +311,20 @@ class Schedule:
         memory.failures += 1
         wait = backoff_s(memory.failures, self._bounds, self._random())
         if isinstance(reply, Reply):
-            wait = max(wait, retry_after_s(reply, int(self._clock()), self._bounds.retry_after_s))
+            wait = max(wait, retry_after_s(reply, self._now(), self._bounds.retry_after_s))
         memory.retry_at = self._monotonic() + wait
         return fetched
+
+
+def _read(read: Callable[[], float], otherwise: float) -> float:
+    """Return what a function of the operator says, or `otherwise` when it fails or says no number."""
+    try:
+        value = read()
+        if type(value) in (int, float) and isfinite(value):
+            return value
+    except FAILURES:
+        pass
+    return otherwise
 
 
 def _body(
