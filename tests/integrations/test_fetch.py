@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import itertools
 import json
 import socket
@@ -287,6 +288,47 @@ def test_a_304_keeps_the_list_and_extends_it_by_nothing(kind: str) -> None:
         fetcher.wait(1)
         assert fetcher.status(server.origin + "/long") is Reason.STATUS_LIST_STALE
         fetcher.close()
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(("more", "result"), [(-1, R.TAKEN), (0, R.TAKEN), (1, R.TOO_LARGE)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_exactly_so_many_bytes_are_read_and_no_more(kind: str, more: int, result: FetchResult, chunked: bool) -> None:
+    limit_bytes = 1_000
+    padded = listing([], unknown="")
+    padded = listing([], unknown="x" * (limit_bytes + more - len(padded)))
+    assert len(padded) == limit_bytes + more
+    fields = {"content_type": "application/json"}
+    body = padded
+    if chunked:
+        pieces = [padded[:500], padded[500:]]
+        body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+        fields |= {"content_length": "", "transfer_encoding": "chunked"}
+    bounds = dataclasses.replace(QUICK, aggregation_bytes=limit_bytes)
+    with Hostile(sends(answer(200, body, **fields))) as server:
+        sources = [Source(server.origin + "/all")]
+        fetcher = Fetching(kind, StatusStore(anchors=b.status_anchors()), sources, bounds=bounds)
+        with contextlib.closing(fetcher):
+            (fetched,) = fetcher.refresh()
+        assert fetched.result is result
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_more_than_the_bound_is_not_read_even_if_it_would_be_less_when_decoded(kind: str) -> None:
+    # A gzip whose name field pads it: 1,001 bytes that decode to a few.
+    plain = listing([])
+    head, rest = _codings.gzip(plain)[:10], _codings.gzip(plain)[10:]
+    for more, result in ((0, R.TAKEN), (1, R.TOO_LARGE)):
+        name = b"x" * (1_000 + more - len(head) - len(rest) - 1) + b"\0"
+        body = head[:3] + b"\x08" + head[4:] + name + rest
+        assert len(body) == 1_000 + more
+        bounds = dataclasses.replace(QUICK, aggregation_bytes=1_000)
+        with Hostile(sends(answer(200, body, content_type="application/json", content_encoding="gzip"))) as server:
+            sources = [Source(server.origin + "/all")]
+            fetcher = Fetching(kind, StatusStore(anchors=b.status_anchors()), sources, bounds=bounds)
+            with contextlib.closing(fetcher):
+                (fetched,) = fetcher.refresh()
+            assert fetched.result is result
 
 
 # --- aggregations ---

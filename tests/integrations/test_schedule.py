@@ -454,3 +454,48 @@ def test_a_clock_that_fails_in_the_middle_of_a_round_takes_nothing_more() -> Non
     assert [(fetched.uri, fetched.result) for fetched in told] == [
         (URIS[0], FetchResult.TAKEN), (URIS[1], FetchResult.UNRESOLVED),
     ]  # fmt: skip
+
+
+# --- what a redirect may not carry on ---
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("location", ["/elsewhere", "https://other.example/", ALL + "?again"])
+def test_nothing_of_an_earlier_answer_goes_where_a_redirect_leads(status: int, location: str) -> None:
+    told = Dictionary(b"x", "v1")
+    steps = exchange(ALL, ["a/b"], etag='"secret"', dictionary=told, reach=Reach.PUBLIC, bounds=BOUNDS, limit_bytes=10)
+    sent: list[dict[str, str]] = []
+    next(steps)
+    for _ in range(BOUNDS.redirects):
+        send = steps.send((PUBLIC,))
+        assert isinstance(send, Send)
+        sent.append(dict(send.headers))
+        step = steps.send(Reply(status, {"location": f"{location}{'x' * len(sent)}"}))
+        assert isinstance(step, Resolve)
+    private = {"if-none-match", "available-dictionary", "dictionary-id"}
+    assert private <= sent[0].keys()
+    assert "dcz" in sent[0]["accept-encoding"]
+    for headers in sent[1:]:
+        assert private.isdisjoint(headers)
+        assert "dcz" not in headers["accept-encoding"]
+        assert headers.keys() == {"host", "accept", "accept-encoding", "user-agent"}
+
+
+@pytest.mark.parametrize("redirected", [False, True])
+def test_a_304_behind_a_redirect_is_one_that_nobody_asked_for(redirected: bool) -> None:
+    first = a_list(URIS[1])
+    each = Simulation([Source(None, URIS[:2])], serve, jitter_s=0)
+    each.serve = lambda url: first._replace(headers={**first.headers, "etag": '"a"'}) if url == URIS[1] else a_list(url)
+    each.refresh()
+    each.now += 1_801
+    # The store has this list from elsewhere meanwhile: it is asked for with a condition.
+    each.store.ingest(URIS[1], a_list(URIS[1], each.now).body, media_type="application/statuslist+jwt", now=each.now)
+
+    def redirecting(url: str) -> Reply:
+        if url == URIS[1] and redirected:
+            return Reply(302, {"location": "/elsewhere"})
+        return a_list(url, each.now) if url == URIS[0] else Reply(304, {})
+
+    each.serve = redirecting
+    results = {one.uri: one.result for one in each.refresh()}
+    assert results[URIS[1]] is (FetchResult.NOT_MODIFIED_UNASKED if redirected else FetchResult.NOT_MODIFIED)
