@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import CitizenIDError, NeedStatusList, Reason, StatusReference
+from citizenid import CitizenIDError, NeedStatusList, Reason, Status, StatusReference
 from citizenid.integrations._addresses import Reach, may_connect, open_url
 from citizenid.integrations._codings import Dictionary
 from citizenid.integrations._exchange import (
@@ -22,6 +22,7 @@ from citizenid.integrations._exchange import (
     Reply,
     Resolve,
     Send,
+    age_s,
     backoff_s,
     decoded,
     entity_tag,
@@ -499,3 +500,51 @@ def test_a_304_behind_a_redirect_is_one_that_nobody_asked_for(redirected: bool) 
     each.serve = redirecting
     results = {one.uri: one.result for one in each.refresh()}
     assert results[URIS[1]] is (FetchResult.NOT_MODIFIED_UNASKED if redirected else FetchResult.NOT_MODIFIED)
+
+
+# --- answers of caches ---
+
+
+@given(st.none() | st.integers(0, 5_000))
+def test_a_cache_makes_no_list_last_longer_than_its_ttl_after_the_origin_s_answer(age: int | None) -> None:
+    each = Simulation([Source(None, URIS[:1])], serve)
+    origin_at = each.now
+    each.now += age or 0
+    reply = a_list(URIS[0], origin_at)
+    headers = {**reply.headers, **({} if age is None else {"age": str(age)})}
+    each.serve = lambda url: reply._replace(headers=headers)
+    (fetched,) = each.refresh()
+    assert fetched.result is FetchResult.TAKEN
+    for seconds in (0, 1, 1_800, 3_599, 3_600, 3_601):
+        now = max(each.now, origin_at + seconds)
+        found = each.store.check(StatusReference(URIS[0], 7), issuer=b.ISSUER, now=now)
+        assert (found is Status.VALID) is (now < origin_at + 3_600)
+
+
+@pytest.mark.parametrize("age", ["", "x", "-1", "+1", "1.5", "1, 2", "0, 0", "1" * 11, "\u0661", "\xb2", "1 2", "0x1"])
+def test_an_age_that_cannot_be_read_is_refused_and_changes_nothing(age: str) -> None:
+    reply = a_list(URIS[0])
+    each = Simulation([Source(None, URIS[:1])], lambda url: reply._replace(headers={**reply.headers, "age": age}))
+    (fetched,) = each.refresh()
+    assert (fetched.result, fetched.reason) == (FetchResult.BROKEN, None)
+    assert isinstance(each.store.check(StatusReference(URIS[0], 7), issuer=b.ISSUER, now=each.now), NeedStatusList)
+
+
+@pytest.mark.parametrize(("age", "seconds"), [("0", 0), (" 7\t", 7), ("007", 7), ("9" * 10, 9_999_999_999)])
+def test_an_age_is_a_number_of_seconds(age: str, seconds: int) -> None:
+    assert age_s(Reply(200, {"age": age})) == seconds
+    assert age_s(Reply(200, {})) == 0
+
+
+def test_an_age_makes_no_list_count_that_has_ended_or_is_of_the_future() -> None:
+    for age in (0, 50, 100, 10**9, 10**10 - 1):
+        each = Simulation([Source(None, URIS[:1])], serve)
+        ended = b.status_token({}, payload={"sub": URIS[0], "iat": b.NOW - 100, "exp": b.NOW - 10, "ttl": 3_600})
+        future = a_list(URIS[0], b.NOW + 100).body
+        for body in (ended, future):
+            headers = {"content-type": "application/statuslist+jwt", "age": str(age)}
+            each.serve = lambda url, body=body, headers=headers: Reply(200, headers, body)
+            each.refresh()
+            found = each.store.check(StatusReference(URIS[0], 7), issuer=b.ISSUER, now=each.now)
+            assert isinstance(found, NeedStatusList)
+            each.now += 10

@@ -48,7 +48,7 @@ class FetchResult(StrEnum):
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     BROKEN = "broken"
-    """The answer is no HTTP, or ended before its end."""
+    """The answer is no HTTP, ended before its end, or does not say in a readable way how old it is."""
     REDIRECT_INVALID = "redirect_invalid"
     HTTP_STATUS = "http_status"
     TOO_LARGE = "too_large"
@@ -242,6 +242,15 @@ def entity_tag(reply: Reply) -> str | None:
 def may_store(reply: Reply) -> bool:
     """Say whether something of an answer may be kept for the next request; redirected answers are another URL's."""
     return not reply.redirected and "no-store" not in reply.headers.get("cache-control", "").lower()
+
+
+def age_s(reply: Reply) -> int | None:
+    """Return the seconds since the origin gave this answer: 0 when no cache says any; None when it cannot be read.
+
+    Delta-seconds, once (RFC 9111 section 5.1).
+    """
+    text = reply.headers.get("age", "0").strip(" \t")
+    return int(text) if re.fullmatch(r"[0-9]{1,10}", text) else None
 
 
 def retry_after_s(reply: Reply, now: int, most_s: int) -> int:

@@ -7,7 +7,7 @@ drawn moment, or it is known to have failed and waits for its own time. A list t
 makes every source come once, in case one of them has grown. What a source does, or what fails of it, decides nothing
 for another source.
 
-Spec: Token Status List sections 8.3, 9, 11.4, 12.5; specs/profile-status-list.md section 9 (F1 to F14).
+Spec: Token Status List sections 8.3, 9, 11.4, 12.5; specs/profile-status-list.md section 9 (F1 to F15).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from ._exchange import (
     Reply,
     Resolve,
     Send,
+    age_s,
     backoff_s,
     decoded,
     entity_tag,
@@ -291,8 +292,12 @@ class Schedule:
             return self._settle(memory, Fetched(uri, body, None, _size(reply)), reply)
         reason: Reason | None = None
         if isinstance(reply, Reply):
+            age = age_s(reply)
+            if age is None:
+                return self._settle(memory, Fetched(uri, FetchResult.BROKEN, None, _size(reply)), reply)
             try:
-                self._store.ingest(uri, body, media_type=media_type(reply), now=now)
+                # As if it had been fetched when the origin gave it: a cache adds nothing to the ttl (F15).
+                self._store.ingest(uri, body, media_type=media_type(reply), now=max(0, now - age))
             except CitizenIDError as error:
                 reason = error.reason
             if reason is None:
