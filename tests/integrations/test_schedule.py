@@ -548,3 +548,13 @@ def test_an_age_makes_no_list_count_that_has_ended_or_is_of_the_future() -> None
             found = each.store.check(StatusReference(URIS[0], 7), issuer=b.ISSUER, now=each.now)
             assert isinstance(found, NeedStatusList)
             each.now += 10
+
+
+def test_of_many_lists_that_fail_each_has_its_turn() -> None:
+    uris = tuple(f"https://id.example/{number}" for number in range(20))
+    each = Simulation([Source(None, uris)], lambda url: Reply(404, {}), backoff_first_s=1, backoff_most_s=8)
+    for _ in range(400):
+        each.refresh()
+        each.now += 5
+    times = [[url for _, url in each.log].count(uri) for uri in uris]
+    assert min(times) * 2 > max(times)

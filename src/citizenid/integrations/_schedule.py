@@ -205,7 +205,9 @@ class Schedule:
     def _failed(self, state: SourceState, now: float) -> tuple[str, ...]:
         urls = state.listed if state.source.aggregation is None else (state.source.aggregation, *state.listed)
         mine = ((url, state.memory_of(url)) for url in urls if url not in self._asking)
-        return tuple(url for url, memory in mine if memory.failures and now >= memory.retry_at)
+        failed = [(memory.asked_in, url) for url, memory in mine if memory.failures and now >= memory.retry_at]
+        # Whoever has waited longest comes first, or the first few that fail would take every turn.
+        return tuple(url for _, url in sorted(failed, key=lambda each: (each[1] != state.source.aggregation, each[0])))
 
     def _take(self, state: SourceState, url: str) -> Memory | None:
         """Single flight: whoever takes it asks for it; in back-off nobody does."""
