@@ -461,6 +461,43 @@ def test_a_clock_that_fails_takes_no_list_and_stops_nothing_for_ever(kind: str, 
             assert [each.result for each in fetcher.refresh()] == [R.TAKEN]
 
 
+def test_resolvers_that_stall_keep_no_other_task_waiting() -> None:
+    # More of them than the default executor of asyncio has threads.
+    over = threading.Event()
+
+    def resolve(host: str, port: int) -> list[str]:
+        if host != "good.example":
+            over.wait(20)
+        return ["127.0.0.1"]
+
+    async def run() -> None:
+        fetcher = AsyncStatusFetcher(
+            store, [Source(None, (uri,)) for uri in uris], reach=Reach.LOOPBACK, bounds=PATIENT, clock=lambda: b.NOW,
+            resolver=resolve,
+        )  # fmt: skip
+        taken = asyncio.Event()
+
+        def report(fetched: Fetched) -> None:
+            if (fetched.uri, fetched.result) == (uris[-1], R.TAKEN):
+                taken.set()
+
+        task = asyncio.create_task(fetcher.run(pause_s=0.01, report=report))
+        try:
+            await asyncio.wait_for(taken.wait(), 10)
+        finally:
+            over.set()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await fetcher.close()
+
+    with Hostile(sends(b"")) as server:
+        port = server.origin.rpartition(":")[2]
+        uris = [f"http://bad{number}.example:{port}/a" for number in range(40)] + [f"http://good.example:{port}/a"]
+        server.behave = sends(answer(200, token(uris[-1])))
+        store = StatusStore(anchors=b.status_anchors())
+        asyncio.run(run())
+
+
 def half_stalling(asked: Asked, connection: socket.socket, over: threading.Event) -> None:
     if asked.path == "/stalls":
         over.wait(20)

@@ -19,6 +19,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, final
 
 import httpx
@@ -204,10 +205,13 @@ class AsyncStatusFetcher:
         if random is None:
             random = secrets.SystemRandom().random
         self._bounds = FetchBounds() if bounds is None else bounds
+        named = list(sources)
         self._schedule = Schedule(
-            store, sources, reach=reach, bounds=self._bounds, clock=clock, monotonic=monotonic, random=random
+            store, named, reach=reach, bounds=self._bounds, clock=clock, monotonic=monotonic, random=random
         )
         self._resolver = resolver
+        # A resolver that stalls holds a thread: the few of the loop's own executor would not do for all sources.
+        self._resolving = ThreadPoolExecutor(len(named), thread_name_prefix="citizenid-resolve")
         self._transport = httpx.AsyncHTTPTransport(verify=_strict(tls), trust_env=False, limits=_UNUSED)
 
     async def refresh(self) -> tuple[Fetched, ...]:
@@ -246,6 +250,7 @@ class AsyncStatusFetcher:
 
     async def close(self) -> None:
         """Close connections."""
+        self._resolving.shutdown(wait=False)
         await self._transport.aclose()
 
     async def _run(self, each: Round) -> tuple[Fetched, ...]:
@@ -256,7 +261,9 @@ class AsyncStatusFetcher:
                 try:
                     async with asyncio.timeout(self._bounds.total_s):
                         if isinstance(step, Resolve):
-                            answer = await asyncio.to_thread(_resolve, self._resolver, step)
+                            answer = await asyncio.get_running_loop().run_in_executor(
+                                self._resolving, _resolve, self._resolver, step
+                            )
                         else:
                             answer = await self._send(step)
                 except TimeoutError:
