@@ -43,7 +43,10 @@ def system_resolver(host: str, port: int) -> Sequence[str]:
 
 @final
 class StatusFetcher:
-    """Keeps a store supplied, from threads.
+    """Keeps a store supplied, from threads: one for each source that is being fetched.
+
+    `resolver`, `clock`, `monotonic` and `random` are called from all of them. When one of these fails, that ends
+    nothing but what was being done for one source.
 
     Args:
         store: whose `due` is followed.
@@ -51,7 +54,7 @@ class StatusFetcher:
         reach: where fetches may go; `Reach.LOOPBACK` is for tests.
         bounds: of all fetches.
         tls: trust for https; the default is httpx's (certifi). It must verify certificates and names.
-        resolver: name and port to addresses; whatever it says is checked.
+        resolver: name and port to addresses; whatever it says is checked, and a failure is UNRESOLVED.
         clock: Unix seconds.
         monotonic: seconds that never go back.
         random: uniform in [0, 1), for jitter; the system's by default.
@@ -187,7 +190,7 @@ class StatusFetcher:
 
 @final
 class AsyncStatusFetcher:
-    """Keeps a store supplied, from asyncio. Arguments as `StatusFetcher`; sources are fetched side by side."""
+    """Keeps a store supplied, from asyncio. Arguments as `StatusFetcher`; one task for each source."""
 
     def __init__(
         self,
