@@ -437,6 +437,38 @@ def test_an_error_of_a_resolver_ends_the_round_of_its_source_alone(kind: str, sa
         assert results == {bad: R.UNRESOLVED, good: R.TAKEN}
 
 
+class OwnError(Exception):
+    """As resolvers of others raise it: of no class that is known here."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_that_nobody_knows_ends_the_round_of_its_source_alone(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[type[BaseException]] = []
+    monkeypatch.setattr(threading, "excepthook", lambda of: told.append(of.exc_type))
+
+    def resolve(host: str, port: int) -> list[str]:
+        if host == "bad.example" and broken:
+            raise OwnError
+        return ["127.0.0.1"]
+
+    broken = True
+    with Hostile(sends(b"")) as server:
+        port = server.origin.rpartition(":")[2]
+        bad, good = (f"http://{name}.example:{port}/a" for name in ("bad", "good"))
+        server.behave = lambda asked, connection, _: connection.sendall(
+            answer(200, token(f"http://{asked.field('host')}/a"))
+        )
+        store = StatusStore(anchors=b.status_anchors())
+        fetcher = Fetching(kind, store, [Source(None, (uri,)) for uri in (bad, good)], resolver=resolve)
+        with contextlib.closing(fetcher):
+            assert {each.uri: each.result for each in fetcher.refresh()} == {bad: R.UNRESOLVED, good: R.TAKEN}
+            assert told == ([OwnError] if kind == "sync" else [])  # a thread's error is told where threads tell theirs
+            broken = False
+            assert [(each.uri, each.result) for each in fetcher.refresh()] == [(bad, R.TAKEN)]
+
+
 @pytest.mark.parametrize("broken", ["clock", "monotonic", "random"])
 @pytest.mark.parametrize("said", [None, float("nan"), float("inf"), -1, 2**70, "error"])
 @pytest.mark.parametrize("kind", KINDS)
