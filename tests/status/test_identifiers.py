@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid import CitizenIDError, Reason, Status, StatusReference
+from citizenid._limits import DEFAULT_LIMITS
 from citizenid.status import IdentifierList, IdentifierPublisher, StatusKind
 from citizenid.status import _identifiers as module
 from citizenid.status._identifiers import TAG_BYTES, tag_of
@@ -124,6 +125,16 @@ def test_no_two_lists_bear_the_same_iat() -> None:
     publisher = IdentifierPublisher(uri=URI)
     times: dict[str, Any] = {"now": NOW, "ttl_s": 60, "expires_s": 600}
     assert len({publisher.publish(key("signer", "Ed25519"), **times) for _ in range(5)}) == 5
+
+
+def test_no_iat_is_given_that_every_verifier_would_refuse() -> None:
+    publisher = IdentifierPublisher(uri=URI)
+    times: dict[str, Any] = {"ttl_s": 60, "expires_s": 600}
+    for _ in range(DEFAULT_LIMITS.clock_skew_s + 1):
+        publisher.prepare(key().public, now=NOW, **times)
+    misused(Reason.LEDGER_UNAVAILABLE, lambda: publisher.prepare(key().public, now=NOW, **times))
+    publisher.prepare(key().public, now=NOW + 1, **times)
+    assert publisher.last_issued_at == NOW + 1 + DEFAULT_LIMITS.clock_skew_s
 
 
 def test_threads_share_a_publisher() -> None:

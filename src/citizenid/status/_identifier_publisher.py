@@ -15,6 +15,7 @@ from typing import Final, final
 from .._crypto import PublicKey, SigningKey, Unsigned
 from .._errors import CitizenIDError, Reason
 from .._model import StatusKind, StatusReference, UnixTime
+from ._ledger import NEVER, next_issued_at
 from ._publisher import check_uri
 
 IDENTIFIER_BYTES: Final = 16  # two of them are equal by chance once in 2^64 credentials
@@ -48,7 +49,7 @@ class IdentifierPublisher:
         self._lock = threading.Lock()
         self._given: set[bytes] = set()
         self._revoked: set[bytes] = set()
-        self._last_issued_at = -1
+        self._last_issued_at = NEVER
 
     def allocate(self) -> StatusReference:
         """Draw an identifier; it is never given out again.
@@ -76,6 +77,13 @@ class IdentifierPublisher:
         """The number of revocations so far: two lists with the same number say the same."""
         with self._lock:
             return len(self._revoked)
+
+    @property
+    def last_issued_at(self) -> UnixTime | None:
+        """The `iat` that was used up last; None before the first."""
+        with self._lock:
+            last = self._last_issued_at
+        return None if last == NEVER else UnixTime(last)
 
     def publish(
         self,
@@ -106,14 +114,14 @@ class IdentifierPublisher:
         """Prepare the list for a signer elsewhere. Arguments as `StatusPublisher.prepare`.
 
         Raises:
-            CitizenIDError: CONFIGURATION_INVALID.
+            CitizenIDError: CONFIGURATION_INVALID, LEDGER_UNAVAILABLE.
         """
         from ._writing import Times, check_times, identifier_list_cwt, signer_of  # as in StatusPublisher
 
         check_times(now, ttl_s, expires_s)
         signer = signer_of(key, kid, certificates)
         with self._lock:
-            issued_at = self._last_issued_at = max(int(now), self._last_issued_at + 1)
+            issued_at = self._last_issued_at = next_issued_at(self._last_issued_at, int(now))
             revoked = tuple(self._revoked)
         return identifier_list_cwt(self.uri, revoked, Times(issued_at, issued_at + expires_s, ttl_s), signer)
 

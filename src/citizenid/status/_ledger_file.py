@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar, final
 
 from .._errors import CitizenIDError, Reason
 from .._model import Status, UnixTime
-from ._ledger import NEVER, Packed, Shuffle, StatusChange, check_change, check_room, check_taken
+from ._ledger import NEVER, Packed, Shuffle, StatusChange, check_change, check_room, check_taken, next_issued_at
 
 _WHERE: Final = "status-list.path"
 _APPLICATION_ID: Final = 0x43697A53
@@ -124,12 +124,16 @@ class FileLedger:
     def issue(self, now: int) -> tuple[int, bytes]:
         def act() -> tuple[int, bytes]:
             (last,) = self._row("SELECT issued_at FROM list")
-            issued_at = max(now, last + 1)
+            issued_at = next_issued_at(last, now)
             self._connection.execute("UPDATE list SET issued_at = ?", (issued_at,))
             self._catch_up()
             return issued_at, bytes(self._packed)
 
         return self._within(_WRITE, act)
+
+    def last_issued_at(self) -> int:
+        (last,) = self._within(_READ, lambda: self._row("SELECT issued_at FROM list"))
+        return int(last)
 
     def versions(self) -> tuple[int, int]:
         version, published = self._within(
