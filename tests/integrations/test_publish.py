@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+from pathlib import Path
 from typing import Any
 
 import builders as b
@@ -15,9 +17,9 @@ from citizenid import CitizenIDError, LocalKey, Reason, Status
 from citizenid.integrations import _codings
 from citizenid.integrations._codings import Coding, decode, sf_binary
 from citizenid.integrations.publish import StatusListApp
-from citizenid.status import StatusPublisher
+from citizenid.status import StatusList, StatusPublisher
 
-from .asking import KEY, TTL_S, World
+from .asking import CWT, JWT, KEY, TTL_S, Response, World
 
 
 @pytest.fixture
@@ -118,6 +120,140 @@ def test_a_signer_that_fails_leaves_the_last_list_in_force_until_its_end() -> No
     response = world.ask()
     assert (response.status, response.headers["retry-after"]) == (503, "30")
     assert World(key=signer).ask().status == 503
+
+
+def test_a_signer_that_is_away_uses_up_no_time_of_the_lists_to_come() -> None:
+    signer = Broken()
+    world = World(key=signer)
+    signer.fails = True
+    for _ in range(1_000):
+        assert world.ask().status == 503
+    assert world.publisher.last_issued_at == b.NOW  # one attempt
+    signer.fails = False
+    world.now += 1
+    response = world.ask()
+    assert world.read(response).issued_at == b.NOW + 1
+    world.now += 1_800
+    signer.fails = True
+    for _ in range(1_000):
+        assert world.ask().body == response.body
+    signer.fails = False
+    world.now += 1
+    renewed = world.ask()
+    assert world.read(renewed).issued_at == world.now
+    world.ingest(renewed)
+
+
+def test_the_attempts_come_more_and_more_slowly_and_go_on() -> None:
+    signer = Failing(OSError)
+    world = World(key=signer)
+    tried = []
+    for second in range(200):
+        world.now = b.NOW + second
+        world.ask()
+        if len(signer.tried) > len(tried):
+            tried.append(second)
+    assert tried == [0, 1, 3, 7, 15, 31, 61, 91, 121, 151, 181]
+    world.now = b.NOW - 1_000  # the clock went back: no pause lasts for so long
+    world.ask()
+    assert len(signer.tried) == len(tried) + 1
+
+
+class Failing:
+    """A signer that raises what a test says and notes how often it was asked."""
+
+    def __init__(self, error: type[Exception]) -> None:
+        self.public = KEY.public
+        self.error: type[Exception] | None = error
+        self.tried: list[bytes] = []
+
+    def sign(self, data: bytes) -> bytes:
+        self.tried.append(data)
+        if self.error is not None:
+            raise self.error
+        return KEY.sign(data)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, ValueError, KeyError, TimeoutError, TypeError, MemoryError])
+def test_whatever_a_signer_raises_is_a_signing_that_failed(error: type[Exception]) -> None:
+    signer = Failing(error)
+    world = World(key=signer)
+    assert world.ask().status == 503
+    signer.error = None
+    world.now += 1
+    first = world.ask()
+    signer.error = error
+    world.now += 1_800
+    assert world.ask().body == first.body
+
+
+def test_while_one_thread_signs_the_others_have_the_last_list() -> None:
+    signer = Waiting()
+    world = World(key=signer)
+    first = world.ask()
+    world.now += 1_800
+    signer.free.clear()
+    thread = threading.Thread(target=world.ask)
+    thread.start()
+    assert signer.began.wait(60)
+    try:
+        assert world.ask().body == first.body  # and does not wait
+    finally:
+        signer.free.set()
+        thread.join()
+    assert world.ask().body != first.body
+
+
+class Waiting:
+    """A signer that does not answer before it is let free."""
+
+    def __init__(self) -> None:
+        self.public = KEY.public
+        self.free, self.began = threading.Event(), threading.Event()
+        self.free.set()
+
+    def sign(self, data: bytes) -> bytes:
+        if not self.free.is_set():
+            self.began.set()
+            assert self.free.wait(60)
+        return KEY.sign(data)
+
+
+def test_two_processes_do_not_drive_each_others_lists_into_the_future(tmp_path: Path) -> None:
+    one, other = (World(size=1_000, ledger=tmp_path / "ledger") for _ in range(2))
+    for _ in range(60):
+        one.publisher.revoke(one.publisher.allocate())
+        for world in (one, other, one, other):
+            for kind in (JWT, CWT):
+                assert world.read(world.ask(accept=kind)).issued_at <= world.now + 4  # as many tokens as are in use
+        one.now += 1
+        other.now += 1
+    for world in (one, other):
+        world.now += 10
+    # Each of them has all changes as soon as the clock has come up.
+    for _ in range(4):
+        bodies = [world.ask() for world in (one, other)]
+        for world in (one, other):
+            world.now += 2
+    for world, body in zip((one, other), bodies, strict=True):
+        assert sum(listed is Status.INVALID for listed in every(world, body)) == 60
+
+
+def every(world: World, response: Response) -> list[Status]:
+    statuses = world.read(response).statuses
+    assert isinstance(statuses, StatusList)
+    return [statuses[index] for index in range(len(statuses))]
+
+
+def test_who_always_comes_second_signs_when_half_of_the_ttl_is_over(tmp_path: Path) -> None:
+    one, other = (World(size=1_000, ledger=tmp_path / "ledger") for _ in range(2))
+    one.ask()
+    first = other.ask()
+    one.now = other.now = b.NOW + 1_800
+    one.ask()
+    second = other.ask()
+    assert second.body != first.body
+    other.ingest(second)
 
 
 # --- conditions, methods, negotiation ---

@@ -59,8 +59,8 @@ class StatusListApp:
             this time: a verifier fetches at half of it, and no HTTP cache may keep a list for longer than the rest.
         expires_s: when a token ends for good, seconds.
         aggregation_path: where `{"status_lists": [...]}` is served; None for nowhere.
-        gather_s: changes of so many seconds are published together; where a list is asked for in several forms, of at
-            least a second for each.
+        gather_s: changes of so many seconds are published together; where a list is asked for in several forms, or
+            signed by several processes, of at least a second for each token.
         level: of the zlib stream inside the token. 0 stores it: the token is larger where no content coding is asked
             for, and a fiftieth or less where the previous one is at hand.
         versions: how many tokens of each form are kept as dictionaries, the newest included; each takes the memory of
@@ -156,10 +156,10 @@ class StatusListApp:
         if kind is None:
             return _Response(406)
         now = int(self._clock())
+        newest = published.newest(kind, now)
+        if newest is None:
+            return _Response(503, (("retry-after", str(_RETRY_S)),))
         with published.lock:
-            newest = published.newest(kind, now)
-            if newest is None:
-                return _Response(503, (("retry-after", str(_RETRY_S)),))
             kept = f"public, max-age={published.left_s(newest, now)}"
             if moment is None:
                 return _serve(newest, kind, headers, kept, path, published.kept(kind))
