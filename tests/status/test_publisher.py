@@ -39,7 +39,7 @@ from citizenid import (
     TrustAnchors,
 )
 from citizenid._limits import DEFAULT_LIMITS
-from citizenid.status import StatusPublisher, StatusStore, verify_status_list
+from citizenid.status import StatusKind, StatusPublisher, StatusStore, verify_status_list
 
 from . import DAY, ISSUER, MEDIA_TYPE, NOW, URI, anchors, claims, key, slow_pack, slow_read, unsegment
 
@@ -279,6 +279,8 @@ def test_a_reference_that_is_not_ours_is_refused(act: str) -> None:
         StatusReference(URI + "/", ours.index),
         StatusReference(URI.upper(), ours.index),
         StatusReference("https://other.example/status/1", ours.index),
+        StatusReference(URI, None, StatusKind.IDENTIFIER_LIST, b"abc"),
+        StatusReference(URI, ours.index, StatusKind.BITSTRING, purpose="revocation"),
         (URI, ours.index),
         ours.index,
         None,
@@ -286,6 +288,18 @@ def test_a_reference_that_is_not_ours_is_refused(act: str) -> None:
     for stranger in strangers:
         refused(Reason.STATUS_INDEX_OUT_OF_RANGE, functools.partial(getattr(publisher, act), stranger))
     assert published_bits(publish(publisher)) == (2, bytes(4))
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_an_identifier_is_no_index(act: str) -> None:
+    # The index that such a reference bears is 0, and here it is somebody's.
+    publisher = new_publisher(16, 2, randbelow=lambda bound: 0)
+    ours = publisher.allocate()
+    assert ours.index == 0
+    stranger = StatusReference(URI, None, StatusKind.IDENTIFIER_LIST, b"abc")
+    refused(Reason.STATUS_INDEX_OUT_OF_RANGE, functools.partial(getattr(publisher, act), stranger))
+    refused(Reason.STATUS_INDEX_OUT_OF_RANGE, functools.partial(publisher.history, stranger))
+    assert publisher.status(ours) is Status.VALID
 
 
 def test_an_equal_reference_serves_as_well() -> None:

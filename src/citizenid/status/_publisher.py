@@ -330,7 +330,9 @@ class StatusPublisher:
             self._ledger.write(reference.index, change)
 
     def _check(self, reference: StatusReference) -> None:
-        if type(reference) is not StatusReference or (reference.uri, reference.purpose) != (self.uri, self.purpose):
+        kind = StatusKind.STATUS_LIST if self.purpose is None else StatusKind.BITSTRING
+        ours = (self.uri, kind, self.purpose)
+        if type(reference) is not StatusReference or (reference.uri, reference.kind, reference.purpose) != ours:
             raise CitizenIDError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status-list")
 
     def _check_says(self, status: Status) -> None:
