@@ -473,6 +473,21 @@ DAMAGE: dict[str, tuple[str, Callable[[StatusPublisher, StatusReference], object
     "a short bitmap": ("UPDATE chunk SET taken = x'00'", lambda publisher, reference: publisher.status(reference)),
     "a number for a bitmap": ("UPDATE chunk SET taken = 7", lambda publisher, _: publisher.allocate()),
     "a place too far": ("INSERT INTO change VALUES (9, 16, 1, NULL, NULL)", lambda publisher, _: publish(publisher)),
+    "a text for a place": (
+        "INSERT INTO change VALUES (9, 'x', 1, NULL, NULL)",
+        lambda publisher, _: publish(publisher),
+    ),
+    "a text for a value": (
+        "INSERT INTO change VALUES (9, 3, 'x', NULL, NULL)",
+        lambda publisher, _: publish(publisher),
+    ),
+    "a value of nobody": ("INSERT INTO change VALUES (9, 3, 3, NULL, NULL)", lambda publisher, _: publish(publisher)),
+    "a value below zero": ("INSERT INTO change VALUES (9, 3, -1, NULL, NULL)", lambda publisher, _: publish(publisher)),
+    "no counts": ("UPDATE list SET free = x'00'", lambda publisher, _: publisher.free),
+    "a number for counts": ("UPDATE list SET free = 7", lambda publisher, _: publisher.allocate()),
+    "a text for an iat": ("UPDATE list SET issued_at = 'x'", lambda publisher, _: publish(publisher)),
+    "an iat below any": ("UPDATE list SET issued_at = -2", lambda publisher, _: publisher.last_issued_at),
+    "a text for what is out": ("UPDATE list SET published = 'x'", lambda publisher, _: publisher.changed),
     "a value too great": ("INSERT INTO change VALUES (9, 3, 4, NULL, NULL)", lambda publisher, _: publish(publisher)),
 }
 
@@ -485,6 +500,21 @@ def test_damage_that_is_met_later_is_refused(path: Path, opened: Opened, damage:
     with_sql(statement)(path)
     for _ in range(2):
         refused(Reason.LEDGER_REFUSED, lambda: act(publisher, reference), "status-list.path")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE change SET status = 'x'", "UPDATE change SET status = 3", "UPDATE change SET at = 'x'",
+        "UPDATE change SET at = 5.5", "UPDATE change SET reason = x'00'",
+    ],
+)  # fmt: skip
+def test_a_history_that_is_damaged_is_refused(path: Path, opened: Opened, statement: str) -> None:
+    publisher = opened(path)
+    reference = publisher.allocate()
+    publisher.revoke(reference, at=NOW, reason=REASON)
+    with_sql(statement)(path)
+    refused(Reason.LEDGER_REFUSED, lambda: publisher.history(reference), "status-list.path")
 
 
 @pytest.mark.parametrize("changes", [{"uri": URI + "2"}, {"size": 17}, {"bits": 1}], ids=str)
