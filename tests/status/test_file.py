@@ -214,10 +214,10 @@ def test_no_index_is_in_range_of_an_identifier_list(path: Path) -> None:
     write_status_file(path, store)
     file = StatusFile(path, anchors=TRUSTED)
     identity = status_identity(URI, ISSUER, None, StatusKind.IDENTIFIER_LIST)
-    for index in (0, 1, 95, 2**32 - 1):
-        assert refusal(lambda index=index: file.check_identity(identity, index, NOW)) is (  # type: ignore[misc]
-            Reason.STATUS_INDEX_OUT_OF_RANGE
-        )
+    for asked in (store, file, StatusStore(anchors=TRUSTED, stored=read_status_file(path))):
+        for index in (0, 1, 95, 2**32 - 1):
+            refused = (VerificationError, Reason.STATUS_INDEX_OUT_OF_RANGE, "status.status_list.idx")
+            assert by_identity(asked, identity, index, NOW) == refused
 
 
 def test_identifiers_of_the_other_byte_order_are_refused(path: Path) -> None:

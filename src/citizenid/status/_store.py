@@ -32,13 +32,14 @@ _STATUS_LIST: Final = StatusKind.STATUS_LIST
 _BITSTRING: Final = StatusKind.BITSTRING
 _IDENTITY_BYTES: Final = 16
 PREFIX_BYTES: Final = 8  # of the identity of an identifier list: a ticket has the tag of the identifier in the rest
+_NO_ENTRIES: Final = StatusList(1, b"")
 _MAX_WANTED: Final = 4_096  # only references of verified credentials are remembered, so issuers bound this
 
 
 class _Held:
     """A list that is held. A named tuple's fields take ten times as long to read; these are read at each request."""
 
-    __slots__ = ("anchor", "issued_at", "refresh_at", "statuses", "uri", "usable_until")
+    __slots__ = ("anchor", "entries", "issued_at", "refresh_at", "statuses", "uri", "usable_until")
 
     def __init__(
         self,
@@ -51,6 +52,8 @@ class _Held:
     ) -> None:
         self.uri: Final = uri
         self.statuses: Final[Any] = statuses  # of the kind that its identity was made with
+        # Nobody finds an identifier list by an index: who tries is out of its range.
+        self.entries: Final = statuses if type(statuses) is StatusList else _NO_ENTRIES
         self.refresh_at: Final = refresh_at
         self.usable_until: Final = usable_until
         self.anchor: Final = anchor  # fingerprint of the trust point
@@ -204,13 +207,23 @@ class StatusStore:
         return _stale(held)
 
     def check_identity(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
-        """As `check`, by what `place_of` gave; None when no such list is held (its URI is not known here then)."""
+        """As `check`, by what `place_of` gave; None when no such list is held (its URI is not known here then).
+
+        Args:
+            identity: of a status list or bitstring; or the beginning of an identifier list's, and then the first bytes
+                of the identifier's tag.
+            index: in that list; or the rest of the tag.
+            now: integer Unix seconds, which nobody checks again.
+
+        Raises:
+            VerificationError: STATUS_INDEX_OUT_OF_RANGE, also for the whole identity of an identifier list.
+        """
         held = self._held.get(identity)
         if held is None:
             return self._check_tag(identity, index, now)
         if now >= held.usable_until:
             return _stale(held)
-        return held.statuses[index]  # type: ignore[no-any-return]  # see _Held
+        return held.entries[index]
 
     def _check_tag(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
         held = self._identifiers.get(identity[:PREFIX_BYTES])
