@@ -12,6 +12,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from citizenid import (
     NeedStatusList,
     Reason,
     Status,
+    StatusKind,
     StatusReference,
     TrustAnchors,
     UnixTime,
@@ -39,7 +41,16 @@ from citizenid import (
 )
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer, prepare_attestation
-from citizenid.status import StatusStore, verify_status_list
+from citizenid.status import (
+    StatusFile,
+    StatusStore,
+    _file,
+    _identity,
+    _store,
+    read_status_file,
+    verify_status_list,
+    write_status_file,
+)
 from citizenid.status._records import Mark
 from citizenid.status._store import identity_of, place_of, status_identity
 from citizenid.verifier import VerifiedPresentation, verify
@@ -860,6 +871,70 @@ def test_what_a_ticket_keeps_of_an_identifier_is_as_long_as_an_index() -> None:
         identity, index = place_of(reference, anchor)
         assert len(identity) == 16 and 0 <= index < 2**32
     assert place_of(named(b"a"), anchor) != place_of(named(b"b"), anchor) != place_of(named(b"b", URI + "2"), anchor)
+
+
+@given(st.text(max_size=20), st.sampled_from([None, b"certificate"]), st.binary(min_size=1, max_size=8))
+def test_no_place_in_one_kind_of_list_is_one_in_another(uri: str, root: bytes | None, identifier: bytes) -> None:
+    (anchor,) = credential_anchors()
+    others = (
+        (StatusKind.STATUS_LIST, None),
+        (StatusKind.BITSTRING, "revocation"),
+        (StatusKind.BITSTRING, "suspension"),
+    )
+    for kind, purpose in others:
+        assert status_identity(uri, ISSUER, root, kind, purpose)[0] < 0x80
+    listed = status_identity(uri, ISSUER, root, StatusKind.IDENTIFIER_LIST)
+    assert listed[0] >= 0x80
+    if uri:
+        assert place_of(named(identifier, uri, root), anchor)[0][:10] == listed[:10]
+
+
+def alike(monkeypatch: pytest.MonkeyPatch, same: int) -> None:
+    """Let all identities of a kind begin with the same bytes, and all of another kind but the first bit too."""
+    real = _identity.status_identity.__wrapped__
+
+    def colliding(*args: Any) -> bytes:
+        identity: bytes = real(*args)
+        return bytes([identity[0] & 0x80]) + bytes(same - 1) + identity[same:]
+
+    for module in (_identity, _store, _file):
+        monkeypatch.setattr(module, "status_identity", colliding)
+
+
+def test_a_ticket_of_a_status_list_is_never_answered_from_an_identifier_list(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    alike(monkeypatch, 10)
+    store, (anchor,) = new_store(), credential_anchors()
+    store.ingest(URI, listing(b"a"), media_type=IDENTIFIERS, now=NOW)
+    write_status_file(tmp_path / "lists", store)
+    for asked in (store, StatusFile(tmp_path / "lists", anchors=TRUSTED)):
+        for index in (0, 1, 2**32 - 1):
+            assert asked.check_identity(*place_of(StatusReference(URI, index), anchor), UnixTime(NOW)) is None
+        assert asked.check_identity(*place_of(named(b"a"), anchor), UnixTime(NOW)) is Status.INVALID
+
+
+@pytest.mark.parametrize("hostile_first", [False, True])
+def test_of_two_identifier_lists_that_a_ticket_cannot_tell_apart_neither_answers(
+    hostile_first: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    alike(monkeypatch, 10)
+    store, (anchor,) = StatusStore(anchors=TRUSTED), credential_anchors()
+    uris = ("https://other.example/hostile", URI) if hostile_first else (URI, "https://other.example/hostile")
+    for uri in uris:
+        if uri == URI:
+            store.ingest(uri, listing(b"a"), media_type=IDENTIFIERS, now=NOW)
+        else:
+            store.ingest(uri, listing(uri=uri, signer="other"), media_type=IDENTIFIERS, now=NOW)
+    write_status_file(tmp_path / "lists", store)
+    file = StatusFile(tmp_path / "lists", anchors=TRUSTED)
+    again = StatusStore(anchors=TRUSTED, stored=read_status_file(tmp_path / "lists"))
+    again.ingest(URI, listing(b"a"), media_type=IDENTIFIERS, now=NOW)  # the same again does not make it the only one
+    for asked in (store, file, again):
+        assert asked.check_identity(*place_of(named(b"a"), anchor), UnixTime(NOW)) is None
+        assert asked.check(named(b"a"), issuer=ISSUER, now=NOW) is Status.INVALID
+        asked.reload(anchors=anchors())
+        assert asked.check_identity(*place_of(named(b"a"), anchor), UnixTime(NOW)) is Status.INVALID
 
 
 def test_an_identifier_list_goes_with_its_signer() -> None:

@@ -27,9 +27,9 @@ from .._model import NeedStatusList, Status, StatusReference, UnixTime, check_no
 from ..trust import TrustAnchors
 from ._file_layout import HEADER_BYTES, MAX_WANTED, TAGS, Directory, Entry, read_directory, read_head
 from ._identifiers import IdentifierList, tag_of
+from ._identity import PREFIX_BYTES, marked_identity, prefixes_of, status_identity, tag_in_place
 from ._list import StatusList, meanings_of
 from ._records import MAX_RECORDS, Mark, StoredList, StoredStatuses, check_mark
-from ._store import PREFIX_BYTES, marked_identity, status_identity, tag_in_ticket
 
 _LOOK_EVERY_S: Final = 1.0
 _NEVER: Final = float("-inf")
@@ -99,7 +99,7 @@ class StatusFile:
         self._anchors = anchors
         self._lock = threading.Lock()
         self._held: dict[bytes, _Mapped] = {}
-        self._identifiers: dict[bytes, _Mapped] = {}  # the identifier lists, by the beginning of the identity
+        self._prefixes: dict[bytes, bytes] = {}  # of identifier lists, to their identities; empty for two that are held
         self._mapped: tuple[_Mapped, ...] = ()
         self._marks: dict[bytes, Mark] = {}
         self._wanted: dict[str, None] = {}
@@ -181,7 +181,7 @@ class StatusFile:
 
     def _hold(self, held: dict[bytes, _Mapped]) -> None:
         # Each in one step: a lookup sees the old lists or the new ones.
-        self._identifiers = {key[:PREFIX_BYTES]: each for key, each in held.items() if each.identifiers is not None}
+        self._prefixes = prefixes_of(held)
         self._held = held
 
     def reload(self, *, anchors: TrustAnchors) -> None:
@@ -221,7 +221,8 @@ class StatusFile:
         except LookupError:
             pass  # no such list, or one that ends before this index
         if held is None:
-            return _status_of_tag(self._identifiers.get(identity[:PREFIX_BYTES]), tag_in_ticket(identity, index), now)
+            held = self._held.get(self._prefixes.get(identity[:PREFIX_BYTES], b""))
+            return _status_of_tag(held, tag_in_place(identity, index), now)
         if now >= held.usable_until:
             return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)
         raise VerificationError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status.status_list.idx")

@@ -11,27 +11,33 @@ Spec: Token Status List sections 8.3, 11.5, 13.7; DESIGN section 4 (status).
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, Final, final
 
-from .. import _registry as reg
 from .._errors import CitizenIDError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, Limits
-from .._model import KeyPurpose, NeedStatusList, Status, StatusKind, StatusReference, UnixTime, check_now
-from ..trust import TrustAnchor, TrustAnchors
+from .._model import NeedStatusList, Status, StatusKind, StatusReference, UnixTime, check_now
+from ..trust import TrustAnchors
 from ._bitstring import for_purpose
-from ._identifiers import TAG_BYTES, IdentifierList, tag_of
+from ._identifiers import IdentifierList
+from ._identity import (
+    PREFIX_BYTES,
+    add_prefix,
+    identity_of,
+    marked_identity,
+    place_of,
+    prefixes_of,
+    status_identity,
+    tag_in_place,
+)
 from ._list import StatusList
 from ._records import Mark, StoredList, StoredStatuses, check_mark, later_marks, read_marks, write_marks
 from ._token import VerifiedStatusList, verify_status_list
 
-_STATUS_LIST: Final = StatusKind.STATUS_LIST
+__all__ = ["StatusStore", "identity_of", "place_of", "status_identity"]
+
 _BITSTRING: Final = StatusKind.BITSTRING
-_IDENTITY_BYTES: Final = 16
-PREFIX_BYTES: Final = 8  # of the identity of an identifier list: a ticket has the tag of the identifier in the rest
 _NO_ENTRIES: Final = StatusList(1, b"")
 _MAX_WANTED: Final = 4_096  # only references of verified credentials are remembered, so issuers bound this
 
@@ -98,7 +104,7 @@ class StatusStore:
         self._anchors = anchors
         self._limits = limits
         self._held: dict[bytes, _Held] = {}
-        self._identifiers: dict[bytes, _Held] = {}  # the identifier lists among them, by the beginning of the identity
+        self._prefixes: dict[bytes, bytes] = {}  # of identifier lists, to their identities; empty for two that are held
         # A list that is held is its own mark: its digest is asked for when it matters, and not at each ingest.
         self._marks: dict[bytes, Mark | _Held] = {} if marks is None else {**read_marks(marks)}
         self._wanted: dict[str, None] = dict.fromkeys(wanted)
@@ -155,8 +161,10 @@ class StatusStore:
                 held = _Held(token.uri, statuses, refresh_at, usable_until, anchor, token.issued_at)
                 self._marks[key] = self._held[key] = held
                 if root is not None and token.kind is not _BITSTRING:  # a credential may ask for this certificate alone
-                    self._held[status_identity(token.uri, issuer, root.der, token.kind)] = held
-            self._find_identifier_lists()
+                    bound = status_identity(token.uri, issuer, root.der, token.kind)
+                    self._held[bound] = held
+                    add_prefix(self._prefixes, bound)
+                add_prefix(self._prefixes, key)
             self._wanted.pop(token.uri, None)
 
     def reload(self, *, anchors: TrustAnchors) -> None:
@@ -171,11 +179,7 @@ class StatusStore:
                 key: _mark_of(mark) if type(mark) is _Held and key not in self._held else mark
                 for key, mark in self._marks.items()
             }  # what is gone is kept in memory no longer
-            self._find_identifier_lists()
-
-    def _find_identifier_lists(self) -> None:
-        listed = ((key, held) for key, held in self._held.items() if type(held.statuses) is IdentifierList)
-        self._identifiers = {key[:PREFIX_BYTES]: held for key, held in listed}
+            self._prefixes = prefixes_of(self._held)
 
     def check(
         self, reference: StatusReference, *, issuer: str, now: UnixTime | int, any_certificate: bool = False
@@ -226,12 +230,12 @@ class StatusStore:
         return held.entries[index]
 
     def _check_tag(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
-        held = self._identifiers.get(identity[:PREFIX_BYTES])
+        held = self._held.get(self._prefixes.get(identity[:PREFIX_BYTES], b""))
         if held is None:
             return None
         if now >= held.usable_until:
             return _stale(held)
-        return held.statuses.status_of_tag(tag_in_ticket(identity, index))  # type: ignore[no-any-return]  # see _Held
+        return held.statuses.status_of_tag(tag_in_place(identity, index))  # type: ignore[no-any-return]  # see _Held
 
     @property
     def uris(self) -> tuple[str, ...]:
@@ -283,7 +287,7 @@ class StatusStore:
                 self._held[each.identity] = held
             else:
                 self._wanted[each.uri] = None
-        self._find_identifier_lists()
+        self._prefixes = prefixes_of(self._held)
 
     def __repr__(self) -> str:
         return f"<StatusStore of {len(self._held)} lists>"
@@ -306,86 +310,3 @@ def _parts(token: VerifiedStatusList) -> list[tuple[bytes, StatusList | Identifi
             statuses = for_purpose(statuses, purpose)
         parts.append((status_identity(token.uri, token.anchor.issuer, None, token.kind, purpose), statuses))
     return parts
-
-
-@lru_cache(maxsize=4_096)  # few lists stand behind many credentials
-def status_identity(
-    uri: str,
-    issuer: str,
-    certificate: bytes | None = None,
-    kind: StatusKind = _STATUS_LIST,
-    purpose: str | None = None,
-) -> bytes:
-    """Return the 16 bytes by which a list is known: SHA-256 over (URI, trust point, kind, purpose), cut.
-
-    With a certificate, the list counts only when it is signed under that.
-    """
-    name = uri.encode("utf-8", "surrogatepass")  # a foreign text may hold half of a surrogate pair
-    point = issuer.encode()
-    if certificate is not None:
-        point = b"\0" + certificate + hashlib.sha256(point).digest()
-    if kind is not _STATUS_LIST:  # a label would have to be a digest to be taken for it
-        point = (b"\1" if purpose is None else b"\2" + purpose.encode()) + hashlib.sha256(point).digest()
-    return hashlib.sha256(len(name).to_bytes(4, "big") + name + point).digest()[:_IDENTITY_BYTES]
-
-
-# What a list may be, by the bits of an entry; identifiers have none. An identity says which of them it is.
-_MECHANISMS: Final[dict[int | None, tuple[tuple[StatusKind, str | None], ...]]] = {
-    None: ((StatusKind.IDENTIFIER_LIST, None),),
-    1: ((_STATUS_LIST, None), (_BITSTRING, reg.REVOCATION)),
-    2: ((_STATUS_LIST, None), (_BITSTRING, reg.SUSPENSION)),
-    4: ((_STATUS_LIST, None),),
-    8: ((_STATUS_LIST, None),),
-}
-
-
-def marked_identity(identity: bytes, uri: str, anchor: TrustAnchor | None, bits: int | None) -> bytes | None:
-    """Return the identity that bears the mark of a list: its own, or the one that it has without a certificate.
-
-    Args:
-        identity: of the list.
-        uri: of the list.
-        anchor: its signer.
-        bits: of each entry, or None for a list of identifiers.
-
-    Returns:
-        None unless this is the identity of such a list at `uri` by this signer, who may sign lists.
-    """
-    if anchor is None or anchor.purpose is not KeyPurpose.STATUS_LIST:
-        return None
-    for kind, purpose in _MECHANISMS[bits]:
-        own = status_identity(uri, anchor.issuer, None, kind, purpose)
-        under = None if anchor.root is None else status_identity(uri, anchor.issuer, anchor.root.der, kind, purpose)
-        if identity in (own, under):
-            return own
-    return None
-
-
-def identity_of(reference: StatusReference, anchor: TrustAnchor) -> bytes:
-    """Return the identity of the list that counts for a credential of this anchor."""
-    named = anchor.status_issuer != anchor.issuer
-    certificate = None if named else reference.certificate
-    return status_identity(reference.uri, anchor.status_issuer, certificate, reference.kind, reference.purpose)
-
-
-_INDEX_BYTES: Final = TAG_BYTES - (_IDENTITY_BYTES - PREFIX_BYTES)  # four, as an index has in a ticket
-_MAX_INDEX: Final = (1 << 8 * _INDEX_BYTES) - 1
-
-
-def place_of(reference: StatusReference, anchor: TrustAnchor) -> tuple[bytes, int]:
-    """Return the 16 bytes and the integer by which a ticket knows the status of a credential (`check_identity`).
-
-    They are the identity of a status list and the index in it, or half of the identity of an identifier list and the
-    tag of the identifier: the one as long as the other, so that a ticket's length tells neither.
-    """
-    identity = identity_of(reference, anchor)
-    if reference.identifier is None:
-        return identity, reference.index
-    tag = tag_of(reference.identifier)
-    split = _IDENTITY_BYTES - PREFIX_BYTES
-    return identity[:PREFIX_BYTES] + tag[:split], int.from_bytes(tag[split:], "big")
-
-
-def tag_in_ticket(identity: bytes, index: int) -> bytes:
-    """Return the tag that `place_of` split; what it never gave is the tag of nobody."""
-    return identity[PREFIX_BYTES:] + (index & _MAX_INDEX).to_bytes(_INDEX_BYTES, "big")
