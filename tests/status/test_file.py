@@ -225,7 +225,7 @@ def test_identifiers_of_the_other_byte_order_are_refused(path: Path) -> None:
     store.ingest(URI, listing(b"a", b"b"), media_type=IDENTIFIERS, now=NOW)
     write_status_file(path, store)
     whole = bytearray(path.read_bytes())
-    at = HEADER_BYTES + 16 + 5 * 8 + 32 + 32 + 2
+    at = HEADER_BYTES + 16 + 6 * 8 + 32 + 32 + 2
     assert whole[at] == TAGS == {"little": 16, "big": 32}[sys.byteorder]
     whole[at] = 48 - TAGS
     directory = bytes(whole[HEADER_BYTES : HEADER_BYTES + int.from_bytes(whole[40:48], "big")])

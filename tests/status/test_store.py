@@ -81,6 +81,7 @@ from . import (
 )
 from .test_token import OTHER_SUBJECTS, REFUSED, TRUSTED, VERIFICATION, Refusal, any_of, check_refused
 
+IDENTIFIERS_URI = "https://issuer.example/identifiers"
 MEANING = (Status.VALID, Status.INVALID, Status.SUSPENDED, Status.OTHER)
 CAP = 86_400
 
@@ -278,6 +279,42 @@ def test_the_formula_of_age(ttl: int | None, exp: int | None, cap: int, later: i
 def test_the_age_counts_from_when_it_was_fetched() -> None:
     store = holding(token(claims(iat=NOW - 3_000, ttl=3_600)))
     assert usable(store, NOW + 3_599) and not usable(store, NOW + 3_600)
+
+
+@pytest.mark.parametrize("skew_s", [0, 30, 300])
+def test_a_clock_that_was_ahead_hides_no_revocation(skew_s: int, tmp_path: Path) -> None:
+    store = StatusStore(anchors=TRUSTED, limits=Limits(clock_skew_s=skew_s))
+    ahead = NOW + 80_000
+    ingest(store, token(), now=ahead)
+    store.ingest(IDENTIFIERS_URI, listing(uri=IDENTIFIERS_URI), media_type=IDENTIFIERS, now=ahead)
+    write_status_file(tmp_path / "lists", store)
+    file = StatusFile(tmp_path / "lists", anchors=TRUSTED)
+    again = StatusStore(anchors=TRUSTED, stored=read_status_file(tmp_path / "lists"))
+    (anchor,) = credential_anchors()
+    references = (StatusReference(URI, 0), named(b"a", IDENTIFIERS_URI))
+    for asked in (store, file, again):
+        for reference in references:
+            stale = NeedStatusList(reference.uri, Reason.STATUS_LIST_STALE)
+            for now, answer in (
+                (NOW, stale),
+                (ahead - skew_s - 1, stale),
+                (ahead - skew_s, Status.VALID),
+                (ahead, Status.VALID),
+            ):
+                assert asked.check_identity(*place_of(reference, anchor), UnixTime(now)) == answer
+                assert asked.check(reference, issuer=ISSUER, now=now) == answer
+        ends = (NOW, ahead - skew_s - 1)
+        assert all(asked.due(now) == (URI, IDENTIFIERS_URI) for now in ends)
+    ingest(store, token(), now=NOW + 10)  # the clock was put right, and the list came again
+    assert ask(store, 1, now=NOW + 10) is Status.INVALID
+    assert not usable(store, NOW + 10 + 3_600)
+
+
+def test_a_list_that_was_fetched_again_is_due_by_its_last_fetch() -> None:
+    store = holding(now=NOW + 80_000)
+    assert store.due(NOW + 79_970) == () and store.due(NOW + 79_969) == (URI,)
+    ingest(store, token(), now=NOW)
+    assert store.due(NOW) == ()
 
 
 def test_fetching_it_again_renews_it_but_never_beyond_exp() -> None:
@@ -1016,7 +1053,7 @@ def test_readers_see_whole_lists_while_new_ones_come_in() -> None:
             assert store.due(NOW + count) == ()
 
     _in_threads(write, read, read, read)
-    assert ask(store, count - 1) is Status.INVALID
+    assert ask(store, count - 1, NOW + count) is Status.INVALID
 
 
 @pytest.mark.usefixtures("impatient")

@@ -50,6 +50,7 @@ class _Mapped:
         "refresh_at",
         "shift",
         "uri",
+        "usable_from",
         "usable_until",
     )
 
@@ -58,6 +59,7 @@ class _Mapped:
         self.uri: Final = entry.uri
         self.anchor: Final = entry.anchor
         self.bits: Final = None if entry.bits == TAGS else entry.bits
+        self.usable_from: Final = entry.usable_from
         self.refresh_at: Final = entry.refresh_at
         self.usable_until: Final = entry.usable_until
         packed = view[entry.offset : entry.offset + entry.size_bytes]  # it keeps the map alive
@@ -216,14 +218,14 @@ class StatusFile:
         held: _Mapped | None = None
         try:
             held = self._held[identity]
-            if index >= 0 and now < held.usable_until:
+            if index >= 0 and held.usable_from <= now < held.usable_until:
                 return held.meanings[held.packed[index >> held.shift]][index & held.low]
         except LookupError:
             pass  # no such list, or one that ends before this index
         if held is None:
             held = self._held.get(self._prefixes.get(identity[:PREFIX_BYTES], b""))
             return _status_of_tag(held, tag_in_place(identity, index), now)
-        if now >= held.usable_until:
+        if not held.usable_from <= now < held.usable_until:
             return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)
         raise VerificationError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status.status_list.idx")
 
@@ -237,7 +239,7 @@ class StatusFile:
         """Return the URIs that whoever writes the file should have fetched by now; see `StatusStore.due`."""
         now = check_now(now)
         with self._lock:
-            aged = [held.uri for held in self._held.values() if now >= held.refresh_at]
+            aged = [held.uri for held in self._held.values() if not held.usable_from <= now < held.refresh_at]
             return tuple(dict.fromkeys([*self._wanted, *aged]))
 
     def __repr__(self) -> str:
@@ -250,7 +252,7 @@ class StatusFile:
 def _status_of_tag(held: _Mapped | None, tag: bytes, now: UnixTime) -> Status | NeedStatusList | None:
     if held is None or held.identifiers is None:
         return None
-    if now >= held.usable_until:
+    if not held.usable_from <= now < held.usable_until:
         return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)
     return held.identifiers.status_of_tag(tag)
 
@@ -273,7 +275,7 @@ def read_status_file(path: str | PathLike[str]) -> StoredStatuses:
         statuses = IdentifierList.unpack(packed) if entry.bits == TAGS else StatusList(entry.bits, packed)
         if statuses.digest != entry.digest:
             raise MalformedError(Reason.STATUS_FILE_MALFORMED, _WHERE)
-        times = (entry.issued_at, entry.digest, entry.refresh_at, entry.usable_until)
+        times = (entry.issued_at, entry.digest, entry.usable_from, entry.refresh_at, entry.usable_until)
         lists.append(StoredList(entry.identity, entry.uri, statuses, *times, entry.anchor))
     return StoredStatuses(tuple(lists), opened.directory.marks, opened.directory.wanted)
 

@@ -43,6 +43,7 @@ class StoredList(NamedTuple):
     statuses: StatusList | IdentifierList
     issued_at: UnixTime
     digest: bytes
+    usable_from: int
     refresh_at: int
     usable_until: int
     anchor: bytes  # fingerprint of the trust point

@@ -2,9 +2,9 @@
 
 A list is held for (URI, trust point of its signer), its kind and its purpose: two issuers that name the same URI do not
 share a list, and a list of suspensions answers nobody who asks for a revocation. It is
-usable while `now < min(exp, fetched + min(ttl, cap))`, and there is no grace: after that the answer is the Need, not
-the old bit. A list never goes back: an older `iat`, or other bits under the same `iat`, is refused and the held one
-stays in force.
+usable while `fetched - skew <= now < min(exp, fetched + min(ttl, cap))`, and there is no grace: after that the answer
+is the Need, not the old bit. A list never goes back: an older `iat`, or other bits under the same `iat`, is refused and
+the held one stays in force.
 
 Spec: Token Status List sections 8.3, 11.5, 13.7; DESIGN section 4 (status).
 """
@@ -45,12 +45,13 @@ _MAX_WANTED: Final = 4_096  # only references of verified credentials are rememb
 class _Held:
     """A list that is held. A named tuple's fields take ten times as long to read; these are read at each request."""
 
-    __slots__ = ("anchor", "entries", "issued_at", "refresh_at", "statuses", "uri", "usable_until")
+    __slots__ = ("anchor", "entries", "issued_at", "refresh_at", "statuses", "uri", "usable_from", "usable_until")
 
     def __init__(
         self,
         uri: str,
         statuses: StatusList | IdentifierList,
+        usable_from: int,
         refresh_at: int,
         usable_until: int,
         anchor: bytes,
@@ -60,6 +61,9 @@ class _Held:
         self.statuses: Final[Any] = statuses  # of the kind that its identity was made with
         # Nobody finds an identifier list by an index: who tries is out of its range.
         self.entries: Final = statuses if type(statuses) is StatusList else _NO_ENTRIES
+        # When it was fetched, less the skew. A clock that shows less now was wrong one of the two times, and how long
+        # the list counts was computed by it.
+        self.usable_from: Final = usable_from
         self.refresh_at: Final = refresh_at
         self.usable_until: Final = usable_until
         self.anchor: Final = anchor  # fingerprint of the trust point
@@ -145,6 +149,7 @@ class StatusStore:
         # again, must not hide a revocation for ever.
         usable_until = min(end, token.issued_at + cap if token.not_after is None else token.not_after)
         refresh_at = now + max(1, (usable_until - now) // 2)
+        usable_from = max(0, now - self._limits.clock_skew_s)
         issuer, anchor, root = token.anchor.issuer, token.anchor.fingerprint, token.anchor.root
         parts = _parts(token)
         with self._lock:
@@ -158,7 +163,7 @@ class StatusStore:
                 if mark is not None and token.issued_at <= mark.issued_at:
                     check_mark(_mark_of(mark), token.issued_at, statuses.digest, "status-list.iat")
             for key, statuses in parts:
-                held = _Held(token.uri, statuses, refresh_at, usable_until, anchor, token.issued_at)
+                held = _Held(token.uri, statuses, usable_from, refresh_at, usable_until, anchor, token.issued_at)
                 self._marks[key] = self._held[key] = held
                 if root is not None and token.kind is not _BITSTRING:  # a credential may ask for this certificate alone
                     bound = status_identity(token.uri, issuer, root.der, token.kind)
@@ -199,7 +204,7 @@ class StatusStore:
         now = check_now(now)
         certificate = None if any_certificate else reference.certificate
         held = self._held.get(status_identity(reference.uri, issuer, certificate, reference.kind, reference.purpose))
-        if held is not None and now < held.usable_until:
+        if held is not None and held.usable_from <= now < held.usable_until:
             if reference.identifier is not None:
                 return held.statuses.status(reference.identifier)  # type: ignore[no-any-return]  # see _Held
             return held.statuses[reference.index]  # type: ignore[no-any-return]
@@ -225,7 +230,7 @@ class StatusStore:
         held = self._held.get(identity)
         if held is None:
             return self._check_tag(identity, index, now)
-        if now >= held.usable_until:
+        if not held.usable_from <= now < held.usable_until:
             return _stale(held)
         return held.entries[index]
 
@@ -233,7 +238,7 @@ class StatusStore:
         held = self._held.get(self._prefixes.get(identity[:PREFIX_BYTES], b""))
         if held is None:
             return None
-        if now >= held.usable_until:
+        if not held.usable_from <= now < held.usable_until:
             return _stale(held)
         return held.statuses.status_of_tag(tag_in_place(identity, index))  # type: ignore[no-any-return]  # see _Held
 
@@ -244,10 +249,13 @@ class StatusStore:
             return tuple(dict.fromkeys([*self._wanted, *(held.uri for held in self._held.values())]))
 
     def due(self, now: UnixTime | int) -> tuple[str, ...]:
-        """Return the URIs to fetch now: asked for and not held, or past half of the time they are usable."""
+        """Return the URIs to fetch now: asked for and not held, or past half of the time they are usable.
+
+        A list that was fetched later than `now`, by more than the clock skew, is due as well.
+        """
         now = check_now(now)
         with self._lock:
-            aged = [held.uri for held in self._held.values() if now >= held.refresh_at]
+            aged = [held.uri for held in self._held.values() if not held.usable_from <= now < held.refresh_at]
             return tuple(dict.fromkeys([*self._wanted, *aged]))
 
     def export(self) -> StoredStatuses:
@@ -258,7 +266,7 @@ class StatusStore:
         lists = tuple(
             StoredList(
                 *(key, held.uri, held.statuses, held.issued_at, held.digest),
-                *(held.refresh_at, held.usable_until, held.anchor),
+                *(held.usable_from, held.refresh_at, held.usable_until, held.anchor),
             )
             for key, held in listed
         )
@@ -283,7 +291,8 @@ class StatusStore:
             key = marked_identity(each.identity, each.uri, anchor, bits)
             mark = None if key is None else self._marks.get(key)
             if key is not None and (mark is None or each.issued_at >= mark.issued_at):
-                held = _Held(each.uri, each.statuses, each.refresh_at, each.usable_until, each.anchor, each.issued_at)
+                times = (each.usable_from, each.refresh_at, each.usable_until)
+                held = _Held(each.uri, each.statuses, *times, each.anchor, each.issued_at)
                 self._held[each.identity] = held
             else:
                 self._wanted[each.uri] = None
