@@ -25,7 +25,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid import (
+    ANY,
     CitizenIDError,
+    Format,
+    KeyPurpose,
     NeedStatusList,
     Reason,
     Status,
@@ -268,6 +271,29 @@ def test_a_record_counts_for_its_own_signer_alone(path: Path) -> None:
     wrong = held._replace(identity=status_identity(URIS[0], OTHER_ISSUER))
     put(path, StoredStatuses((wrong,), marks, ()))
     assert StatusFile(path, anchors=BOTH).check_identity(wrong.identity, 0, NOW) is None
+
+
+def test_a_key_for_credentials_signs_no_list_in_a_file_either(path: Path) -> None:
+    # The fingerprint in the record is that of an anchor that the worker has, for credentials.
+    jwk = {**key().public.to_jwk(), "kid": "signer"}
+    for_credentials = TrustAnchors.from_jwks(
+        ISSUER,
+        {"keys": [jwk]},
+        purpose=KeyPurpose.CREDENTIAL,
+        formats=[Format.SD_JWT_VC],
+        types=["urn:t"],
+        countries=ANY,
+    )
+    (anchor,) = for_credentials
+    put(path, StoredStatuses((record(anchor=anchor.fingerprint),), {}, ()))
+    identity = status_identity(URIS[0], ISSUER)
+    assert StatusFile(path, anchors=for_credentials).check_identity(identity, 1, NOW) is None
+    store = StatusStore(anchors=for_credentials, stored=read_status_file(path))
+    assert store.check_identity(identity, 1, NOW) is None
+    assert store.uris == (URIS[0],)
+    (signer,) = anchors()
+    put(path, StoredStatuses((record(anchor=signer.fingerprint),), {}, ()))
+    assert StatusFile(path, anchors=anchors()).check_identity(identity, 1, NOW) is Status.INVALID
 
 
 def test_a_list_under_a_certificate_counts_under_it_and_lies_there_once(path: Path) -> None:
