@@ -705,6 +705,25 @@ def test_a_list_that_a_mark_makes_old_or_that_nobody_trusts_is_wanted_and_not_he
     assert both is Reason.STATUS_LIST_CONFLICT
 
 
+def test_a_list_that_is_taken_over_is_its_own_mark() -> None:
+    stored = filled((URIS[0], 1, (1, 0)), at=NOW + 5).export()._replace(marks={})
+    again = StatusStore(anchors=TRUSTED, stored=stored)
+    assert again.export_marks() == filled((URIS[0], 1, (1, 0)), at=NOW + 5).export_marks()
+    for values, at, reason in (
+        ((0, 0), NOW + 4, Reason.STATUS_LIST_ROLLBACK),
+        ((0, 0), NOW + 5, Reason.STATUS_LIST_CONFLICT),
+    ):
+        assert refusal(lambda values=values, at=at: take(again, URIS[0], 1, values, at)) is reason  # type: ignore[misc]
+    assert again.check_identity(status_identity(URIS[0], ISSUER), 0, NOW + 5) is Status.INVALID
+
+
+def test_a_list_that_differs_from_a_mark_of_its_iat_is_not_taken_over() -> None:
+    one, other = filled((URIS[0], 1, (1, 0))).export(), filled((URIS[0], 1, (0, 0))).export()
+    assert refusal(lambda: StatusStore(anchors=TRUSTED, stored=one._replace(marks=other.marks))) is (
+        Reason.STATUS_LIST_CONFLICT
+    )
+
+
 # --- marks ---
 
 

@@ -85,12 +85,12 @@ class StatusStore:
             restart nobody but the operator can say what to fetch for the tickets that are out. Hand in what `uris` was.
         marks: what `export_marks` of an earlier store gave: what that one would refuse as older is refused here too.
         stored: what an earlier store held, from `export` or `read_status_file`: its marks, what it wanted, and its
-            lists, of which those count whose signer is trusted here and that no mark makes old.
+            lists, of which those count whose signer is trusted here and that no mark makes old. Each is its own mark.
 
     Raises:
         CitizenIDError: CONFIGURATION_INVALID for a URI that is no text, or for more than 4,096 of them.
         MalformedError: STATUS_MARKS_MALFORMED.
-        VerificationError: STATUS_LIST_CONFLICT for two marks of one `iat` that differ.
+        VerificationError: STATUS_LIST_CONFLICT for two marks of one `iat` that differ, or a mark and a list.
     """
 
     def __init__(
@@ -291,9 +291,11 @@ class StatusStore:
             key = marked_identity(each.identity, each.uri, anchor, bits)
             mark = None if key is None else self._marks.get(key)
             if key is not None and (mark is None or each.issued_at >= mark.issued_at):
+                if mark is not None:
+                    check_mark(_mark_of(mark), each.issued_at, each.statuses.digest, "status-list.iat")
                 times = (each.usable_from, each.refresh_at, each.usable_until)
                 held = _Held(each.uri, each.statuses, *times, each.anchor, each.issued_at)
-                self._held[each.identity] = held
+                self._marks[key] = self._held[each.identity] = held
             else:
                 self._wanted[each.uri] = None
         self._prefixes = prefixes_of(self._held)
