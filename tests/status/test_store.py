@@ -46,6 +46,7 @@ from citizenid.status import (
     StatusStore,
     _file,
     _identity,
+    _shares,
     _store,
     read_status_file,
     verify_status_list,
@@ -985,6 +986,75 @@ def test_an_identifier_list_goes_with_its_signer() -> None:
 
 def test_its_repr_says_nothing_of_anybody() -> None:
     assert repr(holding()) == "<StatusStore of 1 lists>"
+
+
+# --- what one signer may take of what all share ---
+
+
+def full_up(store: StatusStore, body: bytes, now: int = NOW, uri: str = URI) -> None:
+    before = store.export()
+    with pytest.raises(VerificationError) as caught:
+        ingest(store, body, now, uri)
+    assert (caught.value.reason, caught.value.where) == (Reason.LIMIT_EXCEEDED, "status-list")
+    assert store.export() == before
+
+
+def of_uri(number: int, **changes: Any) -> tuple[bytes, str]:
+    uri = f"{URI}/{number}"
+    return token(claims(sub=uri, **changes)), uri
+
+
+def test_a_signer_takes_its_share_and_no_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(_shares, "MAX_LISTS", 3)
+    store = new_store()
+    for number in range(3):
+        body, uri = of_uri(number)
+        ingest(store, body, uri=uri)
+    body, uri = of_uri(3)
+    full_up(store, body, uri=uri)
+    body, uri = of_uri(2, iat=NOW + 1)
+    ingest(store, body, NOW + 1, uri)  # what is held is renewed, as often as it comes
+    ingest(store, body, NOW + 1, uri)
+    body = token(claims(), header(kid="other"), signer=key("other"))
+    ingest(store, body)  # another signer has a share of its own
+    again = StatusStore(anchors=TRUSTED, stored=store.export())
+    body, uri = of_uri(3)
+    full_up(again, body, uri=uri)
+    again.reload(anchors=anchors(OTHER_ISSUER, "other"))
+    again.reload(anchors=TRUSTED)
+    ingest(again, body, uri=uri)
+    monkeypatch.setattr(_shares, "MAX_LISTS", 2)
+    with pytest.raises(VerificationError) as caught:
+        StatusStore(anchors=TRUSTED, stored=store.export())
+    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+
+
+def test_a_signer_takes_its_share_of_bytes_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_shares, "MAX_LISTS_BYTES", 4)
+    store = new_store()
+    for number, size in ((0, 1), (1, 3)):
+        body, uri = of_uri(number, status_list=status_list(8, (0,) * size))
+        ingest(store, body, uri=uri)
+    body, uri = of_uri(0, status_list=status_list(8, (0,) * 2), iat=NOW + 1)
+    full_up(store, body, NOW + 1, uri)  # a list that is held does not grow beyond it
+    body, uri = of_uri(1, status_list=status_list(8, (0,) * 2), iat=NOW + 1)
+    ingest(store, body, NOW + 1, uri)
+    body, uri = of_uri(0, status_list=status_list(8, (0,) * 2), iat=NOW + 1)
+    ingest(store, body, NOW + 1, uri)
+    with pytest.raises(VerificationError) as caught:
+        store.ingest(IDENTIFIERS_URI, listing(b"a", uri=IDENTIFIERS_URI), media_type=IDENTIFIERS, now=NOW)
+    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+
+
+def test_what_all_share_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = holding()
+    long = "https://issuer.example/" + "u" * 2_026
+    full_up(store, token(claims(sub=long)), uri=long)
+    ingest(store, token(claims(sub=long[:-1])), uri=long[:-1])
+    monkeypatch.setattr(_store, "MAX_RECORDS", 2)
+    body, uri = of_uri(1)
+    full_up(store, body, uri=uri)
+    ingest(store, token(claims(iat=NOW + 1)), NOW + 1)
 
 
 # --- threads ---

@@ -25,7 +25,7 @@ from ._identifiers import TAG_BYTES, IdentifierList
 from ._records import MAX_RECORDS, Mark, StoredStatuses, is_ascending, marks_bytes, pack_marks, unpack_marks
 
 HEADER_BYTES: Final = 96
-MAX_DIRECTORY_BYTES: Final = 33_554_432  # 65,536 lists with URIs of 300 bytes, and their marks
+MAX_DIRECTORY_BYTES: Final = 201_326_592  # 65,536 lists with URIs of 2,048 bytes, their marks, and what is wanted
 MAX_FILE_BYTES: Final = 2**36  # 64 GiB: two bits for each index that 10^10 people times 25 credentials would take
 MAX_WANTED: Final = 4_096  # as many as a store wants
 _MAGIC: Final = b"citizenid status"

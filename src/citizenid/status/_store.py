@@ -32,7 +32,8 @@ from ._identity import (
     tag_in_place,
 )
 from ._list import StatusList
-from ._records import Mark, StoredList, StoredStatuses, check_mark, later_marks, read_marks, write_marks
+from ._records import MAX_RECORDS, Mark, StoredList, StoredStatuses, check_mark, later_marks, read_marks, write_marks
+from ._shares import MAX_URI_BYTES, Shares, size_of
 from ._token import VerifiedStatusList, verify_status_list
 
 __all__ = ["StatusStore", "identity_of", "place_of", "status_identity"]
@@ -45,7 +46,17 @@ _MAX_WANTED: Final = 4_096  # only references of verified credentials are rememb
 class _Held:
     """A list that is held. A named tuple's fields take ten times as long to read; these are read at each request."""
 
-    __slots__ = ("anchor", "entries", "issued_at", "refresh_at", "statuses", "uri", "usable_from", "usable_until")
+    __slots__ = (
+        "anchor",
+        "entries",
+        "issued_at",
+        "refresh_at",
+        "size",
+        "statuses",
+        "uri",
+        "usable_from",
+        "usable_until",
+    )
 
     def __init__(
         self,
@@ -66,6 +77,7 @@ class _Held:
         self.usable_from: Final = usable_from
         self.refresh_at: Final = refresh_at
         self.usable_until: Final = usable_until
+        self.size: Final = size_of(statuses)
         self.anchor: Final = anchor  # fingerprint of the trust point
         self.issued_at: Final = issued_at
 
@@ -90,7 +102,8 @@ class StatusStore:
     Raises:
         CitizenIDError: CONFIGURATION_INVALID for a URI that is no text, or for more than 4,096 of them.
         MalformedError: STATUS_MARKS_MALFORMED.
-        VerificationError: STATUS_LIST_CONFLICT for two marks of one `iat` that differ, or a mark and a list.
+        VerificationError: STATUS_LIST_CONFLICT for two marks of one `iat` that differ, or a mark and a list;
+            LIMIT_EXCEEDED for stored lists beyond what `ingest` takes in.
     """
 
     def __init__(
@@ -108,6 +121,7 @@ class StatusStore:
         self._anchors = anchors
         self._limits = limits
         self._held: dict[bytes, _Held] = {}
+        self._shares = Shares()
         self._prefixes: dict[bytes, bytes] = {}  # of identifier lists, to their identities; empty for two that are held
         # A list that is held is its own mark: its digest is asked for when it matters, and not at each ingest.
         self._marks: dict[bytes, Mark | _Held] = {} if marks is None else {**read_marks(marks)}
@@ -128,7 +142,8 @@ class StatusStore:
         Raises:
             VerificationError: as `verify_status_list`, and STATUS_LIST_ROLLBACK for an older list than the one held,
                 STATUS_LIST_CONFLICT for other bits under the same `iat`, STATUS_LIST_TOO_OLD for a first list whose
-                `iat` lies further back than the cap. Whatever is refused changes nothing.
+                `iat` lies further back than the cap, LIMIT_EXCEEDED for more than 4,096 lists or 1 GiB of them of one
+                signer, or more than 65,536 in all. Whatever is refused changes nothing.
             MalformedError: as `verify_status_list`.
         """
         token = verify_status_list(
@@ -137,7 +152,7 @@ class StatusStore:
         self.put(token, now=now)
 
     def put(self, token: VerifiedStatusList, *, now: UnixTime | int) -> None:
-        """Take in a verified list. Raises STATUS_LIST_ROLLBACK, _CONFLICT or _TOO_OLD as `ingest` does.
+        """Take in a verified list. Raises STATUS_LIST_* and LIMIT_EXCEEDED as `ingest` does.
 
         Raises:
             VerificationError: also KEY_UNKNOWN when its trust point is not, or no longer, one of this store's.
@@ -162,15 +177,42 @@ class StatusStore:
                     raise VerificationError(Reason.STATUS_LIST_TOO_OLD, "status-list.iat")
                 if mark is not None and token.issued_at <= mark.issued_at:
                     check_mark(_mark_of(mark), token.issued_at, statuses.digest, "status-list.iat")
+            records = {}
             for key, statuses in parts:
-                held = _Held(token.uri, statuses, usable_from, refresh_at, usable_until, anchor, token.issued_at)
-                self._marks[key] = self._held[key] = held
+                records[key] = _Held(
+                    token.uri, statuses, usable_from, refresh_at, usable_until, anchor, token.issued_at
+                )
                 if root is not None and token.kind is not _BITSTRING:  # a credential may ask for this certificate alone
-                    bound = status_identity(token.uri, issuer, root.der, token.kind)
-                    self._held[bound] = held
-                    add_prefix(self._prefixes, bound)
-                add_prefix(self._prefixes, key)
+                    records[status_identity(token.uri, issuer, root.der, token.kind)] = records[key]
+            self._check_room(token.uri, anchor, records)
+            for key, held in records.items():
+                self._hold(key, held)
+            self._marks.update((key, records[key]) for key, _ in parts)
             self._wanted.pop(token.uri, None)
+
+    def _check_room(self, uri: str, anchor: bytes, records: dict[bytes, _Held]) -> None:
+        """Refuse more than a signer's share, and more than fits the file. Raises LIMIT_EXCEEDED."""
+        replaced = [self._held[key] for key in records if key in self._held]
+        ours = [held.size for held in replaced if held.anchor == anchor]
+        came = sum(held.size for held in records.values())
+        self._shares.check(anchor, len(records) - len(ours), came - sum(ours))
+        lists = len(self._held) + len(records) - len(replaced)
+        marks = len(self._marks) + sum(key not in self._marks for key in records)
+        if max(lists, marks) > MAX_RECORDS or len(uri.encode("utf-8", "surrogatepass")) > MAX_URI_BYTES:
+            raise VerificationError(Reason.LIMIT_EXCEEDED, "status-list")
+
+    def _hold(self, key: bytes, held: _Held) -> None:
+        before = self._held.get(key)
+        if before is not None:
+            self._shares.add(before.anchor, -before.size, -1)
+        self._shares.add(held.anchor, held.size)
+        self._held[key] = held
+        add_prefix(self._prefixes, key)
+
+    def _count(self) -> None:
+        """Count anew what is noted of all lists that are held, after some have gone."""
+        self._shares = Shares((held.anchor, held.size) for held in self._held.values())
+        self._prefixes = prefixes_of(self._held)
 
     def reload(self, *, anchors: TrustAnchors) -> None:
         """Trust other signers from now on. A list whose trust point is gone, or has changed, counts no longer."""
@@ -184,7 +226,7 @@ class StatusStore:
                 key: _mark_of(mark) if type(mark) is _Held and key not in self._held else mark
                 for key, mark in self._marks.items()
             }  # what is gone is kept in memory no longer
-            self._prefixes = prefixes_of(self._held)
+            self._count()
 
     def check(
         self, reference: StatusReference, *, issuer: str, now: UnixTime | int, any_certificate: bool = False
@@ -295,10 +337,11 @@ class StatusStore:
                     check_mark(_mark_of(mark), each.issued_at, each.statuses.digest, "status-list.iat")
                 times = (each.usable_from, each.refresh_at, each.usable_until)
                 held = _Held(each.uri, each.statuses, *times, each.anchor, each.issued_at)
-                self._marks[key] = self._held[each.identity] = held
+                self._check_room(each.uri, each.anchor, {each.identity: held})
+                self._hold(each.identity, held)
+                self._marks[key] = held
             else:
                 self._wanted[each.uri] = None
-        self._prefixes = prefixes_of(self._held)
 
     def __repr__(self) -> str:
         return f"<StatusStore of {len(self._held)} lists>"
