@@ -1057,6 +1057,64 @@ def test_what_all_share_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     ingest(store, token(claims(iat=NOW + 1)), NOW + 1)
 
 
+def sweeping(store: StatusStore, now: int) -> str:
+    """Let another list come, at another time than the last one."""
+    body, uri = of_uri(now, iat=now, exp=now + DAY)
+    ingest(store, body, now, uri)
+    return uri
+
+
+def test_a_list_that_has_long_ended_is_let_go_of() -> None:
+    end = NOW + 3_600
+    store = holding()
+    other = sweeping(store, end + DAY - 1)
+    assert set(store.uris) == {URI, other}
+    store = holding()
+    other = sweeping(store, end + DAY)
+    assert store.uris == (other,) and store.due(end + DAY) == () and len(store.export().lists) == 1
+    assert ask(store, now=end + DAY) == NeedStatusList(URI)
+    assert store.due(end + DAY) == (URI,)
+    store = holding()
+    ask(store, now=end)  # somebody waits for it
+    sweeping(store, end + 9 * DAY)
+    assert store.due(end + 9 * DAY) == (URI,) and len(store.export().lists) == 2
+
+
+def test_a_mark_that_was_let_go_of_lets_nothing_older_back() -> None:
+    store = holding()
+    other = sweeping(store, NOW + 3_600 + DAY)  # the clock is ahead, and is put right after
+    assert {*store.export().marks} == {bytes(16), status_identity(other, ISSUER)}
+    exported = StatusStore(anchors=TRUSTED, marks=store.export_marks())
+    for each in (store, exported, StatusStore(anchors=TRUSTED, stored=store.export())):
+        for iat in (NOW - 1, NOW):
+            with pytest.raises(VerificationError) as caught:
+                ingest(each, token(claims(iat=iat, status_list=status_list(2, (0, 0)))), NOW + 5)
+            assert caught.value.reason is Reason.STATUS_LIST_TOO_OLD
+        assert URI not in [held.uri for held in each.export().lists]
+        ingest(each, token(claims(iat=NOW + 1)), NOW + 5)
+        assert ask(each, 1, NOW + 5) is Status.INVALID
+
+
+def test_an_older_list_under_another_root_is_renewed_for_its_root_alone(tmp_path: Path) -> None:
+    store = StatusStore(anchors=rooted("one", "two"))
+    ingest(store, under("one", 0))
+    ingest(store, under("two", 1, later_s=9), now=NOW + 9)
+    ingest(store, under("one", 2, later_s=5), now=NOW + 9)
+    write_status_file(tmp_path / "lists", store)
+    again = StatusStore(anchors=rooted("one", "two"), stored=read_status_file(tmp_path / "lists"))
+    for asked in (store, again, StatusFile(tmp_path / "lists", anchors=rooted("one", "two"))):
+        for name, status in (("one", Status.SUSPENDED), ("two", Status.INVALID), (None, Status.INVALID)):
+            assert asked.check(wanting(name), issuer=ISSUER, now=NOW + 9) is status
+    for each in (store, again):
+        for later_s, reason in ((4, Reason.STATUS_LIST_ROLLBACK), (5, Reason.STATUS_LIST_CONFLICT)):
+            with pytest.raises(VerificationError) as caught:
+                ingest(each, under("one", 0, later_s=later_s), now=NOW + 9)
+            assert caught.value.reason is reason
+        with pytest.raises(VerificationError) as caught:
+            ingest(each, under("one", 0, later_s=9), now=NOW + 9)  # what counts for all must not be two things
+        assert caught.value.reason is Reason.STATUS_LIST_CONFLICT
+
+
 # --- threads ---
 
 

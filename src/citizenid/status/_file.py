@@ -27,9 +27,9 @@ from .._model import NeedStatusList, Status, StatusReference, UnixTime, check_no
 from ..trust import TrustAnchors
 from ._file_layout import HEADER_BYTES, MAX_WANTED, TAGS, Directory, Entry, read_directory, read_head
 from ._identifiers import IdentifierList, tag_of
-from ._identity import PREFIX_BYTES, marked_identity, prefixes_of, status_identity, tag_in_place
+from ._identity import PREFIX_BYTES, is_identity_of, prefixes_of, status_identity, tag_in_place
 from ._list import StatusList, meanings_of
-from ._records import MAX_RECORDS, Mark, StoredList, StoredStatuses, check_mark
+from ._records import FORGOTTEN, MAX_RECORDS, Mark, StoredList, StoredStatuses, check_mark
 
 _LOOK_EVERY_S: Final = 1.0
 _NEVER: Final = float("-inf")
@@ -178,7 +178,7 @@ class StatusFile:
         return {
             each.identity: each
             for each in mapped
-            if marked_identity(each.identity, each.uri, self._anchors.find(each.anchor[:16]), each.bits) is not None
+            if is_identity_of(each.identity, each.uri, self._anchors.find(each.anchor[:16]), each.bits)
         }
 
     def _hold(self, held: dict[bytes, _Mapped]) -> None:
@@ -312,7 +312,7 @@ def _identity(found: stat_result) -> tuple[int, int, int, int]:
 def _joined_marks(held: dict[bytes, Mark], directory: Directory) -> dict[bytes, Mark]:
     """Compare a file with everything seen in earlier ones, and return the later marks of both.
 
-    Identities under which credentials ask for a list by certificate have no mark in a store: their lists are one here.
+    Marks that the writer has let go of are let go of here too: a file that is put back has an older `FORGOTTEN`.
     """
     joined = dict(held)
     for identity, mark in directory.marks.items():
@@ -321,6 +321,10 @@ def _joined_marks(held: dict[bytes, Mark], directory: Directory) -> dict[bytes, 
     for entry in directory.entries:
         check_mark(joined.get(entry.identity), entry.issued_at, entry.digest, _WHERE)
         joined[entry.identity] = Mark(entry.issued_at, entry.digest)
+    floor = directory.marks.get(FORGOTTEN)
+    if floor is not None:
+        known = directory.marks.keys() | {entry.identity for entry in directory.entries}
+        joined = {key: mark for key, mark in joined.items() if key in known or mark.issued_at > floor.issued_at}
     if len(joined) > 3 * MAX_RECORDS:  # a list may be held under two identities, and marks outlive lists
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, _WHERE)
     return joined

@@ -59,26 +59,23 @@ _MECHANISMS: Final[dict[int | None, tuple[tuple[StatusKind, str | None], ...]]] 
 }
 
 
-def marked_identity(identity: bytes, uri: str, anchor: TrustAnchor | None, bits: int | None) -> bytes | None:
-    """Return the identity that bears the mark of a list: its own, or the one that it has without a certificate.
+def is_identity_of(identity: bytes, uri: str, anchor: TrustAnchor | None, bits: int | None) -> bool:
+    """Whether this is the identity of a list at `uri` by this signer, who may sign lists.
 
     Args:
-        identity: of the list.
+        identity: of the list, by itself or under its signer's certificate.
         uri: of the list.
         anchor: its signer.
         bits: of each entry, or None for a list of identifiers.
-
-    Returns:
-        None unless this is the identity of such a list at `uri` by this signer, who may sign lists.
     """
     if anchor is None or anchor.purpose is not KeyPurpose.STATUS_LIST:
-        return None
-    for kind, purpose in _MECHANISMS[bits]:
-        own = status_identity(uri, anchor.issuer, None, kind, purpose)
-        under = None if anchor.root is None else status_identity(uri, anchor.issuer, anchor.root.der, kind, purpose)
-        if identity in (own, under):
-            return own
-    return None
+        return False
+    points = [None] if anchor.root is None else [None, anchor.root.der]
+    return any(
+        identity == status_identity(uri, anchor.issuer, point, kind, purpose)
+        for kind, purpose in _MECHANISMS[bits]
+        for point in points
+    )
 
 
 def identity_of(reference: StatusReference, anchor: TrustAnchor) -> bytes:

@@ -25,14 +25,24 @@ from ._identity import (
     PREFIX_BYTES,
     add_prefix,
     identity_of,
-    marked_identity,
+    is_identity_of,
     place_of,
     prefixes_of,
     status_identity,
     tag_in_place,
 )
 from ._list import StatusList
-from ._records import MAX_RECORDS, Mark, StoredList, StoredStatuses, check_mark, later_marks, read_marks, write_marks
+from ._records import (
+    FORGOTTEN,
+    MAX_RECORDS,
+    Mark,
+    StoredList,
+    StoredStatuses,
+    check_mark,
+    later_marks,
+    read_marks,
+    write_marks,
+)
 from ._shares import MAX_URI_BYTES, Shares, size_of
 from ._token import VerifiedStatusList, verify_status_list
 
@@ -40,6 +50,7 @@ __all__ = ["StatusStore", "identity_of", "place_of", "status_identity"]
 
 _BITSTRING: Final = StatusKind.BITSTRING
 _NO_ENTRIES: Final = StatusList(1, b"")
+_SWEEPS: Final = 24  # for each cap on the age of a list
 _MAX_WANTED: Final = 4_096  # only references of verified credentials are remembered, so issuers bound this
 
 
@@ -127,6 +138,7 @@ class StatusStore:
         self._marks: dict[bytes, Mark | _Held] = {} if marks is None else {**read_marks(marks)}
         self._wanted: dict[str, None] = dict.fromkeys(wanted)
         self._lock = threading.Lock()
+        self._swept_at = 0
         if stored is not None:
             self._restore(stored)
 
@@ -164,31 +176,71 @@ class StatusStore:
         # again, must not hide a revocation for ever.
         usable_until = min(end, token.issued_at + cap if token.not_after is None else token.not_after)
         refresh_at = now + max(1, (usable_until - now) // 2)
-        usable_from = max(0, now - self._limits.clock_skew_s)
+        times = (max(0, now - self._limits.clock_skew_s), refresh_at, usable_until)
         issuer, anchor, root = token.anchor.issuer, token.anchor.fingerprint, token.anchor.root
         parts = _parts(token)
         with self._lock:
             if self._anchors.find(anchor[:16]) is None:
                 raise VerificationError(Reason.KEY_UNKNOWN, "status-list")
-            for key, statuses in parts:
-                mark = self._marks.get(key)
-                # Without a high-water mark an old list could be played to a verifier that has just started.
-                if mark is None and now - token.issued_at > cap:
-                    raise VerificationError(Reason.STATUS_LIST_TOO_OLD, "status-list.iat")
-                if mark is not None and token.issued_at <= mark.issued_at:
-                    check_mark(_mark_of(mark), token.issued_at, statuses.digest, "status-list.iat")
+            self._sweep(now)
             records = {}
             for key, statuses in parts:
-                records[key] = _Held(
-                    token.uri, statuses, usable_from, refresh_at, usable_until, anchor, token.issued_at
-                )
-                if root is not None and token.kind is not _BITSTRING:  # a credential may ask for this certificate alone
-                    records[status_identity(token.uri, issuer, root.der, token.kind)] = records[key]
+                held = _Held(token.uri, statuses, *times, anchor, token.issued_at)
+                # A credential may ask for a list under this certificate alone.
+                rooted = root is not None and token.kind is not _BITSTRING
+                bound = status_identity(token.uri, issuer, root.der, token.kind) if root and rooted else None
+                records.update(dict.fromkeys(self._renewed(key, bound, held, now), held))
             self._check_room(token.uri, anchor, records)
             for key, held in records.items():
                 self._hold(key, held)
-            self._marks.update((key, records[key]) for key, _ in parts)
+            self._marks.update(records)
             self._wanted.pop(token.uri, None)
+
+    def _renewed(self, key: bytes, bound: bytes | None, new: _Held, now: UnixTime) -> list[bytes]:
+        """Return the identities that a list answers for from now on: its own, and the one under its certificate.
+
+        A list under a certificate has a memory of its own: it goes on although a newer one came under another, and then
+        answers for that certificate alone.
+        """
+        own = key if bound is None else bound
+        self._check_age(own, new, now)
+        mark = self._marks.get(key)
+        if bound is None or mark is None or new.issued_at > mark.issued_at:
+            return list(dict.fromkeys((key, own)))
+        if new.issued_at < mark.issued_at:
+            return [bound]
+        check_mark(_mark_of(mark), new.issued_at, new.digest, "status-list.iat")
+        return [key, bound]
+
+    def _check_age(self, key: bytes, new: _Held, now: UnixTime) -> None:
+        mark, floor = self._marks.get(key), self._marks.get(FORGOTTEN)
+        if mark is not None:
+            if new.issued_at <= mark.issued_at:
+                check_mark(_mark_of(mark), new.issued_at, new.digest, "status-list.iat")
+            return
+        # Without a high-water mark an old list could be played to a verifier that has just started.
+        old = now - new.issued_at > self._limits.status_age_s
+        if old or (floor is not None and new.issued_at <= floor.issued_at):
+            raise VerificationError(Reason.STATUS_LIST_TOO_OLD, "status-list.iat")
+
+    def _sweep(self, now: UnixTime) -> None:
+        """Let go of lists that have counted for nobody for long, and of marks that refuse nothing beyond their age.
+
+        No list that such a mark would refuse can come back: `FORGOTTEN` is at least as late as each of them, and what
+        has no mark and is not later than it is refused, whatever the clock says by then.
+        """
+        cap = self._limits.status_age_s
+        if self._swept_at <= now < self._swept_at + cap // _SWEEPS + 1:
+            return
+        self._swept_at = now
+        kept = {k: held for k, held in self._held.items() if now - held.usable_until < cap or held.uri in self._wanted}
+        if len(kept) < len(self._held):
+            self._held = kept
+            self._count()
+        old = {k: m.issued_at for k, m in self._marks.items() if k not in kept and now - m.issued_at > cap}
+        if old:
+            self._marks = {k: _mark_of(m) if k not in kept else m for k, m in self._marks.items() if k not in old}
+            self._marks[FORGOTTEN] = Mark(max(old.values()), bytes(32))
 
     def _check_room(self, uri: str, anchor: bytes, records: dict[bytes, _Held]) -> None:
         """Refuse more than a signer's share, and more than fits the file. Raises LIMIT_EXCEEDED."""
@@ -330,16 +382,17 @@ class StatusStore:
         for each in stored.lists:
             anchor = self._anchors.find(each.anchor[:16])
             bits = each.statuses.bits if type(each.statuses) is StatusList else None
-            key = marked_identity(each.identity, each.uri, anchor, bits)
-            mark = None if key is None else self._marks.get(key)
-            if key is not None and (mark is None or each.issued_at >= mark.issued_at):
+            mark = self._marks.get(each.identity, self._marks.get(FORGOTTEN))
+            old = mark is not None and each.issued_at < mark.issued_at
+            if is_identity_of(each.identity, each.uri, anchor, bits) and not old:
+                mark = self._marks.get(each.identity)
                 if mark is not None:
                     check_mark(_mark_of(mark), each.issued_at, each.statuses.digest, "status-list.iat")
                 times = (each.usable_from, each.refresh_at, each.usable_until)
                 held = _Held(each.uri, each.statuses, *times, each.anchor, each.issued_at)
                 self._check_room(each.uri, each.anchor, {each.identity: held})
                 self._hold(each.identity, held)
-                self._marks[key] = held
+                self._marks[each.identity] = held
             else:
                 self._wanted[each.uri] = None
 
