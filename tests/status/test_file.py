@@ -724,6 +724,18 @@ def test_a_list_that_differs_from_a_mark_of_its_iat_is_not_taken_over() -> None:
     )
 
 
+def test_a_reader_lets_go_of_the_marks_that_its_writer_let_go_of(path: Path) -> None:
+    forgotten, mark = bytes(16), Mark(NOW, b"d" * 32)  # type: ignore[arg-type]
+    keys = [bytes([number]) * 16 for number in (1, 2)]
+    put(path, StoredStatuses((), {keys[0]: mark, keys[1]: mark._replace(issued_at=NOW + 1)}, ()))
+    file = StatusFile(path, anchors=TRUSTED)
+    put(path, StoredStatuses((), {forgotten: Mark(NOW, bytes(32))}, ()))  # type: ignore[arg-type]
+    assert file.refresh()
+    assert {*file._marks} == {forgotten, keys[1]}
+    put(path, StoredStatuses((), {forgotten: Mark(NOW - 1, bytes(32))}, ()))  # type: ignore[arg-type]
+    assert refusal(file.refresh) is Reason.STATUS_LIST_ROLLBACK
+
+
 # --- marks ---
 
 
