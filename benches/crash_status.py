@@ -99,7 +99,8 @@ def work(path: Path, pipe: int, seed: int) -> NoReturn:
         elif act < 0.65:
             publisher.suspend(ours[-1])
         elif act < 0.70:
-            token = publisher.prepare(_KEY, now=_NOW, ttl_s=60, expires_s=60, level=1).to_be_signed
+            now = max(_NOW, publisher.last_issued_at or 0)  # a clock that keeps up with us
+            token = publisher.prepare(_KEY, now=now, ttl_s=60, expires_s=60, level=1).to_be_signed
             say("issued", [json.loads(_decode(token.split(b".")[1]))["iat"]])
         else:
             reference = ours.pop(chance.randrange(len(ours)))
@@ -177,7 +178,8 @@ def check(path: Path, answers: Answers, new: Answers) -> None:
         for index in new.allocated:
             publisher.status(StatusReference(_URI, index))  # raises for one that is not taken
         assert _SIZE - publisher.free >= len(answers.allocated), "fewer indices are taken than were answered"
-        token = publisher.prepare(_KEY, now=_NOW, ttl_s=60, expires_s=60, level=1).to_be_signed
+        now = max(_NOW, publisher.last_issued_at or 0)  # a clock that keeps up with us
+        token = publisher.prepare(_KEY, now=now, ttl_s=60, expires_s=60, level=1).to_be_signed
     finally:
         publisher.close()
     payload = json.loads(_decode(token.split(b".")[1]))

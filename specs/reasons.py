@@ -297,7 +297,9 @@ ROWS: Final[dict[Reason, Row]] = {
         "The file is not one that this release can keep a status list in.", "name the right file, or restore it"
     ),
     Reason.LEDGER_UNAVAILABLE: Row(
-        "The file cannot be read or written now: nothing was done.", "try again; look at disk and locks"
+        "The file cannot be read or written now, or so many lists were prepared that the next iat would be too far "
+        "ahead: nothing was done.",
+        "try again; look at disk and locks",
     ),
 }
 

@@ -150,6 +150,10 @@ class Hostile:
     def __enter__(self) -> Self:
         return self
 
+    def over(self) -> None:
+        """Let whoever stalls end."""
+        self._over.set()
+
     def __exit__(self, *_: object) -> None:
         self._over.set()
         with contextlib.suppress(OSError):

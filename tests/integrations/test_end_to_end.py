@@ -309,11 +309,13 @@ def test_a_list_that_is_in_no_source_is_never_fetched_and_makes_every_source_com
             random=lambda: 0.5, clock=lambda: now, monotonic=lambda: float(now),
         )  # fmt: skip
         fetcher.refresh()
-        assert [asked.path for asked in server.asked] == ["/a/all", "/a", "/b/all", "/b"]
+        each = [["/a/all", "/a"], ["/b/all", "/b"]]
+        assert [[asked.path for asked in server.asked if asked.path[1] == of] for of in "ab"] == each
         for _ in range(60):
             need = store.check(StatusReference(server.origin + "/stranger", 7), issuer=b.ISSUER, now=now)
             assert isinstance(need, NeedStatusList)
             fetcher.refresh()
             now += 10
-        assert [asked.path for asked in server.asked] == ["/a/all", "/a", "/b/all", "/b"] * 2
+        assert [[asked.path for asked in server.asked if asked.path[1] == of] for of in "ab"] == [2 * of for of in each]
+        assert len(server.asked) == 8
         fetcher.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import itertools
 import json
 import socket
 import threading
@@ -42,8 +44,8 @@ class Fetching:
         self.store = store
         self.now = b.NOW
         self.tick = 0.0
-        told: dict[str, Any] = {"reach": Reach.LOOPBACK, "bounds": QUICK, "random": lambda: 0.5} | options
-        told |= {"clock": lambda: self.now, "monotonic": lambda: self.tick}
+        told: dict[str, Any] = {"reach": Reach.LOOPBACK, "bounds": QUICK, "random": lambda: 0.5}
+        told |= {"clock": lambda: self.now, "monotonic": lambda: self.tick} | options
         self._sync = StatusFetcher(store, sources, **told) if kind == "sync" else None
         self._loop = asyncio.new_event_loop() if kind != "sync" else None
         self._fetcher = AsyncStatusFetcher(store, sources, **told) if kind != "sync" else None
@@ -288,6 +290,47 @@ def test_a_304_keeps_the_list_and_extends_it_by_nothing(kind: str) -> None:
         fetcher.close()
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(("more", "result"), [(-1, R.TAKEN), (0, R.TAKEN), (1, R.TOO_LARGE)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_exactly_so_many_bytes_are_read_and_no_more(kind: str, more: int, result: FetchResult, chunked: bool) -> None:
+    limit_bytes = 1_000
+    padded = listing([], unknown="")
+    padded = listing([], unknown="x" * (limit_bytes + more - len(padded)))
+    assert len(padded) == limit_bytes + more
+    fields = {"content_type": "application/json"}
+    body = padded
+    if chunked:
+        pieces = [padded[:500], padded[500:]]
+        body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+        fields |= {"content_length": "", "transfer_encoding": "chunked"}
+    bounds = dataclasses.replace(QUICK, aggregation_bytes=limit_bytes)
+    with Hostile(sends(answer(200, body, **fields))) as server:
+        sources = [Source(server.origin + "/all")]
+        fetcher = Fetching(kind, StatusStore(anchors=b.status_anchors()), sources, bounds=bounds)
+        with contextlib.closing(fetcher):
+            (fetched,) = fetcher.refresh()
+        assert fetched.result is result
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_more_than_the_bound_is_not_read_even_if_it_would_be_less_when_decoded(kind: str) -> None:
+    # A gzip whose name field pads it: 1,001 bytes that decode to a few.
+    plain = listing([])
+    head, rest = _codings.gzip(plain)[:10], _codings.gzip(plain)[10:]
+    for more, result in ((0, R.TAKEN), (1, R.TOO_LARGE)):
+        name = b"x" * (1_000 + more - len(head) - len(rest) - 1) + b"\0"
+        body = head[:3] + b"\x08" + head[4:] + name + rest
+        assert len(body) == 1_000 + more
+        bounds = dataclasses.replace(QUICK, aggregation_bytes=1_000)
+        with Hostile(sends(answer(200, body, content_type="application/json", content_encoding="gzip"))) as server:
+            sources = [Source(server.origin + "/all")]
+            fetcher = Fetching(kind, StatusStore(anchors=b.status_anchors()), sources, bounds=bounds)
+            with contextlib.closing(fetcher):
+                (fetched,) = fetcher.refresh()
+            assert fetched.result is result
+
+
 # --- aggregations ---
 
 
@@ -370,10 +413,180 @@ def test_an_error_of_a_resolver_of_ones_own_stops_nothing_for_ever(kind: str) ->
         store = StatusStore(anchors=b.status_anchors())
         fetcher = Fetching(kind, store, [Source(None, (uri,)) for uri in uris], resolver=resolve)
         with contextlib.closing(fetcher):
-            with pytest.raises(ZeroDivisionError):
-                fetcher.refresh()
+            assert [each.result for each in fetcher.refresh()] == [R.UNRESOLVED] * 2
             broken = False
+            fetcher.wait(1)
             assert [each.uri for each in fetcher.refresh()] == uris
+
+
+@pytest.mark.parametrize("said", [None, 7, [7], [None], "error"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_of_a_resolver_ends_the_round_of_its_source_alone(kind: str, said: Any) -> None:
+    def resolve(host: str, port: int) -> Any:
+        if host == "good.example":
+            return ["127.0.0.1"]
+        return said if said != "error" else [][0]
+
+    with Hostile(lambda asked, connection, _: connection.sendall(answer(200, token(good)))) as server:
+        port = server.origin.rpartition(":")[2]
+        bad, good = (f"http://{name}.example:{port}/a" for name in ("bad", "good"))
+        store = StatusStore(anchors=b.status_anchors())
+        fetcher = Fetching(kind, store, [Source(None, (uri,)) for uri in (bad, good)], resolver=resolve)
+        with contextlib.closing(fetcher):
+            results = {each.uri: each.result for each in fetcher.refresh()}
+        assert results == {bad: R.UNRESOLVED, good: R.TAKEN}
+
+
+class OwnError(Exception):
+    """As resolvers of others raise it: of no class that is known here."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_that_nobody_knows_ends_the_round_of_its_source_alone(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[type[BaseException]] = []
+    monkeypatch.setattr(threading, "excepthook", lambda of: told.append(of.exc_type))
+
+    def resolve(host: str, port: int) -> list[str]:
+        if host == "bad.example" and broken:
+            raise OwnError
+        return ["127.0.0.1"]
+
+    broken = True
+    with Hostile(sends(b"")) as server:
+        port = server.origin.rpartition(":")[2]
+        bad, good = (f"http://{name}.example:{port}/a" for name in ("bad", "good"))
+        server.behave = lambda asked, connection, _: connection.sendall(
+            answer(200, token(f"http://{asked.field('host')}/a"))
+        )
+        store = StatusStore(anchors=b.status_anchors())
+        fetcher = Fetching(kind, store, [Source(None, (uri,)) for uri in (bad, good)], resolver=resolve)
+        with contextlib.closing(fetcher):
+            assert {each.uri: each.result for each in fetcher.refresh()} == {bad: R.UNRESOLVED, good: R.TAKEN}
+            assert told == ([OwnError] if kind == "sync" else [])  # a thread's error is told where threads tell theirs
+            broken = False
+            assert [(each.uri, each.result) for each in fetcher.refresh()] == [(bad, R.TAKEN)]
+
+
+@pytest.mark.parametrize("broken", ["clock", "monotonic", "random"])
+@pytest.mark.parametrize("said", [None, float("nan"), float("inf"), -1, 2**70, "error"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_clock_that_fails_takes_no_list_and_stops_nothing_for_ever(kind: str, said: Any, broken: str) -> None:
+    with Hostile(sends(b"")) as server:
+        uri = server.origin + "/a"
+        server.behave = sends(answer(200, token(uri)))
+        fails = True
+
+        def clock() -> Any:
+            if not fails:
+                return b.NOW
+            return said if said != "error" else [][0]
+
+        store = StatusStore(anchors=b.status_anchors())
+        fetcher = Fetching(kind, store, [Source(None, (uri,))], **{broken: clock})
+        with contextlib.closing(fetcher):
+            if broken == "clock":
+                assert fetcher.refresh() == ()
+                assert server.asked == []
+                fails = False
+            assert [each.result for each in fetcher.refresh()] == [R.TAKEN]
+
+
+def test_resolvers_that_stall_keep_no_other_task_waiting() -> None:
+    # More of them than the default executor of asyncio has threads.
+    over = threading.Event()
+
+    def resolve(host: str, port: int) -> list[str]:
+        if host != "good.example":
+            over.wait(20)
+        return ["127.0.0.1"]
+
+    async def run() -> None:
+        fetcher = AsyncStatusFetcher(
+            store, [Source(None, (uri,)) for uri in uris], reach=Reach.LOOPBACK, bounds=PATIENT, clock=lambda: b.NOW,
+            resolver=resolve,
+        )  # fmt: skip
+        taken = asyncio.Event()
+
+        def report(fetched: Fetched) -> None:
+            if (fetched.uri, fetched.result) == (uris[-1], R.TAKEN):
+                taken.set()
+
+        task = asyncio.create_task(fetcher.run(pause_s=0.01, report=report))
+        try:
+            await asyncio.wait_for(taken.wait(), 10)
+        finally:
+            over.set()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await fetcher.close()
+
+    with Hostile(sends(b"")) as server:
+        port = server.origin.rpartition(":")[2]
+        uris = [f"http://bad{number}.example:{port}/a" for number in range(40)] + [f"http://good.example:{port}/a"]
+        server.behave = sends(answer(200, token(uris[-1])))
+        store = StatusStore(anchors=b.status_anchors())
+        asyncio.run(run())
+
+
+def half_stalling(asked: Asked, connection: socket.socket, over: threading.Event) -> None:
+    if asked.path == "/stalls":
+        over.wait(20)
+    else:
+        origin = f"http://{asked.field('host')}"
+        connection.sendall(answer(200, b.status_token({}, payload={"sub": origin + asked.path, "ttl": 2})))
+
+
+PATIENT = FetchBounds(jitter_s=0, interval_s=0, total_s=20, read_s=20)
+
+
+def test_a_source_that_stalls_keeps_no_other_one_waiting() -> None:
+    with Hostile(half_stalling) as server:
+        store, stop = StatusStore(anchors=b.status_anchors()), threading.Event()
+        sources = [Source(None, (server.origin + path,)) for path in ("/stalls", "/a")]
+        now = itertools.count(b.NOW)
+        seen = []
+
+        def report(fetched: Fetched) -> None:
+            seen.append((fetched.uri, fetched.result))
+            if len(seen) == 3:
+                server.over()
+                stop.set()
+
+        fetcher = StatusFetcher(store, sources, reach=Reach.LOOPBACK, bounds=PATIENT, clock=lambda: next(now))
+        with contextlib.closing(fetcher):
+            fetcher.run(stop, pause_s=0.01, report=report)
+        assert seen[:3] == [(server.origin + "/a", R.TAKEN)] * 3
+        assert [asked.path for asked in server.asked].count("/stalls") == 1
+
+
+def test_a_source_that_stalls_keeps_no_other_task_waiting() -> None:
+    async def run() -> None:
+        seen, enough = [], asyncio.Event()
+
+        def report(fetched: Fetched) -> None:
+            seen.append((fetched.uri, fetched.result))
+            if len(seen) == 3:
+                enough.set()
+
+        now = itertools.count(b.NOW)
+        fetcher = AsyncStatusFetcher(store, sources, reach=Reach.LOOPBACK, bounds=PATIENT, clock=lambda: next(now))
+        task = asyncio.create_task(fetcher.run(pause_s=0.01, report=report))
+        await asyncio.wait_for(enough.wait(), 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert seen == [(server.origin + "/a", R.TAKEN)] * 3
+        # What was cancelled is free again.
+        server.behave = lambda asked, connection, _: connection.sendall(answer(404))
+        assert server.origin + "/stalls" in [each.uri for each in await fetcher.refresh()]
+        await fetcher.close()
+
+    with Hostile(half_stalling) as server:
+        store = StatusStore(anchors=b.status_anchors())
+        sources = [Source(None, (server.origin + path,)) for path in ("/stalls", "/a")]
+        asyncio.run(run())
 
 
 def test_one_list_is_asked_for_once_however_many_ask() -> None:

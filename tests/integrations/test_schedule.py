@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import CitizenIDError, Reason, StatusReference
+from citizenid import CitizenIDError, NeedStatusList, Reason, Status, StatusReference
 from citizenid.integrations._addresses import Reach, may_connect, open_url
 from citizenid.integrations._codings import Dictionary
 from citizenid.integrations._exchange import (
@@ -22,6 +22,7 @@ from citizenid.integrations._exchange import (
     Reply,
     Resolve,
     Send,
+    age_s,
     backoff_s,
     decoded,
     entity_tag,
@@ -29,7 +30,8 @@ from citizenid.integrations._exchange import (
     request_headers,
     retry_after_s,
 )
-from citizenid.integrations._schedule import Round, Schedule, Source, read_aggregation
+from citizenid.integrations._schedule import Schedule
+from citizenid.integrations._sources import Round, Source, read_aggregation
 from citizenid.status import StatusStore
 
 BOUNDS = FetchBounds()
@@ -256,7 +258,7 @@ def test_lists_that_a_source_gains_are_fetched_with_all_others() -> None:
     each.store.check(StatusReference(URIS[1], 7), issuer=b.ISSUER, now=each.now)
     each.refresh()
     each.now += 15  # the moment that was drawn
-    assert [fetched.uri for fetched in each.refresh()] == [ALL, *listed]
+    assert [fetched.uri for fetched in each.refresh()] == [ALL, URIS[1], URIS[0]]  # first what has never been fetched
 
 
 def test_an_aggregation_that_comes_late_is_followed_at_once_or_soon() -> None:
@@ -292,3 +294,267 @@ def test_the_reason_of_the_store_is_told() -> None:
     each = Simulation([Source(None, URIS[:1])], lambda url: a_list(url, b.NOW + 100))
     (fetched,) = each.refresh()
     assert (fetched.result, fetched.reason) == (FetchResult.REFUSED, Reason.STATUS_LIST_IN_FUTURE)
+
+
+# --- sources do not reach each other ---
+
+FOREIGN = "https://other.example/all"
+
+
+@pytest.mark.parametrize("named", [ALL, "https://ID.example:443/all", FOREIGN])
+@pytest.mark.parametrize("first", [True, False])
+def test_an_aggregation_that_names_an_aggregation_as_a_list_is_refused_and_keeps_nobody_from_it(
+    named: str, first: bool
+) -> None:
+    def hostile(url: str) -> Reply:
+        return listing(URIS[0], named) if url == FOREIGN else serve(url)
+
+    sources = [Source(FOREIGN), Source(ALL)]
+    each = Simulation(sources if first else sources[::-1], hostile)
+    fetched = {one.uri: one for one in each.refresh()}
+    assert fetched.keys() == {FOREIGN, ALL, *URIS}
+    assert (fetched[FOREIGN].result, fetched[FOREIGN].reason) == (FetchResult.REFUSED, Reason.CLAIM_INVALID)
+    assert {fetched[url].result for url in (ALL, *URIS)} == {FetchResult.TAKEN}
+
+
+def test_a_failure_of_one_source_keeps_no_other_from_the_same_list() -> None:
+    each = Simulation([Source(FOREIGN), Source(ALL)], lambda url: listing(*URIS) if url == FOREIGN else serve(url))
+    first, second = each.schedule.due()
+    each.serve = lambda url: listing(*URIS) if url == FOREIGN else FetchResult.TIMEOUT
+    each.run(first)
+    each.serve = serve
+    assert [(one.uri, one.result) for one in each.run(second)] == [(url, FetchResult.TAKEN) for url in (ALL, *URIS)]
+
+
+def test_what_one_source_remembers_of_a_list_is_not_sent_for_another() -> None:
+    asked: list[dict[str, str]] = []
+    body = a_list(URIS[0])
+    tagged = body._replace(headers={**body.headers, "etag": '"a"', "use-as-dictionary": 'match="/*"'})
+    each = Simulation([Source(None, URIS[:1]), Source(None, URIS[:1])], lambda url: tagged)
+    for one in each.schedule.due():
+        steps = each.schedule.run(one)
+        next(steps)
+        send = steps.send((PUBLIC,))
+        assert isinstance(send, Send)
+        asked.append(dict(send.headers))
+        with pytest.raises(StopIteration):
+            steps.send(tagged)
+    assert asked[0] == asked[1]
+    assert "available-dictionary" not in asked[1]
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        [Source(ALL), Source(ALL)],
+        [Source(ALL), Source("https://ID.example:443/all")],
+        [Source(ALL), Source(None, (ALL,))],
+        [Source(None, ("https://ID.example/all",)), Source(ALL)],
+    ],
+)
+def test_sources_that_share_an_aggregation_or_name_one_as_a_list_are_refused(sources: list[Source]) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        Simulation(sources, serve)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+# --- a round has an end ---
+
+
+@pytest.mark.parametrize("result", [FetchResult.TIMEOUT, FetchResult.TOO_LARGE, Reply(404, {}), Reply(304, {})])
+def test_every_kind_of_failure_counts_and_ends_a_round(result: Reply | FetchResult) -> None:
+    each = Simulation([Source(ALL)], lambda url: listing(*URIS) if url == ALL else result)
+    assert [one.uri for one in each.refresh()] == [ALL, *URIS[: BOUNDS.faults]]
+    failing = Simulation([Source(ALL, URIS)], lambda url: result)
+    assert [one.uri for one in failing.refresh()] == [ALL, *URIS[: BOUNDS.faults - 1]]
+
+
+def test_lists_that_fail_come_behind_all_others() -> None:
+    bad = frozenset(URIS[:3])
+    each = Simulation([Source(None, URIS)], serve, jitter_s=0)
+    each.serve = lambda url: Reply(404, {}) if url in bad else a_list(url, each.now)
+    assert [one.uri for one in each.refresh()] == list(URIS[:3])
+    each.now += BOUNDS.interval_s
+    assert [one.uri for one in each.refresh()] == list(URIS[3:])  # what was left; what failed has its own time
+    each.now += 1_801
+    assert [one.uri for one in each.refresh()] == [*URIS[3:], *URIS[:3]]
+
+
+def slowly(each: Simulation, seconds: int) -> Callable[[str], Reply]:
+    def taking_its_time(url: str) -> Reply:
+        said = a_list(url, each.now)
+        each.now += seconds
+        return said
+
+    return taking_its_time
+
+
+def test_what_a_round_leaves_when_its_time_is_over_comes_first_in_the_next_though_nobody_asks() -> None:
+    each = Simulation([Source(None, URIS)], serve, jitter_s=0, round_s=100)
+    each.serve = slowly(each, 50)
+    assert [one.uri for one in each.refresh()] == list(URIS[:2])
+    each.now += BOUNDS.interval_s
+    assert [one.uri for one in each.refresh()] == list(URIS[2:4])
+    each.now += BOUNDS.interval_s
+    assert [one.uri for one in each.refresh()] == list(URIS[4:])
+    each.now += BOUNDS.interval_s
+    assert each.refresh() == ()
+
+
+def test_a_list_that_was_left_is_fetched_though_it_is_not_due() -> None:
+    # Or the store, which knows who was checked, would have a say in what comes of a round.
+    each = Simulation([Source(None, URIS)], serve, jitter_s=0, round_s=100)
+    each.refresh()
+    each.now += 1_801
+    each.store.ingest(URIS[5], a_list(URIS[5], each.now).body, media_type="application/statuslist+jwt", now=each.now)
+    each.serve = slowly(each, 50)
+    assert [one.uri for one in each.refresh()] == list(URIS[:2])
+    for left in (URIS[2:4], URIS[4:]):
+        each.now += BOUNDS.interval_s
+        assert [one.uri for one in each.refresh()] == list(left)
+
+
+def test_lists_that_fail_make_no_round_of_the_whole_source() -> None:
+    bad = frozenset(URIS[:4])
+    each = Simulation([Source(None, URIS)], lambda url: Reply(404, {}) if url in bad else a_list(url, each.now))
+    for _ in range(170):
+        each.now += 10
+        each.refresh()
+    times = [when for when, url in each.log if url == URIS[5]]
+    assert len(times) == 1
+
+
+@pytest.mark.parametrize(("dead", "cost_s"), [(10, 60), (40, 60), (100, 60), (200, 5)])
+def test_dead_lists_of_a_source_keep_a_living_one_away_for_a_while_and_not_for_good(dead: int, cost_s: int) -> None:
+    uris = tuple(f"https://dead.example/{number}" for number in range(dead))
+    each = Simulation([Source(None, (*uris, URIS[0]))], serve)
+
+    def answer(url: str) -> Reply | FetchResult:
+        if url == URIS[0]:
+            return a_list(url, each.now)
+        each.now += cost_s
+        return FetchResult.TIMEOUT
+
+    each.serve = answer
+    needs = []
+    while each.now < b.NOW + 20 * 3_600:
+        each.now += 5
+        each.refresh()
+        found = each.store.check(StatusReference(URIS[0], 7), issuer=b.ISSUER, now=each.now)
+        needs.append(isinstance(found, NeedStatusList))
+    assert not any(needs[needs.index(False) :])
+    first = next(when for when, url in each.log if url == URIS[0])
+    assert first - b.NOW <= (dead // BOUNDS.faults + 1) * (BOUNDS.faults * cost_s * 2 + 100)
+
+
+def test_a_clock_that_fails_in_the_middle_of_a_round_takes_nothing_more() -> None:
+    each = Simulation([Source(None, URIS[:2])], serve)
+    (one,) = each.schedule.due()
+    each.serve = lambda url: [a_list(url), setattr(each, "now", float("nan"))][0]  # type: ignore[func-returns-value]
+    told = each.run(one)
+    assert [(fetched.uri, fetched.result) for fetched in told] == [
+        (URIS[0], FetchResult.TAKEN), (URIS[1], FetchResult.UNRESOLVED),
+    ]  # fmt: skip
+
+
+# --- what a redirect may not carry on ---
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("location", ["/elsewhere", "https://other.example/", ALL + "?again"])
+def test_nothing_of_an_earlier_answer_goes_where_a_redirect_leads(status: int, location: str) -> None:
+    told = Dictionary(b"x", "v1")
+    steps = exchange(ALL, ["a/b"], etag='"secret"', dictionary=told, reach=Reach.PUBLIC, bounds=BOUNDS, limit_bytes=10)
+    sent: list[dict[str, str]] = []
+    next(steps)
+    for _ in range(BOUNDS.redirects):
+        send = steps.send((PUBLIC,))
+        assert isinstance(send, Send)
+        sent.append(dict(send.headers))
+        step = steps.send(Reply(status, {"location": f"{location}{'x' * len(sent)}"}))
+        assert isinstance(step, Resolve)
+    private = {"if-none-match", "available-dictionary", "dictionary-id"}
+    assert private <= sent[0].keys()
+    assert "dcz" in sent[0]["accept-encoding"]
+    for headers in sent[1:]:
+        assert private.isdisjoint(headers)
+        assert "dcz" not in headers["accept-encoding"]
+        assert headers.keys() == {"host", "accept", "accept-encoding", "user-agent"}
+
+
+@pytest.mark.parametrize("redirected", [False, True])
+def test_a_304_behind_a_redirect_is_one_that_nobody_asked_for(redirected: bool) -> None:
+    first = a_list(URIS[1])
+    each = Simulation([Source(None, URIS[:2])], serve, jitter_s=0)
+    each.serve = lambda url: first._replace(headers={**first.headers, "etag": '"a"'}) if url == URIS[1] else a_list(url)
+    each.refresh()
+    each.now += 1_801
+    # The store has this list from elsewhere meanwhile: it is asked for with a condition.
+    each.store.ingest(URIS[1], a_list(URIS[1], each.now).body, media_type="application/statuslist+jwt", now=each.now)
+
+    def redirecting(url: str) -> Reply:
+        if url == URIS[1] and redirected:
+            return Reply(302, {"location": "/elsewhere"})
+        return a_list(url, each.now) if url == URIS[0] else Reply(304, {})
+
+    each.serve = redirecting
+    results = {one.uri: one.result for one in each.refresh()}
+    assert results[URIS[1]] is (FetchResult.NOT_MODIFIED_UNASKED if redirected else FetchResult.NOT_MODIFIED)
+
+
+# --- answers of caches ---
+
+
+@given(st.none() | st.integers(0, 5_000))
+def test_a_cache_makes_no_list_last_longer_than_its_ttl_after_the_origin_s_answer(age: int | None) -> None:
+    each = Simulation([Source(None, URIS[:1])], serve)
+    origin_at = each.now
+    each.now += age or 0
+    reply = a_list(URIS[0], origin_at)
+    headers = {**reply.headers, **({} if age is None else {"age": str(age)})}
+    each.serve = lambda url: reply._replace(headers=headers)
+    (fetched,) = each.refresh()
+    assert fetched.result is FetchResult.TAKEN
+    for seconds in (0, 1, 1_800, 3_599, 3_600, 3_601):
+        now = max(each.now, origin_at + seconds)
+        found = each.store.check(StatusReference(URIS[0], 7), issuer=b.ISSUER, now=now)
+        assert (found is Status.VALID) is (now < origin_at + 3_600)
+
+
+@pytest.mark.parametrize("age", ["", "x", "-1", "+1", "1.5", "1, 2", "0, 0", "1" * 11, "\u0661", "\xb2", "1 2", "0x1"])
+def test_an_age_that_cannot_be_read_is_refused_and_changes_nothing(age: str) -> None:
+    reply = a_list(URIS[0])
+    each = Simulation([Source(None, URIS[:1])], lambda url: reply._replace(headers={**reply.headers, "age": age}))
+    (fetched,) = each.refresh()
+    assert (fetched.result, fetched.reason) == (FetchResult.BROKEN, None)
+    assert isinstance(each.store.check(StatusReference(URIS[0], 7), issuer=b.ISSUER, now=each.now), NeedStatusList)
+
+
+@pytest.mark.parametrize(("age", "seconds"), [("0", 0), (" 7\t", 7), ("007", 7), ("9" * 10, 9_999_999_999)])
+def test_an_age_is_a_number_of_seconds(age: str, seconds: int) -> None:
+    assert age_s(Reply(200, {"age": age})) == seconds
+    assert age_s(Reply(200, {})) == 0
+
+
+def test_an_age_makes_no_list_count_that_has_ended_or_is_of_the_future() -> None:
+    for age in (0, 50, 100, 10**9, 10**10 - 1):
+        each = Simulation([Source(None, URIS[:1])], serve)
+        ended = b.status_token({}, payload={"sub": URIS[0], "iat": b.NOW - 100, "exp": b.NOW - 10, "ttl": 3_600})
+        future = a_list(URIS[0], b.NOW + 100).body
+        for body in (ended, future):
+            headers = {"content-type": "application/statuslist+jwt", "age": str(age)}
+            each.serve = lambda url, body=body, headers=headers: Reply(200, headers, body)
+            each.refresh()
+            found = each.store.check(StatusReference(URIS[0], 7), issuer=b.ISSUER, now=each.now)
+            assert isinstance(found, NeedStatusList)
+            each.now += 10
+
+
+def test_of_many_lists_that_fail_each_has_its_turn() -> None:
+    uris = tuple(f"https://id.example/{number}" for number in range(20))
+    each = Simulation([Source(None, uris)], lambda url: Reply(404, {}), backoff_first_s=1, backoff_most_s=8)
+    for _ in range(400):
+        each.refresh()
+        each.now += 5
+    times = [[url for _, url in each.log].count(uri) for uri in uris]
+    assert min(times) * 2 > max(times)

@@ -99,11 +99,11 @@ def zero_bomb(mebibytes: int) -> bytes:
     return first + again * (mebibytes - 1) + b"\x03\x00" + checksum
 
 
-def listing(*revoked: bytes, iat: int = NOW, uri: str = URI) -> bytes:
+def listing(*revoked: bytes, iat: int = NOW, uri: str = URI, signer: str = "signer") -> bytes:
     """An identifier list of these, by hand."""
     claims = {2: uri, 4: NOW + 86_400, 6: iat, 65534: 3_600, 65530: {"identifiers": {each: {} for each in revoked}}}
-    protected, payload = cbor2.dumps({1: -7, 4: b"signer", 16: IDENTIFIERS}), cbor2.dumps(claims)
-    signature = key().sign(cbor2.dumps(["Signature1", protected, b"", payload]))
+    protected, payload = cbor2.dumps({1: -7, 4: signer.encode(), 16: IDENTIFIERS}), cbor2.dumps(claims)
+    signature = key(signer).sign(cbor2.dumps(["Signature1", protected, b"", payload]))
     return cbor2.dumps(cbor2.CBORTag(18, [protected, {}, payload, signature]))
 
 

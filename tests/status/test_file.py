@@ -25,7 +25,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid import (
+    ANY,
     CitizenIDError,
+    Format,
+    KeyPurpose,
     NeedStatusList,
     Reason,
     Status,
@@ -214,10 +217,10 @@ def test_no_index_is_in_range_of_an_identifier_list(path: Path) -> None:
     write_status_file(path, store)
     file = StatusFile(path, anchors=TRUSTED)
     identity = status_identity(URI, ISSUER, None, StatusKind.IDENTIFIER_LIST)
-    for index in (0, 1, 95, 2**32 - 1):
-        assert refusal(lambda index=index: file.check_identity(identity, index, NOW)) is (  # type: ignore[misc]
-            Reason.STATUS_INDEX_OUT_OF_RANGE
-        )
+    for asked in (store, file, StatusStore(anchors=TRUSTED, stored=read_status_file(path))):
+        for index in (0, 1, 95, 2**32 - 1):
+            refused = (VerificationError, Reason.STATUS_INDEX_OUT_OF_RANGE, "status.status_list.idx")
+            assert by_identity(asked, identity, index, NOW) == refused
 
 
 def test_identifiers_of_the_other_byte_order_are_refused(path: Path) -> None:
@@ -225,7 +228,7 @@ def test_identifiers_of_the_other_byte_order_are_refused(path: Path) -> None:
     store.ingest(URI, listing(b"a", b"b"), media_type=IDENTIFIERS, now=NOW)
     write_status_file(path, store)
     whole = bytearray(path.read_bytes())
-    at = HEADER_BYTES + 16 + 5 * 8 + 32 + 32 + 2
+    at = HEADER_BYTES + 16 + 6 * 8 + 32 + 32 + 2
     assert whole[at] == TAGS == {"little": 16, "big": 32}[sys.byteorder]
     whole[at] = 48 - TAGS
     directory = bytes(whole[HEADER_BYTES : HEADER_BYTES + int.from_bytes(whole[40:48], "big")])
@@ -268,6 +271,29 @@ def test_a_record_counts_for_its_own_signer_alone(path: Path) -> None:
     wrong = held._replace(identity=status_identity(URIS[0], OTHER_ISSUER))
     put(path, StoredStatuses((wrong,), marks, ()))
     assert StatusFile(path, anchors=BOTH).check_identity(wrong.identity, 0, NOW) is None
+
+
+def test_a_key_for_credentials_signs_no_list_in_a_file_either(path: Path) -> None:
+    # The fingerprint in the record is that of an anchor that the worker has, for credentials.
+    jwk = {**key().public.to_jwk(), "kid": "signer"}
+    for_credentials = TrustAnchors.from_jwks(
+        ISSUER,
+        {"keys": [jwk]},
+        purpose=KeyPurpose.CREDENTIAL,
+        formats=[Format.SD_JWT_VC],
+        types=["urn:t"],
+        countries=ANY,
+    )
+    (anchor,) = for_credentials
+    put(path, StoredStatuses((record(anchor=anchor.fingerprint),), {}, ()))
+    identity = status_identity(URIS[0], ISSUER)
+    assert StatusFile(path, anchors=for_credentials).check_identity(identity, 1, NOW) is None
+    store = StatusStore(anchors=for_credentials, stored=read_status_file(path))
+    assert store.check_identity(identity, 1, NOW) is None
+    assert store.uris == (URIS[0],)
+    (signer,) = anchors()
+    put(path, StoredStatuses((record(anchor=signer.fingerprint),), {}, ()))
+    assert StatusFile(path, anchors=anchors()).check_identity(identity, 1, NOW) is Status.INVALID
 
 
 def test_a_list_under_a_certificate_counts_under_it_and_lies_there_once(path: Path) -> None:
@@ -677,6 +703,37 @@ def test_a_list_that_a_mark_makes_old_or_that_nobody_trusts_is_wanted_and_not_he
     other = filled((URIS[0], 1, (1, 1)))
     both = refusal(lambda: StatusStore(anchors=TRUSTED, stored=old.export(), marks=other.export_marks()))
     assert both is Reason.STATUS_LIST_CONFLICT
+
+
+def test_a_list_that_is_taken_over_is_its_own_mark() -> None:
+    stored = filled((URIS[0], 1, (1, 0)), at=NOW + 5).export()._replace(marks={})
+    again = StatusStore(anchors=TRUSTED, stored=stored)
+    assert again.export_marks() == filled((URIS[0], 1, (1, 0)), at=NOW + 5).export_marks()
+    for values, at, reason in (
+        ((0, 0), NOW + 4, Reason.STATUS_LIST_ROLLBACK),
+        ((0, 0), NOW + 5, Reason.STATUS_LIST_CONFLICT),
+    ):
+        assert refusal(lambda values=values, at=at: take(again, URIS[0], 1, values, at)) is reason  # type: ignore[misc]
+    assert again.check_identity(status_identity(URIS[0], ISSUER), 0, NOW + 5) is Status.INVALID
+
+
+def test_a_list_that_differs_from_a_mark_of_its_iat_is_not_taken_over() -> None:
+    one, other = filled((URIS[0], 1, (1, 0))).export(), filled((URIS[0], 1, (0, 0))).export()
+    assert refusal(lambda: StatusStore(anchors=TRUSTED, stored=one._replace(marks=other.marks))) is (
+        Reason.STATUS_LIST_CONFLICT
+    )
+
+
+def test_a_reader_lets_go_of_the_marks_that_its_writer_let_go_of(path: Path) -> None:
+    forgotten, mark = bytes(16), Mark(NOW, b"d" * 32)  # type: ignore[arg-type]
+    keys = [bytes([number]) * 16 for number in (1, 2)]
+    put(path, StoredStatuses((), {keys[0]: mark, keys[1]: mark._replace(issued_at=NOW + 1)}, ()))
+    file = StatusFile(path, anchors=TRUSTED)
+    put(path, StoredStatuses((), {forgotten: Mark(NOW, bytes(32))}, ()))  # type: ignore[arg-type]
+    assert file.refresh()
+    assert {*file._marks} == {forgotten, keys[1]}
+    put(path, StoredStatuses((), {forgotten: Mark(NOW - 1, bytes(32))}, ()))  # type: ignore[arg-type]
+    assert refusal(file.refresh) is Reason.STATUS_LIST_ROLLBACK
 
 
 # --- marks ---

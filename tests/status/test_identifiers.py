@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid import CitizenIDError, Reason, Status, StatusReference
-from citizenid.status import IdentifierList, IdentifierPublisher, StatusKind
+from citizenid._limits import DEFAULT_LIMITS
+from citizenid.status import IdentifierList, IdentifierPublisher, IdentifierState, StatusKind, StatusStore
 from citizenid.status import _identifiers as module
 from citizenid.status._identifiers import TAG_BYTES, tag_of
 
-from . import NOW, URI, key
+from . import ISSUER, NOW, URI, anchors, key
 
 IDENTIFIERS = st.binary(min_size=1, max_size=64)
 
@@ -43,17 +44,17 @@ def test_two_lists_are_equal_when_they_say_the_same(one: set[bytes], other: set[
 
 
 def test_tags_that_begin_alike_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Eight bytes are searched for, four decide: all of these begin alike.
-    tags = {bytes([n]): bytes(8) + bytes([0, 0, 0, n]) for n in range(9)}
+    # Eight bytes are searched for, two decide: all of these begin alike.
+    tags = {bytes([n]): bytes(8) + bytes([0, n]) for n in range(9)}
     monkeypatch.setattr(module, "tag_of", tags.__getitem__)
     found = IdentifierList([bytes([n]) for n in (1, 3, 8)])
     assert [n for n in range(9) if found.status(bytes([n])) is Status.INVALID] == [1, 3, 8]
-    assert found.status_of_tag(bytes(7) + b"\1" + bytes([0, 0, 0, 3])) is Status.VALID
+    assert found.status_of_tag(bytes(7) + b"\1" + bytes([0, 3])) is Status.VALID
 
 
-def test_a_tag_is_twelve_bytes_of_a_digest() -> None:
+def test_a_tag_is_ten_bytes_of_a_digest() -> None:
     assert len({tag_of(bytes([n])) for n in range(256)}) == 256
-    assert len(tag_of(b"x")) == TAG_BYTES == 12
+    assert len(tag_of(b"x")) == TAG_BYTES == 10
 
 
 # --- what an issuer keeps ---
@@ -124,6 +125,62 @@ def test_no_two_lists_bear_the_same_iat() -> None:
     publisher = IdentifierPublisher(uri=URI)
     times: dict[str, Any] = {"now": NOW, "ttl_s": 60, "expires_s": 600}
     assert len({publisher.publish(key("signer", "Ed25519"), **times) for _ in range(5)}) == 5
+
+
+def test_no_iat_is_given_that_every_verifier_would_refuse() -> None:
+    publisher = IdentifierPublisher(uri=URI)
+    times: dict[str, Any] = {"ttl_s": 60, "expires_s": 600}
+    for _ in range(DEFAULT_LIMITS.clock_skew_s + 1):
+        publisher.prepare(key().public, now=NOW, **times)
+    misused(Reason.LEDGER_UNAVAILABLE, lambda: publisher.prepare(key().public, now=NOW, **times))
+    publisher.prepare(key().public, now=NOW + 1, **times)
+    assert publisher.last_issued_at == NOW + 1 + DEFAULT_LIMITS.clock_skew_s
+
+
+def test_what_was_exported_goes_on_after_a_restart() -> None:
+    publisher = IdentifierPublisher(uri=URI)
+    assert publisher.export() == IdentifierState(frozenset(), frozenset(), None)
+    valid, revoked = publisher.allocate(), publisher.allocate()
+    publisher.revoke(revoked)
+    store = StatusStore(anchors=anchors(ISSUER, "signer", "Ed25519"))
+
+    def publish(by: IdentifierPublisher) -> None:
+        body = by.publish(key("signer", "Ed25519"), now=NOW, ttl_s=60, expires_s=600, kid="signer")
+        store.ingest(URI, body, media_type="application/identifierlist+cwt", now=NOW)
+
+    publish(publisher)
+    kept = publisher.export()
+    assert kept.last_issued_at == NOW
+    publisher.revoke(valid)  # what comes later is in no export of before
+    assert kept.revoked == {revoked.identifier} and kept.given == {valid.identifier, revoked.identifier}
+
+    again = IdentifierPublisher(uri=URI, state=kept, draw=lambda _: valid.identifier or b"")
+    assert again.export() == kept and again.version == 1
+    misused(Reason.CONFIGURATION_INVALID, again.allocate)  # never given out again
+    publish(again)  # with a later iat, though the clock stands still
+    assert store.check(revoked, issuer=ISSUER, now=NOW) is Status.INVALID
+    assert store.check(valid, issuer=ISSUER, now=NOW) is Status.VALID
+    again.revoke(valid)
+    publish(again)
+    assert store.check(valid, issuer=ISSUER, now=NOW) is Status.INVALID
+
+
+ONE = frozenset({bytes(16)})
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        (ONE, frozenset(), None), IdentifierState(frozenset(), ONE, None),
+        IdentifierState(frozenset({bytes(15)}), frozenset(), None), IdentifierState(ONE, frozenset(), -1),
+        IdentifierState(ONE, frozenset(), True), IdentifierState(ONE, frozenset(), 2**53),
+        IdentifierState(set(ONE), frozenset(), None), IdentifierState(ONE, set(), None),  # type: ignore[arg-type]  # what a caller may get wrong
+        IdentifierState(frozenset({"x" * 16}), frozenset(), None),  # type: ignore[arg-type]  # what a caller may get wrong
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_state_that_is_none_is_refused(state: Any) -> None:
+    misused(Reason.CONFIGURATION_INVALID, lambda: IdentifierPublisher(uri=URI, state=state))
 
 
 def test_threads_share_a_publisher() -> None:

@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from citizenid import CitizenIDError, LocalKey, Reason, Status, StatusReference
+from citizenid._limits import DEFAULT_LIMITS
 from citizenid.status import StatusChange, StatusPublisher, StatusStore, _ledger_file
 from citizenid.status._ledger_file import nth_free
 
@@ -335,6 +336,44 @@ def test_iat_increases_over_processes_and_restarts(path: Path, opened: Opened) -
     assert issued == [NOW, NOW + 1, NOW + 2, NOW + 3]
 
 
+def test_no_iat_is_given_that_every_verifier_would_refuse(either: Callable[..., StatusPublisher]) -> None:
+    publisher = either()
+    skew_s = DEFAULT_LIMITS.clock_skew_s
+    for _ in range(skew_s + 1):  # a signer that is away uses one up at every attempt
+        publisher.prepare(key().public, now=NOW, ttl_s=60, expires_s=60)
+    for now in (NOW, NOW, NOW - skew_s + 1):
+        refused(Reason.LEDGER_UNAVAILABLE, lambda now=now: publish(publisher, now), "status-list.iat")
+    body = publish(publisher, NOW + 1)
+    assert taken_apart(body)[1]["iat"] == NOW + 1 + skew_s
+    StatusStore(anchors=anchors(ISSUER, "signer")).ingest(URI, body, media_type=MEDIA_TYPE, now=NOW + 1)
+
+
+def test_the_last_iat_is_told(either: Callable[..., StatusPublisher]) -> None:
+    publisher = either()
+    assert publisher.last_issued_at is None
+    for issued_at in (NOW, NOW + 1):
+        publisher.prepare(key().public, now=NOW, ttl_s=60, expires_s=60)
+        assert publisher.last_issued_at == issued_at
+
+
+def test_a_clock_that_goes_back_far_stops_no_list(either: Callable[..., StatusPublisher]) -> None:
+    publisher = either()
+    publish(publisher)
+    skew_s = DEFAULT_LIMITS.clock_skew_s
+    refused(Reason.LEDGER_UNAVAILABLE, lambda: publish(publisher, NOW - 2 * skew_s + 1), "status-list.iat")
+    issued = [taken_apart(publish(publisher, now))[1]["iat"] for now in (NOW - 2 * skew_s, 0)]
+    assert issued == [NOW + 1, NOW + 2]
+
+
+@pytest.mark.parametrize("format", ["jwt", "cwt"])
+def test_a_list_that_is_too_long_for_a_token_uses_up_no_iat(format: Any) -> None:
+    publisher = StatusPublisher(uri=URI, size=DEFAULT_LIMITS.status_list_bytes * (9 if format == "cwt" else 5))
+    options: dict[str, Any] = {"now": NOW, "ttl_s": 60, "expires_s": 60, "level": 0, "format": format}
+    for _ in range(3):
+        refused(Reason.CONFIGURATION_INVALID, lambda: publisher.prepare(key().public, **options))
+    assert taken_apart(publish(publisher))[1]["iat"] == NOW
+
+
 def test_a_new_key_of_the_issuer_signs_what_replaces_the_old_list(path: Path, opened: Opened) -> None:
     publisher = opened(path)
     reference = publisher.allocate()
@@ -434,6 +473,21 @@ DAMAGE: dict[str, tuple[str, Callable[[StatusPublisher, StatusReference], object
     "a short bitmap": ("UPDATE chunk SET taken = x'00'", lambda publisher, reference: publisher.status(reference)),
     "a number for a bitmap": ("UPDATE chunk SET taken = 7", lambda publisher, _: publisher.allocate()),
     "a place too far": ("INSERT INTO change VALUES (9, 16, 1, NULL, NULL)", lambda publisher, _: publish(publisher)),
+    "a text for a place": (
+        "INSERT INTO change VALUES (9, 'x', 1, NULL, NULL)",
+        lambda publisher, _: publish(publisher),
+    ),
+    "a text for a value": (
+        "INSERT INTO change VALUES (9, 3, 'x', NULL, NULL)",
+        lambda publisher, _: publish(publisher),
+    ),
+    "a value of nobody": ("INSERT INTO change VALUES (9, 3, 3, NULL, NULL)", lambda publisher, _: publish(publisher)),
+    "a value below zero": ("INSERT INTO change VALUES (9, 3, -1, NULL, NULL)", lambda publisher, _: publish(publisher)),
+    "no counts": ("UPDATE list SET free = x'00'", lambda publisher, _: publisher.free),
+    "a number for counts": ("UPDATE list SET free = 7", lambda publisher, _: publisher.allocate()),
+    "a text for an iat": ("UPDATE list SET issued_at = 'x'", lambda publisher, _: publish(publisher)),
+    "an iat below any": ("UPDATE list SET issued_at = -2", lambda publisher, _: publisher.last_issued_at),
+    "a text for what is out": ("UPDATE list SET published = 'x'", lambda publisher, _: publisher.changed),
     "a value too great": ("INSERT INTO change VALUES (9, 3, 4, NULL, NULL)", lambda publisher, _: publish(publisher)),
 }
 
@@ -446,6 +500,21 @@ def test_damage_that_is_met_later_is_refused(path: Path, opened: Opened, damage:
     with_sql(statement)(path)
     for _ in range(2):
         refused(Reason.LEDGER_REFUSED, lambda: act(publisher, reference), "status-list.path")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE change SET status = 'x'", "UPDATE change SET status = 3", "UPDATE change SET at = 'x'",
+        "UPDATE change SET at = 5.5", "UPDATE change SET reason = x'00'",
+    ],
+)  # fmt: skip
+def test_a_history_that_is_damaged_is_refused(path: Path, opened: Opened, statement: str) -> None:
+    publisher = opened(path)
+    reference = publisher.allocate()
+    publisher.revoke(reference, at=NOW, reason=REASON)
+    with_sql(statement)(path)
+    refused(Reason.LEDGER_REFUSED, lambda: publisher.history(reference), "status-list.path")
 
 
 @pytest.mark.parametrize("changes", [{"uri": URI + "2"}, {"size": 17}, {"bits": 1}], ids=str)

@@ -39,7 +39,7 @@ from citizenid import (
     TrustAnchors,
 )
 from citizenid._limits import DEFAULT_LIMITS
-from citizenid.status import StatusPublisher, StatusStore, verify_status_list
+from citizenid.status import StatusKind, StatusPublisher, StatusStore, verify_status_list
 
 from . import DAY, ISSUER, MEDIA_TYPE, NOW, URI, anchors, claims, key, slow_pack, slow_read, unsegment
 
@@ -279,6 +279,8 @@ def test_a_reference_that_is_not_ours_is_refused(act: str) -> None:
         StatusReference(URI + "/", ours.index),
         StatusReference(URI.upper(), ours.index),
         StatusReference("https://other.example/status/1", ours.index),
+        StatusReference(URI, None, StatusKind.IDENTIFIER_LIST, b"abc"),
+        StatusReference(URI, ours.index, StatusKind.BITSTRING, purpose="revocation"),
         (URI, ours.index),
         ours.index,
         None,
@@ -286,6 +288,18 @@ def test_a_reference_that_is_not_ours_is_refused(act: str) -> None:
     for stranger in strangers:
         refused(Reason.STATUS_INDEX_OUT_OF_RANGE, functools.partial(getattr(publisher, act), stranger))
     assert published_bits(publish(publisher)) == (2, bytes(4))
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_an_identifier_is_no_index(act: str) -> None:
+    # The index that such a reference bears is 0, and here it is somebody's.
+    publisher = new_publisher(16, 2, randbelow=lambda bound: 0)
+    ours = publisher.allocate()
+    assert ours.index == 0
+    stranger = StatusReference(URI, None, StatusKind.IDENTIFIER_LIST, b"abc")
+    refused(Reason.STATUS_INDEX_OUT_OF_RANGE, functools.partial(getattr(publisher, act), stranger))
+    refused(Reason.STATUS_INDEX_OUT_OF_RANGE, functools.partial(publisher.history, stranger))
+    assert publisher.status(ours) is Status.VALID
 
 
 def test_an_equal_reference_serves_as_well() -> None:
@@ -428,7 +442,7 @@ def test_level_nine_is_the_default() -> None:
 
 def test_iat_increases_even_when_the_clock_does_not() -> None:
     publisher = new_publisher()
-    clock = [NOW, NOW, NOW, NOW + 1, NOW + 2, NOW + 3, NOW + 100, NOW + 50, 0, NOW + 102]
+    clock = [NOW, NOW, NOW, NOW + 1, NOW + 2, NOW + 3, NOW + 100, NOW + 75, 0, NOW + 102]
     issued = [taken_apart(publish(publisher, now))[1] for now in clock]
     assert [payload["iat"] - NOW for payload in issued] == [0, 1, 2, 3, 4, 5, 100, 101, 102, 103]
     assert all(payload["exp"] == payload["iat"] + DAY for payload in issued)
@@ -668,12 +682,12 @@ def test_threads_lose_no_change_and_publish_whole_lists() -> None:
             publisher.revoke(reference)
 
     def announce() -> None:
-        tokens.extend(publish(publisher) for _ in range(30))
+        tokens.extend(publish(publisher) for _ in range(15))
 
     in_threads(*(functools.partial(change, part) for part in range(4)), announce, announce)
     tokens.append(publish(publisher))
     tokens.sort(key=lambda body: int(taken_apart(body)[1]["iat"]))
-    assert [taken_apart(body)[1]["iat"] for body in tokens] == list(range(NOW, NOW + 61))
+    assert [taken_apart(body)[1]["iat"] for body in tokens] == list(range(NOW, NOW + 31))
     assert published_bits(tokens[-1]) == (2, slow_pack(2, [1] * 64))
     revoked: set[int] = set()
     for body in tokens:  # in the order of iat no revocation is ever taken back
@@ -760,7 +774,13 @@ class PublisherMachine(RuleBasedStateMachine):
 
     @rule()
     def publish(self) -> None:
-        body = self.publisher.publish(FAST_KEY, now=self.now, ttl_s=10**6, expires_s=10**7, kid="fast")
+        act = functools.partial(
+            self.publisher.publish, FAST_KEY, now=self.now, ttl_s=10**6, expires_s=10**7, kid="fast"
+        )
+        if 30 < self.last_iat + 1 - self.now <= 60:
+            self.refused(Reason.LEDGER_UNAVAILABLE, act, "status-list.iat")
+            return
+        body = act()
         _, payload = taken_apart(body)
         assert payload["iat"] > self.last_iat
         assert payload["iat"] == max(self.now, self.last_iat + 1)

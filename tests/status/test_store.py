@@ -12,6 +12,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from citizenid import (
     NeedStatusList,
     Reason,
     Status,
+    StatusKind,
     StatusReference,
     TrustAnchors,
     UnixTime,
@@ -39,7 +41,17 @@ from citizenid import (
 )
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer, prepare_attestation
-from citizenid.status import StatusStore, verify_status_list
+from citizenid.status import (
+    StatusFile,
+    StatusStore,
+    _file,
+    _identity,
+    _shares,
+    _store,
+    read_status_file,
+    verify_status_list,
+    write_status_file,
+)
 from citizenid.status._records import Mark
 from citizenid.status._store import identity_of, place_of, status_identity
 from citizenid.verifier import VerifiedPresentation, verify
@@ -70,6 +82,7 @@ from . import (
 )
 from .test_token import OTHER_SUBJECTS, REFUSED, TRUSTED, VERIFICATION, Refusal, any_of, check_refused
 
+IDENTIFIERS_URI = "https://issuer.example/identifiers"
 MEANING = (Status.VALID, Status.INVALID, Status.SUSPENDED, Status.OTHER)
 CAP = 86_400
 
@@ -267,6 +280,42 @@ def test_the_formula_of_age(ttl: int | None, exp: int | None, cap: int, later: i
 def test_the_age_counts_from_when_it_was_fetched() -> None:
     store = holding(token(claims(iat=NOW - 3_000, ttl=3_600)))
     assert usable(store, NOW + 3_599) and not usable(store, NOW + 3_600)
+
+
+@pytest.mark.parametrize("skew_s", [0, 30, 300])
+def test_a_clock_that_was_ahead_hides_no_revocation(skew_s: int, tmp_path: Path) -> None:
+    store = StatusStore(anchors=TRUSTED, limits=Limits(clock_skew_s=skew_s))
+    ahead = NOW + 80_000
+    ingest(store, token(), now=ahead)
+    store.ingest(IDENTIFIERS_URI, listing(uri=IDENTIFIERS_URI), media_type=IDENTIFIERS, now=ahead)
+    write_status_file(tmp_path / "lists", store)
+    file = StatusFile(tmp_path / "lists", anchors=TRUSTED)
+    again = StatusStore(anchors=TRUSTED, stored=read_status_file(tmp_path / "lists"))
+    (anchor,) = credential_anchors()
+    references = (StatusReference(URI, 0), named(b"a", IDENTIFIERS_URI))
+    for asked in (store, file, again):
+        for reference in references:
+            stale = NeedStatusList(reference.uri, Reason.STATUS_LIST_STALE)
+            for now, answer in (
+                (NOW, stale),
+                (ahead - skew_s - 1, stale),
+                (ahead - skew_s, Status.VALID),
+                (ahead, Status.VALID),
+            ):
+                assert asked.check_identity(*place_of(reference, anchor), UnixTime(now)) == answer
+                assert asked.check(reference, issuer=ISSUER, now=now) == answer
+        ends = (NOW, ahead - skew_s - 1)
+        assert all(asked.due(now) == (URI, IDENTIFIERS_URI) for now in ends)
+    ingest(store, token(), now=NOW + 10)  # the clock was put right, and the list came again
+    assert ask(store, 1, now=NOW + 10) is Status.INVALID
+    assert not usable(store, NOW + 10 + 3_600)
+
+
+def test_a_list_that_was_fetched_again_is_due_by_its_last_fetch() -> None:
+    store = holding(now=NOW + 80_000)
+    assert store.due(NOW + 79_970) == () and store.due(NOW + 79_969) == (URI,)
+    ingest(store, token(), now=NOW)
+    assert store.due(NOW) == ()
 
 
 def test_fetching_it_again_renews_it_but_never_beyond_exp() -> None:
@@ -862,6 +911,70 @@ def test_what_a_ticket_keeps_of_an_identifier_is_as_long_as_an_index() -> None:
     assert place_of(named(b"a"), anchor) != place_of(named(b"b"), anchor) != place_of(named(b"b", URI + "2"), anchor)
 
 
+@given(st.text(max_size=20), st.sampled_from([None, b"certificate"]), st.binary(min_size=1, max_size=8))
+def test_no_place_in_one_kind_of_list_is_one_in_another(uri: str, root: bytes | None, identifier: bytes) -> None:
+    (anchor,) = credential_anchors()
+    others = (
+        (StatusKind.STATUS_LIST, None),
+        (StatusKind.BITSTRING, "revocation"),
+        (StatusKind.BITSTRING, "suspension"),
+    )
+    for kind, purpose in others:
+        assert status_identity(uri, ISSUER, root, kind, purpose)[0] < 0x80
+    listed = status_identity(uri, ISSUER, root, StatusKind.IDENTIFIER_LIST)
+    assert listed[0] >= 0x80
+    if uri:
+        assert place_of(named(identifier, uri, root), anchor)[0][:10] == listed[:10]
+
+
+def alike(monkeypatch: pytest.MonkeyPatch, same: int) -> None:
+    """Let all identities of a kind begin with the same bytes, and all of another kind but the first bit too."""
+    real = _identity.status_identity.__wrapped__
+
+    def colliding(*args: Any) -> bytes:
+        identity: bytes = real(*args)
+        return bytes([identity[0] & 0x80]) + bytes(same - 1) + identity[same:]
+
+    for module in (_identity, _store, _file):
+        monkeypatch.setattr(module, "status_identity", colliding)
+
+
+def test_a_ticket_of_a_status_list_is_never_answered_from_an_identifier_list(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    alike(monkeypatch, 10)
+    store, (anchor,) = new_store(), credential_anchors()
+    store.ingest(URI, listing(b"a"), media_type=IDENTIFIERS, now=NOW)
+    write_status_file(tmp_path / "lists", store)
+    for asked in (store, StatusFile(tmp_path / "lists", anchors=TRUSTED)):
+        for index in (0, 1, 2**32 - 1):
+            assert asked.check_identity(*place_of(StatusReference(URI, index), anchor), UnixTime(NOW)) is None
+        assert asked.check_identity(*place_of(named(b"a"), anchor), UnixTime(NOW)) is Status.INVALID
+
+
+@pytest.mark.parametrize("hostile_first", [False, True])
+def test_of_two_identifier_lists_that_a_ticket_cannot_tell_apart_neither_answers(
+    hostile_first: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    alike(monkeypatch, 10)
+    store, (anchor,) = StatusStore(anchors=TRUSTED), credential_anchors()
+    uris = ("https://other.example/hostile", URI) if hostile_first else (URI, "https://other.example/hostile")
+    for uri in uris:
+        if uri == URI:
+            store.ingest(uri, listing(b"a"), media_type=IDENTIFIERS, now=NOW)
+        else:
+            store.ingest(uri, listing(uri=uri, signer="other"), media_type=IDENTIFIERS, now=NOW)
+    write_status_file(tmp_path / "lists", store)
+    file = StatusFile(tmp_path / "lists", anchors=TRUSTED)
+    again = StatusStore(anchors=TRUSTED, stored=read_status_file(tmp_path / "lists"))
+    again.ingest(URI, listing(b"a"), media_type=IDENTIFIERS, now=NOW)  # the same again does not make it the only one
+    for asked in (store, file, again):
+        assert asked.check_identity(*place_of(named(b"a"), anchor), UnixTime(NOW)) is None
+        assert asked.check(named(b"a"), issuer=ISSUER, now=NOW) is Status.INVALID
+        asked.reload(anchors=anchors())
+        assert asked.check_identity(*place_of(named(b"a"), anchor), UnixTime(NOW)) is Status.INVALID
+
+
 def test_an_identifier_list_goes_with_its_signer() -> None:
     store = new_store()
     (anchor,) = credential_anchors()
@@ -873,6 +986,133 @@ def test_an_identifier_list_goes_with_its_signer() -> None:
 
 def test_its_repr_says_nothing_of_anybody() -> None:
     assert repr(holding()) == "<StatusStore of 1 lists>"
+
+
+# --- what one signer may take of what all share ---
+
+
+def full_up(store: StatusStore, body: bytes, now: int = NOW, uri: str = URI) -> None:
+    before = store.export()
+    with pytest.raises(VerificationError) as caught:
+        ingest(store, body, now, uri)
+    assert (caught.value.reason, caught.value.where) == (Reason.LIMIT_EXCEEDED, "status-list")
+    assert store.export() == before
+
+
+def of_uri(number: int, **changes: Any) -> tuple[bytes, str]:
+    uri = f"{URI}/{number}"
+    return token(claims(sub=uri, **changes)), uri
+
+
+def test_a_signer_takes_its_share_and_no_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(_shares, "MAX_LISTS", 3)
+    store = new_store()
+    for number in range(3):
+        body, uri = of_uri(number)
+        ingest(store, body, uri=uri)
+    body, uri = of_uri(3)
+    full_up(store, body, uri=uri)
+    body, uri = of_uri(2, iat=NOW + 1)
+    ingest(store, body, NOW + 1, uri)  # what is held is renewed, as often as it comes
+    ingest(store, body, NOW + 1, uri)
+    body = token(claims(), header(kid="other"), signer=key("other"))
+    ingest(store, body)  # another signer has a share of its own
+    again = StatusStore(anchors=TRUSTED, stored=store.export())
+    body, uri = of_uri(3)
+    full_up(again, body, uri=uri)
+    again.reload(anchors=anchors(OTHER_ISSUER, "other"))
+    again.reload(anchors=TRUSTED)
+    ingest(again, body, uri=uri)
+    monkeypatch.setattr(_shares, "MAX_LISTS", 2)
+    with pytest.raises(VerificationError) as caught:
+        StatusStore(anchors=TRUSTED, stored=store.export())
+    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+
+
+def test_a_signer_takes_its_share_of_bytes_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_shares, "MAX_LISTS_BYTES", 4)
+    store = new_store()
+    for number, size in ((0, 1), (1, 3)):
+        body, uri = of_uri(number, status_list=status_list(8, (0,) * size))
+        ingest(store, body, uri=uri)
+    body, uri = of_uri(0, status_list=status_list(8, (0,) * 2), iat=NOW + 1)
+    full_up(store, body, NOW + 1, uri)  # a list that is held does not grow beyond it
+    body, uri = of_uri(1, status_list=status_list(8, (0,) * 2), iat=NOW + 1)
+    ingest(store, body, NOW + 1, uri)
+    body, uri = of_uri(0, status_list=status_list(8, (0,) * 2), iat=NOW + 1)
+    ingest(store, body, NOW + 1, uri)
+    with pytest.raises(VerificationError) as caught:
+        store.ingest(IDENTIFIERS_URI, listing(b"a", uri=IDENTIFIERS_URI), media_type=IDENTIFIERS, now=NOW)
+    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+
+
+def test_what_all_share_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = holding()
+    long = "https://issuer.example/" + "u" * 2_026
+    full_up(store, token(claims(sub=long)), uri=long)
+    ingest(store, token(claims(sub=long[:-1])), uri=long[:-1])
+    monkeypatch.setattr(_store, "MAX_RECORDS", 2)
+    body, uri = of_uri(1)
+    full_up(store, body, uri=uri)
+    ingest(store, token(claims(iat=NOW + 1)), NOW + 1)
+
+
+def sweeping(store: StatusStore, now: int) -> str:
+    """Let another list come, at another time than the last one."""
+    body, uri = of_uri(now, iat=now, exp=now + DAY)
+    ingest(store, body, now, uri)
+    return uri
+
+
+def test_a_list_that_has_long_ended_is_let_go_of() -> None:
+    end = NOW + 3_600
+    store = holding()
+    other = sweeping(store, end + DAY - 1)
+    assert set(store.uris) == {URI, other}
+    store = holding()
+    other = sweeping(store, end + DAY)
+    assert store.uris == (other,) and store.due(end + DAY) == () and len(store.export().lists) == 1
+    assert ask(store, now=end + DAY) == NeedStatusList(URI)
+    assert store.due(end + DAY) == (URI,)
+    store = holding()
+    ask(store, now=end)  # somebody waits for it
+    sweeping(store, end + 9 * DAY)
+    assert store.due(end + 9 * DAY) == (URI,) and len(store.export().lists) == 2
+
+
+def test_a_mark_that_was_let_go_of_lets_nothing_older_back() -> None:
+    store = holding()
+    other = sweeping(store, NOW + 3_600 + DAY)  # the clock is ahead, and is put right after
+    assert {*store.export().marks} == {bytes(16), status_identity(other, ISSUER)}
+    exported = StatusStore(anchors=TRUSTED, marks=store.export_marks())
+    for each in (store, exported, StatusStore(anchors=TRUSTED, stored=store.export())):
+        for iat in (NOW - 1, NOW):
+            with pytest.raises(VerificationError) as caught:
+                ingest(each, token(claims(iat=iat, status_list=status_list(2, (0, 0)))), NOW + 5)
+            assert caught.value.reason is Reason.STATUS_LIST_TOO_OLD
+        assert URI not in [held.uri for held in each.export().lists]
+        ingest(each, token(claims(iat=NOW + 1)), NOW + 5)
+        assert ask(each, 1, NOW + 5) is Status.INVALID
+
+
+def test_an_older_list_under_another_root_is_renewed_for_its_root_alone(tmp_path: Path) -> None:
+    store = StatusStore(anchors=rooted("one", "two"))
+    ingest(store, under("one", 0))
+    ingest(store, under("two", 1, later_s=9), now=NOW + 9)
+    ingest(store, under("one", 2, later_s=5), now=NOW + 9)
+    write_status_file(tmp_path / "lists", store)
+    again = StatusStore(anchors=rooted("one", "two"), stored=read_status_file(tmp_path / "lists"))
+    for asked in (store, again, StatusFile(tmp_path / "lists", anchors=rooted("one", "two"))):
+        for name, status in (("one", Status.SUSPENDED), ("two", Status.INVALID), (None, Status.INVALID)):
+            assert asked.check(wanting(name), issuer=ISSUER, now=NOW + 9) is status
+    for each in (store, again):
+        for later_s, reason in ((4, Reason.STATUS_LIST_ROLLBACK), (5, Reason.STATUS_LIST_CONFLICT)):
+            with pytest.raises(VerificationError) as caught:
+                ingest(each, under("one", 0, later_s=later_s), now=NOW + 9)
+            assert caught.value.reason is reason
+        with pytest.raises(VerificationError) as caught:
+            ingest(each, under("one", 0, later_s=9), now=NOW + 9)  # what counts for all must not be two things
+        assert caught.value.reason is Reason.STATUS_LIST_CONFLICT
 
 
 # --- threads ---
@@ -941,7 +1181,7 @@ def test_readers_see_whole_lists_while_new_ones_come_in() -> None:
             assert store.due(NOW + count) == ()
 
     _in_threads(write, read, read, read)
-    assert ask(store, count - 1) is Status.INVALID
+    assert ask(store, count - 1, NOW + count) is Status.INVALID
 
 
 @pytest.mark.usefixtures("impatient")

@@ -908,3 +908,13 @@ def test_a_verified_list_says_only_what_a_status_means() -> None:
         Status.SUSPENDED,
         Status.OTHER,
     ]
+
+
+@pytest.mark.parametrize("uri", [None, b"", URI.encode(), 1, [URI]], ids=repr)
+def test_a_list_is_fetched_from_somewhere(uri: Any) -> None:
+    # A token without `sub` is not one for the URI None.
+    for subject in (ABSENT, None, URI):
+        with pytest.raises(CitizenIDError) as caught:
+            verify_status_list(token(claims(sub=subject)), uri=uri, media_type=MEDIA_TYPE, anchors=TRUSTED, now=NOW)
+        assert type(caught.value) is CitizenIDError
+        assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "uri")

@@ -235,7 +235,9 @@ class SigningKey(Protocol):
     """Whatever can sign: a `LocalKey`, or an adapter to an HSM or a KMS.
 
     Its algorithm is that of its public half, stated once. `sign` returns the raw signature of `public.algorithm` over
-    `data`: r || s for ECDSA, as RFC 7518 section 3.4.
+    `data`: r || s for ECDSA, as RFC 7518 section 3.4. An adapter that cannot sign raises an
+    OSError, a RuntimeError or another exception of the standard library: the app that publishes lists takes it for a
+    signing that failed. One that is derived from Exception alone leaves that app as it is.
     """
 
     @property

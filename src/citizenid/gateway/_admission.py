@@ -14,7 +14,7 @@ from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._model import Binding, Format, Handover, NeedStatusList, UnixTime
 from .._wire import json
 from ..policy import Rule
-from ..status._store import place_of
+from ..status._identity import place_of
 from ..verifier import VerifiedPresentation, verify
 from ._authorization import standing
 from ._certificates import certificate_thumbprint

@@ -27,6 +27,11 @@ MEDIA_TYPE_AGGREGATION: Final = "application/json"  # Token Status List section 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"')  # RFC 9110 section 8.8.3; the bound is ours
 _MAX_DATE_CHARS: Final = 64
+# What a function of an operator (a resolver, a clock) may raise, short of the end of the program.
+FAILURES: Final = (
+    ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, ImportError, LookupError, MemoryError,
+    NameError, OSError, ReferenceError, RuntimeError, SystemError, TypeError, ValueError, StopIteration,
+)  # fmt: skip
 
 
 class FetchResult(StrEnum):
@@ -39,10 +44,11 @@ class FetchResult(StrEnum):
     URL_FORBIDDEN = "url_forbidden"
     ADDRESS_FORBIDDEN = "address_forbidden"
     UNRESOLVED = "unresolved"
+    """The name has no address, or a function of the operator (resolver or clock) has failed."""
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     BROKEN = "broken"
-    """The answer is no HTTP, or ended before its end."""
+    """The answer is no HTTP, ended before its end, or does not say in a readable way how old it is."""
     REDIRECT_INVALID = "redirect_invalid"
     HTTP_STATUS = "http_status"
     TOO_LARGE = "too_large"
@@ -90,7 +96,8 @@ class FetchBounds:
     body_bytes: int = 8_388_608  # encoded, and decoded: `Limits.status_list_bytes`
     aggregation_bytes: int = 1_048_576  # as of a JWK Set; 250 bytes for each of `lists`
     lists: int = 4_096  # of one source; what a StatusStore wants at most
-    faults: int = 3  # of the network in one round of a source, after which the rest of the round is left for later
+    faults: int = 3  # failures of any kind in one round of a source, after which the rest is left for the next round
+    round_s: int = 600  # for one round of a source; what is left then comes first in the next: a sixth of a usual ttl
     interval_s: int = 60  # at least so long between two rounds of one source
     jitter_s: int = 30  # a round begins at a moment drawn out of so many seconds
     backoff_first_s: int = 10  # after the first failure; doubles with each
@@ -235,6 +242,15 @@ def entity_tag(reply: Reply) -> str | None:
 def may_store(reply: Reply) -> bool:
     """Say whether something of an answer may be kept for the next request; redirected answers are another URL's."""
     return not reply.redirected and "no-store" not in reply.headers.get("cache-control", "").lower()
+
+
+def age_s(reply: Reply) -> int | None:
+    """Return the seconds since the origin gave this answer: 0 when no cache says any; None when it cannot be read.
+
+    Delta-seconds, once (RFC 9111 section 5.1).
+    """
+    text = reply.headers.get("age", "0").strip(" \t")
+    return int(text) if re.fullmatch(r"[0-9]{1,10}", text) else None
 
 
 def retry_after_s(reply: Reply, now: int, most_s: int) -> int:

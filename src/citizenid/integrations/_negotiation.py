@@ -16,7 +16,9 @@ from urllib.parse import parse_qsl
 from ._codings import ZSTD_AVAILABLE, Coding, sf_binary
 
 _MAX_FIELD_CHARS: Final = 4_096  # of Accept and its like; servers in front take 8,192 for all fields
-_ITEM: Final = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z/-]+)\s*(?:;\s*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?\s*")
+_QUOTED: Final = re.compile(r'"[^"]*"')  # its commas and semicolons part nothing
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z/-]+")
+_WEIGHT: Final = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _TIME: Final = re.compile(r"0|[1-9][0-9]{0,15}")  # as many digits as `MAX_UNIX_TIME` has
 
 
@@ -46,15 +48,23 @@ def preferred(accept: str | None, kinds: Sequence[str]) -> str | None:
     return found
 
 
-def coding(accept_encoding: str | None, *, dictionary: bool) -> Coding | None:
-    """Return the smallest coding that is accepted: of the weights only 0 matters. `*` names no dictionary."""
+def codings(accept_encoding: str | None, *, dictionary: bool) -> tuple[Coding, ...]:
+    """Return the codings that are accepted, the smallest first: of the weights only 0 matters. `*` names no dictionary.
+
+    Args:
+        accept_encoding: the field, or None.
+        dictionary: whether there is one that the client has too.
+    """
     weights = {} if accept_encoding is None else _weights(accept_encoding)
+    accepted = []
     for each in (Coding.DCZ, Coding.ZSTD, Coding.GZIP):
         available = each is Coding.GZIP or (ZSTD_AVAILABLE and (dictionary or each is Coding.ZSTD))
         other = 0.0 if each is Coding.DCZ else weights.get("*", 0.0)
         if available and weights.get(each.value, other) > 0:
-            return each
-    return Coding.IDENTITY if weights.get(Coding.IDENTITY.value, weights.get("*", 1.0)) > 0 else None
+            accepted.append(each)
+    if weights.get(Coding.IDENTITY.value, weights.get("*", 1.0)) > 0:
+        accepted.append(Coding.IDENTITY)
+    return tuple(accepted)
 
 
 def offers(headers: Mapping[str, str], sha256: bytes) -> bool:
@@ -62,15 +72,23 @@ def offers(headers: Mapping[str, str], sha256: bytes) -> bool:
     return headers.get("available-dictionary", "").strip() == sf_binary(sha256)
 
 
-def held(condition: str | None, tag: str) -> str | None:
-    """Return the tag by which If-None-Match names this version, in whichever coding, strong or weak; or None.
+def held(condition: str | None, tags: Sequence[str], further: str | None = None) -> str | None:
+    """Return the first of these tags that If-None-Match names, strong or weak; for `*` the first of them; or None.
 
-    A cache renews what it holds only under the tag that it holds it by (RFC 9111 section 4.3.4).
+    A cache renews what it holds only under the tag that it holds it by (RFC 9111 section 4.3.4), and may send it to
+    whoever asks now: the tags are of what this request accepts.
+
+    Args:
+        condition: the field, or None.
+        tags: of the version, one for each coding that is accepted.
+        further: a tag that begins with this will do as well.
     """
     if condition is None:
         return None
-    named = re.search(rf'"({tag}(?:-[0-9a-z]+)?)"', condition)
-    return named[1] if named is not None else tag if condition == "*" else None
+    if condition.strip() == "*":
+        return tags[0]
+    named = re.findall(r'"([0-9a-z-]*)"', condition)
+    return next((tag for tag in named if tag in tags or (further is not None and tag.startswith(further))), None)
 
 
 def asked_times(query: bytes) -> tuple[str, ...]:
@@ -85,10 +103,14 @@ def read_time(values: Sequence[str]) -> int | None:
 
 
 def _weights(field: str) -> dict[str, float]:
-    """Read a list of items with weights (RFC 9110 section 12.4.2); items of another form are passed over."""
+    """Read a list of items with weights (RFC 9110 section 12.4.2); items of another form are passed over.
+
+    An item counts by its name and its weight: nothing that we serve has other parameters.
+    """
     found: dict[str, float] = {}
-    for item in field.lower().split(","):
-        parts = _ITEM.fullmatch(item)
-        if parts is not None:
-            found[parts[1]] = 1.0 if parts[2] is None else float(parts[2])
+    for item in _QUOTED.sub("", field.lower()).split(","):
+        name, *parameters = (part.strip(" \t") for part in item.split(";"))
+        stated = [value for key, _, value in (each.partition("=") for each in parameters) if key.rstrip(" \t") == "q"]
+        if _NAME.fullmatch(name) and len(stated) <= 1 and all(map(_WEIGHT.fullmatch, stated)):
+            found[name] = float(stated[0]) if stated else 1.0
     return found

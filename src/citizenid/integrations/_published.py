@@ -19,12 +19,21 @@ from typing import Any, Final, NamedTuple, Protocol
 from .. import _registry as reg
 from .._crypto import SigningKey, Unsigned
 from .._errors import CitizenIDError, Reason
+from .._limits import DEFAULT_LIMITS
 from .._wire import base64url, cbor, cose, json
 from ..status import IdentifierPublisher, StatusPublisher
 from ._codings import Coding, dcz, gzip, zstd
 
 _WHERE: Final = "publish"
 _DEPTH: Final = 8  # of a payload that we have written ourselves
+_LONGEST_PAUSE_S: Final = 30
+_LEAD_S: Final = DEFAULT_LIMITS.clock_skew_s // 2  # verifiers whose clocks are behind by as much take it still
+_FAR_AHEAD_S: Final = 2 * DEFAULT_LIMITS.clock_skew_s  # no number of signers drives an iat there: the clock went back
+# What a signer of an operator may raise, short of the end of the program; as in the gateway's clock.
+_FAILURES: Final = (
+    CitizenIDError, ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, ImportError, LookupError,
+    MemoryError, NameError, OSError, ReferenceError, RuntimeError, SystemError, TypeError, ValueError, StopIteration,
+)  # fmt: skip
 
 
 class Publisher(Protocol):
@@ -37,6 +46,10 @@ class Publisher(Protocol):
     @property
     def version(self) -> int:
         """The number of changes so far."""
+
+    @property
+    def last_issued_at(self) -> int | None:
+        """The iat that was used up last, here or in another process; None before the first."""
 
 
 class Times(NamedTuple):
@@ -152,11 +165,22 @@ class Version:
         self._coded.clear()
 
 
+class Pause(NamedTuple):
+    """After a failure: a form is not tried again from when it failed until when (exclusive)."""
+
+    since: int
+    until: int
+
+
 class PublishedList:
-    """A list with its forms. Whoever calls a method, or `Version.coded` of what it gave, holds `lock`."""
+    """A list with its forms. Whoever calls `kept`, `at`, or `Version.coded` of what it gave, holds `lock`.
+
+    One thread signs at a time, without `lock`: the others answer meanwhile with what is in force.
+    """
 
     def __init__(self, publisher: Publisher, how: Signing) -> None:
         self.lock: Final = threading.Lock()
+        self._signing: Final = threading.Lock()
         self._publisher: Final = publisher
         self._how: Final = how
         self._forms: Final = {form.media_type: form for form in FORMS if form.suits(publisher)}
@@ -164,6 +188,7 @@ class PublishedList:
         self._changes = -1  # those that the last round of signing has
         self._signed_at: int | None = None  # when that was
         self._signed: set[str] = set()  # the forms that were signed in it or since
+        self._pauses: Final[dict[str, Pause]] = {}  # of the forms that failed last time
         if not self._forms or (how.certificates and any("certificates" in each.lacks for each in self._forms.values())):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish.publishers")
 
@@ -184,14 +209,17 @@ class PublishedList:
     def newest(self, kind: str, now: int) -> Version | None:
         """Return the token of this form that is in force, signed anew if it must be; None when there is none.
 
-        What fails, the ledger or the signer, leaves the last token in force until its `exp`.
+        What fails, the ledger or the signer, leaves the last token in force until its `exp`. Who comes while another
+        thread signs has the last token, and waits only where there is none.
         """
-        try:
-            self._renew(kind, now)
-        except (CitizenIDError, OSError):
-            pass
-        versions = self._kept[kind]
-        return versions[-1] if versions and now < versions[-1].times.not_after else None
+        if self._signing.acquire(blocking=self._in_force(kind, now) is None):
+            try:
+                self._renew(kind, now)
+            except _FAILURES:
+                self._pause(kind, now)
+            finally:
+                self._signing.release()
+        return self._in_force(kind, now)
 
     def at(self, kind: str, moment: int) -> Version | None:
         """Return the token that was in force then: issued by then, the next one later, and not at its end."""
@@ -202,39 +230,71 @@ class PublishedList:
         """Return the time until it is signed anew at the latest, seconds."""
         return max(0, version.made_at + self._how.ttl_s // 2 - now)
 
+    def _in_force(self, kind: str, now: int) -> Version | None:
+        with self.lock:
+            versions = self._kept[kind]
+            return versions[-1] if versions and now < versions[-1].times.not_after else None
+
     def _renew(self, kind: str, now: int) -> None:
         used = [each for each, versions in self._kept.items() if versions or each == kind]
+        tried = [each for each in used if not self._pausing(each, now)]
+        if kind not in tried:
+            return
         age = None if self._signed_at is None else now - self._signed_at
-        # Each token has an iat of its own, a second apart at least: a second for each form that is signed in a round.
-        gathering = age is not None and 0 <= age < max(self._how.gather_s, len(used))
+        gathering = age is not None and 0 <= age < self._how.gather_s
         fresh = age is not None and 0 <= age < self._how.ttl_s // 2
         changes = self._publisher.version  # before: a change that comes meanwhile is published twice and not never
-        if not gathering and not (fresh and changes == self._changes):
-            signed = {each for each in used if self._sign(each, changes, now)}
+        due = not gathering and not (fresh and changes == self._changes)
+        if not due and kind in self._signed:
+            return
+        # Each token has an iat of its own. Where the clock has not come to the next one, be it that this list has
+        # several forms or that other processes sign it too, what is in force is served until it has. What is due for
+        # its age, or failed, may go ahead a little: whoever always comes second would never sign.
+        reach = now if fresh and kind in self._signed else now + _LEAD_S
+        last = self._publisher.last_issued_at
+        ahead = last is not None and reach <= last <= now + _FAR_AHEAD_S
+        if ahead and self._in_force(kind, now) is not None:
+            return
+        if due:
+            signed = {each for each in tried if self._sign(each, changes, now)}
             if not signed:
                 return
             self._signed, self._changes, self._signed_at = signed, changes, now
-        elif kind not in self._signed and self._sign(kind, changes, now):  # asked for the first time, or it failed
+        elif self._sign(kind, changes, now):  # asked for the first time, or it failed
             self._signed.add(kind)
         else:
             return
-        self._confirm(used)
+        self._confirm()
 
     def _sign(self, kind: str, changes: int, now: int) -> bool:
         form, versions = self._forms[kind], self._kept[kind]
         try:
             body = self._how.prepare(form, self._publisher, now).sign(self._how.key)
             version = Version(body, form.times(body), changes, now)
-        except (CitizenIDError, OSError):
+        except _FAILURES:
+            self._pause(kind, now)
             return False
-        if versions:
-            versions[-1].forget_codings()
-        versions.append(version)
-        del versions[: -self._how.versions]
+        self._pauses.pop(kind, None)
+        with self.lock:
+            if versions:
+                versions[-1].forget_codings()
+            versions.append(version)
+            del versions[: -self._how.versions]
         return True
 
-    def _confirm(self, used: list[str]) -> None:
+    def _pause(self, kind: str, now: int) -> None:
+        """Note a failure: each attempt may use up an iat, so that the next ones come more and more slowly."""
+        last = self._pauses.get(kind)
+        first_s = max(1, self._how.gather_s)
+        again_s = first_s if last is None else 2 * (last.until - last.since)
+        self._pauses[kind] = Pause(now, now + max(first_s, min(again_s, _LONGEST_PAUSE_S)))
+
+    def _pausing(self, kind: str, now: int) -> bool:
+        pause = self._pauses.get(kind)
+        return pause is not None and pause.since <= now < pause.until
+
+    def _confirm(self) -> None:
         """Say to a publisher that wants to know it what every form has that is served."""
         confirm = getattr(self._publisher, "confirm_published", None)
         if confirm is not None:
-            confirm(min(self._kept[each][-1].changes for each in used if self._kept[each]))
+            confirm(min(versions[-1].changes for versions in self._kept.values() if versions))

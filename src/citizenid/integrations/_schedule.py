@@ -1,28 +1,30 @@
 """When to fetch what, and what an answer changes. Without input or output, and shared by both fetchers.
 
-A source is an issuer: its aggregation, or lists that the operator names. It is fetched as a whole, in the order in
-which it lists them, as soon as the store says that any one of them is due. Who was checked decides nothing: a list that
-a credential has just asked for is fetched with all others of its issuer, at a drawn moment, or it is known to have
-failed and waits for its own time. A list that is in no source is never fetched; it makes every source come once, in
-case one of them has grown.
+A source is an issuer: its aggregation, or lists that the operator names. It is fetched as a whole, in its own order
+(what was left for later first, what failed last), as soon as the store says that any one of its lists is due. Who was
+checked decides nothing: a list that a credential has just asked for is fetched with all others of its issuer, at a
+drawn moment, or it is known to have failed and waits for its own time. A list that is in no source is never fetched; it
+makes every source come once, in case one of them has grown. What a source does, or what fails of it, decides nothing
+for another source.
 
-Spec: Token Status List sections 8.3, 9, 11.4, 12.5; specs/profile-status-list.md section 9 (F1 to F12).
+Spec: Token Status List sections 8.3, 9, 11.4, 12.5; specs/profile-status-list.md section 9 (F1 to F15).
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterable
-from typing import Final, NamedTuple, TypeAlias, final
+from math import isfinite
+from typing import Final, TypeAlias, final
 
 from .._errors import CitizenIDError, Reason
-from .._wire import json
 from ..status import StatusStore
 from ._addresses import Reach, open_url
 from ._codings import ZSTD_AVAILABLE, Dictionary, dictionary_id
 from ._exchange import (
     ACCEPT_AGGREGATION,
     ACCEPT_LIST,
+    FAILURES,
     MEDIA_TYPE_AGGREGATION,
     Answer,
     FetchBounds,
@@ -31,6 +33,7 @@ from ._exchange import (
     Reply,
     Resolve,
     Send,
+    age_s,
     backoff_s,
     decoded,
     entity_tag,
@@ -39,78 +42,15 @@ from ._exchange import (
     media_type,
     retry_after_s,
 )
+from ._sources import Memory, Round, Source, SourceState, read_aggregation
 
-_WHERE: Final = "aggregation"
-_DEPTH: Final = 4  # an object with an array; members that we do not know may hold a little more
 _SUCCESS: Final = frozenset({FetchResult.TAKEN, FetchResult.NOT_MODIFIED})
-_NETWORK: Final = frozenset({FetchResult.UNRESOLVED, FetchResult.UNREACHABLE, FetchResult.TIMEOUT, FetchResult.BROKEN})
 _NO_URIS: Final[tuple[str, ...]] = ()
-
-
-class Source(NamedTuple):
-    """The lists of one issuer, which are fetched together or not at all.
-
-    Attributes:
-        aggregation: where the issuer says which lists it has (Token Status List section 9), or None.
-        uris: lists that are named here, besides.
-    """
-
-    aggregation: str | None = None
-    uris: tuple[str, ...] = ()
-
-
-class _Kept:
-    """What is remembered of one URL: for the next request, and of failures."""
-
-    __slots__ = ("busy", "dictionary", "etag", "failures", "retry_at", "tried")
-
-    def __init__(self) -> None:
-        self.etag: str | None = None
-        self.dictionary: Dictionary | None = None
-        self.failures = 0
-        self.retry_at = 0.0  # monotonic
-        self.busy = False
-        self.tried = False
-
-
-class _SourceState:
-    __slots__ = ("again", "begun", "listed", "not_before", "running", "source", "start_at")
-
-    def __init__(self, source: Source) -> None:
-        self.source: Final = source
-        self.listed = source.uris
-        self.running: Round | None = None
-        self.begun = False
-        self.again = False  # a stranger was asked for while a round was running, or one was given up
-        self.start_at: float | None = None  # monotonic; drawn when something of the source became due
-        self.not_before = 0.0
-
-
-class Round(NamedTuple):
-    """One source to fetch: the whole of it, or what has failed before and whose time has come."""
-
-    state: _SourceState
-    retry: tuple[str, ...] | None
+_UNREADABLE: Final = -1  # what stands for the time when the clock fails
+_END_OF_TIME: Final = 2**32
 
 
 Steps: TypeAlias = "Generator[Resolve | Send, Answer, tuple[Fetched, ...]]"
-
-
-def read_aggregation(body: bytes, *, reach: Reach, bounds: FetchBounds) -> tuple[str, ...]:
-    """Read an aggregation: `{"status_lists": [uri, ...]}`, all of it or nothing.
-
-    Raises:
-        MalformedError: as strict JSON does, CLAIM_INVALID for a member that is none, or names what may not be fetched.
-        CitizenIDError: LIMIT_EXCEEDED for more lists than the bound.
-    """
-    uris = json.parse_object(body, _WHERE, _DEPTH).get("status_lists")
-    if type(uris) is not list:
-        raise CitizenIDError(Reason.CLAIM_INVALID, "aggregation.status_lists")
-    if len(uris) > bounds.lists:
-        raise CitizenIDError(Reason.LIMIT_EXCEEDED, "aggregation.status_lists")
-    if any(open_url(uri, reach) is None for uri in uris) or len(set(uris)) != len(uris):
-        raise CitizenIDError(Reason.CLAIM_INVALID, "aggregation.status_lists")
-    return tuple(uris)
 
 
 @final
@@ -154,17 +94,25 @@ class Schedule:
         self._reach = reach
         self._bounds = bounds
         self._clock = clock
-        self._monotonic = monotonic
-        self._random = random
-        self._sources = [_SourceState(source) for source in named]
-        self._kept: dict[str, _Kept] = {}
+        self._monotonic_of = monotonic
+        self._latest = 0.0  # what it said last
+        self._random_of = random
+        aggregations = [open_url(source.aggregation, reach) for source in named if source.aggregation is not None]
+        self._aggregations = frozenset(each for each in aggregations if each is not None)
+        lists = {open_url(uri, reach) for source in named for uri in source.uris}
+        if len(self._aggregations) < len(aggregations) or not self._aggregations.isdisjoint(lists):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch.sources")
+        self._sources = [SourceState(source) for source in named]
+        self._asking: set[str] = set()  # URLs that somebody is asking for at this moment
         self._answered: frozenset[str] = frozenset()  # asked for, in no source, and every source has come since
         self._lock = threading.Lock()
 
     def due(self) -> tuple[Round, ...]:
         """Return the rounds to run now, and take them: nobody else gets them until they have ended."""
-        due, now = frozenset(self._store.due(int(self._clock()))), self._monotonic()
-        rounds = []
+        wall, now = self._now(), self._monotonic()
+        if wall == _UNREADABLE:
+            return ()
+        due, rounds = frozenset(self._store.due(wall)), []
         with self._lock:
             known = {uri for state in self._sources for uri in state.listed}
             strangers = due - known
@@ -176,7 +124,7 @@ class Schedule:
                     continue
                 if state.start_at is None and self._wants(state, due):
                     # At the start at once: nothing can be decided before. Later nobody shall see when it became due.
-                    jitter = self._bounds.jitter_s * self._random() if state.begun else 0.0
+                    jitter = self._bounds.jitter_s * self._random() if state.rounds else 0.0
                     state.start_at = max(now, state.not_before) + jitter
                 if state.start_at is not None and now >= state.start_at:
                     rounds.append(Round(state, None))
@@ -185,31 +133,40 @@ class Schedule:
                 else:
                     continue
                 state.running = rounds[-1]
+                state.rounds += 1
                 if rounds[-1].retry is None:
-                    state.start_at, state.begun, state.again = None, True, False
+                    state.start_at = None
+                    if not state.left:
+                        state.since, state.again = state.rounds, False
         return tuple(rounds)
 
     def run(self, each: Round) -> Steps:
         """Fetch what a round names. A generator as `exchange` is; close it when it is not run to its end."""
-        state, faults = each.state, 0
+        state, bounds = each.state, self._bounds
+        until, faults, left = self._monotonic() + bounds.round_s, 0, False
         fetched: list[Fetched] = []
         try:
-            uris = each.retry
-            if uris is None:
+            urls = each.retry
+            if urls is None:
                 # The aggregation first: what it lists from now on belongs to this round.
-                if state.source.aggregation is not None:
+                if state.source.aggregation is not None and not state.left:
                     fetched.extend((yield from self._one(state, state.source.aggregation, False)))
-                uris = state.listed
-            due = frozenset(self._store.due(int(self._clock())))
-            for uri in uris:
-                fetched.extend((yield from self._one(state, uri, uri in due)))
-                faults += bool(fetched) and fetched[-1].uri == uri and fetched[-1].result in _NETWORK
-                if faults >= self._bounds.faults:
-                    break  # a server that stalls must not keep the round, nor us, for hours
+                faults = sum(one.result not in _SUCCESS for one in fetched)
+                urls = self._in_turn(state)
+            wall = self._now()
+            due = frozenset(_NO_URIS if wall == _UNREADABLE else self._store.due(wall))
+            for url in urls:
+                # A server that stalls or fails must not keep the round, nor us, for hours.
+                if faults >= bounds.faults or self._monotonic() >= until:
+                    left |= not state.memory_of(url).failures  # those that failed have a time of their own
+                    continue
+                came = yield from self._one(state, url, url in due)
+                faults += sum(one.result not in _SUCCESS for one in came)
+                fetched.extend(came)
         except GeneratorExit:  # given up by whoever ran it; an error of his goes the same way
             self._end(each, whole=False)
             raise
-        self._end(each, whole=True)
+        self._end(each, whole=True, left=left)
         return tuple(fetched)
 
     def give_up(self, rounds: Iterable[Round]) -> None:
@@ -217,7 +174,7 @@ class Schedule:
         for each in rounds:
             self._end(each, whole=False)
 
-    def _end(self, each: Round, *, whole: bool) -> None:
+    def _end(self, each: Round, *, whole: bool, left: bool = False) -> None:
         with self._lock:
             state = each.state
             if state.running is not each:
@@ -225,87 +182,104 @@ class Schedule:
             state.running = None
             if each.retry is None:
                 state.again |= not whole
+                state.left = left
                 state.not_before = self._monotonic() + self._bounds.interval_s
 
     # --- when ---
 
-    def _wants(self, state: _SourceState, due: frozenset[str]) -> bool:
-        if state.again or not state.begun:
+    def _wants(self, state: SourceState, due: frozenset[str]) -> bool:
+        if state.again or state.left or not state.rounds:
             return True
         for uri in state.listed:
-            kept = self._of(uri)
+            memory = state.memory_of(uri)
             # One that is in back-off has its own time, whoever asks for it meanwhile.
-            if not kept.tried or (uri in due and not kept.failures):
+            if not memory.asked_in or (uri in due and not memory.failures):
                 return True
         return False
 
-    def _failed(self, state: _SourceState, now: float) -> tuple[str, ...]:
-        urls = state.listed if state.source.aggregation is None else (state.source.aggregation, *state.listed)
-        return tuple(url for url in urls if (kept := self._of(url)).failures and not kept.busy and now >= kept.retry_at)
+    def _in_turn(self, state: SourceState) -> tuple[str, ...]:
+        """Return the lists to ask for: what was left for later first, what failed last. Callers have no part in it."""
+        mine = {uri: memory for uri in state.listed if (memory := state.memory_of(uri)).asked_in < state.since}
+        return tuple(sorted(mine, key=lambda uri: (mine[uri].failures > 0, mine[uri].asked_in)))
 
-    def _take(self, uri: str) -> _Kept | None:
+    def _failed(self, state: SourceState, now: float) -> tuple[str, ...]:
+        urls = state.listed if state.source.aggregation is None else (state.source.aggregation, *state.listed)
+        mine = ((url, state.memory_of(url)) for url in urls if url not in self._asking)
+        failed = [(memory.asked_in, url) for url, memory in mine if memory.failures and now >= memory.retry_at]
+        # Whoever has waited longest comes first, or the first few that fail would take every turn.
+        return tuple(url for _, url in sorted(failed, key=lambda each: (each[1] != state.source.aggregation, each[0])))
+
+    def _take(self, state: SourceState, url: str) -> Memory | None:
         """Single flight: whoever takes it asks for it; in back-off nobody does."""
         with self._lock:
-            kept = self._of(uri)
-            if kept.busy or (kept.failures and self._monotonic() < kept.retry_at):
+            memory = state.memory_of(url)
+            if url in self._asking or (memory.failures and self._monotonic() < memory.retry_at):
                 return None
-            kept.busy = kept.tried = True
-            return kept
+            self._asking.add(url)
+            memory.asked_in = state.rounds
+            return memory
 
-    def _of(self, url: str) -> _Kept:
-        kept = self._kept.get(url)
-        if kept is None:
-            kept = self._kept[url] = _Kept()
-        return kept
+    def _now(self) -> int:
+        now = _read(self._clock, _UNREADABLE)
+        return int(now) if 0 <= now < _END_OF_TIME else _UNREADABLE
+
+    def _monotonic(self) -> float:
+        self._latest = _read(self._monotonic_of, self._latest)
+        return self._latest
+
+    def _random(self) -> float:
+        return min(1.0, max(0.0, _read(self._random_of, 0.5)))
 
     # --- what ---
 
-    def _one(self, state: _SourceState, url: str, due: bool) -> Generator[Resolve | Send, Answer, tuple[Fetched, ...]]:
-        kept = self._take(url)
-        if kept is None:
+    def _one(self, state: SourceState, url: str, due: bool) -> Generator[Resolve | Send, Answer, tuple[Fetched, ...]]:
+        memory = self._take(state, url)
+        if memory is None:
             return ()
         try:
             if url == state.source.aggregation:
-                return ((yield from self._aggregation(state, url, kept)),)
-            return ((yield from self._list(url, kept, due)),)
+                return ((yield from self._aggregation(state, url, memory)),)
+            return ((yield from self._list(url, memory, due)),)
         finally:
-            kept.busy = False
+            with self._lock:
+                self._asking.discard(url)
 
-    def _aggregation(self, state: _SourceState, url: str, kept: _Kept) -> Generator[Resolve | Send, Answer, Fetched]:
-        etag, bounds, limit_bytes = kept.etag, self._bounds, self._bounds.aggregation_bytes
+    def _aggregation(self, state: SourceState, url: str, memory: Memory) -> Generator[Resolve | Send, Answer, Fetched]:
+        etag, bounds, limit_bytes = memory.etag, self._bounds, self._bounds.aggregation_bytes
         reply = yield from exchange(
             url, ACCEPT_AGGREGATION, etag=etag, reach=self._reach, bounds=bounds, limit_bytes=limit_bytes
         )
         body = _body(reply, etag is not None, limit_bytes, None)
         if isinstance(body, FetchResult):
-            return self._settle(kept, Fetched(url, body, None, _size(reply)), reply)
+            return self._settle(memory, Fetched(url, body, None, _size(reply)), reply)
         reason: Reason | None = Reason.STATUS_MEDIA_TYPE
         if isinstance(reply, Reply) and media_type(reply) == MEDIA_TYPE_AGGREGATION:
             reason, listed = self._read(body)
             if reason is None:
                 self._list_anew(state, listed)
-                kept.etag = entity_tag(reply)
+                memory.etag = entity_tag(reply)
         result = FetchResult.TAKEN if reason is None else FetchResult.REFUSED
-        return self._settle(kept, Fetched(url, result, reason, _size(reply)), reply)
+        return self._settle(memory, Fetched(url, result, reason, _size(reply)), reply)
 
     def _read(self, body: bytes) -> tuple[Reason | None, tuple[str, ...]]:
         try:
-            return None, read_aggregation(body, reach=self._reach, bounds=self._bounds)
+            return None, read_aggregation(body, reach=self._reach, bounds=self._bounds, aggregations=self._aggregations)
         except CitizenIDError as error:
             return error.reason, _NO_URIS
 
-    def _list_anew(self, state: _SourceState, listed: tuple[str, ...]) -> None:
+    def _list_anew(self, state: SourceState, listed: tuple[str, ...]) -> None:
         with self._lock:
             state.listed = tuple(dict.fromkeys((*listed, *state.source.uris)))
-            wanted = {uri for each in self._sources for uri in each.listed}
-            wanted |= {each.source.aggregation for each in self._sources if each.source.aggregation is not None}
-            self._kept = {url: kept for url, kept in self._kept.items() if url in wanted or kept.busy}
+            wanted = {state.source.aggregation, *state.listed}
+            state.memories = {url: memory for url, memory in state.memories.items() if url in wanted}
 
-    def _list(self, uri: str, kept: _Kept, due: bool) -> Generator[Resolve | Send, Answer, Fetched]:
+    def _list(self, uri: str, memory: Memory, due: bool) -> Generator[Resolve | Send, Answer, Fetched]:
         # A 304 extends nothing (F6), so a list that is due is asked for without a condition.
-        etag = None if due else kept.etag
-        now, bounds = int(self._clock()), self._bounds  # the ttl runs from the request: a slow answer gains nothing
-        limit_bytes, dictionary = bounds.body_bytes, kept.dictionary
+        etag = None if due else memory.etag
+        now, bounds = self._now(), self._bounds  # the ttl runs from the request: a slow answer gains nothing
+        if now == _UNREADABLE:
+            return self._settle(memory, Fetched(uri, FetchResult.UNRESOLVED), FetchResult.UNRESOLVED)
+        limit_bytes, dictionary = bounds.body_bytes, memory.dictionary
         reply = yield from exchange(
             uri,
             ACCEPT_LIST,
@@ -317,30 +291,47 @@ class Schedule:
         )
         body = _body(reply, etag is not None, limit_bytes, dictionary)
         if isinstance(body, FetchResult):
-            return self._settle(kept, Fetched(uri, body, None, _size(reply)), reply)
+            return self._settle(memory, Fetched(uri, body, None, _size(reply)), reply)
         reason: Reason | None = None
         if isinstance(reply, Reply):
+            age = age_s(reply)
+            if age is None:
+                return self._settle(memory, Fetched(uri, FetchResult.BROKEN, None, _size(reply)), reply)
             try:
-                self._store.ingest(uri, body, media_type=media_type(reply), now=now)
+                # As if it had been fetched when the origin gave it: a cache adds nothing to the ttl (F15).
+                self._store.ingest(uri, body, media_type=media_type(reply), now=max(0, now - age))
             except CitizenIDError as error:
                 reason = error.reason
             if reason is None:
-                kept.etag, kept.dictionary = entity_tag(reply), _dictionary(uri, reply, body)
+                memory.etag, memory.dictionary = entity_tag(reply), _dictionary(uri, reply, body)
         result = FetchResult.TAKEN if reason is None else FetchResult.REFUSED
-        return self._settle(kept, Fetched(uri, result, reason, _size(reply)), reply)
+        return self._settle(memory, Fetched(uri, result, reason, _size(reply)), reply)
 
-    def _settle(self, kept: _Kept, fetched: Fetched, reply: Reply | FetchResult) -> Fetched:
+    def _settle(self, memory: Memory, fetched: Fetched, reply: Reply | FetchResult) -> Fetched:
         if fetched.result in _SUCCESS:
-            kept.failures, kept.retry_at = 0, 0.0
+            memory.failures, memory.retry_at = 0, 0.0
             return fetched
         if fetched.result in (FetchResult.DICTIONARY_INVALID, FetchResult.NOT_MODIFIED_UNASKED):
-            kept.etag = kept.dictionary = None  # what it stands on may be what is wrong: ask for the whole next time
-        kept.failures += 1
-        wait = backoff_s(kept.failures, self._bounds, self._random())
+            memory.etag = memory.dictionary = (
+                None  # what it stands on may be what is wrong: ask for the whole next time
+            )
+        memory.failures += 1
+        wait = backoff_s(memory.failures, self._bounds, self._random())
         if isinstance(reply, Reply):
-            wait = max(wait, retry_after_s(reply, int(self._clock()), self._bounds.retry_after_s))
-        kept.retry_at = self._monotonic() + wait
+            wait = max(wait, retry_after_s(reply, self._now(), self._bounds.retry_after_s))
+        memory.retry_at = self._monotonic() + wait
         return fetched
+
+
+def _read(read: Callable[[], float], otherwise: float) -> float:
+    """Return what a function of the operator says, or `otherwise` when it fails or says no number."""
+    try:
+        value = read()
+        if type(value) in (int, float) and isfinite(value):
+            return value
+    except FAILURES:
+        pass
+    return otherwise
 
 
 def _body(

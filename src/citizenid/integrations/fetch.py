@@ -12,12 +12,14 @@ Spec: Token Status List sections 8, 9, 11.4; SD-JWT VC section 7.1 (SSRF); specs
 from __future__ import annotations
 
 import asyncio
+import queue
 import secrets
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, final
 
 import httpx
@@ -25,8 +27,9 @@ import httpx
 from .._errors import CitizenIDError, Reason
 from ..status import StatusStore
 from ._addresses import Reach
-from ._exchange import Answer, FetchBounds, Fetched, FetchResult, Reply, Resolve, Send
-from ._schedule import Round, Schedule, Source
+from ._exchange import FAILURES, Answer, FetchBounds, Fetched, FetchResult, Reply, Resolve, Send
+from ._schedule import Schedule
+from ._sources import Round, Source
 
 __all__ = ["AsyncStatusFetcher", "FetchBounds", "FetchResult", "Fetched", "Reach", "Source", "StatusFetcher"]
 
@@ -40,7 +43,10 @@ def system_resolver(host: str, port: int) -> Sequence[str]:
 
 @final
 class StatusFetcher:
-    """Keeps a store supplied, from threads.
+    """Keeps a store supplied, from threads: one for each source that is being fetched.
+
+    `resolver`, `clock`, `monotonic` and `random` are called from all of them. When one of these fails, that ends
+    nothing but what was being done for one source.
 
     Args:
         store: whose `due` is followed.
@@ -48,7 +54,7 @@ class StatusFetcher:
         reach: where fetches may go; `Reach.LOOPBACK` is for tests.
         bounds: of all fetches.
         tls: trust for https; the default is httpx's (certifi). It must verify certificates and names.
-        resolver: name and port to addresses; whatever it says is checked.
+        resolver: name and port to addresses; whatever it says is checked, and a failure is UNRESOLVED.
         clock: Unix seconds.
         monotonic: seconds that never go back.
         random: uniform in [0, 1), for jitter; the system's by default.
@@ -82,33 +88,68 @@ class StatusFetcher:
     def refresh(self) -> tuple[Fetched, ...]:
         """Fetch what is due now, if anything, and return what came of it. Never raises for what a server does.
 
-        What another thread is fetching already is left to it.
+        Sources are fetched side by side. What another thread is fetching already is left to it. An error of the
+        resolver or of a clock ends the round of its own source alone (UNRESOLVED).
         """
         rounds = self._schedule.due()
-        try:
-            return tuple(fetched for each in rounds for fetched in self._run(each))
-        finally:
-            self._schedule.give_up(rounds)
+        came: dict[int, tuple[Fetched, ...]] = {}
+        for thread in self._start(rounds, threading.Event(), lambda each, told: came.update({id(each): told})):
+            thread.join()
+        return tuple(fetched for each in rounds for fetched in came.get(id(each), ()))
 
     def run(
         self, stop: threading.Event, *, pause_s: float = 5.0, report: Callable[[Fetched], object] | None = None
     ) -> None:
-        """Refresh every `pause_s` seconds until `stop` is set; give each result to `report`."""
+        """Look every `pause_s` seconds for what is due until `stop` is set; give each result to `report`.
+
+        No source waits for another one. Once `stop` is set no request is begun, and this returns when those under way
+        have ended.
+        """
+        came: queue.SimpleQueue[tuple[Fetched, ...]] = queue.SimpleQueue()
+        threads: list[threading.Thread] = []
         while not stop.is_set():
-            for fetched in self.refresh():
-                if report is not None:
-                    report(fetched)
+            threads = [thread for thread in threads if thread.is_alive()]
+            threads += self._start(self._schedule.due(), stop, lambda _, told: came.put(told))
             stop.wait(pause_s)
+            _report(came, report)
+        for thread in threads:
+            thread.join()
+        _report(came, report)
 
     def close(self) -> None:
         """Close connections."""
         self._transport.close()
 
-    def _run(self, each: Round) -> tuple[Fetched, ...]:
+    def _start(
+        self, rounds: Sequence[Round], stop: threading.Event, tell: Callable[[Round, tuple[Fetched, ...]], object]
+    ) -> list[threading.Thread]:
+        """Run each round in a thread of its own: no more of them than there are sources."""
+
+        def run(each: Round) -> None:
+            told = each.failed()
+            try:
+                told = self._run(each, stop)
+            finally:
+                self._schedule.give_up((each,))
+                tell(each, told)
+
+        threads = [threading.Thread(target=run, args=(each,), daemon=True) for each in rounds]
+        started = 0
+        try:
+            for thread in threads:
+                thread.start()
+                started += 1
+        finally:
+            self._schedule.give_up(rounds[started:])
+        return threads
+
+    def _run(self, each: Round, stop: threading.Event) -> tuple[Fetched, ...]:
         steps, answer = self._schedule.run(each), None
         try:
             while True:
                 step = steps.send(answer)  # type: ignore[arg-type]  # the first of a generator is None
+                if stop.is_set():
+                    return ()
                 answer = _resolve(self._resolver, step) if isinstance(step, Resolve) else self._send(step)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # the generator's own type
@@ -149,7 +190,7 @@ class StatusFetcher:
 
 @final
 class AsyncStatusFetcher:
-    """Keeps a store supplied, from asyncio. Arguments as `StatusFetcher`; sources are fetched side by side."""
+    """Keeps a store supplied, from asyncio. Arguments as `StatusFetcher`; one task for each source."""
 
     def __init__(
         self,
@@ -167,37 +208,52 @@ class AsyncStatusFetcher:
         if random is None:
             random = secrets.SystemRandom().random
         self._bounds = FetchBounds() if bounds is None else bounds
+        named = list(sources)
         self._schedule = Schedule(
-            store, sources, reach=reach, bounds=self._bounds, clock=clock, monotonic=monotonic, random=random
+            store, named, reach=reach, bounds=self._bounds, clock=clock, monotonic=monotonic, random=random
         )
         self._resolver = resolver
+        # A resolver that stalls holds a thread: the few of the loop's own executor would not do for all sources.
+        self._resolving = ThreadPoolExecutor(len(named), thread_name_prefix="citizenid-resolve")
         self._transport = httpx.AsyncHTTPTransport(verify=_strict(tls), trust_env=False, limits=_UNUSED)
 
     async def refresh(self) -> tuple[Fetched, ...]:
-        """Fetch what is due now, if anything, and return what came of it. Never raises for what a server does."""
+        """Fetch what is due now, if anything, and return what came of it. As `StatusFetcher.refresh`."""
         rounds = self._schedule.due()
         try:
-            # All of them come to their end, also when one fails by an error of the caller's own resolver or clock.
             done = await asyncio.gather(*[self._run(each) for each in rounds], return_exceptions=True)
         finally:
             self._schedule.give_up(rounds)
-        fetched: list[Fetched] = []
-        for each in done:
-            if isinstance(each, BaseException):
-                raise each
-            fetched.extend(each)
-        return tuple(fetched)
+        came = (
+            each.failed() if isinstance(told, BaseException) else told for each, told in zip(rounds, done, strict=True)
+        )
+        return tuple(fetched for told in came for fetched in told)
 
     async def run(self, *, pause_s: float = 5.0, report: Callable[[Fetched], object] | None = None) -> None:
-        """Refresh every `pause_s` seconds until cancelled; give each result to `report`."""
-        while True:
-            for fetched in await self.refresh():
-                if report is not None:
-                    report(fetched)
-            await asyncio.sleep(pause_s)
+        """Look every `pause_s` seconds for what is due until cancelled; give each result to `report`.
+
+        No source waits for another one.
+        """
+        running: dict[asyncio.Task[tuple[Fetched, ...]], Round] = {}
+        try:
+            while True:
+                running |= {asyncio.create_task(self._run(each)): each for each in self._schedule.due()}
+                await asyncio.sleep(pause_s)
+                for task in [task for task in running if task.done()]:
+                    each = running.pop(task)
+                    self._schedule.give_up((each,))
+                    for fetched in each.failed() if task.cancelled() or task.exception() else task.result():
+                        if report is not None:
+                            report(fetched)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            self._schedule.give_up(running.values())  # one that was cancelled before it began has ended nothing
 
     async def close(self) -> None:
         """Close connections."""
+        self._resolving.shutdown(wait=False)
         await self._transport.aclose()
 
     async def _run(self, each: Round) -> tuple[Fetched, ...]:
@@ -208,7 +264,9 @@ class AsyncStatusFetcher:
                 try:
                     async with asyncio.timeout(self._bounds.total_s):
                         if isinstance(step, Resolve):
-                            answer = await asyncio.to_thread(_resolve, self._resolver, step)
+                            answer = await asyncio.get_running_loop().run_in_executor(
+                                self._resolving, _resolve, self._resolver, step
+                            )
                         else:
                             answer = await self._send(step)
                 except TimeoutError:
@@ -283,9 +341,17 @@ def _strict(tls: ssl.SSLContext | None) -> ssl.SSLContext | bool:
 
 def _resolve(resolver: Callable[[str, int], Sequence[str]], step: Resolve) -> Answer:
     try:
-        return tuple(resolver(step.host, step.port))
-    except (OSError, UnicodeError):
+        addresses = tuple(resolver(step.host, step.port))
+        return addresses if all(type(each) is str for each in addresses) else FetchResult.UNRESOLVED
+    except FAILURES:
         return FetchResult.UNRESOLVED
+
+
+def _report(came: queue.SimpleQueue[tuple[Fetched, ...]], report: Callable[[Fetched], object] | None) -> None:
+    while not came.empty():  # nobody else takes from it
+        for fetched in came.get():
+            if report is not None:
+                report(fetched)
 
 
 def _request(address: str, step: Send, bounds: FetchBounds, trace: Callable[..., object] | None) -> httpx.Request:

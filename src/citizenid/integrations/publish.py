@@ -23,7 +23,7 @@ from .._limits import MAX_UNIX_TIME
 from ..status._writing import signer_of
 from ._addresses import Reach, open_url
 from ._codings import ZSTD_AVAILABLE, Coding, sf_string
-from ._negotiation import asked_times, coding, fields, held, offers, preferred, read_time
+from ._negotiation import asked_times, codings, fields, held, offers, preferred, read_time
 from ._published import PublishedList, Publisher, Signing, Times, Version
 
 __all__ = ["StatusListApp"]
@@ -32,7 +32,6 @@ Message = MutableMapping[str, Any]
 
 _AGGREGATION: Final = "application/json"
 _RETRY_S: Final = 30
-_UNCHANGING: Final = "public, max-age=31536000, immutable"  # a year; RFC 8246
 _NO_STORE: Final = ("cache-control", "no-store")  # what is not there yet may be there tomorrow
 
 
@@ -49,6 +48,11 @@ class StatusListApp:
     A `StatusPublisher` is served as JWT and as CWT, whichever the Accept field prefers, and as JWT where it prefers
     none; an `IdentifierPublisher` as CWT. A form is signed from the first request for it on.
 
+    The tokens are in the memory of the process. Where several processes serve one list from one ledger, each signs its
+    own, and they may differ for as long as half of the ttl: a verifier that asks now one and now another is offered
+    lists that are older than what it has, which it refuses, and another past. Serve a list from one process, or send
+    each client to the same one.
+
     Args:
         publishers: of the lists, `StatusPublisher` or `IdentifierPublisher`, each at the path of its URI. The order is
             that of the aggregation.
@@ -59,15 +63,15 @@ class StatusListApp:
             this time: a verifier fetches at half of it, and no HTTP cache may keep a list for longer than the rest.
         expires_s: when a token ends for good, seconds.
         aggregation_path: where `{"status_lists": [...]}` is served; None for nowhere.
-        gather_s: changes of so many seconds are published together; where a list is asked for in several forms, of at
-            least a second for each.
+        gather_s: changes of so many seconds are published together; where a list is asked for in several forms, or
+            signed by several processes, of at least a second for each token.
         level: of the zlib stream inside the token. 0 stores it: the token is larger where no content coding is asked
             for, and a fiftieth or less where the previous one is at hand.
         versions: how many tokens of each form are kept as dictionaries, the newest included; each takes the memory of
             its list.
-        historical: whether `?time=` is answered from the tokens that are kept; if not, with 501. Whoever may ask for
-            the past learns how a credential stood then, and how many were revoked when: the standard recommends
-            against it unless there are strong reasons (Token Status List section 12.7).
+        historical: whether `?time=` is answered from the tokens that this process keeps; if not, with 501. Whoever may
+            ask for the past learns how a credential stood then, and how many were revoked when: the standard
+            recommends against it unless there are strong reasons (Token Status List section 12.7).
         clock: Unix seconds.
 
     Raises:
@@ -143,7 +147,7 @@ class StatusListApp:
             return self._serve_list(published, path, bytes(scope.get("query_string", b"")), headers)
         if aggregation is None or preferred(headers.get("accept"), [_AGGREGATION]) is None:
             return _Response(406)
-        return _serve(aggregation, _AGGREGATION, headers, f"public, max-age={self._aggregation_age_s}")
+        return _serve(aggregation, _AGGREGATION, headers, f"public, max-age={self._aggregation_age_s}, must-revalidate")
 
     def _serve_list(self, published: PublishedList, path: str, query: bytes, headers: Mapping[str, str]) -> _Response:
         times = asked_times(query)
@@ -156,19 +160,19 @@ class StatusListApp:
         if kind is None:
             return _Response(406)
         now = int(self._clock())
+        newest = published.newest(kind, now)
+        if newest is None:
+            return _Response(503, (("retry-after", str(_RETRY_S)),))
         with published.lock:
-            newest = published.newest(kind, now)
-            if newest is None:
-                return _Response(503, (("retry-after", str(_RETRY_S)),))
-            kept = f"public, max-age={published.left_s(newest, now)}"
+            kept = f"public, max-age={published.left_s(newest, now)}, must-revalidate"
             if moment is None:
                 return _serve(newest, kind, headers, kept, path, published.kept(kind))
             # Nobody knows what will be said of the future, though the newest token may be good for it.
             found = published.at(kind, moment) if moment <= now else None
             if found is None:
                 return _Response(404, (_NO_STORE,))
-            # Until when the newest was in force is settled by the next one.
-            return _serve(found, kind, headers, kept if found is newest else _UNCHANGING)
+            # For no longer than the newest: a process that starts anew, or another one, does not have the same past.
+            return _serve(found, kind, headers, kept)
 
     def __repr__(self) -> str:
         return f"<StatusListApp of {len(self._lists)} lists>"
@@ -212,17 +216,26 @@ def _serve(
     ]
     if path is not None and ZSTD_AVAILABLE:
         common.append(("use-as-dictionary", f"match={sf_string(path)}, id={sf_string(version.tag)}"))
-    known = held(headers.get("if-none-match"), version.tag)
+    old = next((each for each in dictionaries if offers(headers, each.sha256)), None)
+    accepted = codings(headers.get("accept-encoding"), dictionary=old is not None)
+    if not accepted:
+        return _Response(406)
+    tags = [_tag(version, each, old) for each in accepted]
+    # Whoever has this very version as a dictionary needs no other one to read it.
+    further = f"{version.tag}-{Coding.DCZ.value}" if old is version and Coding.DCZ in accepted else None
+    known = held(headers.get("if-none-match"), tags, further)
     if known is not None:
         return _Response(304, (*common, ("etag", f'"{known}"')))
-    old = next((each for each in dictionaries if offers(headers, each.sha256)), None)
-    chosen = coding(headers.get("accept-encoding"), dictionary=old is not None)
-    if chosen is None:
-        return _Response(406)
+    chosen = accepted[0]
     body = version.coded(chosen, old)
-    tag = version.tag
     if chosen is not Coding.IDENTITY:
-        against = old.sha256[:4].hex() if chosen is Coding.DCZ and old is not None else ""
-        tag = f"{tag}-{chosen.value}{against}"
         common.append(("content-encoding", chosen.value))
-    return _Response(200, (*common, ("content-type", kind), ("etag", f'"{tag}"')), body)
+    return _Response(200, (*common, ("content-type", kind), ("etag", f'"{tags[0]}"')), body)
+
+
+def _tag(version: Version, coding: Coding, dictionary: Version | None) -> str:
+    """Return the entity tag of a version in this coding, without quotes."""
+    if coding is Coding.IDENTITY:
+        return version.tag
+    against = dictionary.sha256[:4].hex() if coding is Coding.DCZ and dictionary is not None else ""
+    return f"{version.tag}-{coding.value}{against}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from .._model import NeedStatusList, Status, StatusKind, StatusReference
 from ._file import StatusFile, read_status_file
 from ._file_writing import write_status_file
-from ._identifier_publisher import IdentifierPublisher
+from ._identifier_publisher import IdentifierPublisher, IdentifierState
 from ._identifiers import IdentifierList
 from ._ledger import StatusChange
 from ._list import StatusList
@@ -24,6 +24,7 @@ __all__ = [
     "STATUS_LIST_MEDIA_TYPES",
     "IdentifierList",
     "IdentifierPublisher",
+    "IdentifierState",
     "NeedStatusList",
     "Status",
     "StatusChange",

@@ -27,9 +27,9 @@ from .._model import NeedStatusList, Status, StatusReference, UnixTime, check_no
 from ..trust import TrustAnchors
 from ._file_layout import HEADER_BYTES, MAX_WANTED, TAGS, Directory, Entry, read_directory, read_head
 from ._identifiers import IdentifierList, tag_of
+from ._identity import PREFIX_BYTES, is_identity_of, prefixes_of, status_identity, tag_in_place
 from ._list import StatusList, meanings_of
-from ._records import MAX_RECORDS, Mark, StoredList, StoredStatuses, check_mark
-from ._store import PREFIX_BYTES, marked_identity, status_identity, tag_in_ticket
+from ._records import FORGOTTEN, MAX_RECORDS, Mark, StoredList, StoredStatuses, check_mark
 
 _LOOK_EVERY_S: Final = 1.0
 _NEVER: Final = float("-inf")
@@ -51,6 +51,7 @@ class _Mapped:
         "refresh_at",
         "shift",
         "uri",
+        "usable_from",
         "usable_until",
     )
 
@@ -60,6 +61,7 @@ class _Mapped:
         self.anchor: Final = entry.anchor
         self.bits: Final = None if entry.bits == TAGS else entry.bits
         self.issued_at: Final = entry.issued_at
+        self.usable_from: Final = entry.usable_from
         self.refresh_at: Final = entry.refresh_at
         self.usable_until: Final = entry.usable_until
         packed = view[entry.offset : entry.offset + entry.size_bytes]  # it keeps the map alive
@@ -101,7 +103,7 @@ class StatusFile:
         self._anchors = anchors
         self._lock = threading.Lock()
         self._held: dict[bytes, _Mapped] = {}
-        self._identifiers: dict[bytes, _Mapped] = {}  # the identifier lists, by the beginning of the identity
+        self._prefixes: dict[bytes, bytes] = {}  # of identifier lists, to their identities; empty for two that are held
         self._mapped: tuple[_Mapped, ...] = ()
         self._marks: dict[bytes, Mark] = {}
         self._wanted: dict[str, None] = {}
@@ -178,12 +180,12 @@ class StatusFile:
         return {
             each.identity: each
             for each in mapped
-            if marked_identity(each.identity, each.uri, self._anchors.find(each.anchor[:16]), each.bits) is not None
+            if is_identity_of(each.identity, each.uri, self._anchors.find(each.anchor[:16]), each.bits)
         }
 
     def _hold(self, held: dict[bytes, _Mapped]) -> None:
         # Each in one step: a lookup sees the old lists or the new ones.
-        self._identifiers = {key[:PREFIX_BYTES]: each for key, each in held.items() if each.identifiers is not None}
+        self._prefixes = prefixes_of(held)
         self._held = held
 
     def reload(self, *, anchors: TrustAnchors) -> None:
@@ -218,19 +220,20 @@ class StatusFile:
         held: _Mapped | None = None
         try:
             held = self._held[identity]
-            if index >= 0 and now < held.usable_until:
+            if index >= 0 and held.usable_from <= now < held.usable_until:
                 return held.meanings[held.packed[index >> held.shift]][index & held.low]
         except LookupError:
             pass  # no such list, or one that ends before this index
         if held is None:
-            return _status_of_tag(self._identifiers.get(identity[:PREFIX_BYTES]), tag_in_ticket(identity, index), now)
-        if now >= held.usable_until:
+            held = self._held.get(self._prefixes.get(identity[:PREFIX_BYTES], b""))
+            return _status_of_tag(held, tag_in_place(identity, index), now)
+        if not held.usable_from <= now < held.usable_until:
             return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)
         raise VerificationError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status.status_list.idx")
 
     def issued_at(self, identity: bytes) -> UnixTime | None:
         """Return the iat of the list that `place_of` named, or None when it is not held."""
-        held = self._held.get(identity) or self._identifiers.get(identity[:PREFIX_BYTES])
+        held = self._held.get(identity) or self._held.get(self._prefixes.get(identity[:PREFIX_BYTES], b""))
         return None if held is None else held.issued_at
 
     @property
@@ -243,7 +246,7 @@ class StatusFile:
         """Return the URIs that whoever writes the file should have fetched by now; see `StatusStore.due`."""
         now = check_now(now)
         with self._lock:
-            aged = [held.uri for held in self._held.values() if now >= held.refresh_at]
+            aged = [held.uri for held in self._held.values() if not held.usable_from <= now < held.refresh_at]
             return tuple(dict.fromkeys([*self._wanted, *aged]))
 
     def __repr__(self) -> str:
@@ -256,7 +259,7 @@ class StatusFile:
 def _status_of_tag(held: _Mapped | None, tag: bytes, now: UnixTime) -> Status | NeedStatusList | None:
     if held is None or held.identifiers is None:
         return None
-    if now >= held.usable_until:
+    if not held.usable_from <= now < held.usable_until:
         return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)
     return held.identifiers.status_of_tag(tag)
 
@@ -279,7 +282,7 @@ def read_status_file(path: str | PathLike[str]) -> StoredStatuses:
         statuses = IdentifierList.unpack(packed) if entry.bits == TAGS else StatusList(entry.bits, packed)
         if statuses.digest != entry.digest:
             raise MalformedError(Reason.STATUS_FILE_MALFORMED, _WHERE)
-        times = (entry.issued_at, entry.digest, entry.refresh_at, entry.usable_until)
+        times = (entry.issued_at, entry.digest, entry.usable_from, entry.refresh_at, entry.usable_until)
         lists.append(StoredList(entry.identity, entry.uri, statuses, *times, entry.anchor))
     return StoredStatuses(tuple(lists), opened.directory.marks, opened.directory.wanted)
 
@@ -316,7 +319,7 @@ def _identity(found: stat_result) -> tuple[int, int, int, int]:
 def _joined_marks(held: dict[bytes, Mark], directory: Directory) -> dict[bytes, Mark]:
     """Compare a file with everything seen in earlier ones, and return the later marks of both.
 
-    Identities under which credentials ask for a list by certificate have no mark in a store: their lists are one here.
+    Marks that the writer has let go of are let go of here too: a file that is put back has an older `FORGOTTEN`.
     """
     joined = dict(held)
     for identity, mark in directory.marks.items():
@@ -325,6 +328,10 @@ def _joined_marks(held: dict[bytes, Mark], directory: Directory) -> dict[bytes, 
     for entry in directory.entries:
         check_mark(joined.get(entry.identity), entry.issued_at, entry.digest, _WHERE)
         joined[entry.identity] = Mark(entry.issued_at, entry.digest)
+    floor = directory.marks.get(FORGOTTEN)
+    if floor is not None:
+        known = directory.marks.keys() | {entry.identity for entry in directory.entries}
+        joined = {key: mark for key, mark in joined.items() if key in known or mark.issued_at > floor.issued_at}
     if len(joined) > 3 * MAX_RECORDS:  # a list may be held under two identities, and marks outlive lists
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, _WHERE)
     return joined

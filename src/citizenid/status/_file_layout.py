@@ -25,13 +25,13 @@ from ._identifiers import TAG_BYTES, IdentifierList
 from ._records import MAX_RECORDS, Mark, StoredStatuses, is_ascending, marks_bytes, pack_marks, unpack_marks
 
 HEADER_BYTES: Final = 96
-MAX_DIRECTORY_BYTES: Final = 33_554_432  # 65,536 lists with URIs of 300 bytes, and their marks
+MAX_DIRECTORY_BYTES: Final = 201_326_592  # 65,536 lists with URIs of 2,048 bytes, their marks, and what is wanted
 MAX_FILE_BYTES: Final = 2**36  # 64 GiB: two bits for each index that 10^10 people times 25 credentials would take
 MAX_WANTED: Final = 4_096  # as many as a store wants
 _MAGIC: Final = b"citizenid status"
 _VERSION: Final = 1
 _HEAD: Final = struct.Struct(">16sIIIIQQQ8x")  # magic, version, lists, marks, wanted, file, directory, first list
-_LIST: Final = struct.Struct(">16sQQQQQ32s32sHBx")
+_LIST: Final = struct.Struct(">16sQQQQQQ32s32sHBx")
 # In place of the bits of a status list. The tags of an identifier list are searched for as the machine's own integers:
 # a file that came from a machine of the other byte order is refused.
 TAGS: Final = 16 if struct.pack("=H", 1)[0] else 32
@@ -52,6 +52,7 @@ class Entry(NamedTuple):
     bits: int  # of each entry of a status list; TAGS for an identifier list
     issued_at: UnixTime
     digest: bytes
+    usable_from: int
     refresh_at: int
     usable_until: int
     anchor: bytes
@@ -109,7 +110,7 @@ def lay_out(stored: StoredStatuses) -> Laid:
             offset = offsets[each.digest] = _aligned(end, _LIST_ALIGNMENT)
             placed.append((offset, packed))
             end = offset + len(packed)
-        times = (each.issued_at, each.refresh_at, each.usable_until)
+        times = (each.issued_at, each.usable_from, each.refresh_at, each.usable_until)
         if len(uri) > 0xFFFF or max(times) >= _SIGNED_64:
             raise CitizenIDError(Reason.LIMIT_EXCEEDED, _WHERE)
         size = len(packed) // TAG_BYTES if bits == TAGS else len(packed) * 8 // bits
@@ -191,7 +192,7 @@ def _read_entry(directory: bytes, position: int, head: Head) -> tuple[Entry, int
     if position + _LIST.size > len(directory):
         return None
     record = _LIST.unpack_from(directory, position)
-    identity, offset, size, issued_at, refresh_at, usable_until, anchor, digest, uri_bytes, bits = record
+    identity, offset, size, issued_at, usable_from, refresh_at, usable_until, anchor, digest, uri_bytes, bits = record
     uri, end = _read_text(directory, position + _LIST.size, uri_bytes)
     entry_bits = TAG_BYTES * 8 if bits == TAGS else bits
     if uri is None or bits not in (*reg.STATUS_BITS, TAGS) or size * entry_bits % 8 or offset % _LIST_ALIGNMENT:
@@ -199,10 +200,10 @@ def _read_entry(directory: bytes, position: int, head: Head) -> tuple[Entry, int
     size_bytes = size * entry_bits // 8
     if not head.first_list <= offset <= offset + size_bytes <= head.file_bytes:
         return None
-    if issued_at > MAX_UNIX_TIME or max(refresh_at, usable_until) >= _SIGNED_64:
+    if issued_at > MAX_UNIX_TIME or max(usable_from, refresh_at, usable_until) >= _SIGNED_64:
         return None
-    issued = UnixTime(issued_at)
-    return Entry(identity, uri, offset, size_bytes, bits, issued, digest, refresh_at, usable_until, anchor), end
+    issued, times = UnixTime(issued_at), (usable_from, refresh_at, usable_until)
+    return Entry(identity, uri, offset, size_bytes, bits, issued, digest, *times, anchor), end
 
 
 def _read_text(directory: bytes, position: int, length: int) -> tuple[str | None, int]:

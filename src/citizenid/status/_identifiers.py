@@ -1,7 +1,8 @@
 """The identifiers of an identifier list: whoever is in it is revoked, and nobody else is.
 
-What is kept of each is 12 bytes of its SHA-256, sorted: a list has one entry for each revoked credential, and a nation
-has millions. Two identifiers share these bytes by chance once in 2^96; whoever chooses identifiers is the issuer.
+What is kept of each is 10 bytes of its SHA-256, sorted: a list has one entry for each revoked credential, and a nation
+has millions. Two identifiers share these bytes by chance once in 2^80, so that one of nobody is taken for one of four
+million that are listed once in 2^58; whoever chooses identifiers is the issuer.
 
 Spec: ISO/IEC 18013-5 second edition 12.3.6.4; specs/profile-status-list.md.
 """
@@ -17,7 +18,7 @@ from typing import Final, TypeAlias, final
 from .._model import Status
 
 _Column: TypeAlias = "array[int] | memoryview"  # subscripted, an array is a type to type checkers alone
-TAG_BYTES: Final = 12
+TAG_BYTES: Final = 10
 _FIRST: Final = 8  # of the tag's bytes are searched for, as one integer; the rest decides
 
 
@@ -35,19 +36,19 @@ class IdentifierList:
         tags = sorted(set(map(tag_of, identifiers)))
         self._digest: bytes | None = None
         self._firsts: _Column = array("Q", [int.from_bytes(tag[:_FIRST], "big") for tag in tags])
-        self._rests: _Column = array("I", [int.from_bytes(tag[_FIRST:], "big") for tag in tags])
+        self._rests: _Column = array("H", [int.from_bytes(tag[_FIRST:], "big") for tag in tags])
 
     @classmethod
     def unpack(cls, packed: bytes | memoryview) -> IdentifierList:
         """Return the list whose `packed` this is, on a machine of this byte order; it is not copied."""
         view, listed = memoryview(packed), cls(())
         split = len(view) // TAG_BYTES * _FIRST
-        listed._firsts, listed._rests = view[:split].cast("Q"), view[split:].cast("I")
+        listed._firsts, listed._rests = view[:split].cast("Q"), view[split:].cast("H")
         return listed
 
     @property
     def packed(self) -> bytes:
-        """The first eight bytes of each tag, ascending, and then the other four of each: the machine's own integers."""
+        """The first eight bytes of each tag, ascending, and then the other two of each: the machine's own integers."""
         return self._firsts.tobytes() + self._rests.tobytes()
 
     @property
@@ -62,7 +63,7 @@ class IdentifierList:
         return self.status_of_tag(tag_of(identifier))
 
     def status_of_tag(self, tag: bytes) -> Status:
-        """As `status`, by the identifier's tag of 12 bytes (`tag_of`)."""
+        """As `status`, by the identifier's tag of 10 bytes (`tag_of`)."""
         first, rest = int.from_bytes(tag[:_FIRST], "big"), int.from_bytes(tag[_FIRST:], "big")
         position = bisect_left(self._firsts, first)
         while position < len(self._firsts) and self._firsts[position] == first:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, final
 
 from .._errors import CitizenIDError, Reason
+from .._limits import DEFAULT_LIMITS
 from .._model import Status, UnixTime
 
 NEVER: Final = -1  # the iat before the first token, and the version that a list has which was never published
@@ -53,7 +54,13 @@ class Ledger(Protocol):
         """Return all changes, the oldest first. Raises STATUS_INDEX_OUT_OF_RANGE."""
 
     def issue(self, now: int) -> tuple[int, bytes]:
-        """Return a new iat, greater than any before and not less than `now`, and the packed list at that instant."""
+        """Return a new iat, greater than any before and not less than `now`, and the packed list at that instant.
+
+        Raises LEDGER_UNAVAILABLE as `next_issued_at`.
+        """
+
+    def last_issued_at(self) -> int:
+        """Return the last iat that `issue` gave, or NEVER."""
 
     def versions(self) -> tuple[int, int]:
         """Return the number of the last change, and what `confirm` was told last."""
@@ -153,8 +160,11 @@ class MemoryLedger:
         return tuple(self._changes.get(index, ()))
 
     def issue(self, now: int) -> tuple[int, bytes]:
-        self._issued_at = max(now, self._issued_at + 1)
+        self._issued_at = next_issued_at(self._issued_at, now)
         return self._issued_at, bytes(self._packed)
+
+    def last_issued_at(self) -> int:
+        return self._issued_at
 
     def versions(self) -> tuple[int, int]:
         return self._version, self._published
@@ -172,6 +182,22 @@ class MemoryLedger:
         self._packed[index] = change.status
         self._changes.setdefault(index, []).append(change)
         self._version += 1
+
+
+def next_issued_at(last: int, now: int) -> int:
+    """Return the iat that follows `last`: `now`, or one more than `last` if that is not earlier.
+
+    Verifiers refuse an iat that is further ahead of their clock than `Limits.clock_skew_s`. Where so many were used up
+    that the next one would be, none is given until the clock has come nearer. One that is ahead by more than twice as
+    much was not driven there: the clock has gone back, and verifiers take the next one where they took the last.
+
+    Raises:
+        CitizenIDError: LEDGER_UNAVAILABLE.
+    """
+    ahead = last + 1 - now
+    if DEFAULT_LIMITS.clock_skew_s < ahead <= 2 * DEFAULT_LIMITS.clock_skew_s:
+        raise CitizenIDError(Reason.LEDGER_UNAVAILABLE, "status-list.iat")
+    return max(now, last + 1)
 
 
 def check_room(count: int, free: int) -> None:

@@ -20,8 +20,9 @@ from threading import Event
 from typing import Any, Final, TypeVar, final
 
 from .._errors import CitizenIDError, Reason
+from .._limits import MAX_UNIX_TIME
 from .._model import Status, UnixTime
-from ._ledger import NEVER, Packed, Shuffle, StatusChange, check_change, check_room, check_taken
+from ._ledger import NEVER, Packed, Shuffle, StatusChange, check_change, check_room, check_taken, next_issued_at
 
 _WHERE: Final = "status-list.path"
 _APPLICATION_ID: Final = 0x43697A53
@@ -56,7 +57,10 @@ _SCHEMA: Final = (
 )
 _NOTE: Final = "INSERT INTO change (place, status, at, reason) VALUES (?, ?, ?, ?)"
 
+_STATUSES: Final = frozenset(map(int, Status))
+
 T = TypeVar("T")
+K = TypeVar("K", int, str)
 
 
 @final
@@ -117,25 +121,29 @@ class FileLedger:
             rows = self._connection.execute(
                 "SELECT status, at, reason FROM change WHERE place = ? ORDER BY number", (index,)
             )
-            return tuple(StatusChange(Status(status), at, reason) for status, at, reason in rows)
+            return tuple(self._change(*row) for row in rows)
 
         return self._within(_READ, act)
 
     def issue(self, now: int) -> tuple[int, bytes]:
         def act() -> tuple[int, bytes]:
-            (last,) = self._row("SELECT issued_at FROM list")
-            issued_at = max(now, last + 1)
+            last = self._number("SELECT issued_at FROM list")
+            issued_at = next_issued_at(last, now)
             self._connection.execute("UPDATE list SET issued_at = ?", (issued_at,))
             self._catch_up()
             return issued_at, bytes(self._packed)
 
         return self._within(_WRITE, act)
 
+    def last_issued_at(self) -> int:
+        return self._within(_READ, lambda: self._number("SELECT issued_at FROM list"))
+
     def versions(self) -> tuple[int, int]:
-        version, published = self._within(
-            _READ, lambda: self._row("SELECT coalesce((SELECT max(number) FROM change), 0), published FROM list")
-        )
-        return version, published
+        def act() -> tuple[int, int]:
+            (version,) = self._row("SELECT coalesce((SELECT max(number) FROM change), 0)")
+            return version, self._number("SELECT published FROM list")
+
+        return self._within(_READ, act)
 
     def confirm(self, version: int) -> None:
         self._within(
@@ -174,7 +182,26 @@ class FileLedger:
         return indices
 
     def _free(self) -> list[int]:
-        return list(struct.unpack(self._counts, self._row("SELECT free FROM list")[0]))
+        (free,) = self._row("SELECT free FROM list")
+        if type(free) is not bytes or len(free) != struct.calcsize(self._counts):
+            raise CitizenIDError(Reason.LEDGER_REFUSED, _WHERE)
+        return list(struct.unpack(self._counts, free))
+
+    def _number(self, query: str) -> int:
+        (number,) = self._row(query)
+        if type(number) is not int or not NEVER <= number <= MAX_UNIX_TIME:
+            raise CitizenIDError(Reason.LEDGER_REFUSED, _WHERE)
+        return number
+
+    def _change(self, status: object, at: object, reason: object) -> StatusChange:
+        when = _or_none(at, int)
+        return StatusChange(self._status(status), None if when is None else UnixTime(when), _or_none(reason, str))
+
+    def _status(self, value: object) -> Status:
+        """Read what SQLite holds: a column of integers holds texts as well, if somebody writes them."""
+        if type(value) is not int or value not in _STATUSES or not value < 1 << self._bits:
+            raise CitizenIDError(Reason.LEDGER_REFUSED, _WHERE)
+        return Status(value)
 
     def _read(self, index: int) -> Status:
         check_taken(self._is_taken(index))
@@ -202,9 +229,9 @@ class FileLedger:
             "SELECT number, place, status FROM change WHERE number > ? ORDER BY number", (self._seen,)
         )
         for number, place, status in rows:
-            if not (0 <= place < self._size and 0 <= status < 1 << self._bits):
+            if type(place) is not int or not 0 <= place < self._size:
                 raise CitizenIDError(Reason.LEDGER_REFUSED, _WHERE)
-            self._packed[place] = status
+            self._packed[place] = self._status(status)
             self._seen = number
 
     def _set(self) -> None:
@@ -288,6 +315,12 @@ def _connect(path: str | PathLike[str]) -> sqlite3.Connection:
     except (sqlite3.Error, OSError, ValueError):  # ValueError: a NUL in the path
         pass
     raise CitizenIDError(Reason.LEDGER_UNAVAILABLE, _WHERE)
+
+
+def _or_none(value: object, kind: type[K]) -> K | None:
+    if value is not None and type(value) is not kind:
+        raise CitizenIDError(Reason.LEDGER_REFUSED, _WHERE)
+    return value
 
 
 def nth_free(taken: bytes, rank: int) -> int:

@@ -20,7 +20,7 @@ class StatusSource(Protocol):
         ...
 
     def check_identity(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
-        """Return the same by the identity that a ticket holds, or None for a list that is not held."""
+        """Return the same by what a ticket holds, or None for a list that is not held; see `StatusStore`."""
         ...
 
     def issued_at(self, identity: bytes) -> UnixTime | None:

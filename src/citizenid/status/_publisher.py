@@ -20,7 +20,7 @@ from .._crypto import PublicKey, SigningKey, Unsigned
 from .._errors import CitizenIDError, Reason
 from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME
 from .._model import Status, StatusKind, StatusReference, UnixTime
-from ._ledger import Ledger, MemoryLedger, StatusChange
+from ._ledger import NEVER, Ledger, MemoryLedger, StatusChange
 from ._list import StatusList
 
 # RFC 3986 section 3 and appendix A, as far as characters go: verifiers fetch it and compare it character by character.
@@ -207,6 +207,13 @@ class StatusPublisher:
             return self._ledger.versions()[0]
 
     @property
+    def last_issued_at(self) -> UnixTime | None:
+        """The `iat` that was used up last, by any process; None before the first."""
+        with self._lock:
+            last = self._ledger.last_issued_at()
+        return None if last == NEVER else UnixTime(last)
+
+    @property
     def changed(self) -> bool:
         """Whether there may be changes that no published list contains; True before the first one.
 
@@ -274,8 +281,9 @@ class StatusPublisher:
         Args:
             key: the public key of the signer.
             now: integer Unix seconds. `iat` is this, or one more than the last `iat` if that is not earlier: two
-                versions of a list never bear the same `iat`. Gather changes and publish once a second at
-                most: verifiers refuse an `iat` more than half a minute ahead of their clock.
+                versions of a list never bear the same `iat`, and what is prepared uses one up whether it is signed or
+                not. Gather changes and publish once a second at most: verifiers refuse an `iat` more than half a
+                minute ahead of their clock, and none that is so far ahead of `now` is given.
             ttl_s: how long verifiers may keep it before they fetch again, seconds.
             expires_s: when it ends for good, seconds from now.
             kid: key identifier; the key's thumbprint in base64url by default.
@@ -285,10 +293,19 @@ class StatusPublisher:
             certificates: the signer's chain in DER, leaf first and without the root; it takes the place of a kid.
 
         Raises:
-            CitizenIDError: CONFIGURATION_INVALID.
+            CitizenIDError: CONFIGURATION_INVALID; LEDGER_UNAVAILABLE, also when the next `iat` is too far ahead.
         """
         # Here, because a gateway imports this file and never publishes.
-        from ._writing import Says, Times, bitstring_jwt, check_times, signer_of, status_list_cwt, status_list_jwt
+        from ._writing import (
+            Says,
+            Times,
+            bitstring_jwt,
+            check_stored,
+            check_times,
+            signer_of,
+            status_list_cwt,
+            status_list_jwt,
+        )
 
         writers = {"jwt": status_list_jwt, "cwt": status_list_cwt}
         says = None if self.purpose is None or self.issuer is None else Says(self.issuer, self.purpose)
@@ -297,6 +314,8 @@ class StatusPublisher:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
         check_times(now, ttl_s, expires_s)
         signer = signer_of(key, kid, certificates)
+        if level == 0:  # how long the token will be at least is known before an iat is used up for it
+            check_stored(self.size * (self.bits if says is None else 1) // 8, format)
         with self._lock:
             issued_at, packed = self._ledger.issue(int(now))
         statuses, times = StatusList(self.bits, packed), Times(issued_at, issued_at + expires_s, ttl_s)
@@ -311,7 +330,9 @@ class StatusPublisher:
             self._ledger.write(reference.index, change)
 
     def _check(self, reference: StatusReference) -> None:
-        if type(reference) is not StatusReference or (reference.uri, reference.purpose) != (self.uri, self.purpose):
+        kind = StatusKind.STATUS_LIST if self.purpose is None else StatusKind.BITSTRING
+        ours = (self.uri, kind, self.purpose)
+        if type(reference) is not StatusReference or (reference.uri, reference.kind, reference.purpose) != ours:
             raise CitizenIDError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status-list")
 
     def _check_says(self, status: Status) -> None:

@@ -21,6 +21,7 @@ from ._identifiers import IdentifierList
 from ._list import StatusList
 
 MAX_RECORDS: Final = 65_536  # 330 M people are 330 lists of a million; a list of ours has room for 500 million
+FORGOTTEN: Final = bytes(16)  # identity of the mark that stands for all marks that were let go of
 _MAGIC: Final = b"citizenid marks\x01"  # the last byte is the version
 _COUNT: Final = struct.Struct(">16sI")
 _MARK: Final = struct.Struct(">16sQ32s")
@@ -43,6 +44,7 @@ class StoredList(NamedTuple):
     statuses: StatusList | IdentifierList
     issued_at: UnixTime
     digest: bytes
+    usable_from: int
     refresh_at: int
     usable_until: int
     anchor: bytes  # fingerprint of the trust point

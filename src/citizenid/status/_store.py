@@ -2,48 +2,78 @@
 
 A list is held for (URI, trust point of its signer), its kind and its purpose: two issuers that name the same URI do not
 share a list, and a list of suspensions answers nobody who asks for a revocation. It is
-usable while `now < min(exp, fetched + min(ttl, cap))`, and there is no grace: after that the answer is the Need, not
-the old bit. A list never goes back: an older `iat`, or other bits under the same `iat`, is refused and the held one
-stays in force.
+usable while `fetched - skew <= now < min(exp, fetched + min(ttl, cap))`, and there is no grace: after that the answer
+is the Need, not the old bit. A list never goes back: an older `iat`, or other bits under the same `iat`, is refused and
+the held one stays in force.
 
 Spec: Token Status List sections 8.3, 11.5, 13.7; DESIGN section 4 (status).
 """
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, Final, final
 
-from .. import _registry as reg
 from .._errors import CitizenIDError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, Limits
-from .._model import KeyPurpose, NeedStatusList, Status, StatusKind, StatusReference, UnixTime, check_now
-from ..trust import TrustAnchor, TrustAnchors
+from .._model import NeedStatusList, Status, StatusKind, StatusReference, UnixTime, check_now
+from ..trust import TrustAnchors
 from ._bitstring import for_purpose
-from ._identifiers import TAG_BYTES, IdentifierList, tag_of
+from ._identifiers import IdentifierList
+from ._identity import (
+    PREFIX_BYTES,
+    add_prefix,
+    identity_of,
+    is_identity_of,
+    place_of,
+    prefixes_of,
+    status_identity,
+    tag_in_place,
+)
 from ._list import StatusList
-from ._records import Mark, StoredList, StoredStatuses, check_mark, later_marks, read_marks, write_marks
+from ._records import (
+    FORGOTTEN,
+    MAX_RECORDS,
+    Mark,
+    StoredList,
+    StoredStatuses,
+    check_mark,
+    later_marks,
+    read_marks,
+    write_marks,
+)
+from ._shares import MAX_URI_BYTES, Shares, size_of
 from ._token import VerifiedStatusList, verify_status_list
 
-_STATUS_LIST: Final = StatusKind.STATUS_LIST
+__all__ = ["StatusStore", "identity_of", "place_of", "status_identity"]
+
 _BITSTRING: Final = StatusKind.BITSTRING
-_IDENTITY_BYTES: Final = 16
-PREFIX_BYTES: Final = 8  # of the identity of an identifier list: a ticket has the tag of the identifier in the rest
+_NO_ENTRIES: Final = StatusList(1, b"")
+_SWEEPS: Final = 24  # for each cap on the age of a list
 _MAX_WANTED: Final = 4_096  # only references of verified credentials are remembered, so issuers bound this
 
 
 class _Held:
     """A list that is held. A named tuple's fields take ten times as long to read; these are read at each request."""
 
-    __slots__ = ("anchor", "issued_at", "refresh_at", "statuses", "uri", "usable_until")
+    __slots__ = (
+        "anchor",
+        "entries",
+        "issued_at",
+        "refresh_at",
+        "size",
+        "statuses",
+        "uri",
+        "usable_from",
+        "usable_until",
+    )
 
     def __init__(
         self,
         uri: str,
         statuses: StatusList | IdentifierList,
+        usable_from: int,
         refresh_at: int,
         usable_until: int,
         anchor: bytes,
@@ -51,8 +81,14 @@ class _Held:
     ) -> None:
         self.uri: Final = uri
         self.statuses: Final[Any] = statuses  # of the kind that its identity was made with
+        # Nobody finds an identifier list by an index: who tries is out of its range.
+        self.entries: Final = statuses if type(statuses) is StatusList else _NO_ENTRIES
+        # When it was fetched, less the skew. A clock that shows less now was wrong one of the two times, and how long
+        # the list counts was computed by it.
+        self.usable_from: Final = usable_from
         self.refresh_at: Final = refresh_at
         self.usable_until: Final = usable_until
+        self.size: Final = size_of(statuses)
         self.anchor: Final = anchor  # fingerprint of the trust point
         self.issued_at: Final = issued_at
 
@@ -72,12 +108,13 @@ class StatusStore:
             restart nobody but the operator can say what to fetch for the tickets that are out. Hand in what `uris` was.
         marks: what `export_marks` of an earlier store gave: what that one would refuse as older is refused here too.
         stored: what an earlier store held, from `export` or `read_status_file`: its marks, what it wanted, and its
-            lists, of which those count whose signer is trusted here and that no mark makes old.
+            lists, of which those count whose signer is trusted here and that no mark makes old. Each is its own mark.
 
     Raises:
         CitizenIDError: CONFIGURATION_INVALID for a URI that is no text, or for more than 4,096 of them.
         MalformedError: STATUS_MARKS_MALFORMED.
-        VerificationError: STATUS_LIST_CONFLICT for two marks of one `iat` that differ.
+        VerificationError: STATUS_LIST_CONFLICT for two marks of one `iat` that differ, or a mark and a list;
+            LIMIT_EXCEEDED for stored lists beyond what `ingest` takes in.
     """
 
     def __init__(
@@ -95,11 +132,13 @@ class StatusStore:
         self._anchors = anchors
         self._limits = limits
         self._held: dict[bytes, _Held] = {}
-        self._identifiers: dict[bytes, _Held] = {}  # the identifier lists among them, by the beginning of the identity
+        self._shares = Shares()
+        self._prefixes: dict[bytes, bytes] = {}  # of identifier lists, to their identities; empty for two that are held
         # A list that is held is its own mark: its digest is asked for when it matters, and not at each ingest.
         self._marks: dict[bytes, Mark | _Held] = {} if marks is None else {**read_marks(marks)}
         self._wanted: dict[str, None] = dict.fromkeys(wanted)
         self._lock = threading.Lock()
+        self._swept_at = 0
         if stored is not None:
             self._restore(stored)
 
@@ -115,7 +154,8 @@ class StatusStore:
         Raises:
             VerificationError: as `verify_status_list`, and STATUS_LIST_ROLLBACK for an older list than the one held,
                 STATUS_LIST_CONFLICT for other bits under the same `iat`, STATUS_LIST_TOO_OLD for a first list whose
-                `iat` lies further back than the cap. Whatever is refused changes nothing.
+                `iat` lies further back than the cap, LIMIT_EXCEEDED for more than 4,096 lists or 1 GiB of them of one
+                signer, or more than 65,536 in all. Whatever is refused changes nothing.
             MalformedError: as `verify_status_list`.
         """
         token = verify_status_list(
@@ -124,7 +164,7 @@ class StatusStore:
         self.put(token, now=now)
 
     def put(self, token: VerifiedStatusList, *, now: UnixTime | int) -> None:
-        """Take in a verified list. Raises STATUS_LIST_ROLLBACK, _CONFLICT or _TOO_OLD as `ingest` does.
+        """Take in a verified list. Raises STATUS_LIST_* and LIMIT_EXCEEDED as `ingest` does.
 
         Raises:
             VerificationError: also KEY_UNKNOWN when its trust point is not, or no longer, one of this store's.
@@ -136,25 +176,95 @@ class StatusStore:
         # again, must not hide a revocation for ever.
         usable_until = min(end, token.issued_at + cap if token.not_after is None else token.not_after)
         refresh_at = now + max(1, (usable_until - now) // 2)
+        times = (max(0, now - self._limits.clock_skew_s), refresh_at, usable_until)
         issuer, anchor, root = token.anchor.issuer, token.anchor.fingerprint, token.anchor.root
         parts = _parts(token)
         with self._lock:
             if self._anchors.find(anchor[:16]) is None:
                 raise VerificationError(Reason.KEY_UNKNOWN, "status-list")
+            self._sweep(now)
+            records = {}
             for key, statuses in parts:
-                mark = self._marks.get(key)
-                # Without a high-water mark an old list could be played to a verifier that has just started.
-                if mark is None and now - token.issued_at > cap:
-                    raise VerificationError(Reason.STATUS_LIST_TOO_OLD, "status-list.iat")
-                if mark is not None and token.issued_at <= mark.issued_at:
-                    check_mark(_mark_of(mark), token.issued_at, statuses.digest, "status-list.iat")
-            for key, statuses in parts:
-                held = _Held(token.uri, statuses, refresh_at, usable_until, anchor, token.issued_at)
-                self._marks[key] = self._held[key] = held
-                if root is not None and token.kind is not _BITSTRING:  # a credential may ask for this certificate alone
-                    self._held[status_identity(token.uri, issuer, root.der, token.kind)] = held
-            self._find_identifier_lists()
+                held = _Held(token.uri, statuses, *times, anchor, token.issued_at)
+                # A credential may ask for a list under this certificate alone.
+                rooted = root is not None and token.kind is not _BITSTRING
+                bound = status_identity(token.uri, issuer, root.der, token.kind) if root and rooted else None
+                records.update(dict.fromkeys(self._renewed(key, bound, held, now), held))
+            self._check_room(token.uri, anchor, records)
+            for key, held in records.items():
+                self._hold(key, held)
+            self._marks.update(records)
             self._wanted.pop(token.uri, None)
+
+    def _renewed(self, key: bytes, bound: bytes | None, new: _Held, now: UnixTime) -> list[bytes]:
+        """Return the identities that a list answers for from now on: its own, and the one under its certificate.
+
+        A list under a certificate has a memory of its own: it goes on although a newer one came under another, and then
+        answers for that certificate alone.
+        """
+        own = key if bound is None else bound
+        self._check_age(own, new, now)
+        mark = self._marks.get(key)
+        if bound is None or mark is None or new.issued_at > mark.issued_at:
+            return list(dict.fromkeys((key, own)))
+        if new.issued_at < mark.issued_at:
+            return [bound]
+        check_mark(_mark_of(mark), new.issued_at, new.digest, "status-list.iat")
+        return [key, bound]
+
+    def _check_age(self, key: bytes, new: _Held, now: UnixTime) -> None:
+        mark, floor = self._marks.get(key), self._marks.get(FORGOTTEN)
+        if mark is not None:
+            if new.issued_at <= mark.issued_at:
+                check_mark(_mark_of(mark), new.issued_at, new.digest, "status-list.iat")
+            return
+        # Without a high-water mark an old list could be played to a verifier that has just started.
+        old = now - new.issued_at > self._limits.status_age_s
+        if old or (floor is not None and new.issued_at <= floor.issued_at):
+            raise VerificationError(Reason.STATUS_LIST_TOO_OLD, "status-list.iat")
+
+    def _sweep(self, now: UnixTime) -> None:
+        """Let go of lists that have counted for nobody for long, and of marks that refuse nothing beyond their age.
+
+        No list that such a mark would refuse can come back: `FORGOTTEN` is at least as late as each of them, and what
+        has no mark and is not later than it is refused, whatever the clock says by then.
+        """
+        cap = self._limits.status_age_s
+        if self._swept_at <= now < self._swept_at + cap // _SWEEPS + 1:
+            return
+        self._swept_at = now
+        kept = {k: held for k, held in self._held.items() if now - held.usable_until < cap or held.uri in self._wanted}
+        if len(kept) < len(self._held):
+            self._held = kept
+            self._count()
+        old = {k: m.issued_at for k, m in self._marks.items() if k not in kept and now - m.issued_at > cap}
+        if old:
+            self._marks = {k: _mark_of(m) if k not in kept else m for k, m in self._marks.items() if k not in old}
+            self._marks[FORGOTTEN] = Mark(max(old.values()), bytes(32))
+
+    def _check_room(self, uri: str, anchor: bytes, records: dict[bytes, _Held]) -> None:
+        """Refuse more than a signer's share, and more than fits the file. Raises LIMIT_EXCEEDED."""
+        replaced = [self._held[key] for key in records if key in self._held]
+        ours = [held.size for held in replaced if held.anchor == anchor]
+        came = sum(held.size for held in records.values())
+        self._shares.check(anchor, len(records) - len(ours), came - sum(ours))
+        lists = len(self._held) + len(records) - len(replaced)
+        marks = len(self._marks) + sum(key not in self._marks for key in records)
+        if max(lists, marks) > MAX_RECORDS or len(uri.encode("utf-8", "surrogatepass")) > MAX_URI_BYTES:
+            raise VerificationError(Reason.LIMIT_EXCEEDED, "status-list")
+
+    def _hold(self, key: bytes, held: _Held) -> None:
+        before = self._held.get(key)
+        if before is not None:
+            self._shares.add(before.anchor, -before.size, -1)
+        self._shares.add(held.anchor, held.size)
+        self._held[key] = held
+        add_prefix(self._prefixes, key)
+
+    def _count(self) -> None:
+        """Count anew what is noted of all lists that are held, after some have gone."""
+        self._shares = Shares((held.anchor, held.size) for held in self._held.values())
+        self._prefixes = prefixes_of(self._held)
 
     def reload(self, *, anchors: TrustAnchors) -> None:
         """Trust other signers from now on. A list whose trust point is gone, or has changed, counts no longer."""
@@ -168,11 +278,7 @@ class StatusStore:
                 key: _mark_of(mark) if type(mark) is _Held and key not in self._held else mark
                 for key, mark in self._marks.items()
             }  # what is gone is kept in memory no longer
-            self._find_identifier_lists()
-
-    def _find_identifier_lists(self) -> None:
-        listed = ((key, held) for key, held in self._held.items() if type(held.statuses) is IdentifierList)
-        self._identifiers = {key[:PREFIX_BYTES]: held for key, held in listed}
+            self._count()
 
     def check(
         self, reference: StatusReference, *, issuer: str, now: UnixTime | int, any_certificate: bool = False
@@ -192,7 +298,7 @@ class StatusStore:
         now = check_now(now)
         certificate = None if any_certificate else reference.certificate
         held = self._held.get(status_identity(reference.uri, issuer, certificate, reference.kind, reference.purpose))
-        if held is not None and now < held.usable_until:
+        if held is not None and held.usable_from <= now < held.usable_until:
             if reference.identifier is not None:
                 return held.statuses.status(reference.identifier)  # type: ignore[no-any-return]  # see _Held
             return held.statuses[reference.index]  # type: ignore[no-any-return]
@@ -204,26 +310,36 @@ class StatusStore:
         return _stale(held)
 
     def check_identity(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
-        """As `check`, by what `place_of` gave; None when no such list is held (its URI is not known here then)."""
+        """As `check`, by what `place_of` gave; None when no such list is held (its URI is not known here then).
+
+        Args:
+            identity: of a status list or bitstring; or the beginning of an identifier list's, and then the first bytes
+                of the identifier's tag.
+            index: in that list; or the rest of the tag.
+            now: integer Unix seconds, which nobody checks again.
+
+        Raises:
+            VerificationError: STATUS_INDEX_OUT_OF_RANGE, also for the whole identity of an identifier list.
+        """
         held = self._held.get(identity)
         if held is None:
             return self._check_tag(identity, index, now)
-        if now >= held.usable_until:
+        if not held.usable_from <= now < held.usable_until:
             return _stale(held)
-        return held.statuses[index]  # type: ignore[no-any-return]  # see _Held
+        return held.entries[index]
 
     def issued_at(self, identity: bytes) -> UnixTime | None:
         """Return the iat of the list that `place_of` named, or None when it is not held."""
-        held = self._held.get(identity) or self._identifiers.get(identity[:PREFIX_BYTES])
+        held = self._held.get(identity) or self._held.get(self._prefixes.get(identity[:PREFIX_BYTES], b""))
         return None if held is None else held.issued_at
 
     def _check_tag(self, identity: bytes, index: int, now: UnixTime) -> Status | NeedStatusList | None:
-        held = self._identifiers.get(identity[:PREFIX_BYTES])
+        held = self._held.get(self._prefixes.get(identity[:PREFIX_BYTES], b""))
         if held is None:
             return None
-        if now >= held.usable_until:
+        if not held.usable_from <= now < held.usable_until:
             return _stale(held)
-        return held.statuses.status_of_tag(tag_in_ticket(identity, index))  # type: ignore[no-any-return]  # see _Held
+        return held.statuses.status_of_tag(tag_in_place(identity, index))  # type: ignore[no-any-return]  # see _Held
 
     @property
     def uris(self) -> tuple[str, ...]:
@@ -232,10 +348,13 @@ class StatusStore:
             return tuple(dict.fromkeys([*self._wanted, *(held.uri for held in self._held.values())]))
 
     def due(self, now: UnixTime | int) -> tuple[str, ...]:
-        """Return the URIs to fetch now: asked for and not held, or past half of the time they are usable."""
+        """Return the URIs to fetch now: asked for and not held, or past half of the time they are usable.
+
+        A list that was fetched later than `now`, by more than the clock skew, is due as well.
+        """
         now = check_now(now)
         with self._lock:
-            aged = [held.uri for held in self._held.values() if now >= held.refresh_at]
+            aged = [held.uri for held in self._held.values() if not held.usable_from <= now < held.refresh_at]
             return tuple(dict.fromkeys([*self._wanted, *aged]))
 
     def export(self) -> StoredStatuses:
@@ -246,7 +365,7 @@ class StatusStore:
         lists = tuple(
             StoredList(
                 *(key, held.uri, held.statuses, held.issued_at, held.digest),
-                *(held.refresh_at, held.usable_until, held.anchor),
+                *(held.usable_from, held.refresh_at, held.usable_until, held.anchor),
             )
             for key, held in listed
         )
@@ -268,14 +387,19 @@ class StatusStore:
         for each in stored.lists:
             anchor = self._anchors.find(each.anchor[:16])
             bits = each.statuses.bits if type(each.statuses) is StatusList else None
-            key = marked_identity(each.identity, each.uri, anchor, bits)
-            mark = None if key is None else self._marks.get(key)
-            if key is not None and (mark is None or each.issued_at >= mark.issued_at):
-                held = _Held(each.uri, each.statuses, each.refresh_at, each.usable_until, each.anchor, each.issued_at)
-                self._held[each.identity] = held
+            mark = self._marks.get(each.identity, self._marks.get(FORGOTTEN))
+            old = mark is not None and each.issued_at < mark.issued_at
+            if is_identity_of(each.identity, each.uri, anchor, bits) and not old:
+                mark = self._marks.get(each.identity)
+                if mark is not None:
+                    check_mark(_mark_of(mark), each.issued_at, each.statuses.digest, "status-list.iat")
+                times = (each.usable_from, each.refresh_at, each.usable_until)
+                held = _Held(each.uri, each.statuses, *times, each.anchor, each.issued_at)
+                self._check_room(each.uri, each.anchor, {each.identity: held})
+                self._hold(each.identity, held)
+                self._marks[each.identity] = held
             else:
                 self._wanted[each.uri] = None
-        self._find_identifier_lists()
 
     def __repr__(self) -> str:
         return f"<StatusStore of {len(self._held)} lists>"
@@ -298,86 +422,3 @@ def _parts(token: VerifiedStatusList) -> list[tuple[bytes, StatusList | Identifi
             statuses = for_purpose(statuses, purpose)
         parts.append((status_identity(token.uri, token.anchor.issuer, None, token.kind, purpose), statuses))
     return parts
-
-
-@lru_cache(maxsize=4_096)  # few lists stand behind many credentials
-def status_identity(
-    uri: str,
-    issuer: str,
-    certificate: bytes | None = None,
-    kind: StatusKind = _STATUS_LIST,
-    purpose: str | None = None,
-) -> bytes:
-    """Return the 16 bytes by which a list is known: SHA-256 over (URI, trust point, kind, purpose), cut.
-
-    With a certificate, the list counts only when it is signed under that.
-    """
-    name = uri.encode("utf-8", "surrogatepass")  # a foreign text may hold half of a surrogate pair
-    point = issuer.encode()
-    if certificate is not None:
-        point = b"\0" + certificate + hashlib.sha256(point).digest()
-    if kind is not _STATUS_LIST:  # a label would have to be a digest to be taken for it
-        point = (b"\1" if purpose is None else b"\2" + purpose.encode()) + hashlib.sha256(point).digest()
-    return hashlib.sha256(len(name).to_bytes(4, "big") + name + point).digest()[:_IDENTITY_BYTES]
-
-
-# What a list may be, by the bits of an entry; identifiers have none. An identity says which of them it is.
-_MECHANISMS: Final[dict[int | None, tuple[tuple[StatusKind, str | None], ...]]] = {
-    None: ((StatusKind.IDENTIFIER_LIST, None),),
-    1: ((_STATUS_LIST, None), (_BITSTRING, reg.REVOCATION)),
-    2: ((_STATUS_LIST, None), (_BITSTRING, reg.SUSPENSION)),
-    4: ((_STATUS_LIST, None),),
-    8: ((_STATUS_LIST, None),),
-}
-
-
-def marked_identity(identity: bytes, uri: str, anchor: TrustAnchor | None, bits: int | None) -> bytes | None:
-    """Return the identity that bears the mark of a list: its own, or the one that it has without a certificate.
-
-    Args:
-        identity: of the list.
-        uri: of the list.
-        anchor: its signer.
-        bits: of each entry, or None for a list of identifiers.
-
-    Returns:
-        None unless this is the identity of such a list at `uri` by this signer, who may sign lists.
-    """
-    if anchor is None or anchor.purpose is not KeyPurpose.STATUS_LIST:
-        return None
-    for kind, purpose in _MECHANISMS[bits]:
-        own = status_identity(uri, anchor.issuer, None, kind, purpose)
-        under = None if anchor.root is None else status_identity(uri, anchor.issuer, anchor.root.der, kind, purpose)
-        if identity in (own, under):
-            return own
-    return None
-
-
-def identity_of(reference: StatusReference, anchor: TrustAnchor) -> bytes:
-    """Return the identity of the list that counts for a credential of this anchor."""
-    named = anchor.status_issuer != anchor.issuer
-    certificate = None if named else reference.certificate
-    return status_identity(reference.uri, anchor.status_issuer, certificate, reference.kind, reference.purpose)
-
-
-_INDEX_BYTES: Final = TAG_BYTES - (_IDENTITY_BYTES - PREFIX_BYTES)  # four, as an index has in a ticket
-_MAX_INDEX: Final = (1 << 8 * _INDEX_BYTES) - 1
-
-
-def place_of(reference: StatusReference, anchor: TrustAnchor) -> tuple[bytes, int]:
-    """Return the 16 bytes and the integer by which a ticket knows the status of a credential (`check_identity`).
-
-    They are the identity of a status list and the index in it, or half of the identity of an identifier list and the
-    tag of the identifier: the one as long as the other, so that a ticket's length tells neither.
-    """
-    identity = identity_of(reference, anchor)
-    if reference.identifier is None:
-        return identity, reference.index
-    tag = tag_of(reference.identifier)
-    split = _IDENTITY_BYTES - PREFIX_BYTES
-    return identity[:PREFIX_BYTES] + tag[:split], int.from_bytes(tag[split:], "big")
-
-
-def tag_in_ticket(identity: bytes, index: int) -> bytes:
-    """Return the tag that `place_of` split; what it never gave is the tag of nobody."""
-    return identity[PREFIX_BYTES:] + (index & _MAX_INDEX).to_bytes(_INDEX_BYTES, "big")

@@ -103,9 +103,12 @@ def verify_status_list(
         VerificationError: STATUS_MEDIA_TYPE, a Reason of V2, SIGNATURE_INVALID, ISSUER_MISMATCH, TYP_MISMATCH,
             STATUS_SUBJECT_MISMATCH, CLAIM_MISSING, STATUS_LIST_IN_FUTURE, STATUS_LIST_EXPIRED; for a bitstring also
             STATUS_MECHANISM_UNKNOWN.
-        CitizenIDError: CLOCK_UNUSABLE, also for a `time` after `now`.
+        CitizenIDError: CLOCK_UNUSABLE, also for a `time` after `now`; CONFIGURATION_INVALID for a `uri` that is no
+            text.
     """
     try:
+        if type(uri) is not str:  # a token without a subject would be that of no URI
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "uri")
         now = check_now(now)
         time = now if time is None else check_now(time)
         if time > now:

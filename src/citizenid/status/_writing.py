@@ -73,6 +73,15 @@ def check_times(now: object, ttl_s: object, expires_s: object) -> None:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, _WHERE)
 
 
+def check_stored(size: int, format: str) -> None:
+    """Refuse a list of so many bytes that fits into no token of this format unless it is compressed.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID.
+    """
+    _check_size(size if format == "cwt" else size * 16 // 9)  # base64url of base64url
+
+
 def status_list_jwt(uri: str, statuses: StatusList, times: Times, signer: TokenSigner, level: int) -> Unsigned:
     """Prepare a Status List Token as JWT (section 5.1), compressed at this zlib level."""
     payload: dict[str, Any] = {
