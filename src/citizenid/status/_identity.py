@@ -16,7 +16,10 @@ from typing import Final
 from .. import _registry as reg
 from .._model import KeyPurpose, StatusKind, StatusReference
 from ..trust import TrustAnchor
-from ._identifiers import TAG_BYTES, tag_of
+from ._bitstring import for_purpose
+from ._identifiers import TAG_BYTES, IdentifierList, tag_of
+from ._list import StatusList
+from ._token import VerifiedStatusList
 
 _STATUS_LIST: Final = StatusKind.STATUS_LIST
 _BITSTRING: Final = StatusKind.BITSTRING
@@ -120,3 +123,14 @@ def prefixes_of(identities: Iterable[bytes]) -> dict[bytes, bytes]:
     for identity in identities:
         add_prefix(prefixes, identity)
     return prefixes
+
+
+def parts_of(token: VerifiedStatusList) -> list[tuple[bytes, StatusList | IdentifierList]]:
+    """Return what a token says, each with its identity: one list, or one for each purpose."""
+    parts = []
+    for purpose in token.purposes or (None,):
+        statuses = token.statuses
+        if purpose is not None and type(statuses) is StatusList:
+            statuses = for_purpose(statuses, purpose)
+        parts.append((status_identity(token.uri, token.anchor.issuer, None, token.kind, purpose), statuses))
+    return parts

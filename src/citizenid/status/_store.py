@@ -19,13 +19,13 @@ from .._errors import CitizenIDError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, Limits
 from .._model import NeedStatusList, Status, StatusKind, StatusReference, UnixTime, check_now
 from ..trust import TrustAnchors
-from ._bitstring import for_purpose
 from ._identifiers import IdentifierList
 from ._identity import (
     PREFIX_BYTES,
     add_prefix,
     identity_of,
     is_identity_of,
+    parts_of,
     place_of,
     prefixes_of,
     status_identity,
@@ -178,7 +178,7 @@ class StatusStore:
         refresh_at = now + max(1, (usable_until - now) // 2)
         times = (max(0, now - self._limits.clock_skew_s), refresh_at, usable_until)
         issuer, anchor, root = token.anchor.issuer, token.anchor.fingerprint, token.anchor.root
-        parts = _parts(token)
+        parts = parts_of(token)
         with self._lock:
             if self._anchors.find(anchor[:16]) is None:
                 raise VerificationError(Reason.KEY_UNKNOWN, "status-list")
@@ -411,14 +411,3 @@ def _mark_of(seen: Mark | _Held) -> Mark:
 
 def _stale(held: _Held) -> NeedStatusList:
     return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)
-
-
-def _parts(token: VerifiedStatusList) -> list[tuple[bytes, StatusList | IdentifierList]]:
-    """Return what a token says, each with its identity: one list, or one for each purpose."""
-    parts = []
-    for purpose in token.purposes or (None,):
-        statuses = token.statuses
-        if purpose is not None and type(statuses) is StatusList:
-            statuses = for_purpose(statuses, purpose)
-        parts.append((status_identity(token.uri, token.anchor.issuer, None, token.kind, purpose), statuses))
-    return parts
