@@ -116,7 +116,7 @@ class Reference:
         """The door ticket again, for its anchor, and the step V9."""
         if not self.trusted:
             return Reason.ANCHOR_REMOVED
-        if now >= self.listed_at + LIST_S:
+        if not self.listed_at - SKEW_S <= now < self.listed_at + LIST_S:
             return Reason.STATUS_LIST_STALE
         return {"valid": None, "revoked": Reason.REVOKED, "suspended": Reason.SUSPENDED}[self.status[ticket.wallet]]
 
