@@ -61,6 +61,7 @@ class Fetching:
             self._sync.close()
         elif self._loop is not None and self._fetcher is not None:
             self._loop.run_until_complete(self._fetcher.close())
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())  # as asyncio.run does
             self._loop.run_until_complete(self._loop.shutdown_default_executor())
             self._loop.close()
 

@@ -156,6 +156,12 @@ class FileLedger:
     def close(self) -> None:
         self._connection.close()
 
+    def __del__(self) -> None:
+        # Python 3.13 warns of a connection that is let go of and was not closed; a publisher has no other resource.
+        connection: sqlite3.Connection | None = getattr(self, "_connection", None)
+        if connection is not None:
+            connection.close()
+
     def _allocate(self, count: int, revoked: int, at: UnixTime | None) -> list[int]:
         free = self._free()
         ends = list(accumulate(free))
