@@ -159,7 +159,7 @@ def test_no_step_of_a_clock_lets_go_of_an_entry_early(events: list[tuple[int, in
     held = MemorySignOuts(clock=wall, monotonic=monotonic)
     due: dict[bytes, tuple[int, float]] = {}
     for name, lives, passes, steps in events:
-        due = {each: at for each, at in due.items() if wall.now <= at[0] or monotonic.now <= at[1]}
+        due = {each: at for each, at in due.items() if wall.now <= at[0] or monotonic.now < at[1]}
         session, ends = bytes([name]), wall.now + lives
         assert held.add(session, ends)
         end, lived = due.get(session, (ends, monotonic.now + max(lives, 0)))
