@@ -159,7 +159,7 @@ def test_no_step_of_a_clock_lets_go_of_an_entry_early(events: list[tuple[int, in
     held = MemorySignOuts(clock=wall, monotonic=monotonic)
     due: dict[bytes, tuple[int, float]] = {}
     for name, lives, passes, steps in events:
-        due = {each: at for each, at in due.items() if wall.now <= at[0] or monotonic.now < at[1]}
+        due = {each: at for each, at in due.items() if wall.now <= at[0] or monotonic.now <= at[1]}
         session, ends = bytes([name]), wall.now + lives
         assert held.add(session, ends)
         end, lived = due.get(session, (ends, monotonic.now + max(lives, 0)))
@@ -167,6 +167,20 @@ def test_no_step_of_a_clock_lets_go_of_an_entry_early(events: list[tuple[int, in
         wall.now += passes + steps
         monotonic.now += passes
         assert all(map(held.contains, due))
+
+
+def test_who_signs_out_again_is_remembered_as_long_as_the_second_time_asks() -> None:
+    # The first end was still waiting to be swept, behind a clock that had gone back: its time is not the second one's.
+    wall, monotonic = Clock(NOW), Clock(0.0)
+    held = MemorySignOuts(clock=wall, monotonic=monotonic)
+    for session, lives, passes, steps in ((b"a", 0, 2_220, -3_960), (b"b", 0, 1_742, 0), (b"a", 252, 251, 2)):
+        assert held.add(session, int(wall.now) + lives)
+        wall.now += passes + steps
+        monotonic.now += passes
+    assert held.add(b"c", int(wall.now)) and held.contains(b"a")  # of 252 seconds 251 have passed
+    wall.now += 120
+    monotonic.now += 120
+    assert held.add(b"c", int(wall.now)) and not held.contains(b"a")
 
 
 @pytest.mark.parametrize(("wall_s", "monotonic_s"), [(99, 1_000), (100, 1_000), (1_000, 59), (1_000, 100)])

@@ -42,7 +42,7 @@ class MemorySignOuts:
     the wall clock, forward or back, lets go of one early.
 
     Args:
-        max_entries: how many sessions to remember; 100 bytes each, and then their ids.
+        max_entries: how many sessions to remember; 200 bytes each, and then their ids.
         clock: wall time in Unix seconds.
         monotonic: a clock that never goes back, in seconds.
 
@@ -64,6 +64,7 @@ class MemorySignOuts:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._until: dict[bytes, int] = {}
+        self._lives: dict[bytes, float] = {}  # to this monotonic time at least; whoever signs out again lives anew
         self._by_minute: dict[int, list[bytes]] = {}  # of monotonic time, at whose end they may go
         self._swept = self._minute(monotonic())
         self.contains: Final[Callable[[bytes], bool]] = self._until.__contains__
@@ -72,26 +73,28 @@ class MemorySignOuts:
         """Remember a session; see `SignOuts`. Of two ends of one session the later counts."""
         with self._lock:
             now, monotonic = self._clock(), self._monotonic()
-            self._sweep(now, self._minute(monotonic))
+            self._sweep(now, monotonic)
             held = self._until.get(session_id)
             if held is None and len(self._until) >= self._max_entries:
                 return False
-            if held is None or until > held:
-                self._until[session_id] = until
-                if held is None:
-                    self._later(session_id, monotonic + max(until - now, 0))
+            lives = monotonic + max(until - now, 0)
+            if held is None:
+                self._later(session_id, lives)
+            self._until[session_id] = until if held is None else max(until, held)
+            self._lives[session_id] = max(lives, self._lives.get(session_id, lives))
             return True
 
-    def _sweep(self, now: float, minute: int) -> None:
+    def _sweep(self, now: float, monotonic: float) -> None:
+        minute = self._minute(monotonic)
         if minute <= self._swept:
             return
         for each in [each for each in self._by_minute if each <= minute]:
             for session_id in self._by_minute.pop(each):
-                left = self._until[session_id] - now
+                left = max(self._until[session_id] - now, self._lives[session_id] - monotonic)
                 if left < 0:
-                    del self._until[session_id]
+                    del self._until[session_id], self._lives[session_id]
                 else:
-                    self._later(session_id, minute * _SWEEP_AGAIN_S + left)
+                    self._later(session_id, monotonic + left)
         self._swept = minute
 
     def _later(self, session_id: bytes, monotonic: float) -> None:
