@@ -596,6 +596,20 @@ def test_every_reason_of_the_doors_and_its_answer(reason: Reason) -> None:
         assert all(f'error="{error}"'.encode() in each for each in challenges_of(answer))
 
 
+def test_what_an_anchor_may_not_attest_counts_against_the_holder_all_the_same() -> None:
+    world = World()
+    world.gateway.reload(anchors=anchors(countries=[Country("US")]))
+    rule = _asked('nationality = ["US"]\nnone_of = ["FR"]')
+    for stated, reason in (
+        (("US", "FR"), Reason.CITIZENSHIP_NOT_PERMITTED),
+        (("US",), Reason.COMPLETENESS_NOT_SHOWN),
+    ):
+        world.gateway.reload(policy=policy())
+        alice = world.wallet(nationalities=stated)
+        result = rule(world, alice, world.ticket(alice))
+        assert result.reason is reason
+
+
 # --- results ---
 
 
