@@ -566,7 +566,7 @@ REFUSALS: dict[Reason, Refusal] = {
     Reason.EVIDENCE_TOO_OLD: Refusal(_asked('nationality = ["US"]\nmax_evidence_age_s = 1'), 401, "invalid_token"),
     Reason.COMPLETENESS_NOT_SHOWN: Refusal(_asked('anyone = true\nnone_of = ["FR"]'), 401, "invalid_token"),
 }
-# Facts that no gateway hands to its policy yet: tests/test_policy_conditions.py has them.
+# The first is no Deny and no 401, the second a gateway refuses as a configuration: both have tests of their own below.
 NOT_ASKED = {Reason.STATUS_TOO_OLD, Reason.REGION_UNKNOWN}
 DOORS = {"request", "challenge", "replay", "proof", "ticket", "policy"}
 
@@ -608,6 +608,31 @@ def test_what_an_anchor_may_not_attest_counts_against_the_holder_all_the_same() 
         alice = world.wallet(nationalities=stated)
         result = rule(world, alice, world.ticket(alice))
         assert result.reason is reason
+
+
+def test_a_list_that_is_too_old_for_a_rule_is_needed_anew() -> None:
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    result = _asked('nationality = ["US"]\nmax_status_age_s = 1')(world, alice, ticket)
+    assert type(result) is NeedStatusList and result.reason is Reason.STATUS_TOO_OLD and result.uri == ""
+    world.publish()
+    allowed(world.ask(alice, ticket))
+
+
+def test_a_rule_of_a_region_exists_there_and_needs_to_be_told() -> None:
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    local = policy('version = 1\n[[rule]]\nresource = "us-nationals"\nnationality = ["US"]\nregion = ["us-*"]')
+    with pytest.raises(CitizenIDError) as caught:
+        world.gateway.reload(policy=local)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+    for region, reason in (("us-east", None), ("eu-west", Reason.RESOURCE_NOT_LISTED)):
+        other = world.another_gateway(policy=local, region=region)
+        world.wait(1)
+        result = world.ask(alice, ticket, gateway=other)
+        assert (None if type(result) is Allow else result.reason) is reason
 
 
 # --- results ---
