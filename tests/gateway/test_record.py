@@ -15,9 +15,10 @@ import pytest
 
 from citizenid import CitizenIDError, Format, Reason
 from citizenid.gateway import Admitted, Allow, Deny, SignedOut
-from citizenid.gateway._audit.entry import Allowed, Counted, Entry, Refused, read_entries, unpacked
+from citizenid.gateway._audit.entry import Allowed, Counted, Entry, Refused, read_entries
 from citizenid.gateway.audit import AuditDetails, AuditLog, WhenUnwritable, verify_audit
 
+from . import tlog_peer as peer
 from .audit_world import open_log, vkey
 from .notes import FailingLog, Notes
 from .world import DAY, ENDPOINT, NOW, World, allowed, denied, needed, request
@@ -29,12 +30,8 @@ def noted(**options: Any) -> tuple[World, Notes]:
 
 
 def entries(folder: Path) -> list[Entry]:
-    """All entries of the log, read from its bundles; a checkpoint must have been made."""
-    found: list[bytes] = []
-    for bundle in sorted((folder / "w1" / "tile" / "entries").rglob("*")):
-        if bundle.is_file():
-            found += unpacked(bundle.read_bytes())
-    return read_entries(found)
+    """All entries under the checkpoint of the log, found by an independent reader."""
+    return read_entries(peer.verify_log(folder / "w1", vkey()).entries)
 
 
 # --- one place for each result ---
