@@ -195,14 +195,18 @@ def test_midnight_under_load_changes_the_key_and_nothing_else() -> None:
     alice = world.wallet()
     ticket = world.ticket(alice, bearer=True)
 
+    world.wait(DAY - NOW % DAY - 10)
+    world.publish()
+
     def pass_midnight() -> None:
-        until = DAY - NOW % DAY
-        for step in range(20):
-            world.wait(until - 10 if step == 0 else 1)
+        for _ in range(20):
+            world.wait(1)
             world.publish()
 
+    before = world.gateway._state.ring.current
     seen = under_load(lambda: world.gateway.authorize(request(ticket), resource="weak"), pass_midnight)
     assert {type(result) for result in seen} == {Allow}
+    assert world.gateway._state.ring.current is not before
 
 
 def test_a_policy_that_is_invalid_leaves_the_old_one_under_load() -> None:
