@@ -20,7 +20,6 @@ from ._sender import identify
 from .http import Allow, Credentials, Deny, NeedPresentation, Request
 from .ticket import TicketFields
 
-_REFUSED: Final = (NeedPresentation, Deny)
 _VALID: Final = Status.VALID
 _NOT_VALID: Final = {
     Status.INVALID: Deny(Reason.REVOKED, "V9", "status"),
@@ -51,13 +50,15 @@ def authorize(
     if not keys.begins <= now < keys.ends:
         keys = ring.at(now)
     identified = identify(parts, state, keys, credentials, request, now, monotonic)
-    if isinstance(identified, _REFUSED):
+    if isinstance(identified, NeedPresentation):  # asked for anew, with what this rule asks for in it
+        return parts.need(identified.reason, state, credentials, request.client_certificate, rule)
+    if isinstance(identified, Deny):
         return identified
     ticket, new_nonce = identified
     anchor = standing(parts, state, ticket, now, monotonic)
     if type(anchor) is not TrustAnchor:
         if anchor is None:
-            return parts.need(Reason.ANCHOR_REMOVED, state, credentials, request.client_certificate)
+            return parts.need(Reason.ANCHOR_REMOVED, state, credentials, request.client_certificate, rule)
         return anchor
     _, _, session_id, _, _, _, _, admitted_at, _, _, nationalities, citizenships, _, binding, _, _, _ = ticket
     countries = anchor.countries

@@ -297,7 +297,7 @@ class Gateway:
             resource: what is asked for, aliases resolved; the policy's rules are about these names.
         """
         state, moment, credentials = self._state, None, UNREAD
-        policy = state.policy
+        policy, rule = state.policy, None
         try:
             if policy.needs_now:
                 moment = self._parts.clock.read()
@@ -313,7 +313,7 @@ class Gateway:
         except CitizenIDError as error:
             error.at("request")
             if error.step == "ticket":  # two tickets, that is
-                return self._parts.need(error.reason, state, credentials, None)
+                return self._parts.need(error.reason, state, credentials, None, rule)
             return self._parts.refuse(state, error, credentials.proof)
 
     def admit_http(self, request: Request, body: bytes) -> Answer:
