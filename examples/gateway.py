@@ -63,10 +63,9 @@ anchors = TrustAnchors.from_issuer_metadata(
 )  # fmt: skip
 status_keys = httpx.get(f"{IDP}/status-jwks.json", trust_env=False).raise_for_status().content
 statuses = StatusStore(anchors=TrustAnchors.from_jwks(ISSUER, status_keys, purpose=KeyPurpose.STATUS_LIST))
-# Lists are fetched beside the gateway and never by it. Without jitter, and within a second, in an example alone.
-fetcher = StatusFetcher(
-    statuses, [Source(f"{IDP}/status-lists")], reach=Reach.LOOPBACK, bounds=FetchBounds(jitter_s=0, interval_s=1)
-)
+# Lists are fetched beside the gateway and never by it. Elsewhere neither LOOPBACK nor these bounds are of use.
+bounds = FetchBounds(jitter_s=0, interval_s=1)
+fetcher = StatusFetcher(statuses, [Source(f"{IDP}/status-lists")], reach=Reach.LOOPBACK, bounds=bounds)
 fetcher.refresh()
 threading.Thread(target=fetcher.run, args=[threading.Event()], kwargs={"pause_s": 1.0}, daemon=True).start()
 

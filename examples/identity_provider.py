@@ -3,10 +3,11 @@
     python examples/identity_provider.py serve FOLDER [PORT]    # prints its address, and a code for each person
     python examples/identity_provider.py revoke FOLDER NAME     # while it serves: both have the ledger open
 
-FOLDER is made, and a later start goes on with what is in it: keys, the ledger of statuses, and who got which index.
-Fit for the loopback interface alone: HTTP without TLS, keys in a file, and an issuer that is not at its own address.
+FOLDER is made; a later start, at the same port, goes on with its keys, its ledger, and the names of who got what. Fit
+for the loopback interface alone: HTTP without TLS, keys in a file, an issuer that is not where its name says.
 """
 
+import asyncio
 import json
 import secrets
 import socket
@@ -17,7 +18,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from jwt import InvalidTokenError
+from jwt import PyJWTError
 from openid4vc import Proofs
 
 from citizenid import CitizenIDError, Citizenship, Country, Format, LocalKey, PublicKey, StatusReference
@@ -26,7 +27,7 @@ from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.status import StatusPublisher
 
 ISSUER, SIZE, MAX_BODY_BYTES = "https://id.example", 100_000, 65_536
-PERSONS = {"Ada Example": ["US", "FR"]}  # the evidence: who was checked already, and is a citizen of what
+PERSONS = {"Ada Example": ["US", "FR"], "Ben Example": ["FR"]}  # the evidence: who was checked, a citizen of what
 FOLDER, app = Path(sys.argv[2]), FastAPI(openapi_url=None)
 
 
@@ -42,12 +43,14 @@ def issue(name: str, holder_key: PublicKey) -> str:
     return unsigned.complete(signer.sign(unsigned.to_be_signed)).decode()  # an HSM is asked in the same way
 
 
-def revoke(name: str) -> None:
-    for each in map(json.loads, (FOLDER / "issued").read_text().splitlines()):
-        if each["name"] == name:
-            ledger = StatusPublisher(uri=each["uri"], size=SIZE, path=FOLDER / "ledger")
-            ledger.revoke(StatusReference(each["uri"], each["index"]), at=int(time.time()))
-            print("revoked: a credential of", name)
+def revoke(name: str) -> str | None:
+    issued = [each for each in map(json.loads, (FOLDER / "issued").read_text().splitlines()) if each["name"] == name]
+    for each in issued:
+        ledger = StatusPublisher(uri=each["uri"], size=SIZE, path=FOLDER / "ledger")
+        ledger.revoke(StatusReference(each["uri"], each["index"]), at=int(time.time()))
+        ledger.close()
+    print("revoked:", len(issued))
+    return None if issued else f"nothing was issued to {name}"
 
 
 @app.post("/nonce")
@@ -67,9 +70,10 @@ async def credential(request: Request) -> JSONResponse:
     try:
         (proof,) = json.loads(body)["proofs"]["jwt"]
         holder_key = proofs.verify(proof)
-    except (InvalidTokenError, CitizenIDError, ValueError, KeyError, TypeError, RecursionError):
+    except (PyJWTError, CitizenIDError, ValueError, KeyError, TypeError, RecursionError):
         return answer(400, error="invalid_proof")
-    return answer(200, credentials=[{"credential": issue(codes.pop(code), holder_key)}])  # the code is used up now
+    issued = await asyncio.to_thread(issue, codes.pop(code), holder_key)  # the code is used up now
+    return answer(200, credentials=[{"credential": issued}])
 
 
 def answer(status: int, **members: object) -> JSONResponse:

@@ -42,7 +42,7 @@ class Proofs:
         return fresh
 
     def verify(self, proof: str) -> PublicKey:
-        """Return the key whose possession is proven. Raises InvalidTokenError of PyJWT, and CitizenIDError."""
+        """Return the key whose possession is proven. Raises PyJWTError and CitizenIDError."""
         header = jwt.get_unverified_header(proof)
         key = PublicKey.from_jwk(header.get("jwk"))  # refuses what is no point of the curve, and private keys
         options = {"require": ["aud", "iat", "nonce"], "strict_aud": True}
