@@ -44,10 +44,11 @@ class Proofs:
     def verify(self, proof: str) -> PublicKey:
         """Return the key whose possession is proven. Raises PyJWTError and CitizenIDError."""
         header = jwt.get_unverified_header(proof)
-        key = PublicKey.from_jwk(header.get("jwk"))  # refuses what is no point of the curve, and private keys
-        options = {"require": ["aud", "iat", "nonce"], "strict_aud": True}
-        verifying = jwt.PyJWK(key.to_jwk(), algorithm="ES256")
-        claims = jwt.decode(proof, verifying, algorithms=["ES256"], audience=self._audience, options=options)
+        key = PublicKey.from_jwk(header.get("jwk", {}))  # refuses what is no point of the curve, and private keys
+        claims = jwt.decode(
+            proof, jwt.PyJWK(key.to_jwk(), algorithm="ES256"), algorithms=["ES256"], audience=self._audience,
+            options={"require": ["aud", "iat", "nonce"], "strict_aud": True},
+        )  # fmt: skip
         nonce, issued_at = claims["nonce"], claims["iat"]
         if header.get("typ") != TYP or type(nonce) is not str or type(issued_at) is not int:
             raise jwt.InvalidTokenError

@@ -24,7 +24,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 import httpx
@@ -52,8 +52,8 @@ from citizenid.status import StatusStore
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
-LINES = {"identity_provider.py": 102, "wallet.py": 100, "gateway_fastapi.py": 100}
-"""How long an example may be, where not 81: what a reader sees without losing the thread."""
+LINES = {"identity_provider.py": 102, "wallet.py": 100, "gateway_fastapi.py": 100, "openid4vc.py": 85}
+"""How long an example may be where it may be longer than 80."""
 PROGRAMS = sorted(path.name for path in EXAMPLES.glob("*.py"))
 GATEWAYS = [name for name in ("gateway.py", "gateway_fastapi.py") if name in PROGRAMS]
 ISSUER, TYPE = "https://id.example", "urn:citizenid:citizenship:1"
@@ -259,7 +259,7 @@ def test_the_commands_of_the_readme_do_what_it_says(program: str, tmp_path: Path
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_an_example_stays_short(name: str) -> None:
-    assert len((EXAMPLES / name).read_text("utf-8").splitlines()) <= LINES.get(name, 81)
+    assert len((EXAMPLES / name).read_text("utf-8").splitlines()) <= LINES.get(name, 80)
 
 
 def test_the_readme_names_every_example() -> None:
@@ -699,7 +699,7 @@ def test_a_revocation_ends_one_session_and_no_other(program: str, tmp_path: Path
             return status, answer.get("reason"), answer.get("step")
 
         assert ask(world.ada)[0] == 200
-        assert ask(world.ben)[:2] == (403, "citizenship_not_permitted")
+        assert ask(world.ben)[:2] == (401, "citizenship_not_shown")
         run("identity_provider.py", "revoke", str(world.idp.folder), "Ben Example")
         end = time.monotonic() + SECONDS
         while ask(world.ben) != (403, "revoked", "V9"):
@@ -733,7 +733,6 @@ def test_without_an_identity_provider_nobody_is_let_through_once_the_list_is_too
         (CHAT, {"model": None}, 4),
         (CHAT, {"model": ["gpt-4o"]}, 4),
         (CHAT, b"[" * 100_000, 4),
-        (CHAT, b" " * 2_000_000, 4),
         ("/elsewhere", {"model": "gpt-4o"}, 4),
         (CHAT, {"model": "gpt-4o"}, 200),
         (CHAT, {"model": "deepseek-v3"}, 401),
@@ -745,6 +744,16 @@ def test_without_an_identity_provider_nobody_is_let_through_once_the_list_is_too
 def test_the_gateway_answers_whatever_is_posted(world: World, path: str, body: Any, status: int) -> None:
     answered = post(world.origin + path, body)[0]
     assert status in (answered, answered // 100)
+
+
+def test_the_gateway_refuses_a_body_of_two_megabytes_and_goes_on(world: World) -> None:
+    body = json.dumps({"model": "gpt-4o", "x": " " * 2_000_000}).encode()
+    try:
+        status = post(world.origin + CHAT, body)[0]
+    except (URLError, ConnectionError):  # it has answered and gone before all was written
+        status = 413
+    assert 400 <= status < 500
+    assert post(world.origin + CHAT, {"model": "gpt-4o"})[0] == 200
 
 
 def test_a_model_that_stands_twice_is_the_one_that_was_decided_on(world: World) -> None:
