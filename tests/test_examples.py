@@ -141,6 +141,16 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield world
 
 
+@pytest.fixture(scope="module")
+def holder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ada's wallet, for tests that need no gateway and change nothing."""
+    folder = tmp_path_factory.mktemp("holder")
+    with identity_provider(folder) as idp:
+        run("wallet.py", "new", str(folder / "ada"))
+        run("wallet.py", "receive", str(folder / "ada"), idp.origin, idp.codes["Ada Example"])
+    return folder / "ada"
+
+
 @pytest.fixture
 def ada(world: World, tmp_path: Path) -> Path:
     """A copy of Ada's wallet before it asked for anything."""
@@ -562,7 +572,7 @@ def test_a_ticket_is_shown_to_the_gateway_that_gave_it_and_to_no_other(
     ],
 )
 def test_the_wallet_answers_nobody_else_s_challenge_and_goes_nowhere_else(
-    world: World, ada: Path, changed: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    holder: Path, changed: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     program = module("wallet")
     query = {"id": "a", "format": "dc+sd-jwt", "meta": {"vct_values": [TYPE]}}
@@ -573,15 +583,18 @@ def test_the_wallet_answers_nobody_else_s_challenge_and_goes_nowhere_else(
         "challenge": Challenge(GATEWAY, "n" * 32).to_text(),
         "dcql_query": {"credentials": [query | {"claims": claims}]},
     }
-    seen = answering(program, lambda request: httpx.Response(401 if len(seen) < 2 else 403, json=asked | changed))
+    good = dict(asked)
+    asked |= changed
+    seen = answering(program, lambda _: httpx.Response(401 if len(seen) < 2 else 403, json=asked))
     with pytest.raises((SystemExit, CitizenIDError)) as caught:
-        program.ask(ada, GATEWAY, "claude-3.5-opus")
+        program.ask(holder, GATEWAY, "claude-3.5-opus")
     assert len(seen) == 1
+    assert isinstance(caught.value, CitizenIDError) is ("challenge" in changed)
     if isinstance(caught.value, CitizenIDError):
         assert caught.value.reason is Reason.PEER_MISMATCH
-    changed.clear()
+    asked |= good
     seen.clear()
-    program.ask(ada, GATEWAY, "claude-3.5-opus")  # the same with nothing wrong in it is answered
+    program.ask(holder, GATEWAY, "claude-3.5-opus")  # the same with nothing wrong in it is answered
     assert [request.url.path for request in seen] == [CHAT, "/citizenship"]
     program.HTTP.close()
 
@@ -610,11 +623,11 @@ WHOLE = [("nationalities", 0), ("nationalities", 1)]
         ({"claims": [US], "meta": {"vct_values": ["urn:eudi:pid:1"]}}, []),
     ],
 )
-def test_the_least_that_answers_a_query_is_chosen(world: World, query: dict[str, Any], paths: list[Any]) -> None:
+def test_the_least_that_answers_a_query_is_chosen(holder: Path, query: dict[str, Any], paths: list[Any]) -> None:
     whole = {"id": "a", "format": "dc+sd-jwt", "meta": {"vct_values": [TYPE]}} | query
     others = {"id": "b", "format": "mso_mdoc", "meta": {"doctype_value": "x"}, "claims": []}
     may_be_shown = module("wallet").MAY_BE_SHOWN
-    assert openid4vc().chosen(received(world.ada), [others, whole], may_be_shown=may_be_shown) == paths
+    assert openid4vc().chosen(received(holder), [others, whole], may_be_shown=may_be_shown) == paths
 
 
 # --- the CBOR formats ---
