@@ -759,7 +759,7 @@ class Process:
         self.process.stdout.close()
 
 
-def test_two_processes_decide_as_one(store: Store) -> None:
+def test_two_processes_decide_as_one(store: Store, tmp_path: Path) -> None:
     issuer_key, status_key, wallet_key, sender = (LocalKey.generate("ES256") for _ in range(4))
     now = int(time.time())
     publisher = StatusPublisher(uri=w.STATUS_URI, size=64)
@@ -779,7 +779,7 @@ def test_two_processes_decide_as_one(store: Store) -> None:
     told = {
         "store": store.url, "audience": AUDIENCE, "fleet_secret": SECRET.hex(), "ticket_key": KEY.hex(),
         "issuer": w.ISSUER, "jwks": issuer.jwks(), "type": w.VCT, "policy": w.STRICT_POLICY, "proof_life_s": 1,
-        "status_jwks": {"keys": [dict(status_key.public.to_jwk())]},
+        "status_jwks": {"keys": [dict(status_key.public.to_jwk())]}, "policy_file": str(tmp_path / "policy.toml"),
     }  # fmt: skip
     fleet = [Process(told), Process(told)]
     one, other = fleet
@@ -825,13 +825,28 @@ def test_two_processes_decide_as_one(store: Store) -> None:
         assert ask(other, sent) == {"reason": "replayed", "status": 401}
         assert ask(one, sent) == {"reason": "replayed", "status": 401}
 
-        assert one.tell(do="sign out", session="00ff", until=now + 3_600) == {"told": True}
-        wait_until(lambda: other.tell(do="signed out", session="00ff") == {"contains": True, "stale": False})
-        assert other.tell(do="signed out", session="00fe") == {"contains": False, "stale": False}
+        # Signed out on one, refused on both; and what an operator ends on the other as well.
+        signed_out, ended = admit(one)["ticket"], admit(other)["ticket"]
+        session = one.tell(do="sign out", url=AUDIENCE + w.PATH, headers=headers(w.PATH, signed_out))["session"]
+        wait_until(lambda: other.tell(do="signed out", session=session) == {"contains": True, "stale": False})
+        for process in fleet:
+            assert ask(process, headers(w.PATH, signed_out)) == {"reason": "signed_out", "status": 401}
+            assert ask(process, headers(w.PATH, ended)) == {"allow": True}
+        other.tell(do="revoke session", session=session)
+        assert one.tell(do="signed out", session="00fe" * 8) == {"contains": False, "stale": False}
+
+        # A narrower policy is told to all, and a ticket of before serves no more; then the old one comes back.
+        done: list[str] = []
+        narrow = w.STRICT_POLICY.replace('nationality = ["US"]', 'nationality = ["DE"]')
         with channel(store, lambda *_: None) as operator:
-            operator.publish(FleetChange.POLICY, DIGEST)
-            for process in fleet:
-                wait_until(lambda process=process: process.tell(do="changes") == {"changes": ["POLICY"]})
+            refused = {"reason": "citizenship_not_permitted", "status": 403}
+            for text, expected in ((narrow, refused), (w.STRICT_POLICY, {"allow": True})):
+                (tmp_path / "policy.toml").write_text(text, "utf-8")
+                done.append("POLICY")
+                assert operator.publish(FleetChange.POLICY, w.policy(text).digest)
+                for process in fleet:
+                    wait_until(lambda process=process: process.tell(do="changes") == {"changes": done})
+                    assert ask(process, headers(w.PATH, ticket)) == expected
 
         publisher.revoke(reference)
         time.sleep(1.1)  # a newer list has a later iat
