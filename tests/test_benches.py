@@ -40,6 +40,7 @@ from benches import (
     _world,
     bench_audit,
     bench_cbor,
+    bench_fleet,
     bench_gateway,
     bench_holder,
     bench_import,
