@@ -192,6 +192,6 @@ class Parts:
             return
         if used is Consumption.FULL:
             raise VerificationError(Reason.REPLAY_GUARD_FULL, where)
-        if used is Consumption.UNAVAILABLE:
+        if used is Consumption.UNAVAILABLE or used is Consumption.FRESH_HERE:  # no rule says that this is enough
             raise VerificationError(Reason.REPLAY_GUARD_UNAVAILABLE, where)
         raise VerificationError(Reason.REPLAYED, where)
