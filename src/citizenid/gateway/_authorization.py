@@ -63,11 +63,11 @@ def authorize(
         keys = ring.at(now)
     local = rule.store_down is _LOCAL
     identified = identify(parts, state, keys, credentials, request, now, monotonic, proven, local)
-    if isinstance(identified, NeedPresentation):  # asked for anew, with what this rule asks for in it
-        return parts.need(identified.reason, state, credentials, request.client_certificate, rule)
-    if isinstance(identified, Deny):
-        return identified
-    ticket, new_nonce = identified
+    if type(identified) is not tuple:
+        if type(identified) is NeedPresentation:  # asked for anew, with what this rule asks for in it
+            return parts.need(identified.reason, state, credentials, request.client_certificate, rule)
+        return identified  # type: ignore[return-value]  # mypy does not narrow by type() is
+    ticket, new_nonce = identified  # type: ignore[misc]  # as above
     anchor = standing(parts, state, ticket, now, monotonic)
     if type(anchor) is not TrustAnchor:
         if anchor is None:
