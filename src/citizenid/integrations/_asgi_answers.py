@@ -1,0 +1,183 @@
+"""What is sent and received over ASGI: answers of a gateway, refusals of a handshake, and bodies within bounds.
+
+Spec: ASGI HTTP & WebSocket 2.5; WebSocket Denial Response extension; specs/profile-asgi.md sections 3 and 4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Final, ParamSpec, TypeVar, final
+
+from .. import _registry as reg
+from .._answer import Answer, problem
+from .._errors import CitizenIDError, Reason
+from ..gateway import Admitted, Deny, Gateway, NeedPresentation, NeedStatusList, Request, SignedOut
+from ._asgi_scope import Message, Receive, Scope, Send, Served
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Refusal = Deny | NeedPresentation | NeedStatusList
+
+NOT_LISTED: Final = Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
+POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1
+_DENIAL: Final = "websocket.http.response"
+_TOO_LARGE: Final = Deny(Reason.INPUT_TOO_LARGE, "request", "request").http()
+_NO_POST: Final = Deny(Reason.REQUEST_INVALID, "request", "request").http()
+_TOO_SLOW: Final = problem(408, Reason.REQUEST_INVALID, members={"step": "request"})
+
+
+class Runs(Enum):
+    """Where the gateway is asked."""
+
+    IN_THE_LOOP = "in_the_loop"
+    """At once: a decision takes microseconds, and an admission less than a millisecond."""
+    IN_THREADS = "in_threads"
+    """In a thread of asyncio's pool: for a gateway whose replay guard, audit log or signer waits for somebody else."""
+
+
+async def ask(runs: Runs, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Ask a gateway something."""
+    if runs is Runs.IN_THE_LOOP:
+        return call(*arguments, **named)
+    return await asyncio.to_thread(call, *arguments, **named)
+
+
+async def send_answer(send: Send, answer: Answer, *, head: bool = False) -> None:
+    """Send an answer as it stands; to a HEAD without its body."""
+    headers = list(answer.headers)
+    if answer.status != 204:  # RFC 9110 section 8.6
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else answer.body})
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send, result: Refusal) -> None:
+    """Refuse a request, or a handshake."""
+    if scope["type"] == "http":
+        await send_answer(send, result.http(), head=scope["method"] == "HEAD")
+        return
+    if (await receive())["type"] != "websocket.connect":
+        return  # whoever asked has gone
+    if _DENIAL not in (scope.get("extensions") or ()):
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": result.reason.value})
+        return
+    answer = result.http()
+    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    await send({"type": f"{_DENIAL}.start", "status": answer.status, "headers": headers})
+    await send({"type": f"{_DENIAL}.body", "body": answer.body})
+
+
+def with_nonce(send: Send, nonce: str) -> Send:
+    """Return a `send` that hands the sender his next DPoP nonce with the answer of the application."""
+    header = (reg.HEADER_DPOP_NONCE, nonce.encode("ascii"))
+    kinds = ("http.response.start", "websocket.accept", f"{_DENIAL}.start")
+
+    async def sending(message: Message) -> None:
+        if message["type"] in kinds:
+            message = {**message, "headers": [*(message.get("headers") or ()), header]}
+        await send(message)
+
+    return sending
+
+
+async def read_body(receive: Receive, most_bytes: int, timeout_s: float) -> bytes | Answer | None:
+    """Read a body; return an answer when it is too long or takes too long, None when the client is gone.
+
+    What lies beyond the bound is neither kept nor waited for.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return None
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size > most_bytes:
+                    return _TOO_LARGE
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+    except TimeoutError:
+        pass
+    return _TOO_SLOW
+
+
+@final
+class Endpoints:
+    """The endpoints of a gateway over HTTP: admission, and where they are configured renewal and sign-out.
+
+    Args:
+        gateway: who answers.
+        served: what is configured of it.
+        renewal_path: POST here with ticket and proof for a new ticket; None for nowhere.
+        sign_out_path: POST here with ticket and proof to end the session; None for nowhere.
+        body_timeout_s: how long a client may take to send an admission request, seconds.
+        runs: where the gateway is asked.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for paths that are none or the same, and a time that is not positive.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        served: Served,
+        *,
+        renewal_path: str | None,
+        sign_out_path: str | None,
+        body_timeout_s: float,
+        runs: Runs,
+    ) -> None:
+        if type(body_timeout_s) not in (int, float) or not 0 < body_timeout_s <= 3_600 or type(runs) is not Runs:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.body_timeout_s")
+        paths = [path for path in (served.admission_path, renewal_path, sign_out_path) if path is not None]
+        if len(set(paths)) < len(paths) or not all(map(is_path, paths)):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.paths")
+        self._gateway: Final = gateway
+        self._body: Final = (served.body_bytes, body_timeout_s)
+        self._runs: Final = runs
+        self._admission: Final = served.admission_path.encode("ascii")
+        acts = ((renewal_path, gateway.renew), (sign_out_path, gateway.sign_out))
+        self._acts: Final[dict[bytes, Callable[[Request], Any]]] = {
+            path.encode("ascii"): act for path, act in acts if path is not None
+        }
+        self.paths: Final = frozenset({self._admission, *self._acts})
+        """As they stand in `raw_path`."""
+
+    async def answer(self, raw_path: bytes, request: Request, receive: Receive, send: Send) -> None:
+        """Answer a request to one of them."""
+        if raw_path == self._admission:
+            answer = await self._admit(request, receive)
+        elif request.method == "POST":
+            result: Admitted | SignedOut | Refusal = await ask(self._runs, self._acts[raw_path], request)
+            answer = result.http()
+        else:
+            answer = _NO_POST
+        if answer is not None:
+            await send_answer(send, answer, head=request.method == "HEAD")
+
+    async def _admit(self, request: Request, receive: Receive) -> Answer | None:
+        if request.method != "POST":
+            return _NO_POST
+        most_bytes, timeout_s = self._body
+        for name, value in request.headers:  # a body that is said to be too long need not come at all
+            if type(name) is not bytes or type(value) is not bytes:
+                return _NO_POST
+            if name.lower() == b"content-length" and (not value.isdigit() or int(value[:20]) > most_bytes):
+                return _TOO_LARGE
+        body = await read_body(receive, most_bytes, timeout_s)
+        if type(body) is not bytes:
+            return body  # type: ignore[return-value]  # mypy does not narrow by type() is
+        return await ask(self._runs, self._gateway.admit_http, request, body)
+
+
+def is_path(path: object) -> bool:
+    """Tell whether this is a path as it may stand in `raw_path`."""
+    return (
+        type(path) is str and path[:1] == "/" and path.isascii() and path.isprintable() and not set("?# ") & set(path)
+    )

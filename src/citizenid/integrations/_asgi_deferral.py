@@ -1,0 +1,93 @@
+"""A decision that the middleware leaves to the application: the resource is named in a body, which it does not read.
+
+It is not left to chance: until the application has asked the gateway, nothing of a success leaves, and a refusal leaves
+as the gateway has made it, whatever the application or its handlers of exceptions make of it.
+
+Spec: specs/profile-asgi.md section 5.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, final
+
+from .. import _registry as reg
+from .._answer import Answer
+from .._errors import CitizenIDError, Reason
+from ..gateway import Allow, Gateway, Request
+from ._asgi_answers import NOT_LISTED, Refusal, Runs, ask, send_answer
+from ._asgi_scope import Message, Send
+
+STATE: Final = "citizenid"
+"""The member of `scope["state"]`."""
+
+
+class Deferred(Enum):
+    """What a `resource` function says of a request that the application decides itself."""
+
+    TO_REQUIRE = "to_require"
+    """By `citizenid.integrations.fastapi.require`, or by `await scope["state"]["citizenid"].authorize(resource)`."""
+
+
+@final
+class Pending:
+    """Stands in `scope["state"]["citizenid"]` of a request that is not decided yet.
+
+    Attributes:
+        gateway: who will decide.
+    """
+
+    __slots__ = ("_allow", "_asked", "_refusal", "_request", "gateway")
+
+    def __init__(self, gateway: Gateway, request: Request) -> None:
+        self.gateway: Final = gateway
+        self._request: Final = request
+        self._allow: Allow | None = None
+        self._refusal: Answer | None = None
+        self._asked = False
+
+    async def authorize(self, resource: str | None, *, runs: Runs = Runs.IN_THE_LOOP) -> Allow | Refusal:
+        """Ask the gateway, once: a proof is good for one decision. What is no text is refused.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID when it is asked again.
+        """
+        if self._asked:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.state")
+        self._asked = True
+        result: Allow | Refusal = NOT_LISTED
+        if type(resource) is str:
+            result = await ask(runs, self.gateway.authorize, self._request, resource=resource)
+        if isinstance(result, Allow):
+            self._allow = result
+        else:
+            self._refusal = result.http()
+        return result
+
+    def guard(self, send: Send, *, head: bool) -> Send:
+        """Return a `send` for the application, which lets out what may leave."""
+        passing = False
+
+        async def guarded(message: Message) -> None:
+            nonlocal passing
+            if message["type"] != "http.response.start":
+                if passing:  # a body and what else may follow; of what is refused, nothing
+                    await send(message)
+                return
+            answer = self._refusal
+            if self._allow is None and answer is None and message["status"] < 400:
+                answer = NOT_LISTED.http()
+            if answer is not None:
+                await send_answer(send, answer, head=head)
+                return
+            nonce = None if self._allow is None else self._allow.dpop_nonce
+            if nonce is not None:
+                header = (reg.HEADER_DPOP_NONCE, nonce.encode("ascii"))
+                message = {**message, "headers": [*(message.get("headers") or ()), header]}
+            passing = True
+            await send(message)
+
+        return guarded
+
+    def __repr__(self) -> str:
+        return "<Pending>"
