@@ -56,7 +56,7 @@ async def send_answer(send: Send, answer: Answer, *, head: bool = False) -> None
 async def refuse(scope: Scope, receive: Receive, send: Send, result: Refusal) -> None:
     """Refuse a request, or a handshake."""
     if scope["type"] == "http":
-        await send_answer(send, result.http(), head=scope["method"] == "HEAD")
+        await send_answer(send, result.http(), head=scope.get("method") == "HEAD")
         return
     if (await receive())["type"] != "websocket.connect":
         return  # whoever asked has gone
