@@ -2,10 +2,10 @@
 
     python asgi_process.py OPTIONS
 
-OPTIONS is JSON: `app` is "middleware" or a kind of proxy, `world` are arguments of the Gateway. It prints its origin,
+OPTIONS is JSON: `app` is "middleware" or a kind of proxy, `nonces` whether DPoP proofs need one. It prints its origin,
 and that of a model which tells who asks what it was told. Each line is answered with one: `ticket` goes through
-admission, `proof` makes a DPoP proof, `present` answers a challenge, `revoke` revokes and publishes, `forget` takes the
-status list away.
+admission, `nonce ticket` does where proofs need a nonce, `proof` makes a DPoP proof, `present` answers a challenge,
+`revoke` revokes and publishes, `wait` lets time pass, `stop` stops the gateway's server and lets the model go on.
 
 It ends with its input.
 """
@@ -24,9 +24,11 @@ import uvicorn
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gateway import world as w
+from gateway.senders import Sender
 
 from citizenid import Challenge
-from citizenid.gateway import DPoPNonces
+from citizenid.gateway import Binding, DPoPNonces
+from citizenid.holder import dpop_proof
 from citizenid.integrations.asgi import (
     CitizenshipMiddleware,
     Proxy,
@@ -34,7 +36,6 @@ from citizenid.integrations.asgi import (
     resource_from_header,
     resource_from_path,
 )
-from citizenid.status import StatusStore
 
 POLICY = """
 version = 1
@@ -67,7 +68,7 @@ async def model(scope: Any, receive: Any, send: Any) -> None:
 
 def main() -> None:
     options = json.loads(sys.argv[1])
-    given: dict[str, Any] = {"admission_path": "/citizenship"}
+    given: dict[str, Any] = {"ticket_lifetime_s": w.DAY, "session_lifetime_s": 2 * w.DAY}
     if options.get("nonces"):
         given["dpop_nonces"] = DPoPNonces.OF_THE_FLEET
     world = w.World(POLICY, **given)
@@ -94,8 +95,8 @@ def obey(told: dict[str, Any], world: w.World, wallet: Any, server: uvicorn.Serv
     if told["do"] == "ticket":
         return {"ticket": world.ticket(wallet)}
     if told["do"] == "proof":
-        proof = world.proof(wallet.sender, told.get("ticket"), method=told["method"], url=told["url"])
-        return {"proof": proof.decode()}
+        how = {name: told.get(name) for name in ("method", "url", "ticket", "nonce")}
+        return {"proof": dpop_proof(wallet.sender, now=world.now, **how)}
     if told["do"] == "present":
         return {"presentation": world.present(wallet, Challenge.from_text(told["challenge"])).decode()}
     if told["do"] == "revoke":
@@ -103,13 +104,21 @@ def obey(told: dict[str, Any], world: w.World, wallet: Any, server: uvicorn.Serv
         world.wait(1)
         world.publish()
         return {}
-    if told["do"] == "forget":
-        world.statuses = StatusStore(anchors=w.status_anchors())
-        world.clock.now += 2 * w.DAY  # the list that the gateway holds is too old by now
-        world.monotonic.now += 2 * w.DAY
+    if told["do"] == "wait":
+        world.wait(told["seconds"])
         return {}
+    if told["do"] == "nonce ticket":
+        return nonce_ticket(world, wallet)
     server.should_exit = True  # "stop"
     return {}
+
+
+def nonce_ticket(world: w.World, wallet: Any) -> dict[str, Any]:
+    """Be admitted where proofs need a nonce, as a client is: refused once, and told it."""
+    sender = Sender(Binding.DPOP, wallet.name)
+    nonce = sender.apply(world, wallet).dpop_nonce
+    wallet.sender = sender.key
+    return {"ticket": sender.apply(world, wallet, nonce=nonce).ticket, "nonce": nonce}
 
 
 def serve(app: Any) -> tuple[uvicorn.Server, str]:

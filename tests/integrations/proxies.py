@@ -60,8 +60,16 @@ class Deciding:
     def ticket(self, who: str = "alice", **more: Any) -> str:
         return str(self.tell("ticket", who=who, **more)["ticket"])
 
-    def proof(self, ticket: str | None, path: str = CHAT, *, who: str = "alice", method: str = "POST") -> str:
-        told = self.tell("proof", who=who, ticket=ticket, method=method, url=EXTERNAL + path)
+    def proof(
+        self,
+        ticket: str | None,
+        path: str = CHAT,
+        *,
+        who: str = "alice",
+        method: str = "POST",
+        nonce: str | None = None,
+    ) -> str:
+        told = self.tell("proof", who=who, ticket=ticket, method=method, url=EXTERNAL + path, nonce=nonce)
         return str(told["proof"])
 
     def credentials(self, ticket: str, path: str = CHAT, **more: Any) -> list[tuple[str, str]]:
@@ -85,8 +93,9 @@ def send(
     connection = HTTPConnection(origin.removeprefix("http://"), timeout=SECONDS)
     data = json.dumps(body).encode() if isinstance(body, Mapping) else body
     with contextlib.closing(connection):
-        connection.putrequest(method, path, skip_accept_encoding=True)
-        for name, value in headers:
+        fields = list(headers)
+        connection.putrequest(method, path, "Host" in dict(fields), True)  # a Host of the test's own stands alone
+        for name, value in fields:
             connection.putheader(name, value)
         connection.putheader("Content-Length", str(len(data)))
         connection.endheaders(data)

@@ -134,7 +134,9 @@ HOSTILE: dict[str, list[Any]] = {
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in HOSTILE for value in HOSTILE[name]])
 def test_a_scope_that_no_server_makes_is_refused(door: Door, name: str, value: Any) -> None:
     ticket = (b"citizenship-ticket", door.bearer.encode())
-    scope = scope_of(headers=[ticket]) | {name: [*value, ticket] if type(value) is list and name == "headers" else value}
+    scope = scope_of(headers=[ticket]) | {
+        name: [*value, ticket] if type(value) is list and name == "headers" else value
+    }
     if value is w.ABSENT:
         del scope[name]
     seen, answer = door.send(scope, "weak")
@@ -261,7 +263,10 @@ def test_the_servers_own_state_is_copied_and_never_written(door: Door) -> None:
 @pytest.mark.parametrize("found", [None, "allow", Allow(1), True])
 def test_what_stands_in_the_place_of_a_decision_is_an_error(door: Door, found: Any) -> None:
     # So it is where the middleware is stacked twice: the proof has been used up.
-    for scope in (scope_of(headers=door.proven(), state={"citizenid": found}), socket_scope(state={"citizenid": found})):
+    for scope in (
+        scope_of(headers=door.proven(), state={"citizenid": found}),
+        socket_scope(state={"citizenid": found}),
+    ):
         seen = Seen()
         misconfigured(lambda scope=scope, seen=seen: drive(door.middleware(seen, "open"), scope))
         assert seen.scopes == []
