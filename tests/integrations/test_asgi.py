@@ -1,4 +1,4 @@
-"""The middleware: what the gateway does not allow never reaches the application, and what it allows reaches it unchanged.
+"""The middleware: what the gateway does not allow never reaches the application, and what it allows does, unchanged.
 
 Spec: specs/profile-asgi.md sections 1 to 5.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import copy
+import itertools
 import json
 import subprocess
 import sys
@@ -438,7 +439,7 @@ def at_endpoint(door: Door, incoming: list[Any], wallet: w.Wallet | None = None,
 def test_a_presentation_is_read_in_any_pieces(door: Door, cuts: list[int]) -> None:
     body = admission(door, door.alice)
     places = [0, *sorted(cuts), len(body)]
-    pieces = [body[one:other] for one, other in zip(places, places[1:], strict=False)]
+    pieces = [body[one:other] for one, other in itertools.pairwise(places)]
     messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
     answer = at_endpoint(door, [*messages, {"type": "http.request"}])
     assert answer.status == 200 and answer.json.keys() == {"ticket", "expires_at", "ends_at"}

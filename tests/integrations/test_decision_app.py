@@ -115,7 +115,7 @@ def test_each_header_comes_once_or_nothing_is_decided(door: Door, proxy: Proxy) 
 @given(
     st.sampled_from([Proxy.NGINX, Proxy.TRAEFIK]),
     st.sampled_from([b"", b"post", b"POST ", b"PO ST", b"P\xc3\x96ST", b"X" * 33, b"GET\n", b"POST"]),
-    st.sampled_from([b"", b"open", b"*", b"http://evil.example/open", b"/\xff", b"/open#x", b"/o?a#b", b"?/open", b"/"]),
+    st.sampled_from([b"", b"open", b"*", b"http://evil.example/open", b"/\xff", b"/open#x", b"/o?a#b", b"?/o", b"/"]),
 )  # fmt: skip
 def test_what_is_no_request_is_refused(door: Door, proxy: Proxy, method: bytes, uri: bytes) -> None:
     names = NAMES[proxy]
@@ -181,7 +181,8 @@ def test_a_nonce_that_is_due_goes_out(proxy: Proxy) -> None:
 def test_a_refusal_is_the_gateways_own(door: Door, proxy: Proxy) -> None:
     for headers, resource, status, reason in (
         ([], US, 401, "ticket_missing"), ([], "weak", 401, "ticket_missing"), ([], "nope", 403, "resource_not_listed"),
-        (door.proven("/else"), US, 401, "proof_url_mismatch"), (door.proven(), "europe", 403, "citizenship_not_permitted"),
+        (door.proven("/else"), US, 401, "proof_url_mismatch"),
+        (door.proven(), "europe", 403, "citizenship_not_permitted"),
         ([], None, 403, "resource_not_listed"), ([(b"citizenship-ticket", b"x" * 9_000)], US, 401, "ticket_invalid"),
     ):  # fmt: skip
         answer = door.ask(proxy, asked(proxy, headers=headers), lambda _, resource=resource: resource)

@@ -105,7 +105,8 @@ def test_the_model_of_the_body_is_decided(door: Door, how: str, runs: Runs, wrap
     assert (answer.status, answer.json) == (200, {"used": US, "rule": 3})
     assert post(app, {"model": "open"}, []).json == {"used": "open", "rule": 1}
     for model, headers, status, reason in (
-        ("europe", door.proven(), 403, "citizenship_not_permitted"), ("nope", door.proven(), 403, "resource_not_listed"),
+        ("europe", door.proven(), 403, "citizenship_not_permitted"),
+        ("nope", door.proven(), 403, "resource_not_listed"),
         (US, [], 401, "ticket_missing"), ("", door.proven(), 403, "resource_not_listed"),
     ):  # fmt: skip
         answer = post(app, {"model": model}, headers)
