@@ -66,7 +66,7 @@ async def complete(chat: Chat, allow: Annotated[Allow, Depends(require(gateway, 
 # The middleware serves the admission endpoint, refuses all other paths, and lets nothing out that was not decided.
 app = CitizenshipMiddleware(
     api, gateway=gateway, renewal_path="/citizenship/renewal", sign_out_path="/citizenship/sign-out",
-    resource=lambda scope: Deferred.TO_REQUIRE if scope["path"] == CHAT else None,
+    resource=lambda scope: Deferred.TO_REQUIRE if scope["path"] == CHAT else None, undecided_body_bytes=1_048_576,
 )  # fmt: skip
 print(ORIGIN, flush=True)
 uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listening])

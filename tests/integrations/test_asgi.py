@@ -600,6 +600,49 @@ def test_an_application_that_asks_answers_what_was_decided(door: Door) -> None:
     assert deferring(door, answering(200, US), headers=[], method="HEAD").body == b""
 
 
+def reading(limit: int, *, ask_first: bool, then: int = 200) -> tuple[Any, list[int]]:
+    """An application that reads all it can get, before or after it asks, and goes on whatever happens."""
+    read: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        pending = scope["state"]["citizenid"]
+        if ask_first:
+            await pending.authorize(US)
+        while (message := await receive())["type"] == "http.request" and sum(read) < limit:
+            read.append(len(message["body"]))
+        if not ask_first:
+            await pending.authorize(US)
+        await send({"type": "http.response.start", "status": then, "headers": []})
+        await send({"type": "http.response.body", "body": b"secret"})
+
+    return app, read
+
+
+@pytest.mark.parametrize("then", [200, 400])
+def test_what_is_read_undecided_has_a_bound(door: Door, then: int) -> None:
+    parts = [{"type": "http.request", "body": bytes(100), "more_body": True}] * 20
+    app, read = reading(5_000, ask_first=False, then=then)
+    middleware = door.middleware(app, lambda _: Deferred.TO_REQUIRE, undecided_body_bytes=1_000)
+    answer = drive(middleware, scope_of(headers=door.proven()), parts)
+    assert (answer.status, answer.reason, sum(read)) == (403, "input_too_large", 1_000)
+    assert len(answer.messages) == 2
+    app, read = reading(1_500, ask_first=True)
+    middleware = door.middleware(app, lambda _: Deferred.TO_REQUIRE, undecided_body_bytes=1_000)
+    assert drive(middleware, scope_of(headers=door.proven()), parts).body == b"secret" and sum(read) == 1_500
+
+
+def test_an_answer_that_has_begun_is_the_only_one(door: Door) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 404, "headers": []})
+        while (await receive())["type"] == "http.request":
+            pass
+        await send({"type": "http.response.body", "body": b"no such path"})
+
+    middleware = door.middleware(app, lambda _: Deferred.TO_REQUIRE, undecided_body_bytes=10)
+    answer = drive(middleware, scope_of(), [{"type": "http.request", "body": bytes(100), "more_body": True}])
+    assert (answer.status, answer.body, len(answer.messages)) == (404, b"no such path", 2)
+
+
 def test_a_request_is_decided_once(door: Door) -> None:
     misconfigured(lambda: deferring(door, answering(200, US, times=2)))
 
@@ -631,6 +674,7 @@ async def nothing(scope: Any) -> str:
         {"renewal_path": "renew"}, {"renewal_path": w.ENDPOINT}, {"renewal_path": "/x", "sign_out_path": "/x"},
         {"renewal_path": ""}, {"sign_out_path": "/a?b"}, {"sign_out_path": "/a b"}, {"sign_out_path": "/\u00e9"},
         {"body_timeout_s": 0}, {"body_timeout_s": -1}, {"body_timeout_s": True}, {"body_timeout_s": None},
+        {"undecided_body_bytes": -1}, {"undecided_body_bytes": 1.0}, {"undecided_body_bytes": None},
         {"body_timeout_s": float("nan")}, {"body_timeout_s": 3_601}, {"certificates": True}, {"runs": "in_threads"},
     ],
 )  # fmt: skip

@@ -271,6 +271,17 @@ def test_a_nonce_that_is_due_goes_out() -> None:
         assert answer.status == 200 and answer.header(b"dpop-nonce")
 
 
+def test_a_body_that_nobody_has_paid_for_has_a_bound(door: Door) -> None:
+    app = CitizenshipMiddleware(
+        api(door, model_of), gateway=door.world.gateway, resource=lambda _: Deferred.TO_REQUIRE,
+        undecided_body_bytes=1_000,
+    )  # fmt: skip
+    scope = scope_of(headers=[(b"content-type", b"application/json")])
+    parts = [{"type": "http.request", "body": b" " * 100, "more_body": True}] * 11
+    answer = drive(app, scope, parts)  # and is not waited for
+    assert (answer.status, answer.reason) == (403, "input_too_large")
+
+
 def test_the_request_is_read_as_by_the_middleware(door: Door) -> None:
     app = api(door, "open")
     scope = scope_of(raw_path=None, headers=[(b"content-type", b"application/json")])

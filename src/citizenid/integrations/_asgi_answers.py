@@ -23,7 +23,7 @@ Refusal = Deny | NeedPresentation | NeedStatusList
 NOT_LISTED: Final = Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
 POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1
 _DENIAL: Final = "websocket.http.response"
-_TOO_LARGE: Final = Deny(Reason.INPUT_TOO_LARGE, "request", "request").http()
+TOO_LARGE: Final = Deny(Reason.INPUT_TOO_LARGE, "request", "request").http()
 _NO_POST: Final = Deny(Reason.REQUEST_INVALID, "request", "request").http()
 _TOO_SLOW: Final = problem(408, Reason.REQUEST_INVALID, members={"step": "request"})
 
@@ -98,7 +98,7 @@ async def read_body(receive: Receive, most_bytes: int, timeout_s: float) -> byte
                 chunk = message.get("body", b"")
                 size += len(chunk)
                 if size > most_bytes:
-                    return _TOO_LARGE
+                    return TOO_LARGE
                 chunks.append(chunk)
                 if not message.get("more_body", False):
                     return b"".join(chunks)
@@ -169,7 +169,7 @@ class Endpoints:
             if type(name) is not bytes or type(value) is not bytes:
                 return _NO_POST
             if name.lower() == b"content-length" and (not value.isdigit() or int(value[:20]) > most_bytes):
-                return _TOO_LARGE
+                return TOO_LARGE
         body = await read_body(receive, most_bytes, timeout_s)
         if type(body) is not bytes:
             return body  # type: ignore[return-value]  # mypy does not narrow by type() is

@@ -11,12 +11,11 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, final
 
-from .. import _registry as reg
 from .._answer import Answer
 from .._errors import CitizenIDError, Reason
 from ..gateway import Allow, Gateway, Request
-from ._asgi_answers import NOT_LISTED, Refusal, Runs, ask, send_answer
-from ._asgi_scope import Message, Send
+from ._asgi_answers import NOT_LISTED, TOO_LARGE, Refusal, Runs, ask, send_answer, with_nonce
+from ._asgi_scope import Message, Receive, Send
 
 STATE: Final = "citizenid"
 """The member of `scope["state"]`."""
@@ -64,30 +63,45 @@ class Pending:
             self._refusal = result.http()
         return result
 
-    def guard(self, send: Send, *, head: bool) -> Send:
-        """Return a `send` for the application, which lets out what may leave."""
-        passing = False
+    def guard(self, receive: Receive, send: Send, *, head: bool, most_bytes: int) -> tuple[Receive, Send]:
+        """Return the channel for the application: it lets in what may be read undecided, and out what may leave."""
+        size = 0
+        passing = answered = False
 
-        async def guarded(message: Message) -> None:
+        async def answer(refusal: Answer) -> None:
+            nonlocal answered
+            if not answered:
+                answered = True
+                await send_answer(send, refusal, head=head)
+
+        async def reading() -> Message:
+            nonlocal size
+            message = await receive()
+            if self._allow is None and message["type"] == "http.request":
+                size += len(message.get("body", b""))
+                if size > most_bytes:
+                    if not passing:
+                        await answer(TOO_LARGE)
+                    return {"type": "http.disconnect"}
+            return message
+
+        async def sending(message: Message) -> None:
             nonlocal passing
             if message["type"] != "http.response.start":
                 if passing:  # a body and what else may follow; of what is refused, nothing
                     await send(message)
                 return
-            answer = self._refusal
-            if self._allow is None and answer is None and message["status"] < 400:
-                answer = NOT_LISTED.http()
-            if answer is not None:
-                await send_answer(send, answer, head=head)
+            refusal = self._refusal
+            if self._allow is None and refusal is None and message["status"] < 400:
+                refusal = NOT_LISTED.http()
+            if refusal is not None or answered:
+                await answer(refusal or TOO_LARGE)
                 return
             nonce = None if self._allow is None else self._allow.dpop_nonce
-            if nonce is not None:
-                header = (reg.HEADER_DPOP_NONCE, nonce.encode("ascii"))
-                message = {**message, "headers": [*(message.get("headers") or ()), header]}
             passing = True
-            await send(message)
+            await (send if nonce is None else with_nonce(send, nonce))(message)
 
-        return guarded
+        return reading, sending
 
     def __repr__(self) -> str:
         return "<Pending>"

@@ -68,6 +68,7 @@ class CitizenshipMiddleware:
         sign_out_path: POST here with ticket and proof to end the session; None for nowhere.
         certificates: whether the TLS connection of clients ends at this server.
         body_timeout_s: how long a client may take to send an admission request, seconds.
+        undecided_body_bytes: how much of a body an application may read before it has asked the gateway.
         runs: where the gateway is asked.
 
     Raises:
@@ -84,18 +85,22 @@ class CitizenshipMiddleware:
         sign_out_path: str | None = None,
         certificates: TLSCertificates = TLSCertificates.NOT_READ,
         body_timeout_s: float = 10,
+        undecided_body_bytes: int = 8_388_608,
         runs: Runs = Runs.IN_THE_LOOP,
     ) -> None:
         served = served_by(gateway)
         usable = callable(resource) and not inspect.iscoroutinefunction(resource)
         if not (usable or type(resource) is str) or type(certificates) is not TLSCertificates:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.resource")
+        if type(undecided_body_bytes) is not int or undecided_body_bytes < 0:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.undecided_body_bytes")
         self._app: Final = app
         self._gateway: Final = gateway
         self._authorize: Final = gateway.authorize
         self._resource: Final = resource if callable(resource) else lambda _: resource
         self._origin: Final = served.origin
         self._certificates: Final = certificates
+        self._undecided_bytes: Final = undecided_body_bytes
         self._in_threads: Final = runs is not Runs.IN_THE_LOOP
         self._endpoints: Final = Endpoints(
             gateway, served, renewal_path=renewal_path, sign_out_path=sign_out_path, body_timeout_s=body_timeout_s,
@@ -126,7 +131,8 @@ class CitizenshipMiddleware:
             if resource is Deferred.TO_REQUIRE and kind == "http":
                 pending = Pending(self._gateway, request)
                 child = {**scope, "state": {**(state or {}), STATE: pending}}
-                await self._app(child, receive, pending.guard(send, head=request.method == "HEAD"))
+                head, most_bytes = request.method == "HEAD", self._undecided_bytes
+                await self._app(child, *pending.guard(receive, send, head=head, most_bytes=most_bytes))
             else:
                 await refuse(scope, receive, send, NOT_LISTED)
             return
