@@ -126,6 +126,18 @@ def test_what_is_no_request_is_refused(door: Door, proxy: Proxy, method: bytes, 
         assert (answer.status, answer.reason) == (403, "request_invalid")
 
 
+@pytest.mark.parametrize(
+    "path", [b"/decide/\xff", b"/decide/a#b", b"/decide/a?b", b"/decide", b"/decide*", b"/decide?/a"]
+)
+def test_envoy_may_not_be_told_what_is_no_path(door: Door, path: bytes) -> None:
+    answer = door.ask(Proxy.ENVOY, scope_of(path), "open")
+    assert (answer.status, answer.reason) == (403, "request_invalid")
+    for query in (b"a#b", b"\xff"):
+        assert door.ask(Proxy.ENVOY, scope_of("/decide/a", query=query), "open").reason == "request_invalid"
+    for method in ("get", "", "G ET", None):
+        assert door.ask(Proxy.ENVOY, scope_of("/decide/a") | {"method": method}, "open").reason == "request_invalid"
+
+
 @pytest.mark.parametrize("path", ["/", "/decid", "/decidee/open", "/open", "/Decide/open", "/decide", "/%64ecide/open"])
 @pytest.mark.parametrize("proxy", EVERY)
 def test_another_path_is_no_question(door: Door, proxy: Proxy, path: str) -> None:

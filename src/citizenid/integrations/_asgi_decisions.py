@@ -163,8 +163,8 @@ class _DecisionApp:
             if raw != self._decision_path or uri is None:
                 return None
             path, _, query = uri.encode("ascii").partition(b"?")
-        if type(method) is not str or _METHOD.fullmatch(method) is None or path[:1] != b"/" or not path.isascii():
-            return None
+        if type(method) is not str or _METHOD.fullmatch(method) is None or not path.isascii():
+            return None  # `read_request` looks at the rest
         decoded = unquote(path.decode("ascii"))
         return {**scope, "method": method, "path": decoded, "raw_path": path, "query_string": query or b""}
 
