@@ -38,8 +38,11 @@ def identify(
     request: Request,
     now: UnixTime,
     monotonic: float,
+    proven: bytes | None = None,
 ) -> tuple[TicketFields, str | None] | NeedPresentation | Deny:
     """Open the ticket of a request, and verify and use up its sender proof.
+
+    A ticket of the session `proven` needs none: its sender has proven this very request before.
 
     Returns:
         The ticket, and a DPoP nonce to hand on, if any; otherwise a refusal.
@@ -58,7 +61,7 @@ def identify(
         return parts.need(Reason.TICKET_EXPIRED, state, credentials, request.client_certificate)
     if parts.sign_outs.contains(session_id):
         return parts.need(Reason.SIGNED_OUT, state, credentials, request.client_certificate)
-    if binding is _BEARER:
+    if binding is _BEARER or session_id == proven:
         return ticket, None
     if binding is _MTLS:
         thumbprint = certificate_thumbprint(request.client_certificate, credentials[2], parts.certificate_header)

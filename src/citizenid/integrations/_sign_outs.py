@@ -65,8 +65,8 @@ class ValkeySignOuts:
         client: from `connect`, or one with short timeouts.
         audience: of the gateway.
         secret: at least 32 bytes, the same in the whole fleet.
-        when_down: what `contains` says when the channel has been silent for `stale_after_s`: REFUSE takes everybody
-            for signed out, LOCAL goes on by what is known.
+        when_down: what `contains` does when the channel has been silent for `stale_after_s`: REFUSE lets nobody pass
+            (SIGN_OUTS_UNAVAILABLE), LOCAL goes on by what is known.
         stale_after_s: so long after it was last seen to live. A sign-out elsewhere may be unknown for so long.
         max_entries: how many to hold.
         reread_s: how often all are read.
@@ -124,9 +124,9 @@ class ValkeySignOuts:
         return self._overflown or self._monotonic() - self._subscription.alive_at > self._stale_after_s
 
     def check_fresh(self) -> None:
-        """Refuse to go on while sign-outs of other processes may be unknown. Raises STORE_UNAVAILABLE."""
+        """Refuse to go on while sign-outs of other processes may be unknown. Raises SIGN_OUTS_UNAVAILABLE."""
         if self.stale:
-            raise CitizenIDError(Reason.STORE_UNAVAILABLE, "valkey.sign_outs")
+            raise CitizenIDError(Reason.SIGN_OUTS_UNAVAILABLE, "valkey.sign_outs")
 
     def add(self, session_id: bytes, until: int) -> bool:
         """Remember a session until that moment, Unix seconds, and tell the others.
@@ -147,10 +147,16 @@ class ValkeySignOuts:
         return True
 
     def contains(self, session_id: bytes, /) -> bool:
-        """Say whether a session has signed out, or, while that may be unknown, True unless `when_down` is LOCAL."""
+        """Say whether a session has signed out.
+
+        Raises:
+            CitizenIDError: SIGN_OUTS_UNAVAILABLE while that may be unknown, unless `when_down` is LOCAL.
+        """
         if self._until and self._hash(session_id) in self._until:
             return True
-        return self._strict and self.stale
+        if self._strict:
+            self.check_fresh()
+        return False
 
     def _hash(self, session_id: bytes) -> bytes:
         return hashlib.blake2b(session_id, key=self._key, digest_size=_HASH_BYTES).digest()

@@ -17,7 +17,7 @@ from ..countries import Country
 from ._findings import Finding, Findings, suggestion
 from ._lines import lines_of
 from ._patterns import MAX_NAME_CHARS
-from ._rules import Rule
+from ._rules import Rule, SharingResponse
 
 MAX_POLICY_CHARS: Final = 1_048_576
 _MAX_LEVELS: Final = 16
@@ -42,7 +42,9 @@ _RULE_KEYS: Final = (
     "not_before",
     "not_after",
     "region",
+    "sharing",
 )
+_SHARING: Final = {str(each): each for each in SharingResponse}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _Levels = dict[str, tuple[str, ...]]
 
@@ -164,6 +166,9 @@ class _Reader:
         assurances = self.assurances()
         not_before, not_after = self.time("not_before"), self.time("not_after")
         regions = self.names("region", required=False)
+        sharing = self.table.get("sharing", "step_up")
+        if type(sharing) is not str or sharing not in _SHARING:
+            self.error("sharing", "sharing must be one of " + ", ".join(_SHARING) + suggestion(sharing, _SHARING))
         if self.failed:
             return None
         return Rule(
@@ -185,6 +190,7 @@ class _Reader:
             not_before=not_before,
             not_after=not_after,
             regions=regions,
+            sharing=_SHARING[sharing],
             line=self.findings.lines.get(("rule", self.number)),
         )
 
