@@ -6,17 +6,17 @@ Spec: ASGI HTTP & WebSocket 2.5; WebSocket Denial Response extension; specs/prof
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import inspect
+from collections.abc import Awaitable, Callable
 from enum import Enum
-from typing import Any, Final, ParamSpec, TypeVar, final
+from typing import Final, TypeVar, final
 
 from .. import _registry as reg
 from .._answer import Answer, problem
 from .._errors import CitizenIDError, Reason
-from ..gateway import Admitted, Deny, Gateway, NeedPresentation, NeedStatusList, Request, SignedOut
-from ._asgi_scope import Message, Receive, Scope, Send, Served
+from ..gateway import Admitted, Allow, Deny, Gateway, NeedPresentation, NeedStatusList, Request, SignedOut
+from ._asgi_scope import Message, Receive, Scope, Send, Served, SignalsOf
 
-P = ParamSpec("P")
 T = TypeVar("T")
 Refusal = Deny | NeedPresentation | NeedStatusList
 
@@ -32,16 +32,36 @@ class Runs(Enum):
     """Where the gateway is asked."""
 
     IN_THE_LOOP = "in_the_loop"
-    """At once: a decision takes microseconds, and an admission less than a millisecond."""
+    """At once: a decision takes microseconds, an admission less than a millisecond. Only the audit log's disk is waited
+    for elsewhere."""
     IN_THREADS = "in_threads"
-    """In a thread of asyncio's pool: for a gateway whose replay guard, audit log or signer waits for somebody else."""
+    """In a thread of asyncio's pool: for a gateway whose replay guard or signer of requests waits for somebody else."""
 
 
-async def ask(runs: Runs, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """Ask a gateway something."""
-    if runs is Runs.IN_THE_LOOP:
-        return call(*arguments, **named)
-    return await asyncio.to_thread(call, *arguments, **named)
+@final
+class Doors:
+    """A gateway as asyncio asks it."""
+
+    __slots__ = ("admit_http", "authorize", "renew", "sign_out")
+
+    def __init__(self, gateway: Gateway, runs: Runs) -> None:
+        loop = runs is Runs.IN_THE_LOOP
+        self.authorize: Final[Callable[..., Awaitable[Allow | Refusal]]] = (
+            gateway.authorize_async if loop else _threaded(gateway.authorize)
+        )
+        self.admit_http: Final[Callable[..., Awaitable[Answer]]] = (
+            gateway.admit_http_async if loop else _threaded(gateway.admit_http)
+        )
+        self.renew: Final[Callable[..., Awaitable[Admitted | Refusal]]] = (
+            gateway.renew_async if loop else _threaded(gateway.renew)
+        )
+        self.sign_out: Final[Callable[..., Awaitable[SignedOut | Refusal]]] = (
+            gateway.sign_out_async if loop else _threaded(gateway.sign_out)
+        )
+
+
+def _threaded(call: Callable[..., T]) -> Callable[..., Awaitable[T]]:
+    return lambda *arguments, **named: asyncio.to_thread(call, *arguments, **named)
 
 
 async def send_answer(send: Send, answer: Answer, *, head: bool = False) -> None:
@@ -118,6 +138,7 @@ class Endpoints:
         sign_out_path: POST here with ticket and proof to end the session; None for nowhere.
         body_timeout_s: how long a client may take to send an admission request, seconds.
         runs: where the gateway is asked.
+        signals: what is known of where a request comes from.
 
     Raises:
         CitizenIDError: CONFIGURATION_INVALID for paths that are none or the same, and a time that is not positive.
@@ -132,36 +153,39 @@ class Endpoints:
         sign_out_path: str | None,
         body_timeout_s: float,
         runs: Runs,
+        signals: SignalsOf | None,
     ) -> None:
         if type(body_timeout_s) not in (int, float) or not 0 < body_timeout_s <= 3_600 or type(runs) is not Runs:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.body_timeout_s")
         paths = [path for path in (served.admission_path, renewal_path, sign_out_path) if path is not None]
         if len(set(paths)) < len(paths) or not all(map(is_path, paths)):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.paths")
-        self._gateway: Final = gateway
+        if signals is not None and (not callable(signals) or inspect.iscoroutinefunction(signals)):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.signals")
+        self.doors: Final = Doors(gateway, runs)
+        self._signals: Final = signals
         self._body: Final = (served.body_bytes, body_timeout_s)
-        self._runs: Final = runs
         self._admission: Final = served.admission_path.encode("ascii")
-        acts = ((renewal_path, gateway.renew), (sign_out_path, gateway.sign_out))
-        self._acts: Final[dict[bytes, Callable[[Request], Any]]] = {
+        acts = ((renewal_path, self.doors.renew), (sign_out_path, self.doors.sign_out))
+        self._acts: Final[dict[bytes, Callable[..., Awaitable[Admitted | SignedOut | Refusal]]]] = {
             path.encode("ascii"): act for path, act in acts if path is not None
         }
         self.paths: Final = frozenset({self._admission, *self._acts})
         """As they stand in `raw_path`."""
 
-    async def answer(self, raw_path: bytes, request: Request, receive: Receive, send: Send) -> None:
+    async def answer(self, scope: Scope, request: Request, receive: Receive, send: Send) -> None:
         """Answer a request to one of them."""
+        raw_path = scope["raw_path"]
         if raw_path == self._admission:
-            answer = await self._admit(request, receive)
+            answer = await self._admit(scope, request, receive)
         elif request.method == "POST":
-            result: Admitted | SignedOut | Refusal = await ask(self._runs, self._acts[raw_path], request)
-            answer = result.http()
+            answer = (await self._acts[raw_path](request)).http()
         else:
             answer = _NO_POST
         if answer is not None:
             await send_answer(send, answer, head=request.method == "HEAD")
 
-    async def _admit(self, request: Request, receive: Receive) -> Answer | None:
+    async def _admit(self, scope: Scope, request: Request, receive: Receive) -> Answer | None:
         if request.method != "POST":
             return _NO_POST
         most_bytes, timeout_s = self._body
@@ -173,7 +197,8 @@ class Endpoints:
         body = await read_body(receive, most_bytes, timeout_s)
         if type(body) is not bytes:
             return body  # type: ignore[return-value]  # mypy does not narrow by type() is
-        return await ask(self._runs, self._gateway.admit_http, request, body)
+        signals = None if self._signals is None else self._signals(scope)
+        return await self.doors.admit_http(request, body, signals=signals)
 
 
 def is_path(path: object) -> bool:

@@ -21,8 +21,19 @@ from .._answer import Answer
 from .._errors import CitizenIDError, MalformedError, Reason
 from .._wire import base64url
 from ..gateway import Allow, Deny, Gateway
-from ._asgi_answers import NOT_LISTED, Endpoints, Refusal, Runs, ask, is_path, send_answer
-from ._asgi_scope import INVALID, ASGIApp, Receive, Scope, Send, TLSCertificates, header_of, read_request, served_by
+from ._asgi_answers import NOT_LISTED, Endpoints, Refusal, Runs, is_path, send_answer
+from ._asgi_scope import (
+    INVALID,
+    ASGIApp,
+    Receive,
+    Scope,
+    Send,
+    SignalsOf,
+    TLSCertificates,
+    header_of,
+    read_request,
+    served_by,
+)
 
 _METHOD: Final = re.compile(r"[A-Z]{1,32}")
 _REFUSED: Final = frozenset({401, 403})
@@ -62,6 +73,7 @@ def decision_app(
     sign_out_path: str | None = None,
     body_timeout_s: float = 10,
     runs: Runs = Runs.IN_THE_LOOP,
+    signals: SignalsOf | None = None,
 ) -> ASGIApp:
     """Make the ASGI application that a proxy asks. It serves the gateway's endpoints as well, at their own paths.
 
@@ -78,6 +90,7 @@ def decision_app(
         sign_out_path: POST here with ticket and proof to end the session; None for nowhere.
         body_timeout_s: how long a client may take to send an admission request, seconds.
         runs: where the gateway is asked.
+        signals: what is known of where a request comes from: a function of the scope as the client sent it.
 
     Raises:
         CitizenIDError: CONFIGURATION_INVALID.
@@ -88,33 +101,31 @@ def decision_app(
     served = served_by(gateway)
     endpoints = Endpoints(
         gateway, served, renewal_path=renewal_path, sign_out_path=sign_out_path, body_timeout_s=body_timeout_s,
-        runs=runs,
+        runs=runs, signals=signals,
     )  # fmt: skip
     if any(f"{path.decode('ascii')}/".startswith(f"{decision_path}/") for path in endpoints.paths):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.decision_path")
     find: Callable[[Scope], str | None] = resource if callable(resource) else lambda _: resource
-    return _DecisionApp(gateway, find, proxy, decision_path.encode("ascii"), served.origin, endpoints, runs)
+    return _DecisionApp(find, proxy, decision_path.encode("ascii"), served.origin, endpoints, signals)
 
 
 @final
 class _DecisionApp:
     def __init__(
         self,
-        gateway: Gateway,
         resource: Callable[[Scope], str | None],
         proxy: Proxy,
         decision_path: bytes,
         origin: str,
         endpoints: Endpoints,
-        runs: Runs,
+        signals: SignalsOf | None,
     ) -> None:
-        self._gateway: Final = gateway
         self._resource: Final = resource
         self._proxy: Final = proxy
         self._decision_path: Final = decision_path
         self._origin: Final = origin
         self._endpoints: Final = endpoints
-        self._runs: Final = runs
+        self._signals: Final = signals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -132,7 +143,7 @@ class _DecisionApp:
             if isinstance(request, Deny):
                 await send_answer(send, request.http(), head=head)
             else:
-                await self._endpoints.answer(scope["raw_path"], request, receive, send)
+                await self._endpoints.answer(scope, request, receive, send)
             return
         await send_answer(send, _verdict(await self._decide(scope), self._proxy), head=head)
 
@@ -146,7 +157,8 @@ class _DecisionApp:
         resource = self._resource(asked)
         if type(resource) is not str:
             return NOT_LISTED
-        return await ask(self._runs, self._gateway.authorize, request, resource=resource)
+        signals = None if self._signals is None else self._signals(asked)
+        return await self._endpoints.doors.authorize(request, resource=resource, signals=signals)
 
     def _as_asked(self, scope: Scope) -> Scope | None:
         """Return the scope as it would be of the client's own request, or None where the proxy does not say it."""

@@ -13,8 +13,8 @@ from typing import Final, final
 
 from .._answer import Answer
 from .._errors import CitizenIDError, Reason
-from ..gateway import Allow, Gateway, Request
-from ._asgi_answers import NOT_LISTED, TOO_LARGE, Refusal, Runs, ask, send_answer, with_nonce
+from ..gateway import Allow, Gateway, Request, Signals
+from ._asgi_answers import NOT_LISTED, TOO_LARGE, Doors, Refusal, send_answer, with_nonce
 from ._asgi_scope import Message, Receive, Send
 
 STATE: Final = "citizenid"
@@ -36,16 +36,18 @@ class Pending:
         gateway: who will decide.
     """
 
-    __slots__ = ("_allow", "_asked", "_refusal", "_request", "gateway")
+    __slots__ = ("_allow", "_asked", "_doors", "_refusal", "_request", "_signals", "gateway")
 
-    def __init__(self, gateway: Gateway, request: Request) -> None:
+    def __init__(self, gateway: Gateway, doors: Doors, request: Request, signals: Signals | None) -> None:
         self.gateway: Final = gateway
+        self._doors: Final = doors
         self._request: Final = request
+        self._signals: Final = signals
         self._allow: Allow | None = None
         self._refusal: Answer | None = None
         self._asked = False
 
-    async def authorize(self, resource: str | None, *, runs: Runs = Runs.IN_THE_LOOP) -> Allow | Refusal:
+    async def authorize(self, resource: str | None) -> Allow | Refusal:
         """Ask the gateway, once: a proof is good for one decision. What is no text is refused.
 
         Raises:
@@ -56,7 +58,7 @@ class Pending:
         self._asked = True
         result: Allow | Refusal = NOT_LISTED
         if type(resource) is str:
-            result = await ask(runs, self.gateway.authorize, self._request, resource=resource)
+            result = await self._doors.authorize(self._request, resource=resource, signals=self._signals)
         if isinstance(result, Allow):
             self._allow = result
         else:

@@ -16,13 +16,14 @@ from typing import Any, Final, NamedTuple
 
 from .._errors import CitizenIDError, MalformedError, Reason
 from .._wire import base64url
-from ..gateway import Deny, Gateway, Request
+from ..gateway import Deny, Gateway, Request, Signals
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+SignalsOf = Callable[[Scope], Signals | None]
 
 _MAX_PEM_CHARS: Final = 16_384  # of one certificate: 10,240 bytes in base64
 _PEM: Final = re.compile(
@@ -30,6 +31,7 @@ _PEM: Final = re.compile(
 )
 INVALID: Final = Deny(Reason.REQUEST_INVALID, "request", "request.url")
 _NO_CERTIFICATE: Final = Deny(Reason.PROOF_MALFORMED, "proof", "mtls.certificate")
+_SLASH: Final = ord("/")
 _new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
 
 
@@ -74,25 +76,27 @@ def read_request(scope: Scope, origin: str, certificates: TLSCertificates) -> Re
     Returns:
         A refusal with REQUEST_INVALID, or with PROOF_MALFORMED for a certificate that is none.
     """
-    raw, query = scope.get("raw_path"), scope.get("query_string", b"")
-    method = scope.get("method") if scope["type"] == "http" else "GET"
-    headers = scope.get("headers")
-    # A `#` would end what a proof covers, and the application would still see what stands behind it.
-    if (
-        type(raw) is not bytes
-        or raw[:1] != b"/"
-        or b"#" in raw
-        or b"?" in raw
-        or not raw.isascii()
-        or type(method) is not str
-        or (type(headers) is not list and type(headers) is not tuple)  # the application needs them as well
-    ):
-        return INVALID
-    url = origin + raw.decode("ascii")
-    if query:
-        if type(query) is not bytes or b"#" in query or not query.isascii():
+    try:
+        raw, headers = scope["raw_path"], scope["headers"]
+        method = scope["method"] if scope["type"] == "http" else "GET"
+        query = scope.get("query_string")
+        # A `#` would end what a proof covers, and the application would still see what stands behind it.
+        if (
+            type(raw) is not bytes
+            or b"#" in raw
+            or b"?" in raw
+            or raw[0] != _SLASH
+            or type(method) is not str
+            or (type(headers) is not list and type(headers) is not tuple)  # the application needs them as well
+        ):
             return INVALID
-        url = f"{url}?{query.decode('ascii')}"
+        url = origin + raw.decode("ascii")
+        if query:
+            if type(query) is not bytes or b"#" in query:
+                return INVALID
+            url = f"{url}?{query.decode('ascii')}"
+    except (KeyError, IndexError, UnicodeDecodeError):
+        return INVALID
     certificate: bytes | Deny | None = None
     if certificates is not _NOT_READ:
         certificate = _certificate(scope)

@@ -21,7 +21,7 @@ from typing import Final, final
 
 from .._errors import CitizenIDError, MalformedError, Reason
 from ..gateway import Allow, Deny, Gateway
-from ._asgi_answers import NOT_LISTED, Endpoints, Runs, ask, refuse, with_nonce
+from ._asgi_answers import NOT_LISTED, Endpoints, Runs, refuse, with_nonce
 from ._asgi_decisions import Proxy, decision_app
 from ._asgi_deferral import STATE, Deferred, Pending
 from ._asgi_scope import (
@@ -29,6 +29,7 @@ from ._asgi_scope import (
     Receive,
     Scope,
     Send,
+    SignalsOf,
     TLSCertificates,
     read_request,
     resource_from_header,
@@ -70,6 +71,7 @@ class CitizenshipMiddleware:
         body_timeout_s: how long a client may take to send an admission request, seconds.
         undecided_body_bytes: how much of a body an application may read before it has asked the gateway.
         runs: where the gateway is asked.
+        signals: what is known of where a request comes from, for `sharing`: a function of the scope.
 
     Raises:
         CitizenIDError: CONFIGURATION_INVALID.
@@ -87,6 +89,7 @@ class CitizenshipMiddleware:
         body_timeout_s: float = 10,
         undecided_body_bytes: int = 8_388_608,
         runs: Runs = Runs.IN_THE_LOOP,
+        signals: SignalsOf | None = None,
     ) -> None:
         served = served_by(gateway)
         usable = callable(resource) and not inspect.iscoroutinefunction(resource)
@@ -96,16 +99,17 @@ class CitizenshipMiddleware:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.undecided_body_bytes")
         self._app: Final = app
         self._gateway: Final = gateway
-        self._authorize: Final = gateway.authorize
         self._resource: Final = resource if callable(resource) else lambda _: resource
         self._origin: Final = served.origin
         self._certificates: Final = certificates
         self._undecided_bytes: Final = undecided_body_bytes
-        self._in_threads: Final = runs is not Runs.IN_THE_LOOP
+        self._signals: Final = signals
         self._endpoints: Final = Endpoints(
             gateway, served, renewal_path=renewal_path, sign_out_path=sign_out_path, body_timeout_s=body_timeout_s,
-            runs=runs,
+            runs=runs, signals=signals,
         )  # fmt: skip
+        self._doors: Final = self._endpoints.doors
+        self._authorize: Final = self._doors.authorize
         self._own_paths: Final = self._endpoints.paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,22 +128,20 @@ class CitizenshipMiddleware:
             await refuse(scope, receive, send, request)
             return
         if scope["raw_path"] in self._own_paths and kind == "http":
-            await self._endpoints.answer(scope["raw_path"], request, receive, send)
+            await self._endpoints.answer(scope, request, receive, send)
             return
         resource = self._resource(scope)
+        signals = None if self._signals is None else self._signals(scope)
         if type(resource) is not str:
             if resource is Deferred.TO_REQUIRE and kind == "http":
-                pending = Pending(self._gateway, request)
+                pending = Pending(self._gateway, self._doors, request, signals)
                 child = {**scope, "state": {**(state or {}), STATE: pending}}
                 head, most_bytes = request.method == "HEAD", self._undecided_bytes
                 await self._app(child, *pending.guard(receive, send, head=head, most_bytes=most_bytes))
             else:
                 await refuse(scope, receive, send, NOT_LISTED)
             return
-        if self._in_threads:
-            result = await ask(Runs.IN_THREADS, self._authorize, request, resource=resource)
-        else:
-            result = self._authorize(request, resource=resource)
+        result = await self._authorize(request, resource=resource, signals=signals)
         if type(result) is not Allow:
             await refuse(scope, receive, send, result)
             return

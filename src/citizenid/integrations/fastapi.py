@@ -26,9 +26,9 @@ from .. import _registry as reg
 from .._answer import Answer
 from .._errors import CitizenIDError, Reason
 from ..gateway import Allow, Deny, Gateway
-from ._asgi_answers import NOT_LISTED, Refusal, Runs, ask
+from ._asgi_answers import NOT_LISTED, Doors, Refusal, Runs
 from ._asgi_deferral import STATE, Pending
-from ._asgi_scope import TLSCertificates, read_request, served_by
+from ._asgi_scope import SignalsOf, TLSCertificates, read_request, served_by
 
 __all__ = ["CitizenshipRefused", "answer_refusals", "require"]
 
@@ -74,6 +74,7 @@ def require(
     resource: str | Resource,
     certificates: TLSCertificates = TLSCertificates.NOT_READ,
     runs: Runs = Runs.IN_THE_LOOP,
+    signals: SignalsOf | None = None,
 ) -> Callable[..., Awaitable[Allow]]:
     """Make a dependency that lets a request through only when the gateway allows it, and returns its `Allow`.
 
@@ -87,13 +88,14 @@ def require(
             of the request or of the same body as the endpoint's. What it returns and is no text is refused.
         certificates: whether the TLS connection of clients ends at this server.
         runs: where the gateway is asked.
+        signals: what is known of where a request comes from: a function of the scope.
 
     Raises:
         CitizenIDError: CONFIGURATION_INVALID.
     """
     if not (callable(resource) or type(resource) is str) or type(certificates) is not TLSCertificates:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.resource")
-    origin = served_by(gateway).origin
+    origin, doors = served_by(gateway).origin, Doors(gateway, runs)
 
     async def decide(request: Request, response: Response, name: Any) -> Allow:
         state = request.scope.setdefault("state", {})  # of this request: the server has copied it
@@ -101,7 +103,7 @@ def require(
         if pending is None:
             result = await alone(request, name)
         elif isinstance(pending, Pending) and pending.gateway is gateway:
-            result = await pending.authorize(name, runs=runs)
+            result = await pending.authorize(name)
         else:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.state")
         if not isinstance(result, Allow):
@@ -115,7 +117,8 @@ def require(
         asked = read_request(request.scope, origin, certificates)
         if isinstance(asked, Deny):
             return asked
-        return NOT_LISTED if type(name) is not str else await ask(runs, gateway.authorize, asked, resource=name)
+        known = None if signals is None else signals(request.scope)
+        return NOT_LISTED if type(name) is not str else await doors.authorize(asked, resource=name, signals=known)
 
     if isinstance(resource, str):
         fixed = resource
