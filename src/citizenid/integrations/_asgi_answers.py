@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from enum import Enum
 from typing import Final, TypeVar, final
 
@@ -20,11 +20,12 @@ from ._asgi_scope import Message, Receive, Scope, Send, Served, SignalsOf
 T = TypeVar("T")
 Refusal = Deny | NeedPresentation | NeedStatusList
 
-NOT_LISTED: Final = Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
+_NOT_LISTED: Final = Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")  # what no rule can be about
+_INVALID: Final = Deny(Reason.REQUEST_INVALID, "request", "request")
 POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1
 _DENIAL: Final = "websocket.http.response"
-TOO_LARGE: Final = Deny(Reason.INPUT_TOO_LARGE, "request", "request").http()
-_NO_POST: Final = Deny(Reason.REQUEST_INVALID, "request", "request").http()
+_TOO_LARGE: Final = Deny(Reason.INPUT_TOO_LARGE, "request", "request")
+_NO_REQUEST: Final = Request("", "", ())
 _TOO_SLOW: Final = problem(408, Reason.REQUEST_INVALID, members={"step": "request"})
 
 
@@ -40,11 +41,12 @@ class Runs(Enum):
 
 @final
 class Doors:
-    """A gateway as asyncio asks it."""
+    """A gateway as asyncio asks it. What is refused before it is asked, it is told: it counts and writes down all."""
 
-    __slots__ = ("admit_http", "authorize", "renew", "sign_out")
+    __slots__ = ("_too_many", "admit_http", "authorize", "renew", "sign_out")
 
-    def __init__(self, gateway: Gateway, runs: Runs) -> None:
+    def __init__(self, gateway: Gateway, served: Served, runs: Runs) -> None:
+        self._too_many: Final = served.body_bytes + 1
         loop = runs is Runs.IN_THE_LOOP
         self.authorize: Final[Callable[..., Awaitable[Allow | Refusal]]] = (
             gateway.authorize_async if loop else _threaded(gateway.authorize)
@@ -58,6 +60,21 @@ class Doors:
         self.sign_out: Final[Callable[..., Awaitable[SignedOut | Refusal]]] = (
             gateway.sign_out_async if loop else _threaded(gateway.sign_out)
         )
+
+    async def refuse_unlisted(self, request: Request) -> Refusal:
+        """Refuse a request of which nobody says what it is for."""
+        result = await self.authorize(request, resource=None)
+        return _NOT_LISTED if isinstance(result, Allow) else result
+
+    async def refuse_invalid(self) -> Deny:
+        """Refuse what is no request, as the gateway refuses one without a method."""
+        await self.admit_http(_NO_REQUEST, b"")
+        return _INVALID
+
+    async def refuse_too_large(self) -> Deny:
+        """Refuse a body of which nobody has kept so much, as the gateway refuses one of that length."""
+        await self.admit_http(_NO_REQUEST._replace(method="POST"), bytes(self._too_many))
+        return _TOO_LARGE
 
 
 def _threaded(call: Callable[..., T]) -> Callable[..., Awaitable[T]]:
@@ -102,11 +119,16 @@ def with_nonce(send: Send, nonce: str) -> Send:
     return sending
 
 
-async def read_body(receive: Receive, most_bytes: int, timeout_s: float) -> bytes | Answer | None:
-    """Read a body; return an answer when it is too long or takes too long, None when the client is gone.
+class Unread(Enum):
+    """Why there is no body."""
 
-    What lies beyond the bound is neither kept nor waited for.
-    """
+    GONE = "gone"
+    TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
+
+
+async def read_body(receive: Receive, most_bytes: int, timeout_s: float) -> bytes | Unread:
+    """Read a body. What lies beyond the bound is neither kept nor waited for."""
     chunks: list[bytes] = []
     size = 0
     try:
@@ -114,17 +136,16 @@ async def read_body(receive: Receive, most_bytes: int, timeout_s: float) -> byte
             while True:
                 message = await receive()
                 if message["type"] != "http.request":
-                    return None
+                    return Unread.GONE
                 chunk = message.get("body", b"")
                 size += len(chunk)
                 if size > most_bytes:
-                    return TOO_LARGE
+                    return Unread.TOO_LARGE
                 chunks.append(chunk)
                 if not message.get("more_body", False):
                     return b"".join(chunks)
     except TimeoutError:
-        pass
-    return _TOO_SLOW
+        return Unread.TOO_SLOW
 
 
 @final
@@ -162,7 +183,7 @@ class Endpoints:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.paths")
         if signals is not None and (not callable(signals) or inspect.iscoroutinefunction(signals)):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.signals")
-        self.doors: Final = Doors(gateway, runs)
+        self.doors: Final = Doors(gateway, served, runs)
         self._signals: Final = signals
         self._body: Final = (served.body_bytes, body_timeout_s)
         self._admission: Final = served.admission_path.encode("ascii")
@@ -181,24 +202,29 @@ class Endpoints:
         elif request.method == "POST":
             answer = (await self._acts[raw_path](request)).http()
         else:
-            answer = _NO_POST
+            answer = (await self.doors.refuse_invalid()).http()
         if answer is not None:
             await send_answer(send, answer, head=request.method == "HEAD")
 
     async def _admit(self, scope: Scope, request: Request, receive: Receive) -> Answer | None:
         if request.method != "POST":
-            return _NO_POST
+            return (await self.doors.refuse_invalid()).http()
         most_bytes, timeout_s = self._body
-        for name, value in request.headers:  # a body that is said to be too long need not come at all
-            if type(name) is not bytes or type(value) is not bytes:
-                return _NO_POST
-            if name.lower() == b"content-length" and (not value.isdigit() or int(value[:20]) > most_bytes):
-                return TOO_LARGE
-        body = await read_body(receive, most_bytes, timeout_s)
-        if type(body) is not bytes:
-            return body  # type: ignore[return-value]  # mypy does not narrow by type() is
+        body: bytes | Unread = Unread.TOO_LARGE
+        if _may_fit(request.headers, most_bytes):
+            body = await read_body(receive, most_bytes, timeout_s)
+        if body is Unread.TOO_LARGE:
+            return (await self.doors.refuse_too_large()).http()
+        if isinstance(body, Unread):
+            return None if body is Unread.GONE else _TOO_SLOW  # nothing was shown, and nothing is decided
         signals = None if self._signals is None else self._signals(scope)
         return await self.doors.admit_http(request, body, signals=signals)
+
+
+def _may_fit(headers: Iterable[tuple[bytes, bytes]], most_bytes: int) -> bool:
+    """Tell whether a body is not said to be too long: then it need not come at all."""
+    stated = [value for name, value in headers if name.lower() == b"content-length"]
+    return all(value.isdigit() and int(value[:20]) <= most_bytes for value in stated)
 
 
 def is_path(path: object) -> bool:

@@ -20,10 +20,9 @@ from .. import _registry as reg
 from .._answer import Answer
 from .._errors import CitizenIDError, MalformedError, Reason
 from .._wire import base64url
-from ..gateway import Allow, Deny, Gateway
-from ._asgi_answers import NOT_LISTED, Endpoints, Refusal, Runs, is_path, send_answer
+from ..gateway import Allow, Gateway
+from ._asgi_answers import Endpoints, Refusal, Runs, is_path, send_answer
 from ._asgi_scope import (
-    INVALID,
     ASGIApp,
     Receive,
     Scope,
@@ -140,25 +139,23 @@ class _DecisionApp:
         head = scope.get("method") == "HEAD"
         if scope.get("raw_path") in self._endpoints.paths:
             request = read_request(scope, self._origin, TLSCertificates.NOT_READ)
-            if isinstance(request, Deny):
-                await send_answer(send, request.http(), head=head)
+            if request is None:
+                await send_answer(send, (await self._endpoints.doors.refuse_invalid()).http(), head=head)
             else:
                 await self._endpoints.answer(scope, request, receive, send)
             return
         await send_answer(send, _verdict(await self._decide(scope), self._proxy), head=head)
 
     async def _decide(self, scope: Scope) -> Allow | Refusal:
-        asked = self._as_asked(scope)
-        if asked is None:
-            return INVALID
-        request = read_request(asked, self._origin, TLSCertificates.NOT_READ)
-        if isinstance(request, Deny):
-            return request
+        asked, doors = self._as_asked(scope), self._endpoints.doors
+        request = None if asked is None else read_request(asked, self._origin, TLSCertificates.NOT_READ)
+        if asked is None or request is None:
+            return await doors.refuse_invalid()
         resource = self._resource(asked)
         if type(resource) is not str:
-            return NOT_LISTED
+            return await doors.refuse_unlisted(request)
         signals = None if self._signals is None else self._signals(asked)
-        return await self._endpoints.doors.authorize(request, resource=resource, signals=signals)
+        return await doors.authorize(request, resource=resource, signals=signals)
 
     def _as_asked(self, scope: Scope) -> Scope | None:
         """Return the scope as it would be of the client's own request, or None where the proxy does not say it."""

@@ -14,7 +14,7 @@ from typing import Final, final
 from .._answer import Answer
 from .._errors import CitizenIDError, Reason
 from ..gateway import Allow, Gateway, Request, Signals
-from ._asgi_answers import NOT_LISTED, TOO_LARGE, Doors, Refusal, send_answer, with_nonce
+from ._asgi_answers import Doors, Refusal, send_answer, with_nonce
 from ._asgi_scope import Message, Receive, Send
 
 STATE: Final = "citizenid"
@@ -56,9 +56,11 @@ class Pending:
         if self._asked:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.state")
         self._asked = True
-        result: Allow | Refusal = NOT_LISTED
+        result: Allow | Refusal
         if type(resource) is str:
             result = await self._doors.authorize(self._request, resource=resource, signals=self._signals)
+        else:
+            result = await self._doors.refuse_unlisted(self._request)
         if isinstance(result, Allow):
             self._allow = result
         else:
@@ -72,9 +74,8 @@ class Pending:
 
         async def answer(refusal: Answer) -> None:
             nonlocal answered
-            if not answered:
-                answered = True
-                await send_answer(send, refusal, head=head)
+            answered = True
+            await send_answer(send, refusal, head=head)
 
         async def reading() -> Message:
             nonlocal size
@@ -82,8 +83,8 @@ class Pending:
             if self._allow is None and message["type"] == "http.request":
                 size += len(message.get("body", b""))
                 if size > most_bytes:
-                    if not passing:
-                        await answer(TOO_LARGE)
+                    if not passing and not answered:
+                        await answer((await self._doors.refuse_too_large()).http())
                     return {"type": "http.disconnect"}
             return message
 
@@ -95,9 +96,12 @@ class Pending:
                 return
             refusal = self._refusal
             if self._allow is None and refusal is None and message["status"] < 400:
-                refusal = NOT_LISTED.http()
-            if refusal is not None or answered:
-                await answer(refusal or TOO_LARGE)
+                self._asked = True
+                refusal = None if answered else (await self._doors.refuse_unlisted(self._request)).http()
+            if answered:
+                return
+            if refusal is not None:
+                await answer(refusal)
                 return
             nonce = None if self._allow is None else self._allow.dpop_nonce
             passing = True

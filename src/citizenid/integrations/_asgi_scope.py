@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from .._errors import CitizenIDError, MalformedError, Reason
 from .._wire import base64url
-from ..gateway import Deny, Gateway, Request, Signals
+from ..gateway import Gateway, Request, Signals
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -29,8 +29,7 @@ _MAX_PEM_CHARS: Final = 16_384  # of one certificate: 10,240 bytes in base64
 _PEM: Final = re.compile(
     r"-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----(?:\r?\n)?"
 )
-INVALID: Final = Deny(Reason.REQUEST_INVALID, "request", "request.url")
-_NO_CERTIFICATE: Final = Deny(Reason.PROOF_MALFORMED, "proof", "mtls.certificate")
+_UNREADABLE: Final = b""
 _SLASH: Final = ord("/")
 _new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
 
@@ -70,12 +69,8 @@ def served_by(gateway: Gateway) -> Served:
     return Served(origin, parts.endpoint.removeprefix(origin), 2 * parts.limits.presentation_bytes)
 
 
-def read_request(scope: Scope, origin: str, certificates: TLSCertificates) -> Request | Deny:
-    """Return the request that a scope stands for. A handshake of a WebSocket is a GET.
-
-    Returns:
-        A refusal with REQUEST_INVALID, or with PROOF_MALFORMED for a certificate that is none.
-    """
+def read_request(scope: Scope, origin: str, certificates: TLSCertificates) -> Request | None:
+    """Return the request that a scope stands for, or None where it is none. A handshake of a WebSocket is a GET."""
     try:
         raw, headers = scope["raw_path"], scope["headers"]
         method = scope["method"] if scope["type"] == "http" else "GET"
@@ -89,23 +84,20 @@ def read_request(scope: Scope, origin: str, certificates: TLSCertificates) -> Re
             or type(method) is not str
             or (type(headers) is not list and type(headers) is not tuple)  # the application needs them as well
         ):
-            return INVALID
+            return None
         url = origin + raw.decode("ascii")
         if query:
             if type(query) is not bytes or b"#" in query:
-                return INVALID
+                return None
             url = f"{url}?{query.decode('ascii')}"
     except (KeyError, IndexError, UnicodeDecodeError):
-        return INVALID
-    certificate: bytes | Deny | None = None
-    if certificates is not _NOT_READ:
-        certificate = _certificate(scope)
-        if isinstance(certificate, Deny):
-            return certificate
+        return None
+    certificate = None if certificates is _NOT_READ else _certificate(scope)
     return _new(Request, (method, url, headers, certificate))
 
 
-def _certificate(scope: Scope) -> bytes | Deny | None:
+def _certificate(scope: Scope) -> bytes | None:
+    # What is no certificate is handed on as one: the gateway refuses it where a ticket is bound to one.
     extensions = scope.get("extensions")
     tls = extensions.get("tls") if isinstance(extensions, Mapping) else None
     if not isinstance(tls, Mapping) or not tls.get("client_cert_chain"):
@@ -115,11 +107,11 @@ def _certificate(scope: Scope) -> bytes | Deny | None:
     first = next(iter(tls["client_cert_chain"]), None)
     found = _PEM.fullmatch(first) if type(first) is str and len(first) <= _MAX_PEM_CHARS else None
     if found is None:
-        return _NO_CERTIFICATE
+        return _UNREADABLE
     try:
-        return base64url.decode_standard("".join(found[1].split()).encode("ascii"), _NO_CERTIFICATE.where)
+        return base64url.decode_standard("".join(found[1].split()).encode("ascii"), "mtls.certificate")
     except MalformedError:
-        return _NO_CERTIFICATE
+        return _UNREADABLE
 
 
 def header_of(scope: Scope, name: bytes) -> str | None:

@@ -20,8 +20,8 @@ from collections.abc import Callable
 from typing import Final, final
 
 from .._errors import CitizenIDError, MalformedError, Reason
-from ..gateway import Allow, Deny, Gateway
-from ._asgi_answers import NOT_LISTED, Endpoints, Runs, refuse, with_nonce
+from ..gateway import Allow, Gateway
+from ._asgi_answers import Endpoints, Runs, refuse, with_nonce
 from ._asgi_decisions import Proxy, decision_app
 from ._asgi_deferral import STATE, Deferred, Pending
 from ._asgi_scope import (
@@ -124,24 +124,24 @@ class CitizenshipMiddleware:
         if state and STATE in state:  # a proof is good for one decision: a second one would refuse it
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.state")
         request = read_request(scope, self._origin, self._certificates)
-        if isinstance(request, Deny):
-            await refuse(scope, receive, send, request)
+        if request is None:
+            await refuse(scope, receive, send, await self._doors.refuse_invalid())
             return
         if scope["raw_path"] in self._own_paths and kind == "http":
             await self._endpoints.answer(scope, request, receive, send)
             return
         resource = self._resource(scope)
         signals = None if self._signals is None else self._signals(scope)
-        if type(resource) is not str:
-            if resource is Deferred.TO_REQUIRE and kind == "http":
-                pending = Pending(self._gateway, self._doors, request, signals)
-                child = {**scope, "state": {**(state or {}), STATE: pending}}
-                head, most_bytes = request.method == "HEAD", self._undecided_bytes
-                await self._app(child, *pending.guard(receive, send, head=head, most_bytes=most_bytes))
-            else:
-                await refuse(scope, receive, send, NOT_LISTED)
+        if type(resource) is str:
+            result = await self._authorize(request, resource=resource, signals=signals)
+        elif resource is Deferred.TO_REQUIRE and kind == "http":
+            pending = Pending(self._gateway, self._doors, request, signals)
+            child = {**scope, "state": {**(state or {}), STATE: pending}}
+            head, most_bytes = request.method == "HEAD", self._undecided_bytes
+            await self._app(child, *pending.guard(receive, send, head=head, most_bytes=most_bytes))
             return
-        result = await self._authorize(request, resource=resource, signals=signals)
+        else:
+            result = await self._doors.refuse_unlisted(request)
         if type(result) is not Allow:
             await refuse(scope, receive, send, result)
             return

@@ -25,8 +25,8 @@ from starlette.responses import Response
 from .. import _registry as reg
 from .._answer import Answer
 from .._errors import CitizenIDError, Reason
-from ..gateway import Allow, Deny, Gateway
-from ._asgi_answers import NOT_LISTED, Doors, Refusal, Runs
+from ..gateway import Allow, Gateway
+from ._asgi_answers import Doors, Refusal, Runs
 from ._asgi_deferral import STATE, Pending
 from ._asgi_scope import SignalsOf, TLSCertificates, read_request, served_by
 
@@ -95,7 +95,8 @@ def require(
     """
     if not (callable(resource) or type(resource) is str) or type(certificates) is not TLSCertificates:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.resource")
-    origin, doors = served_by(gateway).origin, Doors(gateway, runs)
+    served = served_by(gateway)
+    origin, doors = served.origin, Doors(gateway, served, runs)
 
     async def decide(request: Request, response: Response, name: Any) -> Allow:
         state = request.scope.setdefault("state", {})  # of this request: the server has copied it
@@ -115,10 +116,12 @@ def require(
 
     async def alone(request: Request, name: Any) -> Allow | Refusal:
         asked = read_request(request.scope, origin, certificates)
-        if isinstance(asked, Deny):
-            return asked
+        if asked is None:
+            return await doors.refuse_invalid()
         known = None if signals is None else signals(request.scope)
-        return NOT_LISTED if type(name) is not str else await doors.authorize(asked, resource=name, signals=known)
+        if type(name) is not str:
+            return await doors.refuse_unlisted(asked)
+        return await doors.authorize(asked, resource=name, signals=known)
 
     if isinstance(resource, str):
         fixed = resource
