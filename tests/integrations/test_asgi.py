@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +24,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid import CitizenIDError, Format, MalformedError, Reason
-from citizenid.gateway import Allow, Binding, DPoPNonces, Gateway
+from citizenid.gateway import Allow, Binding, DPoPNonces, Gateway, SharingDetector, SharingLimits, Signals
+from citizenid.gateway.sharing import Threshold
 from citizenid.integrations.asgi import (
     CitizenshipMiddleware,
     Deferred,
@@ -347,6 +349,76 @@ def test_a_gateway_may_be_asked_in_threads(door: Door) -> None:
     seen, answer = door.send(scope_of(headers=door.proven()), runs=Runs.IN_THREADS)
     assert answer.status == 200 and seen.allow.rule
     assert door.send(scope_of(), runs=Runs.IN_THREADS)[1].reason == "ticket_missing"
+
+
+# --- what is known of it afterwards ---
+
+
+def newly_counted(door: Door, call: Any) -> list[Any]:
+    """Return what the gateway has counted meanwhile, each as often as it was."""
+    before = Counter(door.world.gateway.counts())
+    call()
+    return list((Counter(door.world.gateway.counts()) - before).elements())
+
+
+def test_every_refusal_is_counted_once_and_under_the_reason_that_is_said(door: Door) -> None:
+    long = {"type": "http.request", "body": bytes(600_000)}
+    ways: list[tuple[str, Any, Any, list[Any]]] = [
+        ("resource_not_listed", lambda _: None, scope_of(), []),
+        ("resource_not_listed", lambda _: 7, scope_of(), []),
+        ("resource_not_listed", "nope", scope_of(), []),
+        ("resource_not_listed", lambda _: None, socket_scope(extensions=DENIAL), [CONNECT]),
+        ("resource_not_listed", lambda _: Deferred.TO_REQUIRE, scope_of(), []),
+        ("request_invalid", "open", scope_of(raw_path=None), []),
+        ("request_invalid", "open", scope_of(query=b"#"), []),
+        ("request_invalid", "open", socket_scope(raw_path=None, extensions=DENIAL), [CONNECT]),
+        ("request_invalid", US, scope_of(w.ENDPOINT, method="GET"), []),
+        ("request_invalid", US, scope_of("/renew", method="GET"), []),
+        ("input_too_large", US, scope_of(w.ENDPOINT), [long]),
+        ("input_too_large", US, scope_of(w.ENDPOINT, [(b"content-length", b"600000")]), []),
+        ("malformed_json", US, scope_of(w.ENDPOINT), [{"type": "http.request", "body": b"{"}]),
+        ("ticket_missing", US, scope_of(), []),
+        ("ticket_missing", US, scope_of("/renew"), []),
+    ]
+    for reason, resource, scope, incoming in ways:
+        middleware = door.middleware(answering(200), resource, renewal_path="/renew")
+        told: list[Answered] = []
+        found = newly_counted(door, lambda m=middleware, s=scope, i=incoming, t=told: t.append(drive(m, s, i)))
+        assert told[0].reason == reason, (reason, told[0])
+        assert [each.reason for each in found] == [reason], reason
+
+
+def test_what_is_read_undecided_and_refused_is_counted_once(door: Door) -> None:
+    parts = [{"type": "http.request", "body": bytes(100), "more_body": True}] * 20
+    for ask_first in (False, True):
+        app, _ = reading(1_500, ask_first=ask_first)
+        middleware = door.middleware(app, lambda _: Deferred.TO_REQUIRE, undecided_body_bytes=1_000)
+        scope = scope_of(headers=door.proven())
+        found = newly_counted(door, lambda m=middleware, s=scope: drive(m, s, parts))
+        decisions = {each.decision for each in found}
+        assert decisions == ({"allow"} if ask_first else {"deny", "allow"})  # who asks after all is answered, in vain
+
+
+def test_where_a_request_comes_from_is_handed_on() -> None:
+    limits = SharingLimits(networks_hour=Threshold(mark=2, step_up=3))
+    door = Door(sharing=SharingDetector(limits=limits))
+
+    def signals(scope: Any) -> Signals:
+        return Signals(network=scope["client"][0])
+
+    for resource, app in ((US, Seen()), (lambda _: Deferred.TO_REQUIRE, answering(200, US))):
+        reasons = []
+        for number in range(3):
+            scope = scope_of(headers=door.proven(), client=(f"AS{number}", 1))
+            answer = drive(door.middleware(app, resource, signals=signals), scope)
+            reasons.append("" if answer.status == 200 else answer.reason)
+        assert reasons[-1] == "sharing_suspected" and reasons[0] in ("", "sharing_suspected")
+    seen = Seen()
+    with pytest.raises(ZeroDivisionError):
+        drive(door.middleware(seen, signals=lambda _: 1 // 0), scope_of(headers=door.proven()))
+    assert seen.scopes == []
+    seen, answer = door.send(scope_of(headers=door.proven()), signals=lambda _: "AS1")
+    assert seen.scopes == [] and answer.status in (401, 403)
 
 
 # --- nonces ---
@@ -674,7 +746,8 @@ async def nothing(scope: Any) -> str:
         {"renewal_path": "renew"}, {"renewal_path": w.ENDPOINT}, {"renewal_path": "/x", "sign_out_path": "/x"},
         {"renewal_path": ""}, {"sign_out_path": "/a?b"}, {"sign_out_path": "/a b"}, {"sign_out_path": "/\u00e9"},
         {"body_timeout_s": 0}, {"body_timeout_s": -1}, {"body_timeout_s": True}, {"body_timeout_s": None},
-        {"undecided_body_bytes": -1}, {"undecided_body_bytes": 1.0}, {"undecided_body_bytes": None},
+        {"signals": 7}, {"signals": nothing}, {"undecided_body_bytes": -1}, {"undecided_body_bytes": 1.0},
+        {"undecided_body_bytes": None},
         {"body_timeout_s": float("nan")}, {"body_timeout_s": 3_601}, {"certificates": True}, {"runs": "in_threads"},
     ],
 )  # fmt: skip
