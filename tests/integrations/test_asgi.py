@@ -401,24 +401,29 @@ def test_what_is_read_undecided_and_refused_is_counted_once(door: Door) -> None:
 
 def test_where_a_request_comes_from_is_handed_on() -> None:
     limits = SharingLimits(networks_hour=Threshold(mark=2, step_up=3))
-    door = Door(sharing=SharingDetector(limits=limits))
 
     def signals(scope: Any) -> Signals:
         return Signals(network=scope["client"][0])
 
     for resource, app in ((US, Seen()), (lambda _: Deferred.TO_REQUIRE, answering(200, US))):
+        door = Door(sharing=SharingDetector(limits=limits))
         reasons = []
         for number in range(3):
             scope = scope_of(headers=door.proven(), client=(f"AS{number}", 1))
             answer = drive(door.middleware(app, resource, signals=signals), scope)
             reasons.append("" if answer.status == 200 else answer.reason)
-        assert reasons[-1] == "sharing_suspected" and reasons[0] in ("", "sharing_suspected")
+        assert reasons == ["", "", "sharing_suspected"]
     seen = Seen()
     with pytest.raises(ZeroDivisionError):
         drive(door.middleware(seen, signals=lambda _: 1 // 0), scope_of(headers=door.proven()))
     assert seen.scopes == []
-    seen, answer = door.send(scope_of(headers=door.proven()), signals=lambda _: "AS1")
-    assert seen.scopes == [] and answer.status in (401, 403)
+    body = {"type": "http.request", "body": admission(door, door.alice)}
+    for path, incoming in ((w.PATH, []), (w.ENDPOINT, [body])):  # what is none shows that it is handed on
+        proven = door.proven() if path == w.PATH else []
+        proven = proven or [(b"dpop", door.world.proof(door.alice.sender, url=w.ORIGIN + path))]
+        middleware = door.middleware(seen, signals=lambda _: "AS1")
+        answer = drive(middleware, scope_of(path, proven), incoming)
+        assert (answer.reason, seen.scopes) == ("request_invalid", [])
 
 
 # --- nonces ---
@@ -701,6 +706,29 @@ def test_what_is_read_undecided_has_a_bound(door: Door, then: int) -> None:
     app, read = reading(1_500, ask_first=True)
     middleware = door.middleware(app, lambda _: Deferred.TO_REQUIRE, undecided_body_bytes=1_000)
     assert drive(middleware, scope_of(headers=door.proven()), parts).body == b"secret" and sum(read) == 1_500
+
+
+def test_an_application_that_goes_on_after_it_was_refused_is_not_heard(door: Door) -> None:
+    asked: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for _ in range(3):
+            asked.append((await receive())["type"])
+        for status in (404, 200):
+            await send({"type": "http.response.start", "status": status, "headers": []})
+            await send({"type": "http.response.body", "body": b"secret"})
+
+    middleware = door.middleware(app, lambda _: Deferred.TO_REQUIRE, undecided_body_bytes=10)
+    parts = [{"type": "http.request", "body": bytes(100), "more_body": True}] * 3
+    answer = drive(middleware, scope_of(), parts)
+    assert asked == ["http.disconnect"] * 3
+    assert (answer.reason, len(answer.messages)) == ("input_too_large", 2)
+
+    async def late(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await scope["state"]["citizenid"].authorize("open")
+
+    misconfigured(lambda: deferring(door, late))
 
 
 def test_an_answer_that_has_begun_is_the_only_one(door: Door) -> None:

@@ -259,6 +259,14 @@ def test_the_endpoints_are_served_at_their_own_paths(proxy: Proxy) -> None:
     assert drive(app, asked(proxy, b"/citizenship", door.proven("/citizenship")), []).reason == "signed_out"
 
 
+def test_where_a_request_comes_from_is_handed_on(door: Door) -> None:
+    seen: list[Any] = []
+    answer = door.ask(Proxy.NGINX, asked(Proxy.NGINX, headers=door.proven()), signals=lambda scope: seen.append(scope))
+    assert answer.status == 200 and seen[0]["raw_path"] == w.PATH.encode()
+    answer = door.ask(Proxy.NGINX, asked(Proxy.NGINX, headers=door.proven()), signals=lambda _: "AS1")
+    assert answer.reason == "request_invalid"  # what is none shows that it is handed on
+
+
 def test_it_lives_and_serves_nothing_but_http(door: Door) -> None:
     app = door.app(Proxy.ENVOY)
     life = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]

@@ -282,6 +282,14 @@ def test_a_body_that_nobody_has_paid_for_has_a_bound(door: Door) -> None:
     assert (answer.status, answer.reason) == (403, "input_too_large")
 
 
+def test_where_a_request_comes_from_is_handed_on(door: Door) -> None:
+    seen: list[Any] = []
+    assert post(api(door, US, signals=seen.append), {"model": US}, door.proven()).status == 200
+    assert seen[0]["raw_path"] == w.PATH.encode()
+    answer = post(api(door, US, signals=lambda _: "AS1"), {"model": US}, door.proven())
+    assert (answer.status, answer.json) == (403, {"detail": "request_invalid"})
+
+
 def test_the_request_is_read_as_by_the_middleware(door: Door) -> None:
     app = api(door, "open")
     scope = scope_of(raw_path=None, headers=[(b"content-type", b"application/json")])
