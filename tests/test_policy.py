@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from citizenid import CitizenIDError, Country, Reason
 from citizenid.gateway import Binding
-from citizenid.policy import AdmissionPolicy, Facts, Rule, SharingResponse, Verdict
+from citizenid.policy import AdmissionPolicy, Facts, Rule, SharingResponse, StoreDown, Verdict
 
 CODES = ("US", "DE", "FR")
 AGES = (1, 60, 600)
@@ -620,18 +620,29 @@ def test_left_out_it_is_a_step_up() -> None:
     assert rule.sharing is SharingResponse.STEP_UP
 
 
+@pytest.mark.parametrize("key", ["sharing", "store_down"])
 @pytest.mark.parametrize("value", ['"Refuse"', '"stepup"', '""', "true", "1", '["mark"]'])
-def test_anything_else_is_an_error_of_its_line(value: str) -> None:
+def test_anything_else_is_an_error_of_its_line(key: str, value: str) -> None:
     with pytest.raises(CitizenIDError) as caught:
-        one_rule(f'nationality = ["US"]\nsharing = {value}')
+        one_rule(f'nationality = ["US"]\n{key} = {value}')
     error = caught.value
-    assert (error.reason, error.where, error.line) == (Reason.POLICY_INVALID, "policy.rule[1].sharing", 5)
+    assert (error.reason, error.where, error.line) == (Reason.POLICY_INVALID, f"policy.rule[1].{key}", 5)
 
 
 def test_who_is_asked_nothing_cannot_share_anything() -> None:
     with pytest.raises(CitizenIDError) as caught:
         one_rule('anyone = true\nsharing = "mark"')
     assert caught.value.reason is Reason.POLICY_INVALID
+    with pytest.raises(CitizenIDError):
+        one_rule('anyone = true\nstore_down = "local"')
+
+
+@pytest.mark.parametrize("choice", StoreDown)
+def test_a_rule_says_what_counts_while_the_store_of_the_fleet_is_down(choice: StoreDown) -> None:
+    (rule,) = one_rule(f'nationality = ["US"]\nstore_down = "{choice}"').rules
+    assert rule.store_down is choice
+    (rule,) = one_rule('nationality = ["US"]').rules
+    assert rule.store_down is StoreDown.REFUSE
 
 
 # --- the digest ---
@@ -649,6 +660,7 @@ DIFFERENT = [
     "anyone = true",
     'anyone = true\nnone_of = ["US"]',
     'nationality = ["US"]\nsharing = "mark"',
+    'nationality = ["US"]\nstore_down = "local"',
     'nationality = ["US"]\nbinding = "mtls"',
     'nationality = ["US"]\nmax_admission_age_s = 1',
     'nationality = ["US"]\nmax_status_age_s = 1',
@@ -682,7 +694,7 @@ def test_the_order_of_rules_counts() -> None:
 
 def test_the_digest_is_the_same_in_every_process() -> None:
     # A fleet compares it, and an auditor years later: it must not depend on how this process orders sets.
-    expected = "8a8b796fdab3094527236dc136c330a985be360ecd6514c5dd93ce404e31ae18"
+    expected = "1d9bcc8123854f4b7d0e1e6892f3fd12c43a1460710da847fa9033b913e647b9"
     assert one_rule('nationality = ["US", "DE", "FR"]').digest.hex() == expected
 
 

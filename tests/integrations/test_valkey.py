@@ -62,7 +62,8 @@ class Node:
 
     def __init__(self, client: Valkey, **options: Any) -> None:
         self.clock = w.Clock(5_000.0)
-        arguments: dict[str, Any] = {"audience": AUDIENCE, "secret": SECRET, "monotonic": self.clock} | options
+        given = {"audience": AUDIENCE, "secret": SECRET, "monotonic": self.clock, "when_down": WhenDown.REFUSE}
+        arguments: dict[str, Any] = given | options
         self.guard = ValkeyReplayGuard(client, **arguments)
 
     def consume(self, token: bytes, scope: bytes = b"scope", lifetime_s: int = 60) -> Consumption:
@@ -311,6 +312,58 @@ def test_in_local_mode_what_another_node_took_counts_while_the_server_is_up(stor
     assert other.consume(b"token") is SEEN
 
 
+def test_by_rule_a_node_says_what_it_knows_and_that_the_fleet_may_know_more(store: Store) -> None:
+    one, other = nodes(store, pause_s=0.0, when_down=WhenDown.BY_RULE)
+    assert one.consume(b"before") is FRESH
+    store.kill()
+    assert one.consume(b"before") is SEEN
+    assert one.consume(b"while down") is Consumption.FRESH_HERE
+    assert one.consume(b"while down") is SEEN
+    assert other.consume(b"while down") is Consumption.FRESH_HERE
+    store.start()
+    one.consume(os.urandom(8))
+    assert one.consume(b"under a young epoch") is Consumption.FRESH_HERE
+
+
+LOCAL_RULE = """
+version = 1
+[[rule]]
+resource = "us-nationals"
+nationality = ["US"]
+[[rule]]
+resource = "goes on"
+nationality = ["US"]
+store_down = "local"
+"""
+
+
+def test_while_the_store_is_down_the_rule_decides(store: Store) -> None:
+    world = w.World(LOCAL_RULE)
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    client, arguments = store.client(), {"audience": AUDIENCE, "secret": SECRET}
+    store.kill()
+    ways = {
+        None: ("replay_guard_unavailable", "allow"),
+        WhenDown.REFUSE: ("replay_guard_unavailable", "replay_guard_unavailable"),
+        WhenDown.LOCAL: ("allow", "allow"),
+    }
+    for when_down, expected in ways.items():
+        options: dict[str, Any] = {} if when_down is None else {"when_down": when_down}
+        gateway = world.another_gateway(replay=ValkeyReplayGuard(client, **arguments, **options))
+        world.wait(1)
+        for resource, outcome in zip(("us-nationals", "goes on"), expected, strict=True):
+            asked = w.request(ticket, world.proof(alice.sender, ticket))
+            result = gateway.authorize(asked, resource=resource)
+            assert str(getattr(result, "reason", "allow")) == outcome
+            again = gateway.authorize(asked, resource=resource)
+            assert getattr(again, "reason", None) in (Reason.REPLAYED, Reason.REPLAY_GUARD_UNAVAILABLE)
+    # Nobody is admitted meanwhile: no rule is known there.
+    world.gateway = world.another_gateway(replay=ValkeyReplayGuard(client, **arguments))
+    world.wait(1)
+    assert world.admit(alice).reason is Reason.REPLAY_GUARD_UNAVAILABLE
+
+
 def test_in_local_mode_a_full_memory_refuses(store: Store) -> None:
     (node,) = nodes(store, 1, when_down=WhenDown.LOCAL, local=MemoryReplayGuard(max_entries=2, monotonic=lambda: 0.0))
     assert node.consume(b"token") is FRESH
@@ -423,16 +476,24 @@ def test_the_gateway_refuses_with_a_reason_of_its_own(store: Store) -> None:
 
 
 def test_a_gateway_that_hears_of_no_sign_outs_lets_nobody_in_and_says_why(store: Store) -> None:
-    world = w.World()
+    world = w.World(LOCAL_RULE)
     alice = world.wallet()
     ticket = world.ticket(alice)
-    for when_down, reason in ((WhenDown.REFUSE, Reason.SIGN_OUTS_UNAVAILABLE), (WhenDown.LOCAL, None)):
+    unknown, away = Reason.SIGN_OUTS_UNAVAILABLE, Reason.STORE_UNAVAILABLE
+    for when_down, reasons in (
+        (WhenDown.BY_RULE, (unknown, None)),
+        (WhenDown.REFUSE, (away, away)),
+        (WhenDown.LOCAL, (None, None)),
+    ):
         sign_outs = ValkeySignOuts(store.client(), audience=AUDIENCE, secret=SECRET, when_down=when_down)
         gateway = world.another_gateway(sign_outs=sign_outs)
         world.wait(1)
-        result = world.ask(alice, ticket, gateway=gateway)
-        assert getattr(result, "reason", None) is reason
-        assert reason is None or result.http().status == 503
+        for resource, reason in zip(("us-nationals", "goes on"), reasons, strict=True):
+            result = world.ask(alice, ticket, resource, gateway=gateway)
+            assert getattr(result, "reason", None) is reason
+            assert reason is None or result.http().status == 503
+        sign_outs.add(w.allowed(world.ask(alice, ticket)).session_id or b"", world.now + 60)  # what is known counts
+        assert world.ask(alice, ticket, "goes on", gateway=gateway).reason is Reason.SIGNED_OUT
 
 
 # --- messages ---

@@ -14,7 +14,7 @@ from typing import Final
 from .._errors import Reason
 from .._model import NeedStatusList, Status, UnixTime
 from ..countries import ANY
-from ..policy import Facts, Rule, SharingResponse
+from ..policy import Facts, Rule, SharingResponse, StoreDown
 from ..trust import TrustAnchor
 from ._parts import Parts, State
 from ._sender import identify
@@ -34,6 +34,7 @@ _STATUS_TOO_OLD: Final = Reason.STATUS_TOO_OLD
 _MARK: Final = Suspicion.MARK
 _STEP_UP: Final = Suspicion.STEP_UP
 _REFUSE: Final = Suspicion.REFUSE
+_LOCAL: Final = StoreDown.LOCAL
 _BY_COUNTS: Final = SharingResponse.STEP_UP
 _SUSPECTED: Final = Reason.SHARING_SUSPECTED
 _SHARED: Final = Deny(Reason.CREDENTIAL_SHARED, "sharing")
@@ -60,12 +61,13 @@ def authorize(
     keys = ring.current
     if not keys.begins <= now < keys.ends:
         keys = ring.at(now)
-    identified = identify(parts, state, keys, credentials, request, now, monotonic, proven)
-    if isinstance(identified, NeedPresentation):  # asked for anew, with what this rule asks for in it
-        return parts.need(identified.reason, state, credentials, request.client_certificate, rule)
-    if isinstance(identified, Deny):
-        return identified
-    ticket, new_nonce = identified
+    local = rule.store_down is _LOCAL
+    identified = identify(parts, state, keys, credentials, request, now, monotonic, proven, local)
+    if type(identified) is not tuple:
+        if type(identified) is NeedPresentation:  # asked for anew, with what this rule asks for in it
+            return parts.need(identified.reason, state, credentials, request.client_certificate, rule)
+        return identified  # type: ignore[return-value]  # mypy does not narrow by type() is
+    ticket, new_nonce = identified  # type: ignore[misc]  # as above
     anchor = standing(parts, state, ticket, now, monotonic)
     if type(anchor) is not TrustAnchor:
         if anchor is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, NamedTuple, final
 
 from .. import _registry as reg
@@ -124,9 +125,9 @@ class Parts:
                 reason,
                 self.endpoint,
                 _FORMATS,
-                lambda: self._challenge_for(state, credentials, certificate, floor),
+                partial(self._challenge_for, state, credentials, certificate, floor),
                 state.terms.of(rule),
-                None if nonces is None else lambda: self.nonce_for(state, credentials.proof),
+                None if nonces is None else partial(self.nonce_for, state, credentials[1]),
             ),
         )
 
@@ -192,6 +193,6 @@ class Parts:
             return
         if used is Consumption.FULL:
             raise VerificationError(Reason.REPLAY_GUARD_FULL, where)
-        if used is Consumption.UNAVAILABLE:
+        if used is Consumption.UNAVAILABLE or used is Consumption.FRESH_HERE:  # no rule says that this is enough
             raise VerificationError(Reason.REPLAY_GUARD_UNAVAILABLE, where)
         raise VerificationError(Reason.REPLAYED, where)

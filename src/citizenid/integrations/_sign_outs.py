@@ -65,8 +65,8 @@ class ValkeySignOuts:
         client: from `connect`, or one with short timeouts.
         audience: of the gateway.
         secret: at least 32 bytes, the same in the whole fleet.
-        when_down: what `contains` does when the channel has been silent for `stale_after_s`: REFUSE lets nobody pass
-            (SIGN_OUTS_UNAVAILABLE), LOCAL goes on by what is known.
+        when_down: what `contains` does when the channel has been silent for `stale_after_s`: LOCAL goes on by what is
+            known, the others let nobody pass but whom a rule lets.
         stale_after_s: so long after it was last seen to live. A sign-out elsewhere may be unknown for so long.
         max_entries: how many to hold.
         reread_s: how often all are read.
@@ -84,7 +84,7 @@ class ValkeySignOuts:
         *,
         audience: str,
         secret: bytes,
-        when_down: WhenDown = WhenDown.REFUSE,
+        when_down: WhenDown = WhenDown.BY_RULE,
         stale_after_s: float = 5.0,
         max_entries: int = 100_000,
         reread_s: float = 60.0,
@@ -101,7 +101,8 @@ class ValkeySignOuts:
         self._envelope = Envelope(self._key, sender=random(8), clock=clock)
         self._held = _Held(max_entries, clock, monotonic)
         self._until = self._held.until
-        self._strict: Final = when_down is WhenDown.REFUSE
+        self._strict: Final = when_down is not WhenDown.LOCAL
+        self._always: Final = when_down is WhenDown.REFUSE
         self._stale_after_s: Final = stale_after_s
         self._clock = clock
         self._monotonic = monotonic
@@ -150,12 +151,14 @@ class ValkeySignOuts:
         """Say whether a session has signed out.
 
         Raises:
-            CitizenIDError: SIGN_OUTS_UNAVAILABLE while that may be unknown, unless `when_down` is LOCAL.
+            CitizenIDError: while that may be unknown SIGN_OUTS_UNAVAILABLE (BY_RULE) or STORE_UNAVAILABLE (REFUSE).
         """
         if self._until and self._hash(session_id) in self._until:
             return True
-        if self._strict:
-            self.check_fresh()
+        if self._strict and self.stale:
+            # A rule may let SIGN_OUTS_UNAVAILABLE pass, and STORE_UNAVAILABLE none.
+            reason = Reason.STORE_UNAVAILABLE if self._always else Reason.SIGN_OUTS_UNAVAILABLE
+            raise CitizenIDError(reason, "valkey.sign_outs")
         return False
 
     def _hash(self, session_id: bytes) -> bytes:

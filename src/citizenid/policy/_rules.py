@@ -33,6 +33,14 @@ class SharingResponse(StrEnum):
 
 
 @final
+class StoreDown(StrEnum):
+    """What becomes of requests while the store that a fleet shares cannot be asked; see `integrations.valkey`."""
+
+    REFUSE = "refuse"
+    LOCAL = "local"
+
+
+@final
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule of a policy.
@@ -58,6 +66,7 @@ class Rule:
         regions: names and patterns of the regions in which it exists; empty for all.
         sharing: what follows for a credential that looks as if it were shared: a step-up, and a refusal where the
             counts ask for one; a mark alone; or a refusal at once.
+        store_down: while it cannot be asked what other gateways have seen: refuse, or go on by what this one knows.
         line: where it begins in the text that it was read from.
         plain: whether `objection_to` has all that it asks.
         asked: the conditions that it asks, in their order.
@@ -85,6 +94,7 @@ class Rule:
     not_after: UnixTime | None = None
     regions: tuple[str, ...] = ()
     sharing: SharingResponse = SharingResponse.STEP_UP
+    store_down: StoreDown = StoreDown.REFUSE
     line: int | None = field(default=None, compare=False)
     plain: bool = field(init=False, repr=False, compare=False)
     asked: tuple[Condition, ...] = field(init=False, repr=False, compare=False)
