@@ -112,6 +112,13 @@ def test_a_path_that_can_be_read_in_two_ways_is_refused(edge: Edge, path: str) -
     assert edge.send(path).status == 400
 
 
+def test_an_absolute_target_is_decided_and_passed_on_by_its_path(edge: Edge) -> None:
+    assert edge.send("http://evil.example" + OPEN).json["path"] == OPEN
+    refused(edge.send("http://evil.example" + CHAT), 401, "ticket_missing")
+    told = edge.send("http://evil.example" + CHAT, edge.service.credentials(edge.service.ticket()))
+    assert (told_to_model(told)["x-citizenid-rule"], told.json["path"]) == ("1", CHAT)
+
+
 def test_a_client_cannot_write_what_is_trusted(edge: Edge) -> None:
     refused(edge.send(CHAT, SPOOFED), 401, "ticket_missing")
     refused(edge.send("/else", SPOOFED), 403, "resource_not_listed")
