@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from . import (
+    bench_asgi,
     bench_audit,
     bench_cbor,
     bench_fleet,
@@ -38,6 +39,7 @@ BENCHES: Final[dict[str, Callable[[Plan], Iterator[Row]]]] = {
     "holder": bench_holder.rows,
     "cbor": bench_cbor.rows,
     "gateway": bench_gateway.rows,
+    "asgi": bench_asgi.rows,
     "fleet": bench_fleet.rows,
     "audit": bench_audit.rows,
     "import": bench_import.rows,

@@ -38,6 +38,7 @@ from benches import (
     _report,
     _status_file,
     _world,
+    bench_asgi,
     bench_audit,
     bench_cbor,
     bench_fleet,
@@ -64,6 +65,7 @@ FIGURES: Final = {
     "authorize-mtls": ("us", 6.5),
     "authorize-mtls-der": ("us", 6.5),
     "authorize-dpop": ("ratio", 1.3),
+    "asgi-middleware": ("us", 4.0),
     "refusal-bearer": ("ratio", 1.1),
     "refusal-mtls": ("ratio", 1.1),
     "refusal-dpop": ("ratio", 1.1),
@@ -383,6 +385,7 @@ def test_all_lists_of_a_nation_have_targets(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     "bench",
     [
+        bench_asgi,
         bench_audit,
         bench_cbor,
         bench_fleet,

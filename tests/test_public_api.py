@@ -29,8 +29,9 @@ import citizenid
 LIST = Path(__file__).with_name("public_api.txt")
 MODULES = (
     "citizenid", "citizenid.verifier", "citizenid.issuer", "citizenid.holder", "citizenid.status", "citizenid.trust",
-    "citizenid.gateway", "citizenid.gateway.audit", "citizenid.policy", "citizenid.integrations.fetch",
-    "citizenid.integrations.publish", "citizenid.integrations.valkey",
+    "citizenid.gateway", "citizenid.gateway.audit", "citizenid.policy", "citizenid.integrations.asgi",
+    "citizenid.integrations.fastapi", "citizenid.integrations.fetch", "citizenid.integrations.publish",
+    "citizenid.integrations.valkey",
 )  # fmt: skip
 
 

@@ -1,0 +1,234 @@
+"""What is sent and received over ASGI: answers of a gateway, refusals of a handshake, and bodies within bounds.
+
+Spec: ASGI HTTP & WebSocket 2.5; WebSocket Denial Response extension; specs/profile-asgi.md sections 3 and 4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from enum import Enum
+from typing import Final, TypeVar, final
+
+from .. import _registry as reg
+from .._answer import Answer, problem
+from .._errors import CitizenIDError, Reason
+from ..gateway import Admitted, Allow, Deny, Gateway, NeedPresentation, NeedStatusList, Request, SignedOut
+from ._asgi_scope import Message, Receive, Scope, Send, Served, SignalsOf
+
+T = TypeVar("T")
+Refusal = Deny | NeedPresentation | NeedStatusList
+
+_NOT_LISTED: Final = Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")  # what no rule can be about
+_INVALID: Final = Deny(Reason.REQUEST_INVALID, "request", "request")
+POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1
+_DENIAL: Final = "websocket.http.response"
+_TOO_LARGE: Final = Deny(Reason.INPUT_TOO_LARGE, "request", "request")
+_NO_REQUEST: Final = Request("", "", ())
+_TOO_SLOW: Final = problem(408, Reason.REQUEST_INVALID, members={"step": "request"})
+
+
+class Runs(Enum):
+    """Where the gateway is asked."""
+
+    IN_THE_LOOP = "in_the_loop"
+    """At once: a decision takes microseconds, an admission less than a millisecond. Only the audit log's disk is waited
+    for elsewhere."""
+    IN_THREADS = "in_threads"
+    """In a thread of asyncio's pool: for a gateway whose replay guard or signer of requests waits for somebody else."""
+
+
+@final
+class Doors:
+    """A gateway as asyncio asks it. What is refused before it is asked, it is told: it counts and writes down all."""
+
+    __slots__ = ("_too_many", "admit_http", "authorize", "renew", "sign_out")
+
+    def __init__(self, gateway: Gateway, served: Served, runs: Runs) -> None:
+        self._too_many: Final = served.body_bytes + 1
+        loop = runs is Runs.IN_THE_LOOP
+        self.authorize: Final[Callable[..., Awaitable[Allow | Refusal]]] = (
+            gateway.authorize_async if loop else _threaded(gateway.authorize)
+        )
+        self.admit_http: Final[Callable[..., Awaitable[Answer]]] = (
+            gateway.admit_http_async if loop else _threaded(gateway.admit_http)
+        )
+        self.renew: Final[Callable[..., Awaitable[Admitted | Refusal]]] = (
+            gateway.renew_async if loop else _threaded(gateway.renew)
+        )
+        self.sign_out: Final[Callable[..., Awaitable[SignedOut | Refusal]]] = (
+            gateway.sign_out_async if loop else _threaded(gateway.sign_out)
+        )
+
+    async def refuse_unlisted(self, request: Request) -> Refusal:
+        """Refuse a request of which nobody says what it is for."""
+        result = await self.authorize(request, resource=None)
+        return _NOT_LISTED if isinstance(result, Allow) else result
+
+    async def refuse_invalid(self) -> Deny:
+        """Refuse what is no request, as the gateway refuses one without a method."""
+        await self.admit_http(_NO_REQUEST, b"")
+        return _INVALID
+
+    async def refuse_too_large(self) -> Deny:
+        """Refuse a body of which nobody has kept so much, as the gateway refuses one of that length."""
+        await self.admit_http(_NO_REQUEST._replace(method="POST"), bytes(self._too_many))
+        return _TOO_LARGE
+
+
+def _threaded(call: Callable[..., T]) -> Callable[..., Awaitable[T]]:
+    return lambda *arguments, **named: asyncio.to_thread(call, *arguments, **named)
+
+
+async def send_answer(send: Send, answer: Answer, *, head: bool = False) -> None:
+    """Send an answer as it stands; to a HEAD without its body."""
+    headers = list(answer.headers)
+    if answer.status != 204:  # RFC 9110 section 8.6
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else answer.body})
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send, result: Refusal) -> None:
+    """Refuse a request, or a handshake."""
+    if scope["type"] == "http":
+        await send_answer(send, result.http(), head=scope.get("method") == "HEAD")
+        return
+    if (await receive())["type"] != "websocket.connect":
+        return  # whoever asked has gone
+    if _DENIAL not in (scope.get("extensions") or ()):
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": result.reason.value})
+        return
+    answer = result.http()
+    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    await send({"type": f"{_DENIAL}.start", "status": answer.status, "headers": headers})
+    await send({"type": f"{_DENIAL}.body", "body": answer.body})
+
+
+def with_nonce(send: Send, nonce: str) -> Send:
+    """Return a `send` that hands the sender his next DPoP nonce with the answer of the application."""
+    header = (reg.HEADER_DPOP_NONCE, nonce.encode("ascii"))
+    kinds = ("http.response.start", "websocket.accept", f"{_DENIAL}.start")
+
+    async def sending(message: Message) -> None:
+        if message["type"] in kinds:
+            message = {**message, "headers": [*(message.get("headers") or ()), header]}
+        await send(message)
+
+    return sending
+
+
+class Unread(Enum):
+    """Why there is no body."""
+
+    GONE = "gone"
+    TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
+
+
+async def read_body(receive: Receive, most_bytes: int, timeout_s: float) -> bytes | Unread:
+    """Read a body. What lies beyond the bound is neither kept nor waited for."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return Unread.GONE
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size > most_bytes:
+                    return Unread.TOO_LARGE
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+    except TimeoutError:
+        return Unread.TOO_SLOW
+
+
+@final
+class Endpoints:
+    """The endpoints of a gateway over HTTP: admission, and where they are configured renewal and sign-out.
+
+    Args:
+        gateway: who answers.
+        served: what is configured of it.
+        renewal_path: POST here with ticket and proof for a new ticket; None for nowhere.
+        sign_out_path: POST here with ticket and proof to end the session; None for nowhere.
+        body_timeout_s: how long a client may take to send an admission request, seconds.
+        runs: where the gateway is asked.
+        signals: what is known of where a request comes from.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for paths that are none or the same, and a time that is not positive.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        served: Served,
+        *,
+        renewal_path: str | None,
+        sign_out_path: str | None,
+        body_timeout_s: float,
+        runs: Runs,
+        signals: SignalsOf | None,
+    ) -> None:
+        if type(body_timeout_s) not in (int, float) or not 0 < body_timeout_s <= 3_600 or type(runs) is not Runs:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.body_timeout_s")
+        paths = [path for path in (served.admission_path, renewal_path, sign_out_path) if path is not None]
+        if len(set(paths)) < len(paths) or not all(map(is_path, paths)):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.paths")
+        if signals is not None and (not callable(signals) or inspect.iscoroutinefunction(signals)):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.signals")
+        self.doors: Final = Doors(gateway, served, runs)
+        self._signals: Final = signals
+        self._body: Final = (served.body_bytes, body_timeout_s)
+        self._admission: Final = served.admission_path.encode("ascii")
+        acts = ((renewal_path, self.doors.renew), (sign_out_path, self.doors.sign_out))
+        self._acts: Final[dict[bytes, Callable[..., Awaitable[Admitted | SignedOut | Refusal]]]] = {
+            path.encode("ascii"): act for path, act in acts if path is not None
+        }
+        self.paths: Final = frozenset({self._admission, *self._acts})
+        """As they stand in `raw_path`."""
+
+    async def answer(self, scope: Scope, request: Request, receive: Receive, send: Send) -> None:
+        """Answer a request to one of them."""
+        raw_path = scope["raw_path"]
+        if raw_path == self._admission:
+            answer = await self._admit(scope, request, receive)
+        elif request.method == "POST":
+            answer = (await self._acts[raw_path](request)).http()
+        else:
+            answer = (await self.doors.refuse_invalid()).http()
+        if answer is not None:
+            await send_answer(send, answer, head=request.method == "HEAD")
+
+    async def _admit(self, scope: Scope, request: Request, receive: Receive) -> Answer | None:
+        if request.method != "POST":
+            return (await self.doors.refuse_invalid()).http()
+        most_bytes, timeout_s = self._body
+        body: bytes | Unread = Unread.TOO_LARGE
+        if _may_fit(request.headers, most_bytes):
+            body = await read_body(receive, most_bytes, timeout_s)
+        if body is Unread.TOO_LARGE:
+            return (await self.doors.refuse_too_large()).http()
+        if isinstance(body, Unread):
+            return None if body is Unread.GONE else _TOO_SLOW  # nothing was shown, and nothing is decided
+        signals = None if self._signals is None else self._signals(scope)
+        return await self.doors.admit_http(request, body, signals=signals)
+
+
+def _may_fit(headers: Iterable[tuple[bytes, bytes]], most_bytes: int) -> bool:
+    """Tell whether a body is not said to be too long: then it need not come at all."""
+    stated = [value for name, value in headers if name.lower() == b"content-length"]
+    return all(value.isdigit() and int(value[:20]) <= most_bytes for value in stated)
+
+
+def is_path(path: object) -> bool:
+    """Tell whether this is a path as it may stand in `raw_path`."""
+    return (
+        type(path) is str and path[:1] == "/" and path.isascii() and path.isprintable() and not set("?# ") & set(path)
+    )

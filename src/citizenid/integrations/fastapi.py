@@ -1,0 +1,152 @@
+"""A FastAPI dependency for the model that a request names in its body.
+
+    async def model_of(chat: Chat) -> str:
+        return chat.model
+
+    @app.post("/v1/chat/completions", dependencies=[Depends(require(gateway, resource=model_of))])
+    async def complete(chat: Chat) -> Completion: ...
+
+The name is that of the value which FastAPI has parsed for the endpoint, and not of the bytes: JSON may name a member
+twice, and only who uses the value knows which of them counts.
+
+Spec: specs/profile-asgi.md section 5.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, cast
+
+from fastapi import Depends, FastAPI, HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .. import _registry as reg
+from .._answer import Answer
+from .._errors import CitizenIDError, Reason
+from ..gateway import Allow, Gateway
+from ._asgi_answers import Doors, Refusal, Runs
+from ._asgi_deferral import STATE, Pending
+from ._asgi_scope import SignalsOf, TLSCertificates, read_request, served_by
+
+__all__ = ["CitizenshipRefused", "answer_refusals", "require"]
+
+Resource = Callable[..., str | Awaitable[str | None] | None]
+_NONCE: Final = reg.HEADER_DPOP_NONCE.decode("ascii")
+
+
+class CitizenshipRefused(HTTPException):
+    """The gateway has refused.
+
+    Where nobody handles it, FastAPI's own handler answers with the status and the headers of the refusal; with
+    `answer_refusals`, or under `CitizenshipMiddleware`, the client gets the gateway's answer as it stands.
+
+    Attributes:
+        answer: the gateway's answer.
+    """
+
+    def __init__(self, result: Refusal) -> None:
+        self.answer: Final[Answer] = result.http()
+        headers: dict[str, str] = {}
+        for name, value in self.answer.headers:
+            key, text = name.decode("ascii"), value.decode("ascii")
+            if key != "content-type":  # the body is another one
+                headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        super().__init__(self.answer.status, detail=result.reason.value, headers=headers)
+
+
+def answer_refusals(app: FastAPI) -> None:
+    """Have an application answer refusals of `require` with the gateway's own answer."""
+    app.add_exception_handler(CitizenshipRefused, _answer)
+
+
+async def _answer(_: Request, error: Exception) -> Response:
+    status, headers, body = cast("CitizenshipRefused", error).answer
+    response = Response(body, status)
+    response.raw_headers.extend(headers)  # repeats kept
+    return response
+
+
+def require(
+    gateway: Gateway,
+    *,
+    resource: str | Resource,
+    certificates: TLSCertificates = TLSCertificates.NOT_READ,
+    runs: Runs = Runs.IN_THE_LOOP,
+    signals: SignalsOf | None = None,
+) -> Callable[..., Awaitable[Allow]]:
+    """Make a dependency that lets a request through only when the gateway allows it, and returns its `Allow`.
+
+    Without `CitizenshipMiddleware` it reads the request itself, and the admission endpoint must be served elsewhere.
+    Under the middleware the request must be `Deferred.TO_REQUIRE`, and the middleware's arguments hold. A request is
+    decided once: a second dependency of this kind is an error.
+
+    Args:
+        gateway: decides; that of the middleware, where there is one.
+        resource: the resource of the policy: its name, or a dependency of FastAPI that returns it, such as a function
+            of the request or of the same body as the endpoint's. What it returns and is no text is refused.
+        certificates: whether the TLS connection of clients ends at this server.
+        runs: where the gateway is asked.
+        signals: what is known of where a request comes from: a function of the scope.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID.
+    """
+    if not (callable(resource) or type(resource) is str) or type(certificates) is not TLSCertificates:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.resource")
+    served = served_by(gateway)
+    origin, doors = served.origin, Doors(gateway, served, runs)
+
+    async def decide(request: Request, response: Response, name: Any) -> Allow:
+        state = request.scope.setdefault("state", {})  # of this request: the server has copied it
+        pending = state.get(STATE)
+        if pending is None:
+            result = await alone(request, name)
+        elif isinstance(pending, Pending) and pending.gateway is gateway:
+            result = await pending.authorize(name)
+        else:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.state")
+        if not isinstance(result, Allow):
+            raise CitizenshipRefused(result)
+        if pending is None and result.dpop_nonce is not None:
+            response.headers[_NONCE] = result.dpop_nonce
+        state[STATE] = result
+        return result
+
+    async def alone(request: Request, name: Any) -> Allow | Refusal:
+        asked = read_request(request.scope, origin, certificates)
+        if asked is None:
+            return await doors.refuse_invalid()
+        known = None if signals is None else signals(request.scope)
+        if type(name) is not str:
+            return await doors.refuse_unlisted(asked)
+        return await doors.authorize(asked, resource=name, signals=known)
+
+    if isinstance(resource, str):
+        fixed = resource
+
+        async def required(request: Request, response: Response) -> Allow:
+            return await decide(request, response, fixed)
+
+        return required
+
+    named = Depends(_as_dependency(resource))
+
+    async def required_of(request: Request, response: Response, name: Any = named) -> Allow:
+        return await decide(request, response, name)
+
+    return required_of
+
+
+def _as_dependency(resource: Resource) -> Resource:
+    """Let `lambda request: ...` be a function of the request: FastAPI would look for a query parameter of that name."""
+    parameters = list(inspect.signature(resource).parameters.values())
+    if len(parameters) != 1 or parameters[0].annotation is not inspect.Parameter.empty:
+        return resource
+
+    async def of_request(request: Request) -> object:
+        found = resource(request)
+        return await found if inspect.isawaitable(found) else found
+
+    return cast("Resource", of_request)
