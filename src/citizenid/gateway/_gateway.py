@@ -159,6 +159,21 @@ class Gateway:
         self._reloading: Final = threading.Lock()
         self._state = self._make_state(anchors, policy, self._ring(ticket_keys))
 
+    @property
+    def external_url(self) -> str:
+        """Scheme and authority as clients see them, normalised."""
+        return self._parts.rules.origin
+
+    @property
+    def admission_path(self) -> str:
+        """The path of the endpoint that takes presentations."""
+        return self._parts.endpoint.removeprefix(self.external_url)
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds."""
+        return self._parts.limits
+
     def _make_state(self, anchors: TrustAnchors, policy: AdmissionPolicy, ring: KeyRing) -> State:
         if type(anchors) is not TrustAnchors or type(policy) is not AdmissionPolicy:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
@@ -322,7 +337,8 @@ class Gateway:
     ) -> Allow | Deny | NeedPresentation | NeedStatusList:
         """As `authorize`; only where the audit log has to write first, another thread waits for the disk."""
         result, position = _doors.authorize(self._parts, self._state, self._record, request, resource, signals, after)
-        await self._settled(position)
+        if position:
+            await self._settled(position)
         return result
 
     async def admit_http_async(self, request: Request, body: bytes, *, signals: Signals | None = None) -> Answer:

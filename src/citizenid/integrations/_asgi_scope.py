@@ -64,9 +64,7 @@ def served_by(gateway: Gateway) -> Served:
     """Return what is configured of a gateway, so that nobody has to say it twice. Raises CONFIGURATION_INVALID."""
     if type(gateway) is not Gateway:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.gateway")
-    parts = gateway._parts
-    origin = parts.rules.origin
-    return Served(origin, parts.endpoint.removeprefix(origin), 2 * parts.limits.presentation_bytes)
+    return Served(gateway.external_url, gateway.admission_path, 2 * gateway.limits.presentation_bytes)
 
 
 def read_request(scope: Scope, origin: str, certificates: TLSCertificates) -> Request | None:
