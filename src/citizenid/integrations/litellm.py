@@ -1,0 +1,189 @@
+"""LiteLLM's proxy as a gateway: every model that answers is one that the caller's citizenship permits.
+
+    from litellm.proxy import proxy_server
+    guard = CitizenshipGuard(Gateway(..., replay=PerRequestReplayGuard(MemoryReplayGuard())), proxy=proxy_server)
+
+in a module that the proxy's configuration names: `litellm_settings: {callbacks: ["citizenship.guard"]}`. The model of
+each request is decided before the proxy looks at it, and again each model group that its router would try: retries,
+fallbacks of the configuration and of the request, aliases, wildcards, deployments that are asked for by their id. The
+caller's API key stays LiteLLM's own affair.
+
+Spec: specs/profile-litellm.md; specs/decisions/0023-litellm-as-a-custom-logger.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NoReturn, Protocol, final
+
+from litellm.integrations.custom_logger import CustomLogger
+
+from .._errors import CitizenIDError, Reason
+from ..gateway import Allow, Deny
+from ._per_request import ASGIApp, Asked, Decider, Door, NotPermitted, PerRequestReplayGuard, asked_now
+
+__all__ = ["CitizenshipGuard", "NotPermitted", "PerRequestReplayGuard"]
+
+# Tested against the proxy: each of these reaches the hooks. What is not here reaches nobody.
+_GUARDED: Final = tuple(
+    prefix + path
+    for prefix in ("/v1", "")
+    for path in (
+        "/chat/completions", "/completions", "/embeddings", "/responses", "/images/generations", "/audio/speech",
+        "/audio/transcriptions", "/moderations", "/rerank",
+    )
+) + ("/v1/messages",)  # fmt: skip
+_LISTINGS: Final = (
+    "/v1/models", "/models", "/v1/models/", "/models/", "/model/info", "/v1/model/info", "/model_group/info",
+)  # fmt: skip
+_HEALTH: Final = ("/health/liveliness", "/health/liveness", "/health/readiness")  # they name no model
+_NOT_LISTED: Final = Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
+
+
+class Proxy(Protocol):
+    """The module `litellm.proxy.proxy_server`: its app, and its router, which it makes when it starts."""
+
+    @property
+    def app(self) -> Any:
+        """A Starlette app."""
+        ...
+
+    @property
+    def llm_router(self) -> Any:
+        """The router, or None."""
+        ...
+
+
+@final
+class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm its class is Any to the type checker
+    """Asks a gateway for each model that a request names or that the router tries for it.
+
+    LiteLLM runs `async_pre_call_hook` only of the class that defines it, so that a subclass would guard nothing.
+
+    Args:
+        gateway: decides. Its replay guard is a `PerRequestReplayGuard`, or fallbacks are refused as replays.
+        proxy: the module `litellm.proxy.proxy_server`. Its app gets a door around it: admission, and refusals as the
+            gateway words them; what is neither guarded, nor a listing, nor open is refused.
+        admission_path: as the gateway has it.
+        open_paths: what else the proxy may serve, such as "/key/generate": exact paths, or prefixes that end in "/". No
+            citizenship is asked for there, and models that are reached through them are still decided by the hooks.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID.
+    """
+
+    enforces_request_content = True  # each line of a batch file names a model of its own
+
+    def __init__(
+        self, gateway: Decider, *, proxy: Proxy, admission_path: str = "/citizenship", open_paths: Iterable[str] = ()
+    ) -> None:
+        super().__init__()
+        self._proxy: Final = proxy
+        options = {
+            "guarded": _GUARDED, "listings": _LISTINGS, "admission_path": admission_path,
+            "open_paths": (*_HEALTH, *open_paths),
+        }  # fmt: skip
+        _install(proxy.app, gateway, options)
+
+    def _resource(self, model: object) -> str:
+        """Return what a name stands for: an alias of the router for a model group, any other for itself."""
+        aliases = getattr(self._proxy.llm_router, "model_group_alias", None)
+        target = aliases.get(model) if isinstance(aliases, Mapping) and type(model) is str else None
+        if isinstance(target, Mapping):
+            target = target.get("model")
+        return target if isinstance(target, str) else model if type(model) is str else ""
+
+    async def async_pre_call_hook(
+        self, user_api_key_dict: object, cache: object, data: Mapping[str, object], call_type: str
+    ) -> None:
+        """Decide on the model that a request names.
+
+        Raises:
+            NotPermitted: for every result but Allow.
+        """
+        asked = asked_now()
+        result = asked.decide(self._resource(data.get("model")))
+        if type(result) is not Allow:
+            raise asked.refuse(result, final=True)
+
+    async def async_filter_deployments(
+        self,
+        model: str,
+        healthy_deployments: list[Any],
+        messages: object,
+        request_kwargs: Mapping[str, object] | None = None,
+        parent_otel_span: object = None,
+    ) -> list[Any]:
+        """Leave the router those deployments of a model group that the request may use.
+
+        Raises:
+            NotPermitted: when none is left of some. No deployment has been picked yet, so none counts as failing.
+        """
+        asked = asked_now()
+        kept, refused = [], None
+        for deployment in healthy_deployments:
+            group = deployment.get("model_name")
+            result = asked.decide(self._resource(model if type(group) is str and "*" in group else group))
+            if type(result) is Allow:
+                kept.append(deployment)
+                _note(asked, deployment)
+            else:
+                refused = result
+        if refused is not None and not kept:
+            raise asked.refuse(refused, final=False)
+        return kept
+
+    async def async_pre_call_deployment_hook(self, kwargs: Mapping[str, Any], call_type: object) -> None:
+        """Let through calls of the deployments that were left to the router, and what those lead to.
+
+        Raises:
+            NotPermitted: for every other call.
+        """
+        asked = asked_now()
+        model, info = kwargs.get("model"), kwargs.get("model_info")
+        if type(model) is str:
+            if not isinstance(info, Mapping):  # an inner call, as of one API by way of another: no router picked it
+                if model in asked.models:
+                    return
+            elif _serves(asked.deployments.get(str(info.get("id"))), model):
+                asked.models |= {model, model.partition("/")[2]}  # inner calls may leave the provider out
+                return
+        raise asked.refuse(_NOT_LISTED, final=False)
+
+    async def async_filter_listed_models(self, user_api_key_dict: object, model_names: Sequence[str]) -> list[str]:
+        """Leave in a listing what the request's credentials permit; without any, what is for anyone.
+
+        Raises:
+            NotPermitted: outside of a request.
+        """
+        asked = asked_now()
+        return [name for name in model_names if type(asked.decide(self._resource(name))) is Allow]
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("CitizenshipGuard is final")
+
+
+def _note(asked: Asked, deployment: Mapping[str, Any]) -> None:
+    info, parameters = deployment.get("model_info"), deployment.get("litellm_params")
+    if isinstance(info, Mapping) and isinstance(parameters, Mapping) and type(parameters.get("model")) is str:
+        asked.deployments[str(info.get("id"))] = parameters["model"]
+
+
+def _serves(called: str | None, model: str) -> bool:
+    if called is None:
+        return False
+    start, star, end = called.partition("*")
+    return model == called if not star else model.startswith(start) and model.endswith(end)
+
+
+def _install(app: Any, gateway: Decider, options: Mapping[str, Any]) -> None:
+    """Put a door around the app: also when it runs already, which is when LiteLLM reads its configuration."""
+    if getattr(app.state, "citizenid_door", None) is not None:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "litellm.app")  # two gateways, and which would decide?
+    stack: ASGIApp | None = app.middleware_stack
+    door = Door(app if stack is None else stack, decider=gateway, **options)
+    app.state.citizenid_door = door
+    if stack is None:
+        app.add_middleware(Door, decider=gateway, **options)
+    else:
+        app.middleware_stack = door
