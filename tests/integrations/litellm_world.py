@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -62,8 +63,8 @@ SETTINGS: Final[dict[str, Any]] = {
         {"busy": ["alias"]},
     ],
     "model_group_alias": {"alias": "restricted"},
-    "num_retries": 2,
-    "retry_after": 0,
+    "num_retries": 0,
+    "model_group_retry_policy": {"member-failing": {"RateLimitErrorRetries": 1}},
     "allowed_fails": 1_000,
     "enable_pre_call_checks": False,
 }
@@ -81,8 +82,8 @@ class Upstream:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                form = self.headers.get("content-type", "").startswith("multipart/")
-                asked = {"model": "up-form"} if form else json.loads(body or b"{}")
+                form = re.search(rb'name="model"\r\n\r\n([^\r]*)', body)
+                asked = {"model": form[1].decode()} if form else json.loads(body or b"{}")
                 model = asked.get("model", "")
                 upstream.asked.append(model)
                 if "fail" in model:

@@ -54,11 +54,13 @@ class NotPermitted(Exception):
 
     Attributes:
         status_code: for the proxy.
+        num_retries: for the router: the answer will be the same.
         message: the reason; it names a rule, never a value of the request.
     """
 
     def __init__(self, reason: Reason) -> None:
         self.status_code: Final = 403
+        self.num_retries: Final = 0
         self.message: Final = f"citizenship: {reason.value}"
         super().__init__(self.message)
 
