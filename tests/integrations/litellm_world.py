@@ -1,7 +1,7 @@
 """LiteLLM's proxy as a process of its own, models that are a server of the tests, and callers with tickets.
 
-CITIZENID_INTEROP names the folder that `tests/interop/peers/install` has filled; without it these tests are skipped. The
-proxy runs examples/litellm/citizenship.py as it is written there.
+CITIZENID_INTEROP names the folder that `tests/interop/peers/install` has filled; without it these tests are skipped.
+The proxy runs examples/litellm/citizenship.py as it is written there.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ SETTINGS: Final[dict[str, Any]] = {
 
 
 class Upstream:
-    """What answers for all models: as OpenAI would, or with 429 for a model that is named so. It remembers who was asked."""
+    """What answers for all models: as OpenAI would, or with 429 for one that is named so. It keeps who was asked."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -185,6 +185,15 @@ def test_no_kind_of_fallback_goes_around(proxy: World) -> None:
     assert "up-restricted" not in proxy.upstream.asked
 
 
+def test_a_deployment_is_not_asked_for_by_its_id(proxy: World) -> None:
+    listed = proxy.us.get("/model/info").json()["data"]
+    (number,) = [each["model_info"]["id"] for each in listed if each["model_name"] == "restricted"]
+    refused(proxy.fr.chat(number), 403, "resource_not_listed")
+    assert proxy.fr.chat("failing", fallbacks=[number]).status_code == 429
+    assert "up-restricted" not in proxy.upstream.asked
+    assert proxy.us.chat("failing", fallbacks=[number]).status_code == 429  # no filter was asked: nobody gets through
+
+
 def test_an_alias_stands_for_its_model_group(proxy: World) -> None:
     refused(proxy.fr.chat("alias"), 403, "citizenship_not_permitted")
     assert proxy.upstream.asked == []
@@ -216,9 +225,36 @@ def test_forged_metadata_changes_nothing(proxy: World) -> None:
             extra_headers={"citizenship-ticket": str(proxy.us.ticket)},
         )  # fmt: skip
         assert response.status_code in (400, 403, 429), response.text
-    response = proxy.fr.post("/v1/responses", json={"model": "restricted", "input": "a", "metadata": {"model_group": "open"}})
+    body = {"model": "restricted", "input": "a", "metadata": {"model_group": "open"}}
+    response = proxy.fr.post("/v1/responses", json=body)
     refused(response, 403, "citizenship_not_permitted")
     assert "up-restricted" not in proxy.upstream.asked
+
+
+def test_no_member_of_the_body_reaches_another_model(proxy: World) -> None:
+    question = [{"role": "user", "content": "A question that an American has asked"}]
+    answered = proxy.us.chat("restricted", messages=question)
+    key = answered.headers.get("x-litellm-cache-key") or proxy.us.chat("restricted", messages=question).headers.get(
+        "x-litellm-cache-key"
+    )
+    assert key
+    group = [["open", "restricted"]]
+    for members in (
+        {"metadata": {"caching_groups": group}}, {"litellm_metadata": {"caching_groups": group}},
+        {"caching_groups": group}, {"preset_cache_key": key}, {"cache_key": key}, {"cache": {"cache_key": key}},
+        {"metadata": {"preset_cache_key": key}}, {"litellm_params": {"preset_cache_key": key}},
+        {"specific_deployment": True}, {"base_model": "restricted"}, {"silent_model": "restricted"},
+        {"models": ["restricted"]}, {"route": "restricted"}, {"custom_llm_provider": "openai"},
+        {"extra_body": {"model": "restricted"}}, {"user_model": "restricted"},
+    ):  # fmt: skip
+        response = proxy.fr.chat("open", messages=question, **members)
+        assert "up-restricted" not in response.text, members
+        named = proxy.fr.chat("failing", messages=question, fallbacks=[{"model": "open", **members}])
+        assert "up-restricted" not in named.text, members
+    refused(proxy.fr.chat("open", messages=question, cache_key=key), 403, "request_invalid")
+    assert proxy.upstream.asked.count("up-restricted") == 1
+    proxy.fr.chat("failing", specific_deployment=True, fallbacks=["openai/up-restricted", "up-restricted"])
+    assert proxy.upstream.asked.count("up-restricted") == 1
 
 
 def test_no_header_switches_the_guard_off(proxy: World) -> None:
@@ -319,6 +355,17 @@ def test_a_listing_names_what_its_reader_may_use(proxy: World, path: str) -> Non
     assert {"open", "member"} <= french and not french & {"restricted", "alias", "unlisted"}
     assert {"open", "member", "restricted"} <= american and "unlisted" not in american
     assert not any(each.startswith("wild/") for each in french | nobody)
+
+
+def test_no_question_of_a_listing_names_more(proxy: World) -> None:
+    for path in ("/v1/models", "/model/info", "/v1/model/info", "/model_group/info"):
+        for query in (
+            "include_metadata=true&fallback_type=general", "return_wildcard_routes=true",
+            "include_model_access_groups=true",
+            "only_model_access_groups=true", "scope=expand", "model_group=restricted", "litellm_model_id=restricted",
+        ):  # fmt: skip
+            response = proxy.fr.get(f"{path}?{query}")
+            assert "restricted" not in response.text and "wild/" not in response.text, (path, query)
 
 
 def test_one_model_is_listed_to_whom_may_use_it(proxy: World) -> None:

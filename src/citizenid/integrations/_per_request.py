@@ -21,7 +21,8 @@ from .._errors import CitizenIDError, Reason
 from .._model import NeedStatusList
 from ..gateway import Allow, Consumption, Deny, NeedPresentation, ReplayGuard, Request
 
-Result = Allow | Deny | NeedPresentation | NeedStatusList
+Refusal = Deny | NeedPresentation | NeedStatusList
+Result = Allow | Refusal
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -49,8 +50,8 @@ class Decider(Protocol):
 class NotPermitted(Exception):
     """Stops the proxy. What the client reads is the gateway's answer, wherever the door can still give it.
 
-    The status is 403 also where the client's answer is a 401: a router takes a 401 for a fault of the model's server and
-    stops using it for everybody.
+    The status is 403 also where the client's answer is a 401: a router takes a 401 for a fault of the model's server,
+    and stops using it for everybody.
 
     Attributes:
         status_code: for the proxy.
@@ -79,7 +80,18 @@ class Asked:
         dpop_nonce: for the answer.
     """
 
-    __slots__ = ("_decided", "_decider", "deployments", "dpop_nonce", "final", "models", "over", "refusal", "request", "used")
+    __slots__ = (
+        "_decided",
+        "_decider",
+        "deployments",
+        "dpop_nonce",
+        "final",
+        "models",
+        "over",
+        "refusal",
+        "request",
+        "used",
+    )
 
     def __init__(self, decider: Decider, request: Request) -> None:
         self._decider: Final = decider
@@ -88,7 +100,7 @@ class Asked:
         self.used: set[tuple[bytes, bytes]] = set()
         self.models: set[str] = set()
         self.deployments: dict[str, str] = {}
-        self.refusal: Result | None = None
+        self.refusal: Refusal | None = None
         self.final = False
         self.over = False
         self.dpop_nonce: str | None = None
@@ -107,19 +119,19 @@ class Asked:
         """Whether any resource was permitted."""
         return any(type(each) is Allow for each in self._decided.values())
 
-    def refuse(self, result: Result, *, final: bool) -> NotPermitted:
-        """Note a refusal, unless something was permitted that may still answer. Returns what to raise."""
+    def refuse(self, refusal: Refusal, *, final: bool) -> NotPermitted:
+        """Note a refusal, unless a permitted model was called: then its failure is the answer. Returns what to raise.
+
+        Args:
+            refusal: what the gateway said.
+            final: whether it is of what the request itself asks for.
+        """
         if final or not self.models:
-            self.refusal, self.final = result, self.final or final
-        return NotPermitted(Reason.CONFIGURATION_INVALID if type(result) is Allow else reason_of(result))
+            self.refusal, self.final = refusal, self.final or final
+        return NotPermitted(refusal.reason)
 
     def __repr__(self) -> str:
         return "<Asked>"
-
-
-def reason_of(result: Deny | NeedPresentation | NeedStatusList) -> Reason:
-    """Return why a result refuses."""
-    return result.reason
 
 
 _ASKED: Final[ContextVar[Asked | None]] = ContextVar("citizenid_asked", default=None)
@@ -197,7 +209,11 @@ class Door:
         self._open: Final = tuple(open_paths)
         self._admission_path: Final = admission_path
         for path in (admission_path, *self._open):
-            if type(path) is not str or not path.startswith("/") or any(_is_in(each, (path,)) for each in self._guarded):
+            if (
+                type(path) is not str
+                or not path.startswith("/")
+                or any(_is_in(each, (path,)) for each in self._guarded)
+            ):
                 raise CitizenIDError(Reason.CONFIGURATION_INVALID, "door.paths")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -214,10 +230,13 @@ class Door:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
         guarded = method == "POST" and path in self._guarded
-        if not (guarded or (method == "GET" and _is_in(path, self._listings)) or _is_in(path, self._open)):
+        listing = method == "GET" and _is_in(path, self._listings)
+        if not (guarded or listing or _is_in(path, self._open)):
             await _answer(send, _NOT_LISTED.http())
             return
         asked = Asked(self._decider, _request(scope))
+        if listing:
+            scope = {**scope, "query_string": b""}  # some of its members name fallbacks, past the filter
         token = _ASKED.set(asked)
         try:
             await self._app(scope, receive, _Outgoing(asked, send, guarded=guarded))
@@ -253,7 +272,7 @@ class _Outgoing:
     def _instead(self, status: int) -> Answer | None:
         asked = self._asked
         refusal = asked.refusal
-        if refusal is not None and type(refusal) is not Allow and (asked.final or status >= _NO_ANSWER):
+        if refusal is not None and (asked.final or status >= _NO_ANSWER):
             return refusal.http()
         if self._guarded and status < _NO_ANSWER and not asked.allowed:
             return _UNDECIDED  # the hooks were not asked, or not listened to

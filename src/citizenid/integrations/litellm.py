@@ -25,18 +25,16 @@ from ._per_request import ASGIApp, Asked, Decider, Door, NotPermitted, PerReques
 __all__ = ["CitizenshipGuard", "NotPermitted", "PerRequestReplayGuard"]
 
 # Tested against the proxy: each of these reaches the hooks. What is not here reaches nobody.
-_GUARDED: Final = tuple(
-    prefix + path
-    for prefix in ("/v1", "")
-    for path in (
-        "/chat/completions", "/completions", "/embeddings", "/responses", "/images/generations", "/audio/speech",
-        "/audio/transcriptions", "/moderations", "/rerank",
-    )
-) + ("/v1/messages",)  # fmt: skip
+_ON_BOTH: Final = (
+    "/chat/completions", "/completions", "/embeddings", "/responses", "/images/generations", "/audio/speech",
+    "/audio/transcriptions", "/moderations", "/rerank",
+)  # fmt: skip
+_GUARDED: Final = (*_ON_BOTH, *("/v1" + path for path in _ON_BOTH), "/v1/messages")
 _LISTINGS: Final = (
     "/v1/models", "/models", "/v1/models/", "/models/", "/model/info", "/v1/model/info", "/model_group/info",
 )  # fmt: skip
 _HEALTH: Final = ("/health/liveliness", "/health/liveness", "/health/readiness")  # they name no model
+_CACHE: Final = Deny(Reason.REQUEST_INVALID, "request", "request.cache_key")
 _NOT_LISTED: Final = Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
 
 
@@ -122,8 +120,9 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
         asked = asked_now()
         kept, refused = [], None
         for deployment in healthy_deployments:
-            group = deployment.get("model_name")
-            result = asked.decide(self._resource(model if type(group) is str and "*" in group else group))
+            group, name = deployment.get("model_name"), self._resource(model)
+            wild = type(group) is str and "*" in group and _serves(group, name)
+            result = asked.decide(name if wild else self._resource(group))
             if type(result) is Allow:
                 kept.append(deployment)
                 _note(asked, deployment)
@@ -136,17 +135,23 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
     async def async_pre_call_deployment_hook(self, kwargs: Mapping[str, Any], call_type: object) -> None:
         """Let through calls of the deployments that were left to the router, and what those lead to.
 
+        LiteLLM looks into its cache after this. It takes the name of an entry from the request's body, fallbacks of the
+        client included, and the entry may be another model's answer: a call that names one is refused.
+
         Raises:
             NotPermitted: for every other call.
         """
         asked = asked_now()
+        parameters = kwargs.get("litellm_params")
+        if "cache_key" in kwargs or (isinstance(parameters, Mapping) and "preset_cache_key" in parameters):
+            raise asked.refuse(_CACHE, final=False)
         model, info = kwargs.get("model"), kwargs.get("model_info")
         if type(model) is str:
             if not isinstance(info, Mapping):  # an inner call, as of one API by way of another: no router picked it
                 if model in asked.models:
                     return
             elif _serves(asked.deployments.get(str(info.get("id"))), model):
-                asked.models |= {model, model.partition("/")[2]}  # inner calls may leave the provider out
+                asked.models |= {model, model.partition("/")[2] or model}  # inner calls may leave the provider out
                 return
         raise asked.refuse(_NOT_LISTED, final=False)
 
