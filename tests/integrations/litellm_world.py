@@ -34,6 +34,9 @@ MASTER_KEY: Final = "sk-only-for-the-tests-of-citizenid-0123456789"
 SECONDS: Final = 90  # for the proxy to start: it loads for ten seconds on a quiet machine
 POLICY: Final = """version = 1
 [[rule]]
+resource = "wild/up-free"
+anyone = true
+[[rule]]
 resource = ["restricted", "wild/*", "bridged"]
 citizenship = ["US"]
 [[rule]]

@@ -204,6 +204,17 @@ def test_a_wildcard_is_judged_by_the_name_that_is_asked_for(proxy: World) -> Non
     refused(proxy.fr.chat("wild/up-x"), 403, "citizenship_not_permitted")
     assert proxy.upstream.asked == []
     assert content(proxy.us.chat("wild/up-x")) == "from up-x"
+    proxy.upstream.asked.clear()
+    assert content(proxy.fr.chat("wild/up-free")) == "from up-free"
+    for model in ("wild/up-free", "failing"):  # what the router calls the group is the wildcard, in either case
+        for path, question in (
+            (CHAT, {"messages": [{"role": "user", "content": "a"}]}),
+            ("/v1/responses", {"input": "w"}),
+        ):
+            body = {"model": model, "fallbacks": ["wild/up-x"], "metadata": {"model_group": "wild/up-free"}, **question}
+            proxy.fr.post(path, json=body)
+    assert "up-x" not in proxy.upstream.asked
+    assert content(proxy.fr.chat("failing", fallbacks=["wild/up-free"])) == "from up-free"
 
 
 def test_several_models_at_once_are_each_judged(proxy: World) -> None:
@@ -354,7 +365,7 @@ def test_a_listing_names_what_its_reader_may_use(proxy: World, path: str) -> Non
     assert {"open", "failing"} <= nobody and not nobody & {"restricted", "member", "alias", "unlisted"}
     assert {"open", "member"} <= french and not french & {"restricted", "alias", "unlisted"}
     assert {"open", "member", "restricted"} <= american and "unlisted" not in american
-    assert not any(each.startswith("wild/") for each in french | nobody)
+    assert not any(each.startswith("wild/") and each != "wild/up-free" for each in french | nobody)
 
 
 def test_no_question_of_a_listing_names_more(proxy: World) -> None:

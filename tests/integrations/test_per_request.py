@@ -453,26 +453,43 @@ def test_a_fallback_may_answer_where_another_was_refused() -> None:
     assert ask(guarded(steps)[0])[0] == 200
 
 
-@pytest.mark.parametrize(
-    ("group", "model", "judged"),
-    [
-        ("wild/*", "wild/x", "wild/x"),
-        ("*", "open", "open"),
-        ("wild/*", "other", "wild/*"),  # by its id, say: then it is the whole group that is asked for
-        ("wild/*", "alias", "wild/*"),
-        (None, "open", ""),
-        (7, "open", ""),
-        ("alias", "open", "secret"),
-    ],
-)
-def test_the_group_of_a_deployment_is_what_is_judged(group: Any, model: str, judged: str) -> None:
+@pytest.mark.parametrize(("group", "judged"), [(None, ""), (7, ""), ("alias", "secret"), ("wild/*", "wild/*")])
+def test_the_group_of_a_deployment_is_what_is_judged(group: Any, judged: str) -> None:
     async def steps(guard: CitizenshipGuard) -> int:
-        await picked(guard, model, deployment(group))
+        await picked(guard, "open", deployment(group))
         return 200
 
     proxy, gateway = guarded(steps)
-    ask(proxy)
+    assert ask(proxy)[0] == 403
     assert gateway.asked == [judged]
+
+
+@pytest.mark.parametrize(
+    ("group", "parameter", "model", "judged"),
+    [
+        ("wild/*", "openai/*", "openai/x", "wild/x"),
+        ("wild/*", "openai/*", "openai/a/b", "wild/a/b"),
+        ("*", "openai/*", "openai/open", "open"),
+        ("*", "*", "alias", "secret"),
+        ("w-*-w", "a-*-a", "a-a", None),  # the two ends do not overlap
+        ("w-*-w", "a-*-a", "a--a", "w--w"),
+        ("wild/*", "openai/*", "azure/x", None),
+        ("wild/*", "openai/*", "openai", None),
+        ("a/*/*", "openai/*", "openai/x", "a/*/*"),  # which star is which is not known: then it is the whole group
+        ("wild/*", "a/*/*", "a/x/*", "wild/*"),
+    ],
+)
+def test_of_a_wildcard_the_name_is_judged_that_is_called(
+    group: str, parameter: str, model: str, judged: str | None
+) -> None:
+    async def steps(guard: CitizenshipGuard) -> int:
+        await picked(guard, group, deployment(group, "1", parameter))
+        await called(guard, model=model, model_info={"id": "1"}, metadata={"model_group": "open"})
+        return 200
+
+    proxy, gateway = guarded(steps)
+    assert ask(proxy)[0] == (200 if judged == "open" else 403)
+    assert gateway.asked == ([] if judged is None else [judged])
 
 
 PERMITTED: Final = deployment("open", "1", "openai/m")
@@ -493,26 +510,30 @@ PERMITTED: Final = deployment("open", "1", "openai/m")
         ({"model": "openai/m", "model_info": {"id": "1"}, "cache_key": None}, False),
         ({"model": "openai/m", "model_info": {"id": "1"}, "litellm_params": {"preset_cache_key": "k"}}, False),
         ({"model": "openai/m", "model_info": {"id": "1"}, "litellm_params": {}}, True),
-        ({"model": "openai/x", "model_info": {"id": "3"}}, True),
-        ({"model": "azure/x", "model_info": {"id": "3"}}, False),
+        ({"model": "openai/other", "model_info": {"id": "3"}}, True),
+        ({"model": "openai/x", "model_info": {"id": "3"}}, False),
+        ({"model": "azure/other", "model_info": {"id": "3"}}, False),
         ({"model": "openai/m", "model_info": {"id": "4"}}, False),
         ({"model": "openai/m", "model_info": {"id": "None"}}, False),
+        ({"model": "openai/m", "model_info": {"id": ""}}, False),
+        ({"model": "", "model_info": {"id": ""}}, False),
     ],
 )
 def test_only_what_was_left_to_the_router_is_called(kwargs: dict[str, Any], through: bool) -> None:
     async def steps(guard: CitizenshipGuard) -> int:
         await named(guard, "open")
         await picked(guard, "open", PERMITTED, deployment("secret", "2", "openai/m"), deployment("open", "4", 7))
-        await picked(guard, "open", deployment("*", "3", "openai/*"), {"model_name": "open"})
+        await picked(guard, "*", deployment("*", "3", "openai/*"), {"model_name": "open"})
         await called(guard, **kwargs)
         return 200
 
     answer = ask(guarded(steps)[0])
     assert answer[0] == (200 if through else 403)
     if not through:
-        assert reason(answer) == (
-            "request_invalid" if "k" in str(kwargs) and "cache" in str(kwargs) else "resource_not_listed"
+        refusals = (
+            {"request_invalid"} if "cache" in str(kwargs) else {"resource_not_listed", "citizenship_not_permitted"}
         )
+        assert reason(answer) in refusals
 
 
 def test_what_a_permitted_call_leads_to_goes_by_its_model() -> None:

@@ -74,7 +74,7 @@ class Asked:
         request: as the client sent it.
         used: the proofs that this request used up.
         models: the names by which permitted deployments are called.
-        deployments: the permitted deployments: id, and the name by which each is called.
+        deployments: those that were left to the router: id, model group, and the name by which each is called.
         refusal: what the client is to read in place of an error of the proxy.
         final: whether the refusal stands whatever the proxy answers.
         dpop_nonce: for the answer.
@@ -99,7 +99,7 @@ class Asked:
         self.request: Final = request
         self.used: set[tuple[bytes, bytes]] = set()
         self.models: set[str] = set()
-        self.deployments: dict[str, str] = {}
+        self.deployments: dict[str, tuple[str, str]] = {}
         self.refusal: Refusal | None = None
         self.final = False
         self.over = False

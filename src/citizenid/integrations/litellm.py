@@ -20,7 +20,7 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from .._errors import CitizenIDError, Reason
 from ..gateway import Allow, Deny
-from ._per_request import ASGIApp, Asked, Decider, Door, NotPermitted, PerRequestReplayGuard, asked_now
+from ._per_request import ASGIApp, Decider, Door, NotPermitted, PerRequestReplayGuard, Result, asked_now
 
 __all__ = ["CitizenshipGuard", "NotPermitted", "PerRequestReplayGuard"]
 
@@ -34,6 +34,7 @@ _LISTINGS: Final = (
     "/v1/models", "/models", "/v1/models/", "/models/", "/model/info", "/v1/model/info", "/model_group/info",
 )  # fmt: skip
 _HEALTH: Final = ("/health/liveliness", "/health/liveness", "/health/readiness")  # they name no model
+_STAR: Final = "*"
 _CACHE: Final = Deny(Reason.REQUEST_INVALID, "request", "request.cache_key")
 _NOT_LISTED: Final = Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
 
@@ -120,14 +121,15 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
         asked = asked_now()
         kept, refused = [], None
         for deployment in healthy_deployments:
-            group, name = deployment.get("model_name"), self._resource(model)
-            wild = type(group) is str and "*" in group and _serves(group, name)
-            result = asked.decide(name if wild else self._resource(group))
-            if type(result) is Allow:
-                kept.append(deployment)
-                _note(asked, deployment)
-            else:
-                refused = result
+            number, group, called = _described(deployment)
+            if _STAR not in group or _STAR not in called:
+                result = asked.decide(self._resource(group))
+                if type(result) is not Allow:
+                    refused = result
+                    continue
+            kept.append(deployment)  # of a wildcard the name is not known before it is called
+            if number:
+                asked.deployments[number] = group, called
         if refused is not None and not kept:
             raise asked.refuse(refused, final=False)
         return kept
@@ -146,14 +148,17 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
         if "cache_key" in kwargs or (isinstance(parameters, Mapping) and "preset_cache_key" in parameters):
             raise asked.refuse(_CACHE, final=False)
         model, info = kwargs.get("model"), kwargs.get("model_info")
-        if type(model) is str:
-            if not isinstance(info, Mapping):  # an inner call, as of one API by way of another: no router picked it
-                if model in asked.models:
-                    return
-            elif _serves(asked.deployments.get(str(info.get("id"))), model):
+        result: Result = _NOT_LISTED
+        if type(model) is str and isinstance(info, Mapping):
+            name = _name(asked.deployments.get(str(info.get("id"))), model)
+            if name is not None:
+                result = asked.decide(self._resource(name))
+            if type(result) is Allow:
                 asked.models |= {model, model.partition("/")[2] or model}  # inner calls may leave the provider out
-                return
-        raise asked.refuse(_NOT_LISTED, final=False)
+        elif model in asked.models:
+            return  # an inner call, as of one API by way of another: no router picked it
+        if type(result) is not Allow:
+            raise asked.refuse(result, final=False)
 
     async def async_filter_listed_models(self, user_api_key_dict: object, model_names: Sequence[str]) -> list[str]:
         """Leave in a listing what the request's credentials permit; without any, what is for anyone.
@@ -168,17 +173,34 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
         raise TypeError("CitizenshipGuard is final")
 
 
-def _note(asked: Asked, deployment: Mapping[str, Any]) -> None:
+def _described(deployment: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return id, model group and the name by which it is called; empty where one is missing."""
     info, parameters = deployment.get("model_info"), deployment.get("litellm_params")
-    if isinstance(info, Mapping) and isinstance(parameters, Mapping) and type(parameters.get("model")) is str:
-        asked.deployments[str(info.get("id"))] = parameters["model"]
+    number = info.get("id") if isinstance(info, Mapping) else None
+    group, called = deployment.get("model_name"), parameters.get("model") if isinstance(parameters, Mapping) else None
+    return (
+        number if type(number) is str else "",
+        group if type(group) is str else "",
+        called if type(called) is str else "",
+    )
 
 
-def _serves(called: str | None, model: str) -> bool:
-    if called is None:
-        return False
-    start, star, end = called.partition("*")
-    return model == called if not star else model.startswith(start) and model.endswith(end)
+def _name(deployment: tuple[str, str] | None, model: str) -> str | None:
+    """Return what was asked for when a deployment is called by this name: of a wildcard, what the star stood for.
+
+    None when it is not called so.
+    """
+    if deployment is None:
+        return None
+    group, called = deployment
+    start, star, end = called.partition(_STAR)
+    if not star:
+        return group if model == called else None
+    if len(model) < len(start + end) or not (model.startswith(start) and model.endswith(end)):
+        return None
+    if group.count(_STAR) != 1 or _STAR in end:
+        return group
+    return group.replace(_STAR, model[len(start) : len(model) - len(end)])
 
 
 def _install(app: Any, gateway: Decider, options: Mapping[str, Any]) -> None:
