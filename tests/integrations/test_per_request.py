@@ -333,9 +333,11 @@ def test_outside_of_a_request_nobody_gets_anything() -> None:
 
 def test_what_goes_on_after_the_answer_has_nobodys_credentials() -> None:
     left: list[Any] = []
+    replay = PerRequestReplayGuard(MemoryReplayGuard())
 
     async def later(guard: CitizenshipGuard, answered: asyncio.Event) -> None:
         await answered.wait()
+        assert replay.consume(b"sender", b"proof", 60) is Consumption.SEEN
         with pytest.raises(NotPermitted):
             await named(guard, "open")
         left.append("refused")
@@ -346,6 +348,7 @@ def test_what_goes_on_after_the_answer_has_nobodys_credentials() -> None:
 
         async def serve() -> int:
             await named(guard, "open")
+            assert [replay.consume(b"sender", b"proof", 60) for _ in range(2)] == [Consumption.FRESH] * 2
             left.append(asyncio.create_task(later(guard, answered)))
             return 200
 
@@ -382,6 +385,15 @@ def test_a_proof_is_used_once_by_all_requests_and_again_by_its_own() -> None:
     ask(proxy, headers=[(b"dpop", b"2")])
     assert used[4:] == [Consumption.FRESH] * 2
     assert guard.consume(b"sender", b"3", 60) is Consumption.FRESH  # outside of a request: as ever
+    others: list[Consumption] = []
+
+    async def another(hooks: CitizenshipGuard) -> int:
+        await named(hooks, "open")  # with a proof of its own, and then with one that somebody else has used
+        others.extend((guard.consume(b"sender", b"3", 60), guard.consume(b"other sender", b"4", 60)))
+        return 200
+
+    ask(guarded(another, Consuming())[0], headers=[(b"dpop", b"4")])
+    assert others == [Consumption.SEEN, Consumption.FRESH]
     assert guard.consume(b"sender", b"3", 60) is guard.consume(b"sender", b"2", 60) is Consumption.SEEN
 
 
