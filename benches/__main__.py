@@ -18,6 +18,7 @@ from typing import Final
 from . import (
     bench_audit,
     bench_cbor,
+    bench_fleet,
     bench_gateway,
     bench_holder,
     bench_import,
@@ -37,6 +38,7 @@ BENCHES: Final[dict[str, Callable[[Plan], Iterator[Row]]]] = {
     "holder": bench_holder.rows,
     "cbor": bench_cbor.rows,
     "gateway": bench_gateway.rows,
+    "fleet": bench_fleet.rows,
     "audit": bench_audit.rows,
     "import": bench_import.rows,
     "limits": bench_limits.rows,

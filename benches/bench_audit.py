@@ -106,7 +106,7 @@ def _append(log: AuditLog, plan: Plan) -> Iterator[Row]:
 
 def _count(log: AuditLog, plan: Plan) -> Iterator[Row]:
     def allowed(_: int) -> object:
-        return log.allowed(policy=_POLICY, rule=1, resource="gpt-4o", subject=_SUBJECT, now=_NOW)
+        return log.allowed(policy=_POLICY, rule=1, resource="gpt-4o", subject=_SUBJECT, marked=False, now=_NOW)
 
     def counted(_: int) -> object:
         return log.refused(

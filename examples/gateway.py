@@ -1,22 +1,26 @@
-"""A gateway over plain HTTP on the loopback interface: 401 with a challenge, an admission endpoint, a protected path.
+"""A gateway over plain HTTP with the standard library: 401 with a challenge, an admission endpoint, a protected path.
 
-    python examples/gateway.py FOLDER [PORT]
+    python examples/gateway.py IDP_URL [PORT]
 
-FOLDER is what examples/identity_provider.py published into; the rules are those of examples/policy.toml.
+IDP_URL is where examples/identity_provider.py serves; the rules are those of examples/policy.toml. Needs the extra
+`fetch`. Fit for the loopback interface alone: keys that are fetched without TLS are anybody's.
 """
 
 import json
 import os
 import sys
-import time
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from citizenid import CitizenIDError, Country, Format, KeyPurpose, TrustAnchors
+import httpx
+
+from citizenid import Country, Format, KeyPurpose, TrustAnchors
 from citizenid.gateway import AdmissionPolicy, Allow, Answer, Gateway, MemoryReplayGuard, Request
+from citizenid.integrations.fetch import FetchBounds, Reach, Source, StatusFetcher
 from citizenid.status import StatusStore
 
-ISSUER, STATUS_LIST, MAX_BODY_BYTES = "https://id.example", "https://id.example/status/1", 1_048_576
+IDP, ISSUER, MAX_BODY_BYTES = sys.argv[1], "https://id.example", 1_048_576
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -40,7 +44,6 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def decide(request: Request, path: str, body: bytes) -> Answer:
-    fetch_status_list()
     if path == "/citizenship":
         return gateway.admit_http(request, body)
     try:
@@ -53,23 +56,20 @@ def decide(request: Request, path: str, body: bytes) -> Answer:
     return Answer(200, (), b'{"choices":[]}') if type(result) is Allow else result.http()  # here a model would answer
 
 
-def fetch_status_list() -> None:
-    """Take in the list as it stands. In a deployment: fetch what `statuses.due(now)` names, every few seconds."""
-    try:
-        token = (FOLDER / "status.jwt").read_bytes()
-        statuses.ingest(STATUS_LIST, token, media_type="application/statuslist+jwt", now=int(time.time()))
-    except (OSError, CitizenIDError) as error:  # the list that is held stays in force until it is too old
-        print("status list not taken in:", error, file=sys.stderr)
-
-
-FOLDER = Path(sys.argv[1])
-jwks, status_jwks = (FOLDER / "jwks.json").read_text(), (FOLDER / "status-jwks.json").read_text()
-anchors = TrustAnchors.from_jwks(
-    ISSUER, jwks, purpose=KeyPurpose.CREDENTIAL, formats=[Format.SD_JWT_VC],
-    types=["urn:citizenid:citizenship:1"], countries=[Country("US")],
+# Whom to trust: the keys that the identity provider publishes, for this type and for citizens of this country.
+anchors = TrustAnchors.from_issuer_metadata(
+    httpx.get(f"{IDP}/.well-known/jwt-vc-issuer", trust_env=False).raise_for_status().content, issuer=ISSUER,
+    formats=[Format.SD_JWT_VC], types=["urn:citizenid:citizenship:1"], countries=[Country("US")],
 )  # fmt: skip
+status_keys = httpx.get(f"{IDP}/status-jwks.json", trust_env=False).raise_for_status().content
+statuses = StatusStore(anchors=TrustAnchors.from_jwks(ISSUER, status_keys, purpose=KeyPurpose.STATUS_LIST))
+# Lists are fetched beside the gateway and never by it. Elsewhere neither LOOPBACK nor these bounds are of use.
+bounds = FetchBounds(jitter_s=0, interval_s=1)
+fetcher = StatusFetcher(statuses, [Source(f"{IDP}/status-lists")], reach=Reach.LOOPBACK, bounds=bounds)
+fetcher.refresh()
+threading.Thread(target=fetcher.run, args=[threading.Event()], kwargs={"pause_s": 1.0}, daemon=True).start()
+
 policy = AdmissionPolicy.from_toml(Path(__file__).with_name("policy.toml").read_text("utf-8"))
-statuses = StatusStore(anchors=TrustAnchors.from_jwks(ISSUER, status_jwks, purpose=KeyPurpose.STATUS_LIST))
 server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0), Handler)
 ORIGIN = f"http://127.0.0.1:{server.server_port}"  # configured, never taken from a request
 gateway = Gateway(

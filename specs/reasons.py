@@ -44,6 +44,9 @@ _INDIRECT: Final = {
     Reason.AUDIENCE_MISMATCH: {"Verification"},
     Reason.SD_HASH_MISMATCH: {"Verification"},
     Reason.STATUS_LIST_UNAVAILABLE: {"need"},
+    Reason.SHARING_SUSPECTED: {"need"},
+    Reason.CREDENTIAL_SHARED: {"deny"},
+    Reason.AUDIT_UNAVAILABLE: {"CitizenID", "deny"},
     Reason.CITIZENSHIP_NOT_SHOWN: {"need"},
     Reason.BINDING_TOO_WEAK: {"need"},
     Reason.ADMISSION_TOO_OLD: {"need"},
@@ -59,7 +62,7 @@ _INDIRECT: Final = {
 }
 _ORDER: Final = ("Malformed", "Verification", "CitizenID", "need", "deny")
 # Doors that no request from outside reaches: there is no HTTP answer.
-_OWN_SIDE: Final = frozenset({"status", "audit", "configuration", "issue", "present", "publish"})
+_OWN_SIDE: Final = frozenset({"status", "configuration", "issue", "present", "publish"})
 
 _FIX: Final = "correct the software that wrote it"
 _WALLET: Final = "use another credential, or have this one issued anew"
@@ -233,6 +236,16 @@ ROWS: Final[dict[Reason, Row]] = {
     ),
     Reason.SIGNED_OUT: Row("The session was ended by its sender or by the operator.", "present a credential"),
     Reason.SIGN_OUTS_FULL: Row("No more sessions can be ended right now: this one goes on.", _OPERATOR),
+    Reason.SIGN_OUTS_UNAVAILABLE: Row(
+        "Whether the session was ended cannot be told: the fleet has not been heard of for too long.", "try again later"
+    ),
+    # sharing detection
+    Reason.SHARING_SUSPECTED: Row(
+        "The credential shows more devices, or more places, than one person has.", "present a credential"
+    ),
+    Reason.CREDENTIAL_SHARED: Row(
+        "The credential goes on being used as if several people had it.", "nothing for now; keep it to yourself"
+    ),
     # policy
     Reason.RESOURCE_NOT_LISTED: Row("No rule of the policy is about this resource.", "ask for another resource"),
     Reason.CITIZENSHIP_NOT_SHOWN: Row(
@@ -343,9 +356,9 @@ def http_status(reason: Reason, how: set[str]) -> str:
     """Ask the gateway's own answers for the status."""
     if reason in (Reason.STATUS_LIST_UNAVAILABLE, Reason.STATUS_LIST_STALE, Reason.STATUS_TOO_OLD):
         return str(NeedStatusList("", reason).http().status)
-    if reason.step in _OWN_SIDE and reason is not Reason.KEY_USE_FORBIDDEN:
+    if reason.step in _OWN_SIDE or (reason.step == "audit" and reason is not Reason.AUDIT_UNAVAILABLE):
         return "-"
-    if (reason.step == "ticket" and "need" in how) or (reason.step == "policy" and "deny" not in how):
+    if (reason.step in ("ticket", "sharing") and "need" in how) or (reason.step == "policy" and "deny" not in how):
         return str(NeedPresentation(reason, "", (), lambda: None).http().status)
     if reason.step == "form":
         denied = {Deny(reason, step).http().status for step in ("V1", "V4", "challenge", "request")}

@@ -40,6 +40,7 @@ from benches import (
     _world,
     bench_audit,
     bench_cbor,
+    bench_fleet,
     bench_gateway,
     bench_holder,
     bench_import,
@@ -79,6 +80,7 @@ FIGURES: Final = {
     "status-ingest-cwt-stored-us": ("us", 250.0),
     "status-encode-cwt": ("ratio", 1.2),
     "status-encode-cwt-stored": ("ratio", 1.2),
+    "fleet-two-processes": ("x", 2 / 1.9),
     "audit-append": ("us", 10.0),
     "audit-verify": ("s", 20.0 * 600 / 1_000_000),
     "sharing-observe": ("us", 3.0),
@@ -383,6 +385,7 @@ def test_all_lists_of_a_nation_have_targets(monkeypatch: pytest.MonkeyPatch) -> 
     [
         bench_audit,
         bench_cbor,
+        bench_fleet,
         bench_gateway,
         bench_holder,
         bench_import,

@@ -20,7 +20,7 @@ from citizenid._errors import FORM, CitizenIDError, MalformedError, Reason, Veri
 
 # Written out, not imported: the steps of specs/verification.md that a Reason may belong to, and the doors.
 STEPS = {"V1", "V2", "V4", "V5", "V6", "V7", "V9"}  # V3 and V8 refuse with Reasons of form
-DOORS = {"status", "request", "challenge", "replay", "proof", "ticket", "policy"}
+DOORS = {"status", "request", "challenge", "replay", "proof", "ticket", "sharing", "policy"}
 OWN_SIDE = {"audit", "configuration", "issue", "present", "publish"}
 ERRORS = (CitizenIDError, MalformedError, VerificationError)
 

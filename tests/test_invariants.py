@@ -26,6 +26,7 @@ import hostile_formats as h
 import mdoc_builders as m
 import pytest
 from gateway import world as gateway_world
+from gateway.notes import Notes
 from gateway.senders import Sender
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -1052,6 +1053,32 @@ def test_i32_a_challenge_counts_as_it_was_made_or_not_at_all(format: Format, dat
         else:
             assert type(result) is Deny
             assert result.step in ("challenge", "proof")
+
+
+@given(
+    st.lists(st.tuples(HEADER_NAMES, VALUES) | VALUES, max_size=4),
+    st.sampled_from(["us-nationals", "us/x", "europe", "weak", "open", ""]) | VALUES,
+    st.sampled_from(["authorize", "renew", "sign out", "admit", "genuine"]),
+)
+def test_i36_every_result_is_told_to_the_log_once(headers: list[Any], resource: Any, door: str) -> None:
+    world, notes, bearer = _noted_world()
+    request = Request("POST", "https://gateway.example/v1", headers)
+    notes.check_from_here()
+    if door == "authorize":
+        notes.check(world.gateway.authorize(request, resource=resource))
+    elif door == "genuine":
+        notes.check(world.gateway.authorize(gateway_world.request(bearer), resource=resource))
+    elif door == "admit":
+        notes.check(world.gateway.admit(b"", format=Format.MDOC, challenge=resource, request=request))
+    else:
+        notes.check(world.gateway.renew(request) if door == "renew" else world.gateway.sign_out(request))
+
+
+@cache
+def _noted_world() -> tuple[gateway_world.World, Notes, str]:
+    notes = Notes()
+    world = gateway_world.World(audit=notes)
+    return world, notes, world.ticket(world.wallet(), bearer=True)
 
 
 BINDINGS: Final = st.sampled_from(Binding)

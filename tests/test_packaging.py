@@ -20,7 +20,13 @@ import citizenid
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ("dev.txt", "floor.txt")
-EXTRAS = ("cli", "fetch", "valkey", "zstd")  # what a deployer may add; `testing` and `dev` are for those who test
+EXTRAS = (
+    "cli",
+    "fetch",
+    "telemetry",
+    "valkey",
+    "zstd",
+)  # what a deployer may add; `testing` and `dev` are for those who test
 MAIN_JOB = "python3 -m venv .venv && .venv/bin/pip install '.[cli]' && .venv/bin/citizenid demo"
 TEST_COMMAND = (
     "python3 -m venv .venv && .venv/bin/pip install --require-hashes -r requirements/dev.txt"
@@ -148,6 +154,8 @@ def test_the_floors_that_are_tested_are_the_floors_that_are_declared(project: di
     declared = _floors(project["dependencies"])
     for extra in EXTRAS:
         declared |= _floors(project["optional-dependencies"][extra])
+    # The SDK is what the tests of the telemetry run under, and takes no API but the one of its own version.
+    declared |= _floors(each for each in project["optional-dependencies"]["dev"] if "opentelemetry-sdk" in each)
     assert dict(line.split("==") for line in (ROOT / "requirements" / "floor.in").read_text().split()) == declared
     pins = _pins("floor.txt")
     assert {name: pins[name] for name in declared} == declared
@@ -155,7 +163,7 @@ def test_the_floors_that_are_tested_are_the_floors_that_are_declared(project: di
 
 def test_the_development_pins_cover_what_is_declared(project: dict[str, Any]) -> None:
     extras = project["optional-dependencies"]
-    assert "citizenid[cli,fetch,testing,valkey,zstd]" in extras["dev"]
+    assert "citizenid[cli,fetch,telemetry,testing,valkey,zstd]" in extras["dev"]
     wanted = [*project["dependencies"], *extras["testing"]]
     wanted += [requirement for extra in EXTRAS for requirement in extras[extra]]
     wanted += [requirement for requirement in extras["dev"] if not requirement.startswith("citizenid[")]

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from citizenid import CitizenIDError, Country, Reason
 from citizenid.gateway import Binding
-from citizenid.policy import AdmissionPolicy, Facts, Rule, Verdict
+from citizenid.policy import AdmissionPolicy, Facts, Rule, SharingResponse, StoreDown, Verdict
 
 CODES = ("US", "DE", "FR")
 AGES = (1, 60, 600)
@@ -604,3 +604,104 @@ def test_a_policy_does_not_change() -> None:
     with pytest.raises(AttributeError):
         policy.rules[0].anyone = False  # type: ignore[misc]  # the point
     assert repr(policy) == "<AdmissionPolicy of 1 rules>"
+
+
+# --- what follows for a credential that looks shared ---
+
+
+@pytest.mark.parametrize("response", SharingResponse)
+def test_a_rule_says_what_follows_for_a_credential_that_looks_shared(response: SharingResponse) -> None:
+    (rule,) = one_rule(f'nationality = ["US"]\nsharing = "{response}"').rules
+    assert rule.sharing is response
+
+
+def test_left_out_it_is_a_step_up() -> None:
+    (rule,) = one_rule('nationality = ["US"]').rules
+    assert rule.sharing is SharingResponse.STEP_UP
+
+
+@pytest.mark.parametrize("key", ["sharing", "store_down"])
+@pytest.mark.parametrize("value", ['"Refuse"', '"stepup"', '""', "true", "1", '["mark"]'])
+def test_anything_else_is_an_error_of_its_line(key: str, value: str) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        one_rule(f'nationality = ["US"]\n{key} = {value}')
+    error = caught.value
+    assert (error.reason, error.where, error.line) == (Reason.POLICY_INVALID, f"policy.rule[1].{key}", 5)
+
+
+def test_who_is_asked_nothing_cannot_share_anything() -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        one_rule('anyone = true\nsharing = "mark"')
+    assert caught.value.reason is Reason.POLICY_INVALID
+    with pytest.raises(CitizenIDError):
+        one_rule('anyone = true\nstore_down = "local"')
+
+
+@pytest.mark.parametrize("choice", StoreDown)
+def test_a_rule_says_what_counts_while_the_store_of_the_fleet_is_down(choice: StoreDown) -> None:
+    (rule,) = one_rule(f'nationality = ["US"]\nstore_down = "{choice}"').rules
+    assert rule.store_down is choice
+    (rule,) = one_rule('nationality = ["US"]').rules
+    assert rule.store_down is StoreDown.REFUSE
+
+
+# --- the digest ---
+
+
+def one_rule(lines: str) -> AdmissionPolicy:
+    return AdmissionPolicy.from_toml(f'version = 1\n[[rule]]\nresource = "x"\n{lines}')
+
+
+DIFFERENT = [
+    'nationality = ["US"]',
+    'nationality = ["DE"]',
+    'nationality = ["DE", "US"]',
+    'citizenship = ["US"]',
+    "anyone = true",
+    'anyone = true\nnone_of = ["US"]',
+    'nationality = ["US"]\nsharing = "mark"',
+    'nationality = ["US"]\nstore_down = "local"',
+    'nationality = ["US"]\nbinding = "mtls"',
+    'nationality = ["US"]\nmax_admission_age_s = 1',
+    'nationality = ["US"]\nmax_status_age_s = 1',
+    'nationality = ["US"]\nissuers = ["a"]',
+    'nationality = ["US"]\ntypes = ["a"]',
+    'nationality = ["US"]\nformats = ["mso_mdoc"]',
+    'nationality = ["US"]\nassurance = { eidas = "high" }',
+    'nationality = ["US"]\nregion = "a"',
+    'nationality = ["US"]\nregion = ["a", "b"]',
+    'nationality = ["US"]\nnot_before = 2026-01-01T00:00:00Z',
+    'nationality = ["US"]\nnot_after = 2026-01-01T00:00:00Z',
+]
+
+
+def test_policies_that_say_something_else_have_another_digest() -> None:
+    digests = {one_rule(lines).digest for lines in DIFFERENT}
+    assert len(digests) == len(DIFFERENT)
+    assert {len(digest) for digest in digests} == {32}
+
+
+def test_the_text_does_not_count_but_what_it_says() -> None:
+    spread = "# a comment\n\nversion = 1\n\n[[rule]]\nnationality = ['US', 'DE']\nresource = ['x']\nbinding = 'dpop'\n"
+    assert AdmissionPolicy.from_toml(spread).digest == one_rule('nationality = ["DE", "US"]').digest
+
+
+def test_the_order_of_rules_counts() -> None:
+    rules = ['[[rule]]\nresource = "a"\nnationality = ["US"]\n', '[[rule]]\nresource = "b"\nnationality = ["DE"]\n']
+    one, other = (AdmissionPolicy.from_toml("version = 1\n" + "".join(order)) for order in (rules, rules[::-1]))
+    assert one.digest != other.digest
+
+
+def test_the_digest_is_the_same_in_every_process() -> None:
+    # A fleet compares it, and an auditor years later: it must not depend on how this process orders sets.
+    expected = "1d9bcc8123854f4b7d0e1e6892f3fd12c43a1460710da847fa9033b913e647b9"
+    assert one_rule('nationality = ["US", "DE", "FR"]').digest.hex() == expected
+
+
+@pytest.mark.parametrize(
+    ("resource", "word"), [("a", "a"), ("b/c", "b/*"), ("b/", "b/*"), ("c", None), ("a*", "a*"), ("axy", "a*")]
+)
+def test_a_rule_has_a_word_of_its_own_for_what_is_asked(resource: str, word: str | None) -> None:
+    text = 'version = 1\n[[rule]]\nresource = ["a", "b/*", "a*"]\nnationality = ["US"]'
+    (rule,) = AdmissionPolicy.from_toml(text).rules
+    assert rule.named(resource) == word

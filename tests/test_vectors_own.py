@@ -128,6 +128,18 @@ NOT_DATA: Final = {
         "what a store of the fleet does not answer",
         "tests/integrations/test_valkey.py::test_the_gateway_refuses_with_a_reason_of_its_own",
     ),
+    Reason.SIGN_OUTS_UNAVAILABLE: (
+        "needs a set of the fleet that has heard nothing for too long",
+        "tests/integrations/test_valkey.py::test_a_gateway_that_hears_of_no_sign_outs_lets_nobody_in_and_says_why",
+    ),
+    Reason.SHARING_SUSPECTED: (
+        "needs requests from several places",
+        "tests/gateway/test_sharing_door.py::test_the_counts_first_mark_and_then_ask_for_a_step_up",
+    ),
+    Reason.CREDENTIAL_SHARED: (
+        "needs requests from several places",
+        "tests/gateway/test_sharing_door.py::test_the_rule_says_what_follows",
+    ),
     Reason.STORE_UNAVAILABLE: (
         "refused to an operator whose server cannot be asked",
         "tests/integrations/test_valkey.py::test_a_server_that_is_away_is_said_to_be",

@@ -1,46 +1,39 @@
 """The callback that config.yaml names: a gateway for LiteLLM's proxy, with the rules of examples/policy.toml.
 
-CITIZENSHIP_FOLDER is what examples/identity_provider.py published into, CITIZENSHIP_ORIGIN where clients reach the
-proxy. For several workers: a `ValkeyReplayGuard`, and ticket keys from where you keep secrets.
+CITIZENSHIP_IDP is where examples/identity_provider.py serves, CITIZENSHIP_ORIGIN where clients reach the proxy. For
+several workers: a `ValkeyReplayGuard`, and ticket keys from where secrets are kept. As examples/gateway.py, fit for the
+loopback interface alone.
 """
 
 import os
 import threading
-import time
 from pathlib import Path
 
+import httpx
 from litellm.proxy import proxy_server
 
-from citizenid import CitizenIDError, Country, Format, KeyPurpose, TrustAnchors
+from citizenid import Country, Format, KeyPurpose, TrustAnchors
 from citizenid.gateway import AdmissionPolicy, Gateway, MemoryReplayGuard
+from citizenid.integrations.fetch import FetchBounds, Reach, Source, StatusFetcher
 from citizenid.integrations.litellm import CitizenshipGuard, PerRequestReplayGuard
 from citizenid.status import StatusStore
 
-ISSUER, STATUS_LIST = "https://id.example", "https://id.example/status/1"
-FOLDER, ORIGIN = Path(os.environ["CITIZENSHIP_FOLDER"]), os.environ["CITIZENSHIP_ORIGIN"]
+IDP, ORIGIN, ISSUER = os.environ["CITIZENSHIP_IDP"], os.environ["CITIZENSHIP_ORIGIN"], "https://id.example"
 POLICY = Path(os.environ.get("CITIZENSHIP_POLICY", Path(__file__).parent.with_name("policy.toml")))
 
-
-def keep_fresh() -> None:
-    """Take in the list as it stands. In a deployment: a `StatusFetcher` (citizenid.integrations.fetch)."""
-    while True:
-        try:
-            token = (FOLDER / "status.jwt").read_bytes()
-            statuses.ingest(STATUS_LIST, token, media_type="application/statuslist+jwt", now=int(time.time()))
-        except (OSError, CitizenIDError) as error:  # the list that is held stays in force until it is too old
-            print("status list not taken in:", error)
-        time.sleep(0.5)
-
-
-anchors = TrustAnchors.from_jwks(
-    ISSUER, (FOLDER / "jwks.json").read_text(), purpose=KeyPurpose.CREDENTIAL, formats=[Format.SD_JWT_VC],
-    types=["urn:citizenid:citizenship:1"], countries=[Country("US"), Country("FR")],
+anchors = TrustAnchors.from_issuer_metadata(
+    httpx.get(f"{IDP}/.well-known/jwt-vc-issuer", trust_env=False).raise_for_status().content, issuer=ISSUER,
+    formats=[Format.SD_JWT_VC], types=["urn:citizenid:citizenship:1"], countries=[Country("US"), Country("FR")],
 )  # fmt: skip
-signers = TrustAnchors.from_jwks(ISSUER, (FOLDER / "status-jwks.json").read_text(), purpose=KeyPurpose.STATUS_LIST)
-statuses = StatusStore(anchors=signers)
+status_keys = httpx.get(f"{IDP}/status-jwks.json", trust_env=False).raise_for_status().content
+statuses = StatusStore(anchors=TrustAnchors.from_jwks(ISSUER, status_keys, purpose=KeyPurpose.STATUS_LIST))
+bounds = FetchBounds(jitter_s=0, interval_s=1)
+fetcher = StatusFetcher(statuses, [Source(f"{IDP}/status-lists")], reach=Reach.LOOPBACK, bounds=bounds)
+fetcher.refresh()
+threading.Thread(target=fetcher.run, args=[threading.Event()], kwargs={"pause_s": 1.0}, daemon=True).start()
+
 gateway = Gateway(
     audience=ORIGIN, external_url=ORIGIN, anchors=anchors, policy=AdmissionPolicy.from_toml(POLICY.read_text("utf-8")),
     ticket_keys=[os.urandom(32)], statuses=statuses, replay=PerRequestReplayGuard(MemoryReplayGuard()),
 )  # fmt: skip
 guard = CitizenshipGuard(gateway, proxy=proxy_server)
-threading.Thread(target=keep_fresh, daemon=True).start()

@@ -144,6 +144,10 @@ class Reason(StrEnum):
     ANCHOR_REMOVED = "anchor_removed", "ticket"
     SIGNED_OUT = "signed_out", "ticket"
     SIGN_OUTS_FULL = "sign_outs_full", "ticket"
+    SIGN_OUTS_UNAVAILABLE = "sign_outs_unavailable", "ticket"
+    # sharing detection
+    SHARING_SUSPECTED = "sharing_suspected", "sharing"
+    CREDENTIAL_SHARED = "credential_shared", "sharing"
     # policy
     RESOURCE_NOT_LISTED = "resource_not_listed", "policy"
     CITIZENSHIP_NOT_SHOWN = "citizenship_not_shown", "policy"

@@ -106,7 +106,7 @@ def settle(log: AuditLog, count: int = 1, **changes: Any) -> None:
 def allow(
     log: AuditLog, *, rule: int | None = 1, resource: str | None = "gpt-4o", subject: bytes | None = SUBJECT
 ) -> Any:
-    return log.allowed(policy=POLICY, rule=rule, resource=resource, subject=subject, now=NOW)
+    return log.allowed(policy=POLICY, rule=rule, resource=resource, subject=subject, marked=False, now=NOW)
 
 
 def verify(folder: Path, *writers: str, **changes: Any) -> AuditReport:

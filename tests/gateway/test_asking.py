@@ -16,11 +16,11 @@ import builders_policy as p
 import pytest
 
 from citizenid import ANY, Assurance, Challenge, CitizenIDError, Format, KeyPurpose, Reason, TrustAnchors
-from citizenid.gateway import AdmissionPolicy, Answer, NeedPresentation
+from citizenid.gateway import AdmissionPolicy, Answer, Binding, NeedPresentation, SignedOut
 from citizenid.gateway.asking import Asking, ProofRequest, Terms, acr_of
 from citizenid.gateway.query import dcql_query
 
-from .world import AUDIENCE, ISSUER, key
+from .world import AUDIENCE, ENDPOINT, ISSUER, ORIGIN, World, anchors, key, needed, policy, request
 
 METADATA = "https://gateway.example/.well-known/oauth-protected-resource"
 TOKENS = "https://gateway.example/token"
@@ -168,6 +168,55 @@ def test_what_a_rule_asks_for_is_made_once() -> None:
         .of(None)
         .bearer
     )
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        Reason.TICKET_MISSING,
+        Reason.TICKET_INVALID,
+        Reason.TICKET_EXPIRED,
+        Reason.SIGNED_OUT,
+        Reason.ANCHOR_REMOVED,
+    ],
+)
+def test_who_comes_without_a_good_ticket_is_told_what_the_rule_of_his_resource_asks_for(reason: Reason) -> None:
+    # The first request of each client is one of these. Bearer is offered where this rule takes it, not where any does.
+    world = World()
+    alice, trusted = world.wallet(), anchors()
+    ticket: str | None = world.ticket(alice)
+    if reason is Reason.TICKET_MISSING:
+        ticket = None
+    elif reason is Reason.TICKET_INVALID:
+        ticket = "x" * 171
+    elif reason is Reason.TICKET_EXPIRED:
+        world.wait(3_600)
+    elif reason is Reason.SIGNED_OUT:
+        signing_out = request(ticket, world.proof(alice.sender, ticket, url=ORIGIN + ENDPOINT), path=ENDPOINT)
+        assert type(world.gateway.sign_out(signing_out)) is SignedOut
+    else:
+        trusted = anchors("another issuer")
+        world.gateway.reload(anchors=trusted)
+    for rule in policy().rules[1:]:
+        resource = rule.resources[0]
+        proof = world.proof(alice.sender, ticket)
+        asked = needed(world.gateway.authorize(request(ticket, proof), resource=resource), reason)
+        answer = asked.http()
+        body = json.loads(answer.body)
+        assert body["dcql_query"] == dcql_query(rule, anchors=trusted)
+        assert Challenge.from_text(body["challenge"]).audience == AUDIENCE
+        schemes = [scheme for scheme, _ in challenges_of(answer)]
+        assert schemes == (["DPoP", "Bearer"] if rule.binding is Binding.BEARER else ["DPoP"])
+
+
+def test_two_tickets_are_answered_with_what_the_rule_asks_for_and_no_challenge() -> None:
+    for rule in policy().rules[1:]:
+        two = request("one", further=[(b"citizenship-ticket", b"another")])
+        answer = needed(World().gateway.authorize(two, resource=rule.resources[0]), Reason.TICKET_INVALID).http()
+        body = json.loads(answer.body)
+        assert body["dcql_query"] == dcql_query(rule, anchors=anchors())
+        schemes = [scheme for scheme, _ in challenges_of(answer)]
+        assert schemes == (["DPoP", "Bearer"] if rule.binding is Binding.BEARER else ["DPoP"])
 
 
 # --- x401 ---

@@ -118,10 +118,10 @@ def test_allowed_requests_are_counted_by_rule_and_sampled(tmp_path: Path) -> Non
     assert (report.allowed, report.sampled) == (96, 9)
     counted = [row for each in entries(tmp_path) if each[1] == "counted" for row in each[5]]
     assert sorted(counted, key=repr) == [
-        [w.POLICY, 1, "gpt-4o", 48], [w.POLICY, 2, "gpt-4o", 47], [w.POLICY, None, None, 1],
+        [w.POLICY, 1, "gpt-4o", 48, 0], [w.POLICY, 2, "gpt-4o", 47, 0], [w.POLICY, None, None, 1, 0],
     ]  # fmt: skip
     (sample, *_) = [each for each in entries(tmp_path) if each[1] == "allowed"]
-    assert sample == [1, "allowed", NOW // 60 * 60, w.POLICY, 2, "gpt-4o", log.tag(w.SUBJECT, NOW)]
+    assert sample == [1, "allowed", NOW // 60 * 60, w.POLICY, 2, "gpt-4o", log.tag(w.SUBJECT, NOW), False]
 
 
 def test_resources_without_end_are_counted_in_bounded_memory(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_resources_without_end_are_counted_in_bounded_memory(tmp_path: Path) -> 
     assert report.allowed == 3_000
     rows = [row for each in entries(tmp_path) for row in each[5]]
     assert len(rows) == 1_025
-    assert [None, None, None, 3_000 - 1_024] in rows
+    assert [None, None, None, 3_000 - 1_024, 0] in rows
 
 
 def test_tags_change_at_midnight_and_are_the_same_on_all_writers(tmp_path: Path) -> None:

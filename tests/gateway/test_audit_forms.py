@@ -286,14 +286,16 @@ def test_a_refusal_is_read_as_it_was_written(
     assert cbor2.dumps([1, "refused", *read], canonical=True) == data
 
 
-@given(st.integers(0, 2**40 - 61), *PLACES, TAGS)
-def test_a_sample_is_read_as_it_was_written(now: int, policy: Any, rule: Any, resource: Any, tag: Any) -> None:
-    data = e.allowed_entry(now, policy, rule, resource, tag)
-    assert e.read_entries([data]) == [e.Allowed(now // 60 * 60, policy, rule, resource, tag)]
+@given(st.integers(0, 2**40 - 61), *PLACES, TAGS, st.booleans())
+def test_a_sample_is_read_as_it_was_written(
+    now: int, policy: Any, rule: Any, resource: Any, tag: Any, marked: bool
+) -> None:
+    data = e.allowed_entry(now, policy, rule, resource, tag, marked)
+    assert e.read_entries([data]) == [e.Allowed(now // 60 * 60, policy, rule, resource, tag, marked)]
     assert cbor2.loads(data)[:3] == [1, "allowed", now // 60 * 60]
 
 
-@given(COUNTS, COUNTS, st.lists(st.tuples(*PLACES, st.integers(0, 2**60)), max_size=40))
+@given(COUNTS, COUNTS, st.lists(st.tuples(*PLACES, st.integers(2**30, 2**60), st.integers(0, 2**30)), max_size=40))
 def test_counts_are_read_as_they_were_written(refusals: Any, unwritten: Any, allowed: Any) -> None:
     items = e.counted_entries(NOW, refusals, unwritten, allowed)
     read = [entry for entry in e.read_entries(items) if isinstance(entry, e.Counted)]
@@ -306,7 +308,7 @@ def test_counts_are_read_as_they_were_written(refusals: Any, unwritten: Any, all
 
 def test_no_entry_exceeds_what_a_bundle_can_hold() -> None:
     names = dict.fromkeys((reason.value for reason in Reason), 2**60)
-    longest = [(bytes(16), 2**30, "\U00010000" * e.MAX_NAME_CHARS, 2**60)] * 100
+    longest = [(bytes(16), 2**30, "\U00010000" * e.MAX_NAME_CHARS, 2**60, 2**60)] * 100
     assert max(map(len, e.counted_entries(NOW, names, names, longest))) <= e.MAX_ENTRY_BYTES
     refusal = e.refused_entry(
         NOW, "r" * 64, "s" * 64, bytes(16), 2**31, "\U00010000" * e.MAX_NAME_CHARS, bytes(16), bytes(32)
@@ -315,8 +317,8 @@ def test_no_entry_exceeds_what_a_bundle_can_hold() -> None:
 
 
 GOOD: list[Any] = [1, "refused", 60, "reason", "step", bytes(16), 3, "name", bytes(16), bytes(32)]
-GOOD_ALLOWED: list[Any] = [1, "allowed", 60, bytes(16), 3, "name", bytes(16)]
-GOOD_COUNTED: list[Any] = [1, "counted", 60, {"reason": 1}, {}, [[bytes(16), 3, "name", 2]]]
+GOOD_ALLOWED: list[Any] = [1, "allowed", 60, bytes(16), 3, "name", bytes(16), False]
+GOOD_COUNTED: list[Any] = [1, "counted", 60, {"reason": 1}, {}, [[bytes(16), 3, "name", 2, 1]]]
 
 
 def with_(base: list[Any], place: int, value: Any) -> bytes:
@@ -361,14 +363,17 @@ def with_(base: list[Any], place: int, value: Any) -> bytes:
         with_(GOOD, 9, bytes(31)),
         with_(GOOD_ALLOWED, 6, bytes(15)),
         with_(GOOD_ALLOWED, 3, bytes(15)),
+        with_(GOOD_ALLOWED, 7, 0),
         cbor2.dumps(GOOD_ALLOWED[:-1]),
         with_(GOOD_COUNTED, 3, {"reason": -1}),
         with_(GOOD_COUNTED, 3, {"reason": True}),
         with_(GOOD_COUNTED, 3, {7: 1}),
         with_(GOOD_COUNTED, 4, []),
         with_(GOOD_COUNTED, 5, {}),
-        with_(GOOD_COUNTED, 5, [[bytes(16), 3, "name"]]),
-        with_(GOOD_COUNTED, 5, [[bytes(16), 3, "name", -1]]),
+        with_(GOOD_COUNTED, 5, [[bytes(16), 3, "name", 2]]),
+        with_(GOOD_COUNTED, 5, [[bytes(16), 3, "name", -1, -1]]),
+        with_(GOOD_COUNTED, 5, [[bytes(16), 3, "name", 1, 2]]),
+        with_(GOOD_COUNTED, 5, [[bytes(16), 3, "name", 1, True]]),
         with_(GOOD_COUNTED, 5, ["name"]),
         b"\x86\x01\x67counted\x18\x3c\xa2\x61a\x01\x61a\x02\xa0\x80",  # a name twice
     ],
@@ -504,8 +509,10 @@ def test_a_file_that_is_cut_anywhere_has_the_batches_before_the_cut(groups: list
         kept += 1
     assert read == groups[:kept]
     assert wal.sound_bytes + wal.torn_bytes == cut
-    zeros = reader(whole[:cut] + bytes(100))  # as some file systems leave a file after a loss of power
-    assert list(zeros.batches()) == groups[:kept]
+    padded = whole[:cut] + bytes(100)  # as some file systems leave a file after a loss of power
+    while kept < len(groups) and padded.startswith(b"".join(parts[: kept + 2])):
+        kept += 1  # what was cut off was zeros: nothing is missing
+    assert list(reader(padded).batches()) == groups[:kept]
 
 
 @given(ITEMS.filter(lambda groups: len(groups) > 1), st.data())

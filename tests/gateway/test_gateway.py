@@ -51,10 +51,12 @@ from citizenid.gateway import (
     Request,
     SieveCache,
 )
+from citizenid.gateway.sharing import SharingDetector, SharingLimits, Signals, Threshold
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.status import StatusPublisher, StatusStore
 
+from .notes import FailingLog
 from .senders import Sender
 from .world import (
     AUDIENCE,
@@ -510,20 +512,56 @@ def _not_signed_out(world: World, alice: Wallet, ticket: str) -> Any:
     return door.sign_out(request(ticket, world.proof(alice.sender, ticket)))
 
 
+class UnknownSignOuts:
+    """A set of the fleet that has heard nothing for too long."""
+
+    def add(self, session_id: bytes, until: int) -> bool:
+        return False
+
+    def contains(self, session_id: bytes, /) -> bool:
+        raise CitizenIDError(Reason.SIGN_OUTS_UNAVAILABLE, "sign_outs")
+
+
+def _sign_outs_unknown(world: World, alice: Wallet, ticket: str) -> Any:
+    door = world.another_gateway(sign_outs=UnknownSignOuts())
+    world.wait(1)
+    return world.ask(alice, ticket, gateway=door)
+
+
+def _from_two_networks(line: str) -> Callable[[World, Wallet, str], Any]:
+    def make(world: World, alice: Wallet, ticket: str) -> Any:
+        limits = SharingLimits(networks_hour=Threshold(step_up=2))
+        text = f'version = 1\n[[rule]]\nresource = "us-nationals"\nnationality = ["US"]\n{line}'
+        door = world.another_gateway(sharing=SharingDetector(limits=limits), policy=policy(text))
+        world.wait(1)
+        for network in ("AS64496", "AS64497"):
+            asked = request(ticket, world.proof(alice.sender, ticket))
+            result = door.authorize(asked, resource="us-nationals", signals=Signals(network))
+        return result
+
+    return make
+
+
+def _no_log(world: World, alice: Wallet, ticket: str) -> Any:
+    door = world.another_gateway(audit=FailingLog())
+    world.wait(1)
+    return world.ask(alice, ticket, gateway=door)
+
+
 NO_PAIRS: Any = [(b"one",)]
 
 REFUSALS: dict[Reason, Refusal] = {
     Reason.REQUEST_INVALID: Refusal(
         lambda w, a, t: w.gateway.authorize(request(further=NO_PAIRS), resource="weak"), 403, None
     ),
-    Reason.CLOCK_UNUSABLE: Refusal(_broken_clock, 403, None),
+    Reason.CLOCK_UNUSABLE: Refusal(_broken_clock, 503, None),
     Reason.CHALLENGE_INVALID: Refusal(
         lambda w, a, t: w.gateway.admit(b"", format=Format.SD_JWT_VC, challenge="", request=request()), 403, None
     ),
     Reason.CHALLENGE_EXPIRED: Refusal(_expired_challenge, 403, None),
     Reason.REPLAYED: Refusal(_replayed, 401, "invalid_dpop_proof"),
-    Reason.REPLAY_GUARD_FULL: Refusal(_full, 401, "invalid_dpop_proof"),
-    Reason.REPLAY_GUARD_UNAVAILABLE: Refusal(_no_guard, 401, "invalid_dpop_proof"),
+    Reason.REPLAY_GUARD_FULL: Refusal(_full, 503, None),
+    Reason.REPLAY_GUARD_UNAVAILABLE: Refusal(_no_guard, 503, None),
     Reason.PROOF_MISSING: Refusal(
         lambda w, a, t: w.gateway.authorize(request(t), resource="weak"), 401, "invalid_dpop_proof"
     ),
@@ -542,7 +580,11 @@ REFUSALS: dict[Reason, Refusal] = {
     Reason.PROOF_NONCE_MISMATCH: Refusal(_with_another_nonce, 401, "use_dpop_nonce"),
     Reason.PROOF_COMPONENT_MISSING: Refusal(_covering_less, 401, "invalid_token"),
     Reason.SIGNED_OUT: Refusal(_signed_out, 401, "invalid_token"),
-    Reason.SIGN_OUTS_FULL: Refusal(_not_signed_out, 403, None),
+    Reason.SIGN_OUTS_FULL: Refusal(_not_signed_out, 503, None),
+    Reason.SIGN_OUTS_UNAVAILABLE: Refusal(_sign_outs_unknown, 503, None),
+    Reason.SHARING_SUSPECTED: Refusal(_from_two_networks(""), 401, "insufficient_user_authentication"),
+    Reason.CREDENTIAL_SHARED: Refusal(_from_two_networks('sharing = "refuse"'), 403, None),
+    Reason.AUDIT_UNAVAILABLE: Refusal(_no_log, 503, None),
     Reason.TICKET_MISSING: Refusal(lambda w, a, t: w.gateway.authorize(request(), resource="weak"), 401, ""),
     Reason.TICKET_INVALID: Refusal(
         lambda w, a, t: w.gateway.authorize(request("x"), resource="weak"), 401, "invalid_token"
@@ -568,11 +610,13 @@ REFUSALS: dict[Reason, Refusal] = {
 }
 # The first is no Deny and no 401, the second a gateway refuses as a configuration: both have tests of their own below.
 NOT_ASKED = {Reason.STATUS_TOO_OLD, Reason.REGION_UNKNOWN}
-DOORS = {"request", "challenge", "replay", "proof", "ticket", "policy"}
+# Of these two a verifier of logs and whoever opens one hear.
+OF_FILES = {Reason.AUDIT_WRITER_PRESENT, Reason.AUDIT_MALFORMED, Reason.AUDIT_INVALID}
+DOORS = {"request", "challenge", "replay", "proof", "ticket", "policy", "sharing", "audit"}
 
 
 def test_the_table_has_every_reason_of_the_doors() -> None:
-    assert set(REFUSALS) == {reason for reason in Reason if reason.step in DOORS} - NOT_ASKED
+    assert set(REFUSALS) == {reason for reason in Reason if reason.step in DOORS} - NOT_ASKED - OF_FILES
 
 
 @pytest.mark.parametrize("reason", REFUSALS)
@@ -585,6 +629,7 @@ def test_every_reason_of_the_doors_and_its_answer(reason: Reason) -> None:
     document = json.loads(answer.body)
     assert (result.reason, answer.status, document["error"]["code"]) == (reason, status, reason.value)
     assert type(result) is (NeedPresentation if status == 401 and reason.step not in ("proof", "replay") else Deny)
+    assert (b"retry-after" in dict(answer.headers)) is (status == 503)
     if type(result) is Deny:
         assert result.step == reason.step
         assert document["step"] == reason.step

@@ -2,7 +2,8 @@
 
 Wallets are admitted by senders of every binding, and ask, renew and sign out, with proofs that are theirs and not, for
 tickets that are theirs and not, used once and twice; meanwhile credentials are revoked and suspended, the anchor goes
-and comes, the policy narrows and widens, keys rotate, lists grow stale, and the clock steps back and forth.
+and comes, the policy narrows and widens, keys rotate, lists grow stale, and the clock steps back and forth. Each result
+is told to the audit log once, refusals before the answer leaves.
 
 A run is episodes of 400 events. CITIZENID_EVENTS says how many events there are, 4,000 when it does not:
 
@@ -24,6 +25,7 @@ import pytest
 from citizenid import Reason
 from citizenid.gateway import Admitted, Allow, Binding, Request, SignedOut
 
+from .notes import Notes
 from .senders import Sender
 from .world import DAY, OTHER_SECRET, POLICY, SECRET, Wallet, World, anchors, policy
 
@@ -153,7 +155,8 @@ class Episode:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.world = World(ticket_lifetime_s=TICKET_S, session_lifetime_s=SESSION_S)
+        self.notes = Notes()
+        self.world = World(ticket_lifetime_s=TICKET_S, session_lifetime_s=SESSION_S, audit=self.notes)
         self.wallets: list[Wallet] = [
             self.world.wallet(f"person {number}", *person) for number, person in enumerate(PEOPLE)
         ]
@@ -223,6 +226,7 @@ class Episode:
     def admit(self) -> None:
         number, sender = self.chance.randrange(len(PEOPLE)), self.chance.choice(SENDERS)
         result = sender.apply(self.world, self.wallets[number])
+        self.notes.check(result)
         reference, now = self.reference, self.now
         reference.read(now)
         if sender.binding is not Binding.MTLS:
@@ -263,6 +267,7 @@ class Episode:
         door = self.world.gateway
         if act == "ask":
             result: Any = door.authorize(asked, resource=resource)
+            self.notes.check(result)
             if resource == "open":
                 assert result == Allow(1)
                 return
@@ -271,6 +276,7 @@ class Episode:
                 return
         else:
             result = door.renew(asked) if act == "renew" else door.sign_out(asked)
+            self.notes.check(result)
         reference.read(now)
         expected = reference.sender(ticket, shown, good, proof, now, self.elapsed)
         if expected is None and ticket is not None:

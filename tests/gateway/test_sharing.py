@@ -288,6 +288,26 @@ def test_nobody_clears_counts_that_ask_for_nothing() -> None:
     assert see(detector, 1_011, b"key 0", at("AS0")).passes == 0
 
 
+def test_a_presentation_from_one_place_more_does_not_forgive_itself() -> None:
+    detector = SharingDetector()
+    crowd(detector, 1_000, 5)
+    assert not passes(detector, 1_010, 5)
+    assert judge(see(detector, 1_020, b"key 5", at("AS5")), LIMITS, people=1) is STEP_UP
+    assert passes(detector, 1_030, 5)
+
+
+def test_a_step_up_can_be_passed_the_day_after() -> None:
+    for days in (1, 2):
+        detector = SharingDetector()
+        assert judge(crowd(detector, DAY - 100), LIMITS, people=1) is STEP_UP
+        assert passes(detector, DAY - 100 + days * DAY) is (days == 1)  # by then the key of that day is forgotten
+        assert see(detector, DAY + days * DAY, b"key 0", at("AS0")).passes == (1 if days == 1 else 0)
+
+
+def test_who_was_never_seen_has_nothing_to_pass() -> None:
+    assert not passes(SharingDetector(), 1_000)
+
+
 def test_who_passes_again_and_again_is_refused() -> None:
     detector = SharingDetector()
     found = []

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from citizenid import ANY, Format, KeyPurpose, TrustAnchors
-from citizenid.gateway import AdmissionPolicy, Admitted, Allow, Gateway, Request
-from citizenid.integrations.valkey import FleetChannel, ValkeyReplayGuard, ValkeySignOuts, connect
+from citizenid.gateway import AdmissionPolicy, Admitted, Allow, Gateway, Request, SignedOut
+from citizenid.integrations.valkey import FleetChange, FleetChannel, ValkeyReplayGuard, ValkeySignOuts, connect
 from citizenid.status import StatusStore
 
 
@@ -24,9 +25,6 @@ def main() -> None:
     guard = ValkeyReplayGuard(client, audience=audience, secret=secret, proof_life_s=told["proof_life_s"], pause_s=0.05)
     sign_outs = ValkeySignOuts(client, audience=audience, secret=secret)
     changes: list[str] = []
-    channel = FleetChannel(
-        client, audience=audience, secret=secret, reload=lambda change, _: changes.append(change.name)
-    )
     anchors = TrustAnchors.from_jwks(
         told["issuer"], told["jwks"], purpose=KeyPurpose.CREDENTIAL, formats=[Format.SD_JWT_VC],
         types=[told["type"]], countries=ANY,
@@ -35,7 +33,16 @@ def main() -> None:
     gateway = Gateway(
         audience=audience, external_url=audience, anchors=anchors, policy=AdmissionPolicy.from_toml(told["policy"]),
         ticket_keys=[bytes.fromhex(told["ticket_key"])], statuses=StatusStore(anchors=signers), replay=guard,
+        sign_outs=sign_outs,
     )  # fmt: skip
+
+    def reload(change: FleetChange, digest: bytes) -> None:
+        policy = AdmissionPolicy.from_toml(Path(told["policy_file"]).read_text("utf-8"))
+        if policy.digest == digest:  # the file may be older than the message
+            gateway.reload(policy=policy)
+            changes.append(change.name)
+
+    channel = FleetChannel(client, audience=audience, secret=secret, reload=reload)
     sign_outs.start()
     channel.start()
     say({"ready": True})
@@ -52,8 +59,9 @@ def obey(told: dict[str, Any], gateway: Gateway, sign_outs: ValkeySignOuts, chan
         return {}
     if told["do"] == "challenge":
         return {"challenge": gateway.challenge(sender=bytes.fromhex(told["sender"])).to_text()}
-    if told["do"] == "sign out":
-        return {"told": sign_outs.add(bytes.fromhex(told["session"]), told["until"])}
+    if told["do"] == "revoke session":
+        gateway.revoke_session(bytes.fromhex(told["session"]))
+        return {}
     if told["do"] == "signed out":
         return {"contains": sign_outs.contains(bytes.fromhex(told["session"])), "stale": sign_outs.stale}
     if told["do"] == "changes":
@@ -65,6 +73,10 @@ def obey(told: dict[str, Any], gateway: Gateway, sign_outs: ValkeySignOuts, chan
         result: Any = gateway.admit(data, format=Format.SD_JWT_VC, challenge=told["challenge"], request=request)
         if type(result) is Admitted:
             return {"ticket": result.ticket}
+    elif told["do"] == "sign out":
+        result = gateway.sign_out(request)
+        if type(result) is SignedOut:
+            return {"session": result.session_id.hex()}
     else:
         result = gateway.authorize(request, resource=told["resource"])
         if type(result) is Allow:

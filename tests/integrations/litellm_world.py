@@ -150,22 +150,38 @@ def _stream(model: str) -> bytes:
 
 
 class Issuing:
-    """An issuer with its status list, published into the folder that the proxy reads."""
+    """An issuer, served as examples/identity_provider.py serves: its keys, and a status list of eight seconds."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         self.issuer = Issuer(identifier=b.ISSUER, key=b.key("issuer for litellm"))
         self._status_key = LocalKey.generate("Ed25519")
-        self.publisher = StatusPublisher(uri=b.STATUS_URI, size=64, bits=2)
-        (folder / "jwks.json").write_text(json.dumps(self.issuer.jwks()))
-        (folder / "status-jwks.json").write_text(json.dumps({"keys": [self._status_key.public.to_jwk()]}))
-        self.publish()
+        issuing = self
 
-    def publish(self) -> None:
-        token = self.publisher.publish(self._status_key, now=int(time.time()), ttl_s=600, expires_s=3_600)
-        scratch = self._folder / "status.new"
-        scratch.write_bytes(token)
-        scratch.rename(self._folder / "status.jwt")
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                kind, body = issuing.served(self.path)
+                self.send_response(200)
+                self.send_header("content-type", kind)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.publisher = StatusPublisher(uri=f"{self.url}/status/1", size=64, bits=2)
+
+    def served(self, path: str) -> tuple[str, bytes]:
+        if path == "/status/1":
+            token = self.publisher.publish(self._status_key, now=int(time.time()), ttl_s=8, expires_s=3_600)
+            return "application/statuslist+jwt", token
+        documents: dict[str, Any] = {
+            "/.well-known/jwt-vc-issuer": {"issuer": b.ISSUER, "jwks": self.issuer.jwks()},
+            "/status-jwks.json": {"keys": [self._status_key.public.to_jwk()]},
+            "/status-lists": {"status_lists": [self.publisher.uri]},
+        }
+        return "application/json", json.dumps(documents[path]).encode()
 
     def credential(self, country: str, holder: LocalKey) -> tuple[Credential, Any]:
         status, now = self.publisher.allocate(), int(time.time())
@@ -252,9 +268,9 @@ def _environment() -> Path:
 @contextlib.contextmanager
 def world(folder: Path) -> Iterator[World]:
     """Run the proxy until the end of the block."""
-    programs, upstream = _environment(), Upstream()
-    threading.Thread(target=upstream.server.serve_forever, daemon=True).start()
-    issuing = Issuing(folder)
+    programs, upstream, issuing = _environment(), Upstream(), Issuing()
+    for each in (upstream, issuing):
+        threading.Thread(target=each.server.serve_forever, daemon=True).start()
     shutil.copy(ROOT / "examples" / "litellm" / "citizenship.py", folder)
     (folder / "policy.toml").write_text(POLICY)
     models = [
@@ -271,7 +287,7 @@ def world(folder: Path) -> Iterator[World]:
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT / "src"),
         "LITELLM_MASTER_KEY": MASTER_KEY, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False",
-        "CITIZENSHIP_FOLDER": str(folder), "CITIZENSHIP_ORIGIN": origin,
+        "CITIZENSHIP_IDP": issuing.url, "CITIZENSHIP_ORIGIN": origin,
         "CITIZENSHIP_POLICY": str(folder / "policy.toml"),
     }  # fmt: skip
     command = [str(programs / "litellm"), "--config", str(folder / "config.yaml"), "--host", "127.0.0.1"]
@@ -293,8 +309,9 @@ def world(folder: Path) -> Iterator[World]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            upstream.server.shutdown()
-            upstream.server.server_close()
+            for each in (upstream, issuing):
+                each.server.shutdown()
+                each.server.server_close()
 
 
 def _wait(process: subprocess.Popen[bytes], origin: str, log: Path) -> None:

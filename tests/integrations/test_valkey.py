@@ -62,7 +62,8 @@ class Node:
 
     def __init__(self, client: Valkey, **options: Any) -> None:
         self.clock = w.Clock(5_000.0)
-        arguments: dict[str, Any] = {"audience": AUDIENCE, "secret": SECRET, "monotonic": self.clock} | options
+        given = {"audience": AUDIENCE, "secret": SECRET, "monotonic": self.clock, "when_down": WhenDown.REFUSE}
+        arguments: dict[str, Any] = given | options
         self.guard = ValkeyReplayGuard(client, **arguments)
 
     def consume(self, token: bytes, scope: bytes = b"scope", lifetime_s: int = 60) -> Consumption:
@@ -311,6 +312,58 @@ def test_in_local_mode_what_another_node_took_counts_while_the_server_is_up(stor
     assert other.consume(b"token") is SEEN
 
 
+def test_by_rule_a_node_says_what_it_knows_and_that_the_fleet_may_know_more(store: Store) -> None:
+    one, other = nodes(store, pause_s=0.0, when_down=WhenDown.BY_RULE)
+    assert one.consume(b"before") is FRESH
+    store.kill()
+    assert one.consume(b"before") is SEEN
+    assert one.consume(b"while down") is Consumption.FRESH_HERE
+    assert one.consume(b"while down") is SEEN
+    assert other.consume(b"while down") is Consumption.FRESH_HERE
+    store.start()
+    one.consume(os.urandom(8))
+    assert one.consume(b"under a young epoch") is Consumption.FRESH_HERE
+
+
+LOCAL_RULE = """
+version = 1
+[[rule]]
+resource = "us-nationals"
+nationality = ["US"]
+[[rule]]
+resource = "goes on"
+nationality = ["US"]
+store_down = "local"
+"""
+
+
+def test_while_the_store_is_down_the_rule_decides(store: Store) -> None:
+    world = w.World(LOCAL_RULE)
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    client, arguments = store.client(), {"audience": AUDIENCE, "secret": SECRET}
+    store.kill()
+    ways = {
+        None: ("replay_guard_unavailable", "allow"),
+        WhenDown.REFUSE: ("replay_guard_unavailable", "replay_guard_unavailable"),
+        WhenDown.LOCAL: ("allow", "allow"),
+    }
+    for when_down, expected in ways.items():
+        options: dict[str, Any] = {} if when_down is None else {"when_down": when_down}
+        gateway = world.another_gateway(replay=ValkeyReplayGuard(client, **arguments, **options))
+        world.wait(1)
+        for resource, outcome in zip(("us-nationals", "goes on"), expected, strict=True):
+            asked = w.request(ticket, world.proof(alice.sender, ticket))
+            result = gateway.authorize(asked, resource=resource)
+            assert str(getattr(result, "reason", "allow")) == outcome
+            again = gateway.authorize(asked, resource=resource)
+            assert getattr(again, "reason", None) in (Reason.REPLAYED, Reason.REPLAY_GUARD_UNAVAILABLE)
+    # Nobody is admitted meanwhile: no rule is known there.
+    world.gateway = world.another_gateway(replay=ValkeyReplayGuard(client, **arguments))
+    world.wait(1)
+    assert world.admit(alice).reason is Reason.REPLAY_GUARD_UNAVAILABLE
+
+
 def test_in_local_mode_a_full_memory_refuses(store: Store) -> None:
     (node,) = nodes(store, 1, when_down=WhenDown.LOCAL, local=MemoryReplayGuard(max_entries=2, monotonic=lambda: 0.0))
     assert node.consume(b"token") is FRESH
@@ -419,7 +472,28 @@ def test_the_gateway_refuses_with_a_reason_of_its_own(store: Store) -> None:
     world.wait(1)
     denied = world.ask(alice, ticket, gateway=gateway)
     assert denied.reason is Reason.REPLAY_GUARD_UNAVAILABLE
-    assert denied.http().status == 401
+    assert denied.http().status == 503
+
+
+def test_a_gateway_that_hears_of_no_sign_outs_lets_nobody_in_and_says_why(store: Store) -> None:
+    world = w.World(LOCAL_RULE)
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    unknown, away = Reason.SIGN_OUTS_UNAVAILABLE, Reason.STORE_UNAVAILABLE
+    for when_down, reasons in (
+        (WhenDown.BY_RULE, (unknown, None)),
+        (WhenDown.REFUSE, (away, away)),
+        (WhenDown.LOCAL, (None, None)),
+    ):
+        sign_outs = ValkeySignOuts(store.client(), audience=AUDIENCE, secret=SECRET, when_down=when_down)
+        gateway = world.another_gateway(sign_outs=sign_outs)
+        world.wait(1)
+        for resource, reason in zip(("us-nationals", "goes on"), reasons, strict=True):
+            result = world.ask(alice, ticket, resource, gateway=gateway)
+            assert getattr(result, "reason", None) is reason
+            assert reason is None or result.http().status == 503
+        sign_outs.add(w.allowed(world.ask(alice, ticket)).session_id or b"", world.now + 60)  # what is known counts
+        assert world.ask(alice, ticket, "goes on", gateway=gateway).reason is Reason.SIGNED_OUT
 
 
 # --- messages ---
@@ -521,13 +595,23 @@ def test_who_signs_out_on_one_is_signed_out_on_all(store: Store) -> None:
             assert len(newcomer) == 1
 
 
-def test_until_it_has_read_all_everybody_counts_as_signed_out(store: Store) -> None:
+def unknown(sign_outs: ValkeySignOuts, session_id: bytes) -> bool:
+    """Whether the set says that it cannot say."""
+    try:
+        sign_outs.contains(session_id)
+    except CitizenIDError as error:
+        assert error.reason is Reason.SIGN_OUTS_UNAVAILABLE
+        return True
+    return False
+
+
+def test_until_it_has_read_all_nobody_is_let_in(store: Store) -> None:
     sign_outs = ValkeySignOuts(store.client(), audience=AUDIENCE, secret=SECRET)
     assert sign_outs.stale
-    assert sign_outs.contains(b"anybody")
-    with pytest.raises(CitizenIDError) as caught:
-        sign_outs.check_fresh()
-    assert caught.value.reason is Reason.STORE_UNAVAILABLE
+    for ask in (sign_outs.check_fresh, lambda: sign_outs.contains(b"anybody")):
+        with pytest.raises(CitizenIDError) as caught:
+            ask()
+        assert caught.value.reason is Reason.SIGN_OUTS_UNAVAILABLE
     local = ValkeySignOuts(store.client(), audience=AUDIENCE, secret=SECRET, when_down=WhenDown.LOCAL)
     assert local.stale
     assert not local.contains(b"anybody")
@@ -541,10 +625,11 @@ def test_killed_and_restarted_in_mid_traffic_no_sign_out_is_lost(store: Store) -
         assert not one.add(b"while down", later())  # it says that it could tell nobody
         assert one.contains(b"while down")
         wait_until(lambda: other.stale)
-        assert other.contains(b"anybody")
+        assert unknown(other, b"anybody")
+        assert other.contains(b"before")  # what is known is said
         store.start()
         wait_until(lambda: not other.stale and not one.stale)
-        wait_until(lambda: not other.contains(b"anybody"))
+        wait_until(lambda: not unknown(other, b"anybody") and not other.contains(b"anybody"))
         wait_until(lambda: other.contains(b"while down"))
         assert other.contains(b"before")
         with listening(store) as newcomer:  # the server has got back what it lost
@@ -594,7 +679,7 @@ def test_more_than_there_is_room_for_is_said(store: Store) -> None:
         assert small.contains(b"1") and small.contains(b"2")
         assert large.add(b"3", later())
         wait_until(lambda: small.stale)  # it cannot hold the third, and lets nobody in for it
-        assert small.contains(b"3")
+        assert unknown(small, b"3")
 
 
 def test_the_server_sees_no_session(store: Store) -> None:
@@ -735,7 +820,7 @@ class Process:
         self.process.stdout.close()
 
 
-def test_two_processes_decide_as_one(store: Store) -> None:
+def test_two_processes_decide_as_one(store: Store, tmp_path: Path) -> None:
     issuer_key, status_key, wallet_key, sender = (LocalKey.generate("ES256") for _ in range(4))
     now = int(time.time())
     publisher = StatusPublisher(uri=w.STATUS_URI, size=64)
@@ -755,7 +840,7 @@ def test_two_processes_decide_as_one(store: Store) -> None:
     told = {
         "store": store.url, "audience": AUDIENCE, "fleet_secret": SECRET.hex(), "ticket_key": KEY.hex(),
         "issuer": w.ISSUER, "jwks": issuer.jwks(), "type": w.VCT, "policy": w.STRICT_POLICY, "proof_life_s": 1,
-        "status_jwks": {"keys": [dict(status_key.public.to_jwk())]},
+        "status_jwks": {"keys": [dict(status_key.public.to_jwk())]}, "policy_file": str(tmp_path / "policy.toml"),
     }  # fmt: skip
     fleet = [Process(told), Process(told)]
     one, other = fleet
@@ -801,13 +886,28 @@ def test_two_processes_decide_as_one(store: Store) -> None:
         assert ask(other, sent) == {"reason": "replayed", "status": 401}
         assert ask(one, sent) == {"reason": "replayed", "status": 401}
 
-        assert one.tell(do="sign out", session="00ff", until=now + 3_600) == {"told": True}
-        wait_until(lambda: other.tell(do="signed out", session="00ff") == {"contains": True, "stale": False})
-        assert other.tell(do="signed out", session="00fe") == {"contains": False, "stale": False}
+        # Signed out on one, refused on both; and what an operator ends on the other as well.
+        signed_out, ended = admit(one)["ticket"], admit(other)["ticket"]
+        session = one.tell(do="sign out", url=AUDIENCE + w.PATH, headers=headers(w.PATH, signed_out))["session"]
+        wait_until(lambda: other.tell(do="signed out", session=session) == {"contains": True, "stale": False})
+        for process in fleet:
+            assert ask(process, headers(w.PATH, signed_out)) == {"reason": "signed_out", "status": 401}
+            assert ask(process, headers(w.PATH, ended)) == {"allow": True}
+        other.tell(do="revoke session", session=session)
+        assert one.tell(do="signed out", session="00fe" * 8) == {"contains": False, "stale": False}
+
+        # A narrower policy is told to all, and a ticket of before serves no more; then the old one comes back.
+        done: list[str] = []
+        narrow = w.STRICT_POLICY.replace('nationality = ["US"]', 'nationality = ["DE"]')
         with channel(store, lambda *_: None) as operator:
-            operator.publish(FleetChange.POLICY, DIGEST)
-            for process in fleet:
-                wait_until(lambda process=process: process.tell(do="changes") == {"changes": ["POLICY"]})
+            refused = {"reason": "citizenship_not_permitted", "status": 403}
+            for text, expected in ((narrow, refused), (w.STRICT_POLICY, {"allow": True})):
+                (tmp_path / "policy.toml").write_text(text, "utf-8")
+                done.append("POLICY")
+                assert operator.publish(FleetChange.POLICY, w.policy(text).digest)
+                for process in fleet:
+                    wait_until(lambda process=process: process.tell(do="changes") == {"changes": done})
+                    assert ask(process, headers(w.PATH, ticket)) == expected
 
         publisher.revoke(reference)
         time.sleep(1.1)  # a newer list has a later iat

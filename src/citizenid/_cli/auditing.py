@@ -29,7 +29,8 @@ def to_lines(report: AuditReport, now: int) -> list[str]:
             log.origin,
             f"  {log.size:,} entries, root {_text(log.root)}, checkpoint {now - log.time:,} s old",
             f"  refused: {_counts(log.refused)}",
-            f"  counted: {_counts(log.counted)}; allowed {log.allowed:,}, of these {log.sampled:,} as samples",
+            f"  counted: {_counts(log.counted)}; allowed {log.allowed:,}, of these {log.marked:,} marked",
+            f"  samples of allowed requests: {log.sampled:,}",
         ]
         if log.unwritten:
             lines.append(f"  WITHOUT AN ENTRY: {_counts(log.unwritten)}")

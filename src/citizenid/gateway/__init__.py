@@ -17,15 +17,18 @@ from ..policy import AdmissionPolicy
 from ._certificates import CertificateHeader
 from ._gateway import Gateway
 from ._keys import DailyTicketKeys
+from ._record import DURATIONS_S, DecisionKey, Durations
 from .asking import Asking, ProofRequest
 from .cache import SieveCache
 from .http import Admitted, Allow, Deny, NeedPresentation, Request, SignedOut
 from .nonces import DPoPNonces
 from .query import PresentedCredential, dcql_query, parse_vp_token, unsatisfiable_rules
 from .replay import Consumption, MemoryReplayGuard, ReplayGuard
+from .sharing import SharingDetector, SharingLimits, Signals
 from .sign_outs import MemorySignOuts, SignOuts
 
 __all__ = [
+    "DURATIONS_S",
     "AdmissionPolicy",
     "Admitted",
     "Allow",
@@ -36,7 +39,9 @@ __all__ = [
     "Consumption",
     "DPoPNonces",
     "DailyTicketKeys",
+    "DecisionKey",
     "Deny",
+    "Durations",
     "Gateway",
     "MemoryReplayGuard",
     "MemorySignOuts",
@@ -46,8 +51,11 @@ __all__ = [
     "ProofRequest",
     "ReplayGuard",
     "Request",
+    "SharingDetector",
+    "SharingLimits",
     "SieveCache",
     "SignOuts",
+    "Signals",
     "SignedOut",
     "dcql_query",
     "parse_vp_token",

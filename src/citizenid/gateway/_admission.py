@@ -16,7 +16,7 @@ from .._wire import json
 from ..policy import Rule
 from ..status._identity import place_of
 from ..verifier import VerifiedPresentation, verify
-from ._authorization import standing
+from ._authorization import credential_of, standing
 from ._certificates import certificate_thumbprint
 from ._keys import Keys
 from ._parts import NO_SENDER, Parts, State
@@ -25,6 +25,7 @@ from ._settings import format_named
 from .challenge import expires_at
 from .http import Admitted, Credentials, Deny, NeedPresentation, Request, SignedOut, read_credentials
 from .proofs import UNSEEN_STEP_S
+from .sharing import Signals
 from .ticket import HOLDER_BYTES, TicketContents, assurance_hash, fit, type_hash
 
 _REFUSED: Final = (NeedPresentation, Deny)
@@ -48,14 +49,21 @@ def read_body(method: str, body: bytes, presentation_bytes: int) -> dict[str, An
 
 
 def admit(
-    parts: Parts, state: State, data: bytes | str, format: Format, text: str, request: Request
+    parts: Parts,
+    state: State,
+    data: bytes | str,
+    format: Format,
+    text: str,
+    request: Request,
+    signals: Signals,
+    now: UnixTime,
+    monotonic: float,
 ) -> Admitted | NeedStatusList:
     """Verify a presentation that answers the challenge `text`, and seal a ticket for the sender of the request.
 
     Raises:
         CitizenIDError: for every refusal.
     """
-    now, monotonic = parts.clock.read()
     keys = state.ring.at(now)
     challenge, binding, nonce = keys.challenges.recognise(text, now=now, lifetime_s=parts.challenge_lifetime_s)
     sender, new_nonce = _prove(parts, state, keys, binding, nonce, challenge.handover, request, now, monotonic)
@@ -78,6 +86,14 @@ def admit(
     parts.consume(sender, nonce, lives_s + UNSEEN_STEP_S, "challenge")
     ends_at = absolute_end(parts, state, verified, now)
     contents = _contents(parts, verified, ends_at, binding, sender, now)
+    if parts.sharing is not None:  # a wallet has asked its person just now: where a step-up was asked for, this is it
+        parts.sharing.passed(
+            credential=credential_of(contents.statuses, contents.holder),
+            sender=sender,
+            signals=signals,
+            limits=parts.sharing.limits,
+            now=monotonic,
+        )
     sealed = keys.tickets.seal(contents, parts.random(12))
     return Admitted(sealed, contents.expires_at, ends_at, new_nonce)
 
@@ -107,14 +123,13 @@ def _end_by_rule(rule: Rule, now: UnixTime, issued_at: int | None) -> int | None
 
 
 def renew(
-    parts: Parts, state: State, credentials: Credentials, request: Request
+    parts: Parts, state: State, credentials: Credentials, request: Request, now: UnixTime, monotonic: float
 ) -> Admitted | Deny | NeedPresentation | NeedStatusList:
     """Seal a ticket anew for its sender: only when it ends changes, and never beyond the end of the session.
 
     Raises:
         CitizenIDError: for a sender proof that is refused.
     """
-    now, monotonic = parts.clock.read()
     keys = state.ring.at(now)
     identified = identify(parts, state, keys, credentials, request, now, monotonic)
     if isinstance(identified, _REFUSED):
@@ -134,14 +149,13 @@ def renew(
 
 
 def sign_out(
-    parts: Parts, state: State, credentials: Credentials, request: Request
+    parts: Parts, state: State, credentials: Credentials, request: Request, now: UnixTime, monotonic: float
 ) -> SignedOut | Deny | NeedPresentation:
     """End a session on the word of its sender.
 
     Raises:
         CitizenIDError: for a sender proof that is refused, SIGN_OUTS_FULL.
     """
-    now, monotonic = parts.clock.read()
     identified = identify(parts, state, state.ring.at(now), credentials, request, now, monotonic)
     if isinstance(identified, _REFUSED):
         return identified

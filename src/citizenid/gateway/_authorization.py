@@ -1,7 +1,8 @@
 """Authorisation: a request with a ticket, decided by everything that is known now. The hot path of the library.
 
-In this order: the ticket, its sender proof, the proof's use, the anchor, the status bits, the policy's rule. The rule
-was found before: what no rule lists needs no look at anything else.
+In this order: the ticket, its sender proof, the proof's use, the anchor, the status bits, the policy's rule, and last
+whether the credential looks shared: only requests that may go on are counted. The rule was found before: what no rule
+lists needs no look at anything else.
 
 Spec: DESIGN section 4; specs/verification.md (doors); specs/decisions/0010.
 """
@@ -13,14 +14,14 @@ from typing import Final
 from .._errors import Reason
 from .._model import NeedStatusList, Status, UnixTime
 from ..countries import ANY
-from ..policy import Facts, Rule
+from ..policy import Facts, Rule, SharingResponse, StoreDown
 from ..trust import TrustAnchor
 from ._parts import Parts, State
 from ._sender import identify
 from .http import Allow, Credentials, Deny, NeedPresentation, Request
+from .sharing import SharingDetector, Signals, Suspicion, judge
 from .ticket import TicketFields
 
-_REFUSED: Final = (NeedPresentation, Deny)
 _VALID: Final = Status.VALID
 _NOT_VALID: Final = {
     Status.INVALID: Deny(Reason.REVOKED, "V9", "status"),
@@ -29,6 +30,14 @@ _NOT_VALID: Final = {
 _NOT_PERMITTED: Final = Reason.CITIZENSHIP_NOT_PERMITTED
 _DENIED: Final = Deny(_NOT_PERMITTED, "policy", "resource")
 _STATUS_TOO_OLD: Final = Reason.STATUS_TOO_OLD
+# A member of an enumeration by a name of this module: see `_sender`.
+_MARK: Final = Suspicion.MARK
+_STEP_UP: Final = Suspicion.STEP_UP
+_REFUSE: Final = Suspicion.REFUSE
+_LOCAL: Final = StoreDown.LOCAL
+_BY_COUNTS: Final = SharingResponse.STEP_UP
+_SUSPECTED: Final = Reason.SHARING_SUSPECTED
+_SHARED: Final = Deny(Reason.CREDENTIAL_SHARED, "sharing")
 _OTHERWISE: Final = Deny(Reason.STATUS_NOT_VALID, "V9", "status")
 
 
@@ -38,28 +47,33 @@ def authorize(
     credentials: Credentials,
     request: Request,
     rule: Rule,
-    moment: tuple[UnixTime, float] | None,
+    signals: Signals,
+    now: UnixTime,
+    monotonic: float,
+    proven: bytes | None = None,
 ) -> Allow | Deny | NeedPresentation | NeedStatusList:
-    """Decide a request by its rule. `moment` is what the clock said where it has been asked already.
+    """Decide a request by its rule. `proven` is the session whose sender has proven this very request before.
 
     Raises:
         CitizenIDError: for a sender proof that is refused, and what a broken part of ours says.
     """
-    now, monotonic = parts.clock.read() if moment is None else moment
     ring = state.ring
     keys = ring.current
     if not keys.begins <= now < keys.ends:
         keys = ring.at(now)
-    identified = identify(parts, state, keys, credentials, request, now, monotonic)
-    if isinstance(identified, _REFUSED):
+    local = rule.store_down is _LOCAL
+    identified = identify(parts, state, keys, credentials, request, now, monotonic, proven, local)
+    if isinstance(identified, NeedPresentation):  # asked for anew, with what this rule asks for in it
+        return parts.need(identified.reason, state, credentials, request.client_certificate, rule)
+    if isinstance(identified, Deny):
         return identified
     ticket, new_nonce = identified
     anchor = standing(parts, state, ticket, now, monotonic)
     if type(anchor) is not TrustAnchor:
         if anchor is None:
-            return parts.need(Reason.ANCHOR_REMOVED, state, credentials, request.client_certificate)
+            return parts.need(Reason.ANCHOR_REMOVED, state, credentials, request.client_certificate, rule)
         return anchor
-    _, _, session_id, _, _, _, _, admitted_at, _, _, nationalities, citizenships, _, binding, _, _, _ = ticket
+    _, _, session_id, _, _, _, _, admitted_at, _, _, nationalities, citizenships, _, binding, sender, _, _ = ticket
     countries = anchor.countries
     if countries is not ANY and not nationalities <= countries:  # each citizenship is among the nationalities
         nationalities, citizenships = nationalities & countries, citizenships & countries
@@ -68,12 +82,50 @@ def authorize(
     else:
         objection = rule.objection(_facts(parts, state, ticket, anchor, rule, now))
     if objection is None:
-        return tuple.__new__(Allow, (rule.number, session_id, new_nonce))
+        marked = False
+        if parts.sharing is not None:
+            suspicion = suspicion_of(parts.sharing, rule.sharing, ticket, sender, signals, monotonic)
+            if suspicion is _REFUSE:
+                return _SHARED
+            if suspicion is _STEP_UP:
+                return parts.need(_SUSPECTED, state, credentials, request.client_certificate, rule)
+            marked = suspicion is _MARK
+        return tuple.__new__(Allow, (rule.number, session_id, new_nonce, marked))
     if objection is _NOT_PERMITTED:
         return _DENIED
     if objection is _STATUS_TOO_OLD and ticket[15]:
         return NeedStatusList("", objection)  # a newer list helps, and no other presentation
     return parts.need(objection, state, credentials, request.client_certificate, rule)
+
+
+def suspicion_of(
+    sharing: SharingDetector,
+    response: SharingResponse,
+    ticket: TicketFields,
+    sender: bytes,
+    signals: Signals,
+    monotonic: float,
+) -> Suspicion:
+    """Count a request that may go on, and say what the counts ask for, as far as the rule lets them.
+
+    Raises:
+        MalformedError: REQUEST_INVALID for signals that are none.
+    """
+    seen = sharing.observe(
+        credential=credential_of(ticket[15], ticket[9]), sender=sender, signals=signals, now=monotonic
+    )
+    suspicion = judge(seen, sharing.limits, people=signals.people)
+    if suspicion < _STEP_UP or response is _BY_COUNTS:
+        return suspicion
+    return _MARK if response is SharingResponse.MARK else _REFUSE
+
+
+def credential_of(statuses: tuple[tuple[bytes, int], ...], holder: bytes) -> bytes:
+    """Return what stands for a credential, the same at each admission: its place in a status list, or its key."""
+    if not statuses:
+        return holder
+    identity, index = statuses[0]
+    return identity + index.to_bytes(16, "big")
 
 
 def _facts(parts: Parts, state: State, ticket: TicketFields, anchor: TrustAnchor, rule: Rule, now: UnixTime) -> Facts:

@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, NoReturn, TypeVar, final
+from typing import Final, NoReturn, final
 
 from .._answer import Answer
 from .._crypto import AgreementKey
@@ -27,33 +27,31 @@ from ..policy import AdmissionPolicy
 from ..status import StatusSource
 from ..trust import TrustAnchors
 from ..verifier import IssuerHalfCache
-from . import _admission, _authorization
+from . import _doors
+from ._admission import end_session
+from ._audit.sink import AuditSink
 from ._certificates import CertificateHeader
 from ._clock import GatewayClock
-from ._http_signatures import SigningKeys
 from ._keys import DailyTicketKeys, KeyRing
-from ._parts import NO_SENDER, UNREAD, Parts, State
+from ._parts import NO_SENDER, Parts, State
+from ._record import DecisionKey, Durations, Record
 from ._settings import check_choices, check_lifetimes, check_parts, check_texts, origin_of
 from .asking import ProofRequest, Terms
 from .cache import SieveCache
 from .http import (
     Admitted,
     Allow,
-    Credentials,
     Deny,
     NeedPresentation,
     Request,
     SignedOut,
-    read_credentials,
 )
 from .nonces import DPoPNonces, NonceKeys
 from .proofs import ProofRules, SenderKeys
 from .replay import ReplayGuard
+from .sharing import SharingDetector, Signals
 from .sign_outs import MemorySignOuts, SignOuts
 from .ticket import assurance_hash, type_hash
-
-T = TypeVar("T")
-_NOT_LISTED: Final = Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
 
 
 @final
@@ -87,6 +85,8 @@ class Gateway:
         region: where this endpoint is, for rules that exist in some regions alone.
         resource_metadata: the https URL of this resource's metadata (RFC 9728), for the answers that ask for something.
         proof_request: how to ask by x401 as well: a function that signs OpenID4VP requests.
+        sharing: what counts the devices and places of each credential; None counts nothing. The rules say what follows.
+        audit: the log of refusals; None writes none. What it cannot take is not allowed.
         reader_key: the key for which an mdoc may answer with a MAC instead of a signature; None accepts none. Over
             OpenID4VP it is the key that answers are encrypted to; decrypting them is the caller's.
         limits: bounds.
@@ -120,6 +120,8 @@ class Gateway:
         region: str | None = None,
         resource_metadata: str | None = None,
         proof_request: ProofRequest | None = None,
+        sharing: SharingDetector | None = None,
+        audit: AuditSink | None = None,
         reader_key: AgreementKey | None = None,
         limits: Limits = DEFAULT_LIMITS,
         clock: Callable[[], float] = time.time,
@@ -128,10 +130,8 @@ class Gateway:
     ) -> None:
         check_lifetimes(ticket_lifetime_s, challenge_lifetime_s, proof_max_age_s, session_lifetime_s)
         check_texts(audience, external_url, admission_path)
-        check_choices(
-            dpop_nonces=dpop_nonces, certificate_header=certificate_header, reader_key=reader_key, region=region
-        )
-        check_parts(statuses, replay, sign_outs, cache, limits, functions=(clock, monotonic, random))
+        check_choices(dpop_nonces, certificate_header, reader_key, region)
+        check_parts(statuses, replay, sign_outs, cache, limits, sharing, audit, functions=(clock, monotonic, random))
         origin, gateway_clock = origin_of(external_url), GatewayClock(clock, monotonic, limits.clock_skew_s)
         self.statuses: Final = statuses
         self._audience: Final = audience
@@ -141,7 +141,6 @@ class Gateway:
             endpoint=origin + admission_path,
             region=region,
             statuses=statuses,
-            keep_fresh=getattr(statuses, "keep_fresh", None),
             replay=replay,
             sign_outs=MemorySignOuts(clock=clock, monotonic=monotonic) if sign_outs is None else sign_outs,
             cache=SieveCache[bytes, Reading](cache) if type(cache) is int else cache,  # type: ignore[arg-type]  # mypy does not narrow by type() is
@@ -152,10 +151,11 @@ class Gateway:
             clock=gateway_clock,
             random=random,
             rules=ProofRules(origin, proof_max_age_s, limits, SenderKeys(4_096)),
-            signing_keys=SigningKeys(4_096),
             certificate_header=certificate_header,
             nonces=_nonces(dpop_nonces, random, audience),
+            sharing=sharing,
         )
+        self._record: Final = Record(self._parts, audit)
         self._reloading: Final = threading.Lock()
         self._state = self._make_state(anchors, policy, self._ring(ticket_keys))
 
@@ -229,7 +229,7 @@ class Gateway:
         )
 
     def admit(
-        self, data: bytes | str, *, format: Format, challenge: str, request: Request
+        self, data: bytes | str, *, format: Format, challenge: str, request: Request, signals: Signals | None = None
     ) -> Admitted | Deny | NeedStatusList:
         """Verify a presentation (V1 to V9) and seal a ticket for the sender of the request.
 
@@ -238,13 +238,13 @@ class Gateway:
             format: the format that the client names.
             challenge: the text of the challenge that the client answers.
             request: the request; its sender proof must be of the kind and by the key that the challenge was made for.
+            signals: where the request comes from, for `sharing`.
         """
-        state = self._state
-        try:
-            return _admission.admit(self._parts, state, data, format, challenge, request)
-        except CitizenIDError as error:
-            error.at("request")
-            return self._parts.refuse(state, error, _read_or_unread(request).proof)
+        result, position = _doors.admit(
+            self._parts, self._state, self._record, data, format, challenge, request, signals
+        )
+        self._record.settle(position)
+        return result
 
     def renew(self, request: Request) -> Admitted | Deny | NeedPresentation | NeedStatusList:
         """Give a new ticket for one that has not ended, on a new sender proof and without a presentation.
@@ -255,7 +255,9 @@ class Gateway:
         Args:
             request: a request to wherever the caller offers this, with the ticket and a proof for this request.
         """
-        return self._with_ticket(_admission.renew, request)
+        result, position = _doors.renew(self._parts, self._state, self._record, request)
+        self._record.settle(position)
+        return result
 
     def sign_out(self, request: Request) -> SignedOut | Deny | NeedPresentation:
         """End the session of a request's ticket, on its sender proof: all of its tickets are refused from now on.
@@ -263,7 +265,9 @@ class Gateway:
         Args:
             request: a request to wherever the caller offers this, with the ticket and a proof for this request.
         """
-        return self._with_ticket(_admission.sign_out, request)
+        result, position = _doors.sign_out(self._parts, self._state, self._record, request)
+        self._record.settle(position)
+        return result
 
     def revoke_session(self, session_id: bytes, *, until: int | None = None) -> None:
         """End a session on the operator's word.
@@ -278,45 +282,28 @@ class Gateway:
         if type(session_id) is not bytes or len(session_id) != 16 or type(until) not in (int, type(None)):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "session_id")
         latest = self._parts.clock.read()[0] + self._parts.session_lifetime_s
-        _admission.end_session(self._parts, session_id, latest if until is None else until)
+        end_session(self._parts, session_id, latest if until is None else until)
 
-    def _with_ticket(self, act: Callable[[Parts, State, Credentials, Request], T], request: Request) -> T | Deny:
-        state, credentials = self._state, UNREAD
-        try:
-            credentials = read_credentials(request.headers)
-            return act(self._parts, state, credentials, request)
-        except CitizenIDError as error:
-            error.at("request")
-            return self._parts.refuse(state, error, credentials.proof)
-
-    def authorize(self, request: Request, *, resource: str) -> Allow | Deny | NeedPresentation | NeedStatusList:
+    def authorize(
+        self, request: Request, *, resource: str, signals: Signals | None = None, after: Allow | None = None
+    ) -> Allow | Deny | NeedPresentation | NeedStatusList:
         """Decide a request for a resource from its ticket, by everything that is known now.
 
         Args:
             request: as it came.
             resource: what is asked for, aliases resolved; the policy's rules are about these names.
+            signals: where the request comes from, for `sharing`.
+            after: what this gateway said to this very request for another resource, or a moment ago: its sender proof
+                was verified and used up then, and is not asked for again. Everything else is decided anew. Another
+                ticket than that one's is not spared its proof. For whoever holds the decision on his own side alone,
+                such as a router that falls back to another model.
         """
-        state, moment, credentials = self._state, None, UNREAD
-        policy = state.policy
-        try:
-            if policy.needs_now:
-                moment = self._parts.clock.read()
-                rule = policy.rule_for(resource, now=moment[0], region=self._parts.region)
-            else:
-                rule = policy.rule_for(resource, region=self._parts.region)
-            if rule is None:
-                return _NOT_LISTED
-            if rule.anyone:
-                return Allow(rule.number)
-            credentials = read_credentials(request.headers)
-            return _authorization.authorize(self._parts, state, credentials, request, rule, moment)
-        except CitizenIDError as error:
-            error.at("request")
-            if error.step == "ticket":  # two tickets, that is
-                return self._parts.need(error.reason, state, credentials, None)
-            return self._parts.refuse(state, error, credentials.proof)
+        result, position = _doors.authorize(self._parts, self._state, self._record, request, resource, signals, after)
+        if position:
+            self._record.settle(position)
+        return result
 
-    def admit_http(self, request: Request, body: bytes) -> Answer:
+    def admit_http(self, request: Request, body: bytes, *, signals: Signals | None = None) -> Answer:
         """Answer the admission endpoint: POST {"format", "challenge", "presentation"}.
 
         An empty object asks for a challenge, made for the sender that the request shows.
@@ -324,32 +311,57 @@ class Gateway:
         Args:
             request: the request, with its sender proof.
             body: the request's body.
+            signals: where the request comes from, for `sharing`.
         """
-        try:
-            members = _admission.read_body(request.method, body, self._parts.limits.presentation_bytes)
-            if not members:
-                credentials = read_credentials(request.headers)
-                certificate = request.client_certificate
-                return self._parts.need(Reason.TICKET_MISSING, self._state, credentials, certificate).http()
-        except CitizenIDError as error:
-            error.at("request")
-            return Deny.of(error).http()
-        return self.admit(
-            members["presentation"], format=members["format"], challenge=members["challenge"], request=request
-        ).http()
+        answer, position = _doors.admit_http(self._parts, self._state, self._record, request, body, signals)
+        self._record.settle(position)
+        return answer
+
+    async def authorize_async(
+        self, request: Request, *, resource: str, signals: Signals | None = None, after: Allow | None = None
+    ) -> Allow | Deny | NeedPresentation | NeedStatusList:
+        """As `authorize`; only where the audit log has to write first, another thread waits for the disk."""
+        result, position = _doors.authorize(self._parts, self._state, self._record, request, resource, signals, after)
+        await self._settled(position)
+        return result
+
+    async def admit_http_async(self, request: Request, body: bytes, *, signals: Signals | None = None) -> Answer:
+        """As `admit_http`; where the audit log has to write first, another thread waits for the disk."""
+        answer, position = _doors.admit_http(self._parts, self._state, self._record, request, body, signals)
+        await self._settled(position)
+        return answer
+
+    async def renew_async(self, request: Request) -> Admitted | Deny | NeedPresentation | NeedStatusList:
+        """As `renew`; where the audit log has to write first, another thread waits for the disk."""
+        result, position = _doors.renew(self._parts, self._state, self._record, request)
+        await self._settled(position)
+        return result
+
+    async def sign_out_async(self, request: Request) -> SignedOut | Deny | NeedPresentation:
+        """As `sign_out`; where the audit log has to write first, another thread waits for the disk."""
+        result, position = _doors.sign_out(self._parts, self._state, self._record, request)
+        await self._settled(position)
+        return result
+
+    async def _settled(self, position: int) -> None:
+        if position:
+            from asyncio import to_thread  # here, because only who runs an event loop has paid for it
+
+            await to_thread(self._record.settle, position)
+
+    def counts(self) -> dict[DecisionKey, int]:
+        """Return how often each decision was made since the gateway began, for metrics."""
+        return self._record.counts()
+
+    def durations(self) -> Durations:
+        """Return how long admissions took since the gateway began, for metrics."""
+        return self._record.durations()
 
     def __repr__(self) -> str:
         return "<Gateway>"
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("Gateway is final")
-
-
-def _read_or_unread(request: Request) -> Credentials:
-    try:
-        return read_credentials(request.headers)
-    except CitizenIDError:
-        return UNREAD
 
 
 def _nonces(

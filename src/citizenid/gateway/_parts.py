@@ -6,7 +6,7 @@ Admission, renewal and authorisation are functions of both and of a request; `Ga
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, final
 
 from .. import _registry as reg
@@ -27,6 +27,7 @@ from .http import Credentials, Deny, NeedPresentation, read_fields
 from .nonces import NonceKeys
 from .proofs import ProofRules, unverified_sender
 from .replay import Consumption, ReplayGuard
+from .sharing import SharingDetector
 from .sign_outs import SignOuts
 
 NO_SENDER: Final = b"\0" * 32
@@ -66,7 +67,6 @@ class Parts:
     endpoint: str
     region: str | None
     statuses: StatusSource
-    keep_fresh: Callable[[float], None] | None
     replay: ReplayGuard
     sign_outs: SignOuts
     cache: IssuerHalfCache | None
@@ -77,9 +77,14 @@ class Parts:
     clock: GatewayClock
     random: Callable[[int], bytes]
     rules: ProofRules
-    signing_keys: SigningKeys
     certificate_header: CertificateHeader | None
     nonces: Callable[[State, UnixTime], NonceKeys] | None
+    sharing: SharingDetector | None
+    signing_keys: SigningKeys = field(default_factory=lambda: SigningKeys(4_096))
+    keep_fresh: Callable[[float], None] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keep_fresh", getattr(self.statuses, "keep_fresh", None))
 
     def challenge(self, state: State, binding: Binding, sender: bytes, handover: Handover) -> Challenge:
         """Make a challenge; see `Gateway.challenge`. Raises BINDING_TOO_WEAK where no rule takes a bearer ticket."""
@@ -187,6 +192,6 @@ class Parts:
             return
         if used is Consumption.FULL:
             raise VerificationError(Reason.REPLAY_GUARD_FULL, where)
-        if used is Consumption.UNAVAILABLE:
+        if used is Consumption.UNAVAILABLE or used is Consumption.FRESH_HERE:  # no rule says that this is enough
             raise VerificationError(Reason.REPLAY_GUARD_UNAVAILABLE, where)
         raise VerificationError(Reason.REPLAYED, where)

@@ -28,6 +28,7 @@ _MTLS: Final = Binding.MTLS
 _FRESH: Final = Consumption.FRESH
 _FULL: Final = Consumption.FULL
 _UNAVAILABLE: Final = Consumption.UNAVAILABLE
+_FRESH_HERE: Final = Consumption.FRESH_HERE
 
 
 def identify(
@@ -38,8 +39,13 @@ def identify(
     request: Request,
     now: UnixTime,
     monotonic: float,
+    proven: bytes | None = None,
+    local: bool = False,
 ) -> tuple[TicketFields, str | None] | NeedPresentation | Deny:
     """Open the ticket of a request, and verify and use up its sender proof.
+
+    A ticket of the session `proven` needs none: its sender has proven this very request before. With `local` what this
+    process knows is enough where the fleet's store cannot be asked.
 
     Returns:
         The ticket, and a DPoP nonce to hand on, if any; otherwise a refusal.
@@ -56,9 +62,9 @@ def identify(
     expires_at, _, session_id, _, _, _, _, _, _, _, _, _, _, binding, sender, _, _ = ticket
     if now >= expires_at or parts.clock.latest >= expires_at:  # a clock that went back extends nothing
         return parts.need(Reason.TICKET_EXPIRED, state, credentials, request.client_certificate)
-    if parts.sign_outs.contains(session_id):
+    if _is_signed_out(parts, session_id, local):
         return parts.need(Reason.SIGNED_OUT, state, credentials, request.client_certificate)
-    if binding is _BEARER:
+    if binding is _BEARER or session_id == proven:
         return ticket, None
     if binding is _MTLS:
         thumbprint = certificate_thumbprint(request.client_certificate, credentials[2], parts.certificate_header)
@@ -70,12 +76,21 @@ def identify(
     proof = check_signed(parts, state, binding, credentials, request, text, ticket, now, monotonic)
     _, token, lifetime_s, new_nonce = proof
     used = parts.replay.consume(sender, token, lifetime_s)
-    if used is not _FRESH:
+    if used is not _FRESH and not (local and used is _FRESH_HERE):
         where = "proof" if binding is _DPOP else "http-signature.nonce"
-        if used is _UNAVAILABLE:
+        if used is _UNAVAILABLE or used is _FRESH_HERE:
             return Deny(Reason.REPLAY_GUARD_UNAVAILABLE, "replay", where)
         return Deny(Reason.REPLAY_GUARD_FULL if used is _FULL else Reason.REPLAYED, "replay", where)
     return ticket, new_nonce
+
+
+def _is_signed_out(parts: Parts, session_id: bytes, local: bool) -> bool:
+    try:
+        return parts.sign_outs.contains(session_id)
+    except CitizenIDError as error:
+        if not local or error.reason is not Reason.SIGN_OUTS_UNAVAILABLE:
+            raise
+    return False
 
 
 def check_signed(

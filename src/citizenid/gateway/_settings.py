@@ -16,8 +16,10 @@ from .._model import Challenge, Format
 from ._certificates import CertificateHeader
 from .nonces import DPoPNonces
 from .proofs import normalise_url
+from .sharing import SharingDetector, Signals
 
 _DAY_S: Final = 86_400
+_NO_SIGNALS: Final = Signals()
 _FORMATS: Final = {str(format_): format_ for format_ in Format}
 
 
@@ -43,7 +45,7 @@ def check_texts(audience: str, external_url: str, admission_path: str) -> None:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.audience")
 
 
-def check_choices(*, dpop_nonces: object, certificate_header: object, reader_key: object, region: object) -> None:
+def check_choices(dpop_nonces: object, certificate_header: object, reader_key: object, region: object) -> None:
     """Refuse what is no member of its table, and a key or region that is none. Raises CONFIGURATION_INVALID."""
     if region is not None and (type(region) is not str or not region):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.region")
@@ -55,6 +57,15 @@ def check_choices(*, dpop_nonces: object, certificate_header: object, reader_key
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.reader_key")
 
 
+def checked_signals(signals: Signals | None) -> Signals:
+    """Return signals as they came, or that nothing is known. Raises REQUEST_INVALID for what is neither."""
+    if signals is None:
+        return _NO_SIGNALS
+    if type(signals) is not Signals:
+        raise MalformedError(Reason.REQUEST_INVALID, "signals")
+    return signals
+
+
 def check_lifetimes(ticket_s: object, challenge_s: object, proof_s: object, session_s: object) -> None:
     """Refuse lifetimes beyond a day, for which keys of yesterday are kept, or 30 of them. CONFIGURATION_INVALID."""
     for lifetime, most in ((ticket_s, _DAY_S), (challenge_s, _DAY_S), (proof_s, _DAY_S), (session_s, 30 * _DAY_S)):
@@ -63,7 +74,15 @@ def check_lifetimes(ticket_s: object, challenge_s: object, proof_s: object, sess
 
 
 def check_parts(
-    statuses: object, replay: object, sign_outs: object, cache: object, limits: object, *, functions: Iterable[object]
+    statuses: object,
+    replay: object,
+    sign_outs: object,
+    cache: object,
+    limits: object,
+    sharing: object,
+    audit: object,
+    *,
+    functions: Iterable[object],
 ) -> None:
     """Refuse parts that could not do their work at the first request. Raises CONFIGURATION_INVALID."""
     usable = type(limits) is Limits and all(map(callable, functions))
@@ -78,6 +97,11 @@ def check_parts(
         usable = usable and callable(getattr(cache, "get", None)) and callable(getattr(cache, "put", None))
     if not usable:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
+    if sharing is not None and type(sharing) is not SharingDetector:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.sharing")
+    calls = [getattr(audit, name, None) for name in ("allowed", "refused", "settle")]
+    if audit is not None and not all(map(callable, calls)):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.audit")
 
 
 def origin_of(url: str) -> str:

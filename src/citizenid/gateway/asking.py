@@ -30,7 +30,9 @@ _ALGORITHMS: Final = " ".join(reg.JOSE_ALGORITHMS)
 _REALM: Final = "citizenship"  # RFC 6750 section 3: Bearer has at least one parameter
 # A request without a ticket is told what is asked for, and of no error (RFC 6750 section 3.1).
 _NO_ERROR: Final = frozenset({Reason.TICKET_MISSING})
-_STEP_UP: Final = frozenset({Reason.ADMISSION_TOO_OLD, Reason.BINDING_TOO_WEAK, Reason.ASSURANCE_TOO_LOW})
+_STEP_UP: Final = frozenset(
+    {Reason.ADMISSION_TOO_OLD, Reason.BINDING_TOO_WEAK, Reason.ASSURANCE_TOO_LOW, Reason.SHARING_SUSPECTED}
+)
 _MAX_HEADER_BYTES: Final = 8_192  # what proxies take in one header; a larger request is found in the body alone
 Headers = tuple[tuple[bytes, bytes], ...]
 

@@ -29,6 +29,19 @@ _ACCEPT_SIGNATURE: Final = (
     b'citizenship=("@method" "@target-uri" "citizenship-ticket");created;nonce;alg;keyid;tag="citizenship"'
 )
 
+# Nothing was decided about anybody: our own side was not able to, and may be again.
+OUR_SIDE: Final = frozenset(
+    {
+        Reason.CLOCK_UNUSABLE,
+        Reason.REPLAY_GUARD_FULL,
+        Reason.REPLAY_GUARD_UNAVAILABLE,
+        Reason.SIGN_OUTS_FULL,
+        Reason.SIGN_OUTS_UNAVAILABLE,
+        Reason.STORE_UNAVAILABLE,
+        Reason.AUDIT_UNAVAILABLE,
+    }
+)
+_RETRY: Final = ((b"retry-after", b"5"),)
 _NO_TRUTH: Final = "a result has no truth value; test for Allow or Admitted"
 
 
@@ -133,11 +146,14 @@ class Allow(NamedTuple):
         rule: the number of the policy's rule that decided.
         session_id: 16 random bytes that stand for the admission, or None when the resource is for anyone.
         dpop_nonce: for the header `DPoP-Nonce` of the answer, when the sender's nonce is about to end; else None.
+        marked: whether the credential shows signs of being shared, though none that stops it: for whoever looks into
+            such things.
     """
 
     rule: int
     session_id: bytes | None = None
     dpop_nonce: str | None = None
+    marked: bool = False
 
     def __repr__(self) -> str:
         return f"Allow(rule={self.rule})"
@@ -219,8 +235,10 @@ class Deny(NamedTuple):
         return cls(error.reason, error.step, error.where)
 
     def http(self) -> Answer:
-        """Return 401 when the sender proof failed, 403 otherwise."""
+        """Return 401 when the sender proof failed, 503 when our own side was not able to decide, 403 otherwise."""
         members = {"step": self.step}
+        if self.reason in OUR_SIDE:
+            return problem(503, self.reason, headers=_RETRY, members=members)
         if self.step in _PROOF_STEPS:
             return problem(401, self.reason, headers=self._challenge(), members=members)
         return problem(403, self.reason, members=members)

@@ -26,6 +26,8 @@ class Consumption(Enum):
     FULL = "full"
     UNAVAILABLE = "unavailable"
     """A shared guard cannot be asked, or may have forgotten."""
+    FRESH_HERE = "fresh_here"
+    """The same, and in this process it was not used before: good for a rule with `store_down = "local"` alone."""
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Consumption has no truth value; compare it with Consumption.FRESH")

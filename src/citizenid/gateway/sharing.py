@@ -151,6 +151,7 @@ class SharingDetector:
     Args:
         max_credentials: how many credentials of a day are held without throwing any out.
         max_api_keys: how many API keys.
+        limits: the thresholds by which a gateway judges; what follows is for each rule to say.
         random: a source of random bytes, for the keys of the hashes.
 
     Raises:
@@ -162,11 +163,15 @@ class SharingDetector:
         *,
         max_credentials: int = 100_000,
         max_api_keys: int = 100_000,
+        limits: SharingLimits | None = None,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         for number in (max_credentials, max_api_keys):
             if type(number) is not int or not 0 < number <= 2**28:
                 raise CitizenIDError(Reason.CONFIGURATION_INVALID, "sharing")
+        self.limits: Final = SharingLimits() if limits is None else limits
+        if type(self.limits) is not SharingLimits:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "sharing.limits")
         self._credentials = RecordTable(max_credentials, _RECORD.size, idle=2 * _DAY)
         self._api_keys = RecordTable(max_api_keys, _API_KEY.size, idle=2 * _DAY)
         self._random = random
@@ -299,8 +304,9 @@ class SharingDetector:
     def passed(self, *, credential: bytes, sender: bytes, signals: Signals, limits: SharingLimits, now: float) -> bool:
         """Forgive what was counted, because the holder has presented his credential anew with user verification.
 
-        Only where the counts ask for a step-up: nobody clears his counts beforehand. Each time is remembered for a
-        week, and `limits.passes` of them turn the next step-up into a refusal.
+        Only where the counts of earlier requests ask for a step-up: nobody clears his counts beforehand, and a
+        presentation does not forgive itself. Each time is remembered for a week, and `limits.passes` of them turn the
+        next step-up into a refusal.
 
         Args:
             credential: as of `observe`, of the request that presents.
@@ -315,21 +321,43 @@ class SharingDetector:
         Raises:
             MalformedError: REQUEST_INVALID.
         """
-        seen = self.observe(credential=credential, sender=sender, signals=signals, now=now)
+        try:
+            with self._lock:
+                return self._pass(credential, sender, signals, limits, now)
+        except (TypeError, ValueError, OverflowError, struct.error):
+            pass  # raised below, without what came in
+        raise MalformedError(Reason.REQUEST_INVALID, "signals")
+
+    def _pass(self, credential: bytes, sender: bytes, signals: Signals, limits: SharingLimits, now: float) -> bool:
+        if not now < self._until:
+            self._advance(now)
+        hashed, records, moment = hash(self._new.salt + credential), self._credentials.records, self._moment
+        place = self._credentials.find(hashed)
+        if place < 0 <= self._credentials.find(hash(self._old.salt + credential)):
+            place = self._enter(credential, hashed)
+        values, mix = self._new.components(sender, signals), self._mix(sender, signals)
+        if place < 0:
+            return False
+        row = _RECORD.unpack_from(records, place * _RECORD.size)
+        busy, first_pass = row[2:4]
+        seen = Observation(*row[4:_HEAD])
+        if moment - first_pass > _WEEK:
+            seen = seen._replace(passes=0)
         if not seen.tracked or judge(seen, limits, people=None) is not Suspicion.STEP_UP:
             return False
-        with self._lock:
-            records, place = self._credentials.records, self._credentials.find(hash(self._new.salt + credential))
-            if place < 0:
-                return False
-            moment, mix, busy, first_pass = _RECORD.unpack_from(records, place * _RECORD.size)[:4]
-            kept = _see([], self._new.components(sender, signals), moment & _SEEN)
-            counts = (*_counts(kept, moment & _SEEN), min(seen.passes + 1, 255), seen.credentials_of_api_key, True)
-            first_pass = first_pass if seen.passes else moment
-            _RECORD.pack_into(
-                records, place * _RECORD.size, moment, mix, busy, first_pass, *counts, *kept, *_NONE[len(kept) :]
-            )
-            return True
+        kept = _see([], values, moment & _SEEN)
+        counts = (*_counts(kept, moment & _SEEN), min(seen.passes + 1, 255), seen.credentials_of_api_key, True)
+        first_pass = first_pass if seen.passes else moment
+        _RECORD.pack_into(
+            records, place * _RECORD.size, moment, mix, busy, first_pass, *counts, *kept, *_NONE[len(kept) :]
+        )
+        return True
+
+    def _mix(self, sender: bytes, signals: Signals) -> bytes:
+        network, country, api_key, _ = signals
+        if api_key is not None and type(api_key) is not bytes:
+            raise TypeError
+        return (hash((self._new.salt, sender, network, country, api_key)) & 0xFFFFFFFF).to_bytes(4, "little")
 
     def __len__(self) -> int:
         return len(self._credentials)

@@ -30,7 +30,11 @@ class SignOuts(Protocol):
         ...
 
     def contains(self, session_id: bytes, /) -> bool:
-        """Say whether a session was signed out. Asked for every request: no input, no output, no lock."""
+        """Say whether a session was signed out. Asked for every request: no input, no output, no lock.
+
+        Raises:
+            CitizenIDError: SIGN_OUTS_UNAVAILABLE when that cannot be said.
+        """
         ...
 
 

@@ -44,7 +44,10 @@ _PING_S: Final = 1.0
 class WhenDown(Enum):
     """What to do while the server cannot be asked, or may have forgotten."""
 
+    BY_RULE = "by_rule"
+    """Refuse, unless the rule of what is asked for has `store_down = "local"`."""
     REFUSE = "refuse"
+    """Refuse whatever the rules say."""
     LOCAL = "local"
     """Go on with what this process knows by itself: what other processes took is unknown to it."""
 

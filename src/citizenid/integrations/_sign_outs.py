@@ -65,8 +65,8 @@ class ValkeySignOuts:
         client: from `connect`, or one with short timeouts.
         audience: of the gateway.
         secret: at least 32 bytes, the same in the whole fleet.
-        when_down: what `contains` says when the channel has been silent for `stale_after_s`: REFUSE takes everybody
-            for signed out, LOCAL goes on by what is known.
+        when_down: what `contains` does when the channel has been silent for `stale_after_s`: LOCAL goes on by what is
+            known, the others let nobody pass but whom a rule lets.
         stale_after_s: so long after it was last seen to live. A sign-out elsewhere may be unknown for so long.
         max_entries: how many to hold.
         reread_s: how often all are read.
@@ -84,7 +84,7 @@ class ValkeySignOuts:
         *,
         audience: str,
         secret: bytes,
-        when_down: WhenDown = WhenDown.REFUSE,
+        when_down: WhenDown = WhenDown.BY_RULE,
         stale_after_s: float = 5.0,
         max_entries: int = 100_000,
         reread_s: float = 60.0,
@@ -101,7 +101,8 @@ class ValkeySignOuts:
         self._envelope = Envelope(self._key, sender=random(8), clock=clock)
         self._held = _Held(max_entries, clock, monotonic)
         self._until = self._held.until
-        self._strict: Final = when_down is WhenDown.REFUSE
+        self._strict: Final = when_down is not WhenDown.LOCAL
+        self._always: Final = when_down is WhenDown.REFUSE
         self._stale_after_s: Final = stale_after_s
         self._clock = clock
         self._monotonic = monotonic
@@ -124,9 +125,9 @@ class ValkeySignOuts:
         return self._overflown or self._monotonic() - self._subscription.alive_at > self._stale_after_s
 
     def check_fresh(self) -> None:
-        """Refuse to go on while sign-outs of other processes may be unknown. Raises STORE_UNAVAILABLE."""
+        """Refuse to go on while sign-outs of other processes may be unknown. Raises SIGN_OUTS_UNAVAILABLE."""
         if self.stale:
-            raise CitizenIDError(Reason.STORE_UNAVAILABLE, "valkey.sign_outs")
+            raise CitizenIDError(Reason.SIGN_OUTS_UNAVAILABLE, "valkey.sign_outs")
 
     def add(self, session_id: bytes, until: int) -> bool:
         """Remember a session until that moment, Unix seconds, and tell the others.
@@ -147,10 +148,18 @@ class ValkeySignOuts:
         return True
 
     def contains(self, session_id: bytes, /) -> bool:
-        """Say whether a session has signed out, or, while that may be unknown, True unless `when_down` is LOCAL."""
+        """Say whether a session has signed out.
+
+        Raises:
+            CitizenIDError: while that may be unknown SIGN_OUTS_UNAVAILABLE (BY_RULE) or STORE_UNAVAILABLE (REFUSE).
+        """
         if self._until and self._hash(session_id) in self._until:
             return True
-        return self._strict and self.stale
+        if self._strict and self.stale:
+            # A rule may let SIGN_OUTS_UNAVAILABLE pass, and STORE_UNAVAILABLE none.
+            reason = Reason.STORE_UNAVAILABLE if self._always else Reason.SIGN_OUTS_UNAVAILABLE
+            raise CitizenIDError(reason, "valkey.sign_outs")
+        return False
 
     def _hash(self, session_id: bytes) -> bytes:
         return hashlib.blake2b(session_id, key=self._key, digest_size=_HASH_BYTES).digest()

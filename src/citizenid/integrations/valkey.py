@@ -83,8 +83,9 @@ class ValkeyReplayGuard:
     """The guard of a fleet. Safe for threads; one round trip for each use.
 
     When the server has forgotten, or may have (it restarted, another one took over, its data or scripts were flushed,
-    the secret changed), everything is refused until nothing that it could have seen is alive. In `WhenDown.LOCAL` this
-    process goes on by its own memory, which it keeps beside the server's all the time.
+    the secret changed), everything is refused until nothing that it could have seen is alive; but for rules with
+    `store_down = "local"`, for which this process goes on by its own memory, which it keeps beside the server's all the
+    time.
 
     Args:
         client: from `connect`, or one with short timeouts.
@@ -93,7 +94,7 @@ class ValkeyReplayGuard:
         when_down: what to do while the server cannot be asked, or may have forgotten.
         proof_life_s: the longest life of a sender proof: what the gateway has as `proof_max_age_s`, and twice the skew.
         pause_s: after a failure the server is left alone for so long, and no request waits for it.
-        local: the memory for `WhenDown.LOCAL`.
+        local: the memory of this process, for all but `WhenDown.REFUSE`.
         monotonic: seconds that never go back.
         random: source of random bytes.
 
@@ -107,7 +108,7 @@ class ValkeyReplayGuard:
         *,
         audience: str,
         secret: bytes,
-        when_down: WhenDown = WhenDown.REFUSE,
+        when_down: WhenDown = WhenDown.BY_RULE,
         proof_life_s: int = 120,
         pause_s: float = 1.0,
         local: MemoryReplayGuard | None = None,
@@ -120,7 +121,10 @@ class ValkeyReplayGuard:
         self._client = client
         self._key, self._prefix = names_of(secret, audience, "replay")
         self._local = None
-        if when_down is WhenDown.LOCAL:
+        self._instead: Final = {WhenDown.LOCAL: Consumption.FRESH, WhenDown.BY_RULE: Consumption.FRESH_HERE}.get(
+            when_down
+        )
+        if self._instead is not None:
             self._local = MemoryReplayGuard(monotonic=monotonic) if local is None else local
         self._proof_life_s: Final = proof_life_s
         self._pause_s: Final = pause_s
@@ -147,13 +151,13 @@ class ValkeyReplayGuard:
             raise CitizenIDError(Reason.STORE_UNAVAILABLE, "valkey")
 
     def consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:
-        """Use `token` once within `scope`; see `ReplayGuard`. UNAVAILABLE when nobody can tell."""
+        """Use `token` once within `scope`; see `ReplayGuard`. UNAVAILABLE or FRESH_HERE when nobody can tell."""
         used = self._local.consume(scope, token, lifetime_s) if self._local is not None else None
         if used is not None and used is not Consumption.FRESH:
             return used
         shared = self._consume(scope, token, lifetime_s)
-        if shared is Consumption.UNAVAILABLE and used is not None:
-            return used
+        if shared is Consumption.UNAVAILABLE and self._instead is not None:
+            return self._instead
         return shared
 
     def _consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:

@@ -37,7 +37,7 @@ from ._explain import ConditionReport, ConditionState, Explanation, PassedOver
 from ._facts import Facts, Verdict
 from ._findings import Finding
 from ._policy import AdmissionPolicy, lint
-from ._rules import Rule
+from ._rules import Rule, SharingResponse, StoreDown
 
 __all__ = [
     "AdmissionPolicy",
@@ -50,6 +50,8 @@ __all__ = [
     "Finding",
     "PassedOver",
     "Rule",
+    "SharingResponse",
+    "StoreDown",
     "Verdict",
     "diff",
     "lint",

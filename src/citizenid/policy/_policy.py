@@ -10,6 +10,7 @@ from typing import Final, final
 
 from .._errors import CitizenIDError, Reason
 from .._model import Assurance, Binding
+from ._digest import digest_of
 from ._explain import Explanation, PassedOver, explain
 from ._facts import NOT_LISTED, Facts, Verdict
 from ._findings import Finding, Findings
@@ -25,6 +26,7 @@ class AdmissionPolicy:
 
     Attributes:
         rules: in their order.
+        digest: SHA-256 of what the rules say, whatever text they were read from.
         permits_bearer: whether a bearer ticket serves anywhere.
         needs_now: whether a rule exists for a time alone: then `rule_for` must be told what time it is.
         needs_region: whether a rule exists in some regions alone: then it must be told where the endpoint is.
@@ -59,6 +61,7 @@ class AdmissionPolicy:
         "_limited",
         "_patterns",
         "assurances",
+        "digest",
         "needs_now",
         "needs_region",
         "permits_bearer",
@@ -81,6 +84,7 @@ class AdmissionPolicy:
         self.needs_region: Final = any(rule.regions for rule in self.rules)
         self.types: Final = frozenset[str]().union(*(rule.types or () for rule in self.rules))
         self.assurances: Final = frozenset[Assurance]().union(*(rule.assurances or () for rule in self.rules))
+        self.digest: Final = digest_of(self.rules)
         self._patterns = [(name.split("*"), rule) for rule in self.rules for name in rule.resources if "*" in name]
         # A name without `*` finds its rule at once, or the rules of which one may decide, where and when they exist.
         self._exact: dict[str, Rule] = {}

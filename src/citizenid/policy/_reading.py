@@ -6,7 +6,7 @@ Spec: specs/policy.md section 1.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +17,7 @@ from ..countries import Country
 from ._findings import Finding, Findings, suggestion
 from ._lines import lines_of
 from ._patterns import MAX_NAME_CHARS
-from ._rules import Rule
+from ._rules import Rule, SharingResponse, StoreDown
 
 MAX_POLICY_CHARS: Final = 1_048_576
 _MAX_LEVELS: Final = 16
@@ -42,7 +42,11 @@ _RULE_KEYS: Final = (
     "not_before",
     "not_after",
     "region",
+    "sharing",
+    "store_down",
 )
+_STORE_DOWN: Final = {str(each): each for each in StoreDown}
+_SHARING: Final = {str(each): each for each in SharingResponse}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _Levels = dict[str, tuple[str, ...]]
 
@@ -156,14 +160,14 @@ class _Reader:
         named = "citizenship" if "citizenship" in conditions else "nationality"
         countries = self.countries(named)
         none_of = self.countries("none_of")
-        binding = self.table.get("binding", "dpop")
-        if type(binding) is not str or binding not in BINDINGS:
-            self.error("binding", "binding must be one of " + ", ".join(BINDINGS) + suggestion(binding, BINDINGS))
+        binding = self.choice("binding", BINDINGS, "dpop")
         ages = {key: self.age(key) for key in _AGES}
         issuers, formats, types = self.texts("issuers"), self.formats(), self.texts("types")
         assurances = self.assurances()
         not_before, not_after = self.time("not_before"), self.time("not_after")
         regions = self.names("region", required=False)
+        sharing = self.choice("sharing", _SHARING, "step_up")
+        store_down = self.choice("store_down", _STORE_DOWN, "refuse")
         if self.failed:
             return None
         return Rule(
@@ -185,6 +189,8 @@ class _Reader:
             not_before=not_before,
             not_after=not_after,
             regions=regions,
+            sharing=_SHARING[sharing],
+            store_down=_STORE_DOWN[store_down],
             line=self.findings.lines.get(("rule", self.number)),
         )
 
@@ -194,6 +200,14 @@ class _Reader:
             self.error("anyone", "anyone must be true")
         elif floors and "none_of" not in self.table:  # a floor under anyone would contradict it
             self.error("anyone", "with anyone = true nothing is presented, and nothing else can be asked")
+
+    def choice(self, key: str, choices: Mapping[str, object], default: str) -> str:
+        """Return the name that stands at a key, or the one that counts when it is left out."""
+        name = self.table.get(key, default)
+        if type(name) is str and name in choices:
+            return name
+        self.error(key, f"{key} must be one of " + ", ".join(choices) + suggestion(name, choices))
+        return default
 
     def names(self, key: str, *, required: bool) -> tuple[str, ...]:
         """Return names and patterns: of resources, or of regions."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, NamedTuple, final
 
 from .._errors import CitizenIDError, Reason
@@ -20,6 +21,23 @@ from ._facts import Facts, Verdict
 from ._patterns import MAX_NAME_CHARS, matches
 
 _NO_COUNTRIES: Final[frozenset[Country]] = frozenset()
+
+
+@final
+class SharingResponse(StrEnum):
+    """What follows when the counts of a sharing detector ask for a step-up or more; see `gateway.sharing`."""
+
+    MARK = "mark"
+    STEP_UP = "step_up"
+    REFUSE = "refuse"
+
+
+@final
+class StoreDown(StrEnum):
+    """What becomes of requests while the store that a fleet shares cannot be asked; see `integrations.valkey`."""
+
+    REFUSE = "refuse"
+    LOCAL = "local"
 
 
 @final
@@ -46,6 +64,9 @@ class Rule:
         not_before: the rule exists from then on.
         not_after: the rule exists before then.
         regions: names and patterns of the regions in which it exists; empty for all.
+        sharing: what follows for a credential that looks as if it were shared: a step-up, and a refusal where the
+            counts ask for one; a mark alone; or a refusal at once.
+        store_down: while it cannot be asked what other gateways have seen: refuse, or go on by what this one knows.
         line: where it begins in the text that it was read from.
         plain: whether `objection_to` has all that it asks.
         asked: the conditions that it asks, in their order.
@@ -72,6 +93,8 @@ class Rule:
     not_before: UnixTime | None = None
     not_after: UnixTime | None = None
     regions: tuple[str, ...] = ()
+    sharing: SharingResponse = SharingResponse.STEP_UP
+    store_down: StoreDown = StoreDown.REFUSE
     line: int | None = field(default=None, compare=False)
     plain: bool = field(init=False, repr=False, compare=False)
     asked: tuple[Condition, ...] = field(init=False, repr=False, compare=False)
@@ -130,6 +153,12 @@ class Rule:
         if not nationalities or (self.needs_citizenship and not countries.isdisjoint(nationalities)):
             return Reason.CITIZENSHIP_NOT_SHOWN
         return Reason.CITIZENSHIP_NOT_PERMITTED
+
+    def named(self, resource: str) -> str | None:
+        """Return the rule's own word for a resource: the name, or the first pattern that matches; None for no match."""
+        if resource in self.resources:
+            return resource
+        return next((name for name in self.resources if "*" in name and matches(name.split("*"), resource)), None)
 
     @property
     def limited(self) -> bool:

@@ -236,6 +236,12 @@ class StatusFile:
         held = self._held.get(identity) or self._held.get(self._prefixes.get(identity[:PREFIX_BYTES], b""))
         return None if held is None else held.issued_at
 
+    def ages(self, now: int) -> tuple[int, ...]:
+        """Return how long ago each list that is held and usable was issued, seconds; for metrics."""
+        with self._lock:
+            usable = [held for held in self._held.values() if held.usable_from <= now < held.usable_until]
+        return tuple(now - held.issued_at for held in usable)
+
     @property
     def uris(self) -> tuple[str, ...]:
         """The lists that are held or wanted."""

@@ -83,8 +83,7 @@ class _Held:
         self.statuses: Final[Any] = statuses  # of the kind that its identity was made with
         # Nobody finds an identifier list by an index: who tries is out of its range.
         self.entries: Final = statuses if type(statuses) is StatusList else _NO_ENTRIES
-        # When it was fetched, less the skew. A clock that shows less now was wrong one of the two times, and how long
-        # the list counts was computed by it.
+        # When it was fetched, less the skew: a clock that shows less now was wrong one of the two times.
         self.usable_from: Final = usable_from
         self.refresh_at: Final = refresh_at
         self.usable_until: Final = usable_until
@@ -340,6 +339,12 @@ class StatusStore:
         if not held.usable_from <= now < held.usable_until:
             return _stale(held)
         return held.statuses.status_of_tag(tag_in_place(identity, index))  # type: ignore[no-any-return]  # see _Held
+
+    def ages(self, now: int) -> tuple[int, ...]:
+        """Return how long ago each list that is held and usable was issued, seconds; for metrics."""
+        with self._lock:
+            usable = [held for held in self._held.values() if held.usable_from <= now < held.usable_until]
+        return tuple(now - held.issued_at for held in usable)
 
     @property
     def uris(self) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ Details are in another file (`details`); the entry holds their commitment, which
 Entries are CBOR arrays in the one deterministic encoding, the kind as text:
 
     [1, "refused", time, reason, step, policy, rule, resource, tag, commitment]
-    [1, "allowed", time, policy, rule, resource, tag]
-    [1, "counted", time, {reason: total}, {reason: total that was not written}, [[policy, rule, resource, count] ...]]
+    [1, "allowed", time, policy, rule, resource, tag, marked]
+    [1, "counted", time, {reason: total}, {reason: total that was not written},
+        [[policy, rule, resource, count, marked] ...]]
 
 Spec: specs/profile-audit.md section 2; RFC 8949 section 4.2.1.
 """
@@ -59,6 +60,11 @@ class Allowed(NamedTuple):
     rule: int | None
     resource: str | None
     tag: bytes | None
+    marked: bool
+
+
+Allows = tuple[bytes | None, int | None, str | None, int, int]
+"""Policy, rule, resource, how many requests were allowed, and how many of them with a mark."""
 
 
 class Counted(NamedTuple):
@@ -67,7 +73,7 @@ class Counted(NamedTuple):
     time: int
     refused: Mapping[str, int]
     unwritten: Mapping[str, int]
-    allowed: Sequence[tuple[bytes | None, int | None, str | None, int]]
+    allowed: Sequence[Allows]
 
 
 Entry = Refused | Allowed | Counted
@@ -95,16 +101,18 @@ def refused_entry(
     )
 
 
-def allowed_entry(now: int, policy: bytes | None, rule: int | None, resource: str | None, tag: bytes | None) -> bytes:
+def allowed_entry(
+    now: int, policy: bytes | None, rule: int | None, resource: str | None, tag: bytes | None, marked: bool
+) -> bytes:
     """Write the entry of a request that was allowed."""
-    return cbor.joined((VERSION, "allowed", now - now % BUCKET_S, policy, rule, resource, tag))
+    return cbor.joined((VERSION, "allowed", now - now % BUCKET_S, policy, rule, resource, tag, marked))
 
 
 def counted_entries(
     now: int,
     refused: Mapping[str, int],
     unwritten: Mapping[str, int],
-    allowed: Sequence[tuple[bytes | None, int | None, str | None, int]],
+    allowed: Sequence[Allows],
 ) -> list[bytes]:
     """Write what was counted: one entry, or several where there are many rules."""
     rows = [list(allowed[start : start + _MAX_ALLOWS]) for start in range(0, len(allowed), _MAX_ALLOWS)] or [[]]
@@ -144,8 +152,9 @@ def _read(parts: Any, data: bytes) -> Entry | None:
         named = _is_name(reason) and _is_name(step) and _is(digest, COMMITMENT_BYTES) and _is(tag, TAG_BYTES)
         if named and _is_place(policy, rule, resource) and cbor.joined(parts) == data:
             return Refused(time, *rest)
-    elif kind == "allowed" and len(rest) == 4:
-        if _is_place(*rest[:3]) and _is(rest[3], TAG_BYTES) and cbor.joined(parts) == data:
+    elif kind == "allowed" and len(rest) == 5:
+        formed = _is_place(*rest[:3]) and _is(rest[3], TAG_BYTES) and type(rest[4]) is bool
+        if formed and cbor.joined(parts) == data:
             return Allowed(time, *rest)
     elif kind == "counted" and len(rest) == 3:
         refused, unwritten, allowed = rest
@@ -168,9 +177,11 @@ def _is_place(policy: object, rule: object, resource: object) -> bool:
 
 
 def _are_allows(value: object) -> bool:
-    return type(value) is list and all(
-        type(row) is list and len(row) == 4 and _is_place(*row[:3]) and _is_count(row[3]) for row in value
-    )
+    return type(value) is list and all(type(row) is list and len(row) == 5 and _is_allow(*row) for row in value)
+
+
+def _is_allow(policy: object, rule: object, resource: object, count: Any, marked: Any) -> bool:
+    return _is_place(policy, rule, resource) and _is_count(count) and _is_count(marked) and bool(marked <= count)
 
 
 def _is_count(value: object) -> bool:

@@ -155,14 +155,21 @@ class AuditLog:
     # --- what a gateway calls ---
 
     def allowed(
-        self, *, policy: bytes | None, rule: int | None, resource: str | None, subject: bytes | None, now: int
+        self,
+        *,
+        policy: bytes | None,
+        rule: int | None,
+        resource: str | None,
+        subject: bytes | None,
+        marked: bool,
+        now: int,
     ) -> Reason | None:
         """Count a request that is about to be allowed; see `AuditSink.allowed`."""
         if not self._group.writable and self._refuses and not self._try_again():
             return Reason.AUDIT_UNAVAILABLE
-        if self._tally.allowed((policy, rule, resource)):
+        if self._tally.allowed((policy, rule, resource), marked):
             tag = None if subject is None else self._tags.tag(subject, now)
-            self._group.add((allowed_entry(now, *words(policy, rule, resource), tag), None))
+            self._group.add((allowed_entry(now, *words(policy, rule, resource), tag, marked), None))
         return None
 
     def refused(

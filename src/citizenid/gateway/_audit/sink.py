@@ -36,6 +36,7 @@ _BY_STEP: Final[Mapping[str, bool | None]] = {
     "proof": _SUBJECT,
     "ticket": _ENTRY,
     "policy": _ENTRY,
+    "sharing": _ENTRY,
     "audit": _COUNT,
     FORM: _SUBJECT,
     # None of these refuses a request; if one did, it would be written down.
@@ -55,6 +56,10 @@ _BY_REASON: Final[Mapping[Reason, bool | None]] = {
     Reason.STATUS_LIST_UNAVAILABLE: _COUNT,
     Reason.STATUS_LIST_STALE: _COUNT,
     Reason.REPLAY_GUARD_FULL: _COUNT,
+    Reason.REPLAY_GUARD_UNAVAILABLE: _COUNT,
+    Reason.SIGN_OUTS_FULL: _COUNT,
+    Reason.SIGN_OUTS_UNAVAILABLE: _COUNT,
+    Reason.STORE_UNAVAILABLE: _COUNT,
     Reason.CLOCK_UNUSABLE: _COUNT,
 }
 
@@ -86,7 +91,14 @@ class AuditSink(Protocol):
     """
 
     def allowed(
-        self, *, policy: bytes | None, rule: int | None, resource: str | None, subject: bytes | None, now: int
+        self,
+        *,
+        policy: bytes | None,
+        rule: int | None,
+        resource: str | None,
+        subject: bytes | None,
+        marked: bool,
+        now: int,
     ) -> Reason | None:
         """Take note that a request is about to be allowed, or a presentation admitted.
 
@@ -95,6 +107,7 @@ class AuditSink(Protocol):
             rule: the number of the rule, or None for an admission.
             resource: see above, or None for an admission.
             subject: what stands for the person: the session id of the ticket, or None.
+            marked: whether the credential shows signs of being shared.
             now: see above.
 
         Returns:

@@ -21,6 +21,7 @@ _NAMES: Final = [reason.value for reason in Reason]
 NAMES: Final = _NAMES + [UNWRITTEN + name for name in _NAMES]
 _MAX_PLACES: Final = 1_024  # that allowed requests are counted for between two statements
 _MAX_RULE: Final = 2**31
+_NONE: Final = (0, 0)
 
 Place = tuple[bytes | None, int | None, str | None]
 """Policy, rule and resource."""
@@ -38,7 +39,7 @@ class Tally:
         self._counts: Final = counts
         self._sample_every: Final = sample_every
         self._lock: Final = Lock()
-        self._places: dict[Place, int] = {}
+        self._places: dict[Place, tuple[int, int]] = {}
         self._allowed = 0
         self._stated: dict[str, int] = {}
         self._open = True
@@ -48,12 +49,13 @@ class Tally:
         if self._open:
             self._counts.add(name)
 
-    def allowed(self, place: Place) -> bool:
+    def allowed(self, place: Place, marked: bool) -> bool:
         """Count an allowed request. Returns whether it is a sample."""
         with self._lock:
             if place not in self._places and len(self._places) >= _MAX_PLACES:
                 place = (None, None, None)
-            self._places[place] = self._places.get(place, 0) + 1
+            count, marks = self._places.get(place, _NONE)
+            self._places[place] = (count + 1, marks + 1 if marked else marks)
             self._allowed += 1
             return self._sample_every is not None and self._allowed % self._sample_every == 0
 
@@ -82,13 +84,14 @@ class Tally:
         written = False
         try:
             self._counts.flush()
-            append(counted_entries(now, refused, unwritten, [(*words(*place), places[place]) for place in places]))
+            append(counted_entries(now, refused, unwritten, [(*words(*place), *places[place]) for place in places]))
             written = True
         finally:
             if not written:
                 with self._lock:
-                    for place, count in places.items():
-                        self._places[place] = self._places.get(place, 0) + count
+                    for place, (count, marks) in places.items():
+                        counted, marked = self._places.get(place, _NONE)
+                        self._places[place] = (counted + count, marked + marks)
         self._stated = totals
 
     def close(self) -> None:

@@ -50,6 +50,7 @@ class LogReport(NamedTuple):
         counted: refusals without an entry of their own, by Reason: totals since the log began.
         unwritten: refusals that should have an entry and have none, by Reason: totals.
         allowed: requests that were counted as allowed.
+        marked: how many of these showed signs of a credential that is shared.
         pending: sound entries after the checkpoint, in the write-ahead file; None when there is no such file, as in a
             published copy.
         torn_bytes: bytes at the end of that file that are no entry: what a crash, or a writer at work, leaves.
@@ -66,6 +67,7 @@ class LogReport(NamedTuple):
     counted: Mapping[str, int]
     unwritten: Mapping[str, int]
     allowed: int
+    marked: int
     pending: int | None
     torn_bytes: int
     others: tuple[tuple[str, int, bytes], ...]
@@ -90,7 +92,7 @@ class _Sums:
         self.sampled = 0
         self.counted: dict[str, int] = {}
         self.unwritten: dict[str, int] = {}
-        self.allowed = 0
+        self.allowed = self.marked = 0
 
     def take(self, items: list[bytes]) -> None:
         for entry in read_entries(items):
@@ -107,7 +109,8 @@ class _Sums:
                 if total < totals.get(name, 0):
                     raise VerificationError(Reason.AUDIT_INVALID, "audit.counted")
                 totals[name] = total
-        self.allowed += sum(count for _, _, _, count in entry.allowed)
+        self.allowed += sum(count for _, _, _, count, _ in entry.allowed)
+        self.marked += sum(marked for _, _, _, _, marked in entry.allowed)
 
 
 def verify_audit(
@@ -210,6 +213,7 @@ def _verify_log(folder: Folder, key: VerifierKey, witnesses: list[VerifierKey]) 
         sums.counted,
         sums.unwritten,
         sums.allowed,
+        sums.marked,
         pending,
         torn,
         checkpoint.others,
