@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from citizenid import CitizenIDError, Reason
 from citizenid._answer import Answer
-from citizenid.gateway import Allow, Consumption, Deny, MemoryReplayGuard, NeedStatusList, Request
+from citizenid.gateway import Allow, Consumption, Deny, MemoryReplayGuard, NeedStatusList, Request, Signals
 from citizenid.integrations import _per_request as p
 from citizenid.integrations import litellm
 from citizenid.integrations.litellm import CitizenshipGuard, NotPermitted, PerRequestReplayGuard
@@ -38,16 +38,23 @@ class Gateway:
         self.asked: list[str] = []
         self.requests: list[Request] = []
         self.bodies: list[bytes] = []
+        self.after: list[Allow | None] = []
+        self.signals: list[Signals | None] = []
         self._allow = allow
 
-    def authorize(self, request: Request, *, resource: str) -> Any:
+    async def authorize_async(
+        self, request: Request, *, resource: str, signals: Signals | None = None, after: Allow | None = None
+    ) -> Any:
+        self.after.append(after)
+        self.signals.append(signals)
         self.asked.append(resource)
         self.requests.append(request)
         if resource == "status":
             return NeedStatusList("https://id.example/status/1")
         return self._allow if resource in OPEN else FORBIDDEN
 
-    def admit_http(self, request: Request, body: bytes) -> Answer:
+    async def admit_http_async(self, request: Request, body: bytes, *, signals: Signals | None = None) -> Answer:
+        self.signals.append(signals)
         self.bodies.append(body)
         return Answer(200, (), b"admitted")
 
@@ -369,9 +376,9 @@ def test_a_proof_is_used_once_by_all_requests_and_again_by_its_own() -> None:
     used: list[Consumption] = []
 
     class Consuming(Gateway):
-        def authorize(self, request: Request, *, resource: str) -> Any:
+        async def authorize_async(self, request: Request, **options: Any) -> Any:
             used.append(guard.consume(b"sender", dict(request.headers)[b"dpop"], 60))
-            return super().authorize(request, resource=resource)
+            return await super().authorize_async(request, **options)
 
     async def steps(hooks: CitizenshipGuard) -> int:
         await named(hooks, "open")
@@ -396,6 +403,34 @@ def test_a_proof_is_used_once_by_all_requests_and_again_by_its_own() -> None:
     ask(guarded(another, Consuming())[0], headers=[(b"dpop", b"4")])
     assert others == [Consumption.SEEN, Consumption.FRESH]
     assert guard.consume(b"sender", b"3", 60) is guard.consume(b"sender", b"2", 60) is Consumption.SEEN
+
+
+def test_who_has_been_permitted_something_is_not_asked_for_his_proof_again() -> None:
+    async def steps(guard: CitizenshipGuard) -> int:
+        for model in ("open", "other", "secret", "open"):
+            await picked(guard, model, deployment(model), deployment("open"))
+        return 200
+
+    permitted = Allow(1, b"s" * 16)
+    proxy, gateway = guarded(steps, Gateway(permitted))
+    for _ in range(2):
+        ask(proxy)
+    assert gateway.asked == ["open", "other", "secret"] * 2
+    assert gateway.after == [None, permitted, permitted] * 2  # another request begins anew
+    proxy, gateway = guarded(steps, Gateway(Allow(1)))
+    ask(proxy)
+    assert gateway.after == [None] * 3  # for anyone: no proof was looked at
+
+
+def test_where_a_request_comes_from_is_for_the_operator_to_say() -> None:
+    async def steps(guard: CitizenshipGuard) -> int:
+        await named(guard, "open")
+        return 200
+
+    proxy, gateway = guarded(steps, signals=lambda scope: Signals(network=scope["path"]))
+    ask(proxy)
+    ask(proxy, "/citizenship")
+    assert gateway.signals == [Signals(network=CHAT), Signals(network="/citizenship")]
 
 
 # --- the hooks ---

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from .._answer import Answer, problem
 from .._errors import CitizenIDError, Reason
 from .._model import NeedStatusList
-from ..gateway import Allow, Consumption, Deny, NeedPresentation, ReplayGuard, Request
+from ..gateway import Allow, Consumption, Deny, NeedPresentation, ReplayGuard, Request, Signals
 
 Refusal = Deny | NeedPresentation | NeedStatusList
 Result = Allow | Refusal
@@ -38,12 +38,14 @@ _NO_ANSWER: Final = 400  # from here on a status is no answer of a model
 class Decider(Protocol):
     """What is needed of a `Gateway`."""
 
-    def authorize(self, request: Request, *, resource: str) -> Result:
-        """See `Gateway.authorize`."""
+    async def authorize_async(
+        self, request: Request, *, resource: str, signals: Signals | None = None, after: Allow | None = None
+    ) -> Result:
+        """See `Gateway.authorize_async`."""
         ...
 
-    def admit_http(self, request: Request, body: bytes) -> Answer:
-        """See `Gateway.admit_http`."""
+    async def admit_http_async(self, request: Request, body: bytes, *, signals: Signals | None = None) -> Answer:
+        """See `Gateway.admit_http_async`."""
         ...
 
 
@@ -81,21 +83,15 @@ class Asked:
     """
 
     __slots__ = (
-        "_decided",
-        "_decider",
-        "deployments",
-        "dpop_nonce",
-        "final",
-        "models",
-        "over",
-        "refusal",
-        "request",
-        "used",
-    )
+        "_after", "_decided", "_decider", "_signals", "deployments", "dpop_nonce", "final", "models", "over", "refusal",
+        "request", "used",
+    )  # fmt: skip
 
-    def __init__(self, decider: Decider, request: Request) -> None:
+    def __init__(self, decider: Decider, request: Request, signals: Signals | None = None) -> None:
         self._decider: Final = decider
+        self._signals: Final = signals
         self._decided: dict[str, Result] = {}
+        self._after: Allow | None = None
         self.request: Final = request
         self.used: set[tuple[bytes, bytes]] = set()
         self.models: set[str] = set()
@@ -105,13 +101,19 @@ class Asked:
         self.over = False
         self.dpop_nonce: str | None = None
 
-    def decide(self, resource: str) -> Result:
-        """Decide on a resource, once."""
+    async def decide(self, resource: str) -> Result:
+        """Decide on a resource, once. The proof of who has been permitted something is not asked for again."""
         result = self._decided.get(resource)
         if result is None:
-            result = self._decided[resource] = self._decider.authorize(self.request, resource=resource)
-            if type(result) is Allow and result.dpop_nonce is not None:
-                self.dpop_nonce = result.dpop_nonce
+            result = await self._decider.authorize_async(
+                self.request, resource=resource, signals=self._signals, after=self._after
+            )
+            self._decided[resource] = result
+            if type(result) is Allow:
+                if self._after is None and result.session_id is not None:
+                    self._after = result
+                if result.dpop_nonce is not None:
+                    self.dpop_nonce = result.dpop_nonce
         return result
 
     @property
@@ -187,6 +189,7 @@ class Door:
         listings: paths to GET, and prefixes that end in "/": answered without one, since what they list is filtered.
         admission_path: as the gateway has it.
         open_paths: further paths, or prefixes that end in "/": what is behind them is the operator's to protect.
+        signals: says of an ASGI scope where a request comes from, for a gateway that looks for sharing.
 
     Raises:
         CitizenIDError: CONFIGURATION_INVALID.
@@ -201,8 +204,10 @@ class Door:
         listings: Iterable[str],
         admission_path: str,
         open_paths: Iterable[str],
+        signals: Callable[[Scope], Signals | None] | None = None,
     ) -> None:
         self._app: Final = app
+        self._signals: Final = signals
         self._decider: Final = decider
         self._guarded: Final = frozenset(guarded)
         self._listings: Final = tuple(listings)
@@ -223,9 +228,13 @@ class Door:
         elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008, "reason": ""})  # before it is accepted: 403
         elif scope["path"] == self._admission_path:
-            await _answer(send, self._decider.admit_http(_request(scope), await _body(receive)))
+            request, body = _request(scope), await _body(receive)
+            await _answer(send, await self._decider.admit_http_async(request, body, signals=self._told(scope)))
         else:
             await self._serve(scope, receive, send)
+
+    def _told(self, scope: Scope) -> Signals | None:
+        return None if self._signals is None else self._signals(scope)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
@@ -234,7 +243,7 @@ class Door:
         if not (guarded or listing or _is_in(path, self._open)):
             await _answer(send, _NOT_LISTED.http())
             return
-        asked = Asked(self._decider, _request(scope))
+        asked = Asked(self._decider, _request(scope), self._told(scope))
         if listing:
             scope = {**scope, "query_string": b""}  # some of its members name fallbacks, past the filter
         token = _ASKED.set(asked)

@@ -13,13 +13,13 @@ Spec: specs/profile-litellm.md; specs/decisions/0023-litellm-as-a-custom-logger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Final, NoReturn, Protocol, final
 
 from litellm.integrations.custom_logger import CustomLogger
 
 from .._errors import CitizenIDError, Reason
-from ..gateway import Allow, Deny
+from ..gateway import Allow, Deny, Signals
 from ._per_request import ASGIApp, Decider, Door, NotPermitted, PerRequestReplayGuard, Result, asked_now
 
 __all__ = ["CitizenshipGuard", "NotPermitted", "PerRequestReplayGuard"]
@@ -60,12 +60,13 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
     LiteLLM runs `async_pre_call_hook` only of the class that defines it, so that a subclass would guard nothing.
 
     Args:
-        gateway: decides. Its replay guard is a `PerRequestReplayGuard`, or fallbacks are refused as replays.
+        gateway: decides. Its replay guard is a `PerRequestReplayGuard`: what was refused has used its proof, too.
         proxy: the module `litellm.proxy.proxy_server`. Its app gets a door around it: admission, and refusals as the
             gateway words them; what is neither guarded, nor a listing, nor open is refused.
         admission_path: as the gateway has it.
         open_paths: what else the proxy may serve, such as "/key/generate": exact paths, or prefixes that end in "/". No
             citizenship is asked for there, and models that are reached through them are still decided by the hooks.
+        signals: says of an ASGI scope where a request comes from, for a gateway that looks for sharing.
 
     Raises:
         CitizenIDError: CONFIGURATION_INVALID.
@@ -74,13 +75,19 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
     enforces_request_content = True  # each line of a batch file names a model of its own
 
     def __init__(
-        self, gateway: Decider, *, proxy: Proxy, admission_path: str = "/citizenship", open_paths: Iterable[str] = ()
+        self,
+        gateway: Decider,
+        *,
+        proxy: Proxy,
+        admission_path: str = "/citizenship",
+        open_paths: Iterable[str] = (),
+        signals: Callable[[MutableMapping[str, Any]], Signals | None] | None = None,
     ) -> None:
         super().__init__()
         self._proxy: Final = proxy
         options = {
             "guarded": _GUARDED, "listings": _LISTINGS, "admission_path": admission_path,
-            "open_paths": (*_HEALTH, *open_paths),
+            "open_paths": (*_HEALTH, *open_paths), "signals": signals,
         }  # fmt: skip
         _install(proxy.app, gateway, options)
 
@@ -101,7 +108,7 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
             NotPermitted: for every result but Allow.
         """
         asked = asked_now()
-        result = asked.decide(self._resource(data.get("model")))
+        result = await asked.decide(self._resource(data.get("model")))
         if type(result) is not Allow:
             raise asked.refuse(result, final=True)
 
@@ -123,7 +130,7 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
         for deployment in healthy_deployments:
             number, group, called = _described(deployment)
             if _STAR not in group or _STAR not in called:
-                result = asked.decide(self._resource(group))
+                result = await asked.decide(self._resource(group))
                 if type(result) is not Allow:
                     refused = result
                     continue
@@ -152,7 +159,7 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
         if type(model) is str and isinstance(info, Mapping):
             name = _name(asked.deployments.get(str(info.get("id"))), model)
             if name is not None:
-                result = asked.decide(self._resource(name))
+                result = await asked.decide(self._resource(name))
             if type(result) is Allow:
                 asked.models |= {model, model.partition("/")[2] or model}  # inner calls may leave the provider out
         elif model in asked.models:
@@ -167,7 +174,7 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
             NotPermitted: outside of a request.
         """
         asked = asked_now()
-        return [name for name in model_names if type(asked.decide(self._resource(name))) is Allow]
+        return [name for name in model_names if type(await asked.decide(self._resource(name))) is Allow]
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("CitizenshipGuard is final")
