@@ -40,7 +40,7 @@ anyone = true
 resource = ["restricted", "wild/*", "bridged"]
 citizenship = ["US"]
 [[rule]]
-resource = ["open", "failing", "refused-upstream", "stepping"]
+resource = ["open", "failing", "stepping", "breaking"]
 anyone = true
 [[rule]]
 resource = ["member", "member-failing", "busy"]
@@ -53,6 +53,7 @@ MODELS: Final = {
     "member-failing": "openai/up-fail-2",
     "stepping": "openai/up-fail-3",
     "busy": "openai/up-fail-4",
+    "breaking": "openai/up-break",
     "restricted": "openai/up-restricted",
     "unlisted": "openai/up-unlisted",
     "wild/*": "openai/*",
@@ -64,6 +65,7 @@ SETTINGS: Final[dict[str, Any]] = {
         {"member-failing": ["restricted"]},
         {"stepping": ["restricted", "open"]},
         {"busy": ["alias"]},
+        {"breaking": ["restricted"]},
     ],
     "model_group_alias": {"alias": "restricted"},
     "num_retries": 0,
@@ -92,6 +94,14 @@ class Upstream:
                 if "fail" in model:
                     error = {"error": {"message": "busy", "type": "rate_limit", "code": "429", "param": None}}
                     self.answer(429, "application/json", json.dumps(error).encode())
+                elif asked.get("stream") and "break" in model:  # the connection ends before the first word
+                    self.close_connection = True
+                    self.answer(
+                        200,
+                        "text/event-stream",
+                        _stream(model).replace(b"from ", b"").partition(b"\n\n")[0] + b"\n\n",
+                        missing=200,
+                    )
                 elif asked.get("stream"):
                     self.answer(200, "text/event-stream", _stream(model))
                 else:
@@ -101,10 +111,10 @@ class Upstream:
             def do_GET(self) -> None:
                 self.answer(200, "application/json", b'{"object":"list","data":[]}')
 
-            def answer(self, status: int, kind: str, body: bytes) -> None:
+            def answer(self, status: int, kind: str, body: bytes, *, missing: int = 0) -> None:
                 self.send_response(status)
                 self.send_header("content-type", kind)
-                self.send_header("content-length", str(len(body)))
+                self.send_header("content-length", str(len(body) + missing))
                 self.end_headers()
                 self.wfile.write(body)
 

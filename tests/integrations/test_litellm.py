@@ -391,6 +391,12 @@ def test_streams_are_guarded_and_flow(proxy: World) -> None:
     assert "up-restricted" not in proxy.upstream.asked
 
 
+def test_a_stream_that_breaks_goes_on_by_a_fallback_that_is_permitted(proxy: World) -> None:
+    assert "up-restricted" not in proxy.fr.chat("breaking", stream=True).text
+    assert set(proxy.upstream.asked) == {"up-break"}
+    assert "up-restricted" in proxy.us.chat("breaking", stream=True).text
+
+
 def test_a_cached_answer_is_given_to_whom_it_is_permitted(proxy: World) -> None:
     question = [{"role": "user", "content": "A question for the cache"}]
     for _ in range(2):
