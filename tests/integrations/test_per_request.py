@@ -180,13 +180,29 @@ def test_the_refusal_of_the_named_model_is_the_answer_whatever_the_proxy_says(st
     assert b"x-from" not in answer[1] and answer[1][b"content-length"] == str(len(answer[2])).encode()
 
 
-def test_an_answer_without_a_decision_does_not_leave() -> None:
+def test_what_comes_after_the_refusal_of_the_named_model_does_not_lift_it() -> None:
     async def steps(guard: CitizenshipGuard) -> int:
+        for asking in (named(guard, "secret"), picked(guard, "secret", deployment("secret"))):
+            with pytest.raises(NotPermitted):
+                await asking
+        await picked(guard, "open", PERMITTED)
+        await called(guard, model="openai/m", model_info={"id": "1"})
         return 200
 
+    assert ask(guarded(steps)[0])[0] == 403
+
+
+def test_an_answer_without_a_decision_does_not_leave() -> None:
+    status = 200
+
+    async def steps(guard: CitizenshipGuard) -> int:
+        return status
+
     proxy, gateway = guarded(steps)
-    answer = ask(proxy)
-    assert (answer[0], reason(answer)) == (500, "configuration_invalid") and gateway.asked == []
+    for status in (200, 204, 302, 399):  # noqa: B007  # the app answers it
+        answer = ask(proxy)
+        assert (answer[0], reason(answer)) == (500, "configuration_invalid") and gateway.asked == []
+    status = 200
     assert ask(proxy, "/v1/models", method="GET")[0] == 200  # a listing needs none
     assert ask(proxy, "/health/readiness", method="GET")[0] == 200
 
@@ -521,6 +537,8 @@ def test_the_group_of_a_deployment_is_what_is_judged(group: Any, judged: str) ->
         ("*", "*", "alias", "secret"),
         ("w-*-w", "a-*-a", "a-a", None),  # the two ends do not overlap
         ("w-*-w", "a-*-a", "a--a", "w--w"),
+        ("w-*-w", "a-*-a", "a-x-b", None),
+        ("w-*-w", "a-*-a", "b-x-a", None),
         ("wild/*", "openai/*", "azure/x", None),
         ("wild/*", "openai/*", "openai", None),
         ("a/*/*", "openai/*", "openai/x", "a/*/*"),  # which star is which is not known: then it is the whole group
@@ -619,6 +637,10 @@ def test_a_listing_is_what_is_permitted_in_its_order() -> None:
         return 200
 
     assert ask(guarded(steps)[0], "/v1/models", method="GET")[0] == 200
+
+
+def test_lines_of_a_batch_file_are_judged_as_requests() -> None:
+    assert CitizenshipGuard.enforces_request_content is True  # LiteLLM reads it of the class
 
 
 def test_nothing_is_built_on_the_guard() -> None:
