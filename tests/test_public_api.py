@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import litellm_stand_in  # noqa: F401  # one of the modules cannot be imported without
 import pytest
 
 import citizenid
@@ -30,8 +31,8 @@ LIST = Path(__file__).with_name("public_api.txt")
 MODULES = (
     "citizenid", "citizenid.verifier", "citizenid.issuer", "citizenid.holder", "citizenid.status", "citizenid.trust",
     "citizenid.gateway", "citizenid.gateway.audit", "citizenid.policy", "citizenid.integrations.asgi",
-    "citizenid.integrations.fastapi", "citizenid.integrations.fetch", "citizenid.integrations.publish",
-    "citizenid.integrations.valkey",
+    "citizenid.integrations.fastapi", "citizenid.integrations.fetch", "citizenid.integrations.litellm",
+    "citizenid.integrations.publish", "citizenid.integrations.telemetry", "citizenid.integrations.valkey",
 )  # fmt: skip
 
 
