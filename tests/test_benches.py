@@ -65,6 +65,7 @@ FIGURES: Final = {
     "authorize-mtls": ("us", 6.5),
     "authorize-mtls-der": ("us", 6.5),
     "authorize-dpop": ("ratio", 1.3),
+    "admit": ("ratio", 1.4),
     "asgi-middleware": ("us", 4.0),
     "refusal-bearer": ("ratio", 1.1),
     "refusal-mtls": ("ratio", 1.1),

@@ -10,7 +10,6 @@ Spec: DESIGN section 4 (challenge); RFC 9901 section 9.5.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from typing import Final
 
@@ -40,6 +39,7 @@ class ChallengeKeys:
     def __init__(self, secrets: tuple[bytes, ...], audience: str, reader_key: AgreementKey | None) -> None:
         self._keys: Final = tuple(derive_key(secret, "challenge") for secret in secrets)
         self._audience: Final = audience
+        self._context: Final = _framed(_PURPOSE) + _framed(audience.encode())
         self._reader_key: Final = reader_key
 
     def make(
@@ -95,7 +95,14 @@ class ChallengeKeys:
             raise VerificationError(Reason.CHALLENGE_INVALID, "challenge")
 
     def _mac(self, key: bytes, fixed: bytes, sender: bytes, handover: Handover) -> bytes:
-        audience = self._audience.encode()
-        parts = (_PURPOSE, audience, sender, handover.to_text().encode())
-        framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-        return hmac.new(key, fixed + framed, hashlib.sha256).digest()
+        # Most challenges ask by no protocol in particular: what stands for that is written once.
+        asked = _PLAIN if handover == _NO_HANDOVER else _framed(handover.to_text().encode())
+        return hmac.digest(key, fixed + self._context + _framed(sender) + asked, "sha256")
+
+
+def _framed(part: bytes) -> bytes:
+    return len(part).to_bytes(4, "big") + part
+
+
+_NO_HANDOVER: Final = Handover()
+_PLAIN: Final = _framed(_NO_HANDOVER.to_text().encode())

@@ -126,11 +126,14 @@ def fit(stated: Citizenship, proven: Citizenship) -> Citizenship:
     return Citizenship(kept, tuple(country for country in kept if country in stated.citizenships))
 
 
+# A fleet sees few types and levels: both are functions of their texts alone.
+@lru_cache(maxsize=256)
 def type_hash(type_: str) -> bytes:
     """Return the 8 bytes that stand for a credential type in a ticket."""
     return hashlib.sha256(type_.encode()).digest()[:8]
 
 
+@lru_cache(maxsize=256)
 def assurance_hash(assurance: Assurance | None) -> bytes:
     """Return the 9 bytes that stand for a framework and a level of it in a ticket; zeros for None."""
     if assurance is None:
