@@ -329,6 +329,16 @@ def test_passes_are_forgotten_a_week_after_the_first() -> None:
     assert judge(crowd(detector, 7 * DAY + 4 * HOUR), LIMITS, people=1) is STEP_UP
 
 
+def test_the_week_ends_for_who_presents_after_it_too() -> None:
+    for late, passed in ((-600, False), (600, True)):
+        detector = SharingDetector()
+        for number in range(3):
+            crowd(detector, HOUR + number * 600)
+            assert passes(detector, HOUR + number * 600 + 300)
+        assert judge(crowd(detector, HOUR + 7 * DAY - 1_200), LIMITS, people=1) is REFUSE
+        assert passes(detector, HOUR + 7 * DAY + 300 + late) is passed
+
+
 def test_an_api_key_over_its_people_is_cured_by_no_step_up() -> None:
     detector = SharingDetector()
     for number in range(30):
