@@ -335,6 +335,8 @@ def test_the_week_ends_for_who_presents_after_it_too() -> None:
         for number in range(3):
             crowd(detector, HOUR + number * 600)
             assert passes(detector, HOUR + number * 600 + 300)
+        for day in range(1, 7):  # who is not seen for two days is forgotten altogether
+            see(detector, HOUR + day * DAY, b"key 0", at("AS0"))
         assert judge(crowd(detector, HOUR + 7 * DAY - 1_200), LIMITS, people=1) is REFUSE
         assert passes(detector, HOUR + 7 * DAY + 300 + late) is passed
 
