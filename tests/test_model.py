@@ -372,7 +372,7 @@ def test_an_attestation_derives_what_it_states_of_citizenship() -> None:
 @pytest.mark.parametrize("withheld", [False, True])
 def test_an_attestation_of_claims_that_are_frozen_already_is_the_same_as_any_other(withheld: bool) -> None:
     claims = {"nationalities": ["US"], "nationalities_complete": True, "address": {"lines": ["x"]}}
-    made = _attestation(claims, withheld=withheld)
+    made = _attestation(claims, withheld=withheld, evidence_at=5)
     frozen = freeze(claims)
     quick = attestation_of_frozen(
         made.type,
@@ -382,6 +382,7 @@ def test_an_attestation_of_claims_that_are_frozen_already_is_the_same_as_any_oth
         made.holder_key,
         made.status,
         made.assurance,
+        made.evidence_at,
         Citizenship.from_claims(frozen, withheld=withheld),
     )
     assert type(quick) is Attestation and quick == made
