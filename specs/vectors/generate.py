@@ -1227,6 +1227,7 @@ def ticket(
     citizenships: Iterable[str] = ("US",),
     index: int | None = VALID,
     anchor: str = "issuer",
+    evidence_at: int = 0,
 ) -> str:
     contents = TicketContents(
         expires_at=expires_at,
@@ -1238,7 +1239,7 @@ def ticket(
         assurance=assurance_hash(None),
         admitted_at=admitted_at,
         issued_at=NOW - DAY,
-        evidence_at=0,
+        evidence_at=evidence_at,
         holder=bytes(6),
         nationalities=frozenset(map(Country, nationalities)),
         citizenships=frozenset(map(Country, citizenships)),
@@ -1420,8 +1421,35 @@ def gateway() -> dict[str, Any]:
                  ask("reports/7", needs("admission_too_old"),
                      with_ticket=ticket(nationalities=["DE"], citizenships=[], admitted_at=NOW - 601),
                      with_proof=proof(ticket=ticket(nationalities=["DE"], citizenships=[], admitted_at=NOW - 601)))),
+        *about_evidence(),
     ]  # fmt: skip
     return {"anchors": {name: ANCHORS[name] for name in ("issuer", "status", "namesake")}, "cases": cases}
+
+
+def about_evidence() -> list[dict[str, Any]]:
+    rule = 'version = 1\n[[rule]]\nresource = "recent"\nnationality = ["US"]\nmax_evidence_age_s = 86400\n'
+    fresh, old, unknown = (ticket(evidence_at=checked_at) for checked_at in (NOW - DAY, NOW - DAY - 1, 0))
+    endpoint, (text, nonce) = AUDIENCE + "/citizenship", challenge_text()
+    stating = bound(credential({"evidence_checked_at": NOW - DAY + 100}), nonce=nonce)
+    silent = bound(credential(), nonce=nonce)
+
+    def asked(expected: dict[str, Any], sealed: str) -> dict[str, Any]:
+        return ask("recent", expected, with_ticket=sealed, with_proof=proof(ticket=sealed))
+
+    def admitted(ends_in: int, answer: str) -> dict[str, Any]:
+        expected = {"result": "admitted", "expires_at": NOW + ends_in}
+        return admit(answer, text, expected, with_proof=proof(url=endpoint, jti="admission"))
+
+    return [
+        scenario("evidence-fresh", "checked exactly as long ago as the rule permits",
+                 asked({"result": "allow", "rule": 1}, fresh), policy=rule),
+        scenario("evidence-too-old", "checked a second earlier", asked(needs("evidence_too_old"), old), policy=rule),
+        scenario("evidence-unknown", "issued not long ago, which is not that",
+                 asked(needs("evidence_too_old"), unknown), policy=rule),
+        scenario("admit-evidence", "a session ends when no rule takes the evidence any more", admitted(101, stating),
+                 policy=rule),
+        scenario("admit-evidence-unknown", "and at once when it is not known", admitted(1, silent), policy=rule),
+    ]  # fmt: skip
 
 
 # --- files ---
