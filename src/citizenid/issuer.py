@@ -222,7 +222,8 @@ class Issuer:
             format: the credential's format.
             disclosable: paths that the holder may show or withhold one by one; ("nationalities", None) is each of the
                 list. None means everything that may be: every member and every array element, at every depth. An mdoc
-                knows no other choice: each of its elements may be withheld, and nothing inside one.
+                knows no other choice: each of its elements may be withheld, and nothing inside one. The time of the
+                evidence is named as a claim is: ("evidence_checked_at",).
             serialization: how to write an SD-JWT.
             decoys: how many digests without a disclosure to add, so that their number tells less.
             hash_algorithm: "sha-256", "sha-384" or "sha-512".
