@@ -154,6 +154,14 @@ def test_evidence_of_which_nothing_is_stated_is_not_known(format: Format) -> Non
     needed(ask(at, admit(at, held, paths(format, nationality(format))).ticket), Reason.EVIDENCE_TOO_OLD)
 
 
+def test_what_is_not_known_is_not_as_old_as_1970_either() -> None:
+    at = world(POLICY.replace("7200", str(2 * NOW)))
+    needed(ask(at, admit(at, credential(Format.SD_JWT_VC, None), ["nationalities"]).ticket), Reason.EVIDENCE_TOO_OLD)
+    allowed(ask(at, admit_with(at, credential(Format.SD_JWT_VC, 1)).ticket))
+    # The first second of 1970 is the one that a ticket cannot tell from nothing: it counts as that.
+    needed(ask(at, admit_with(at, credential(Format.SD_JWT_VC, 0)).ticket), Reason.EVIDENCE_TOO_OLD)
+
+
 @FORMATS
 def test_what_is_withheld_is_asked_for_and_showing_it_helps(format: Format) -> None:
     at, held = world(), credential(format, NOW - HOUR)
