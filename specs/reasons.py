@@ -145,7 +145,9 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.TYPE_NOT_ALLOWED: Row("The issuer may not issue credentials of this type.", _WALLET),
     Reason.COUNTRY_NOT_ALLOWED: Row("The issuer may attest none of the citizenships it states.", _WALLET),
     # V6
-    Reason.ISSUED_IN_FUTURE: Row("The credential says that it was issued in the future.", "wait, or check the clock"),
+    Reason.ISSUED_IN_FUTURE: Row(
+        "The credential says that it was issued, or its evidence checked, in the future.", "wait, or check the clock"
+    ),
     Reason.NOT_YET_VALID: Row("The credential is not valid yet.", "wait"),
     Reason.EXPIRED: Row("The credential is not valid any more.", "have it issued anew"),
     Reason.SIGNED_OUTSIDE_CERTIFICATE: Row("It was signed when the signer's certificate was not valid.", _WALLET),

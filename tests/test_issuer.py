@@ -128,6 +128,18 @@ def test_the_usual_attestation_says_what_was_established() -> None:
     assert same(what.claims, {"given_name": "Ada", "nationalities": ["US", "DE"], "citizenships": ["US"]})
 
 
+@pytest.mark.parametrize("format", Format)
+def test_an_issuer_says_when_the_evidence_was_checked(format: Format) -> None:
+    assert usual(format=format).evidence_at is None
+    for moment in (0, NOW - 600, NOW):
+        what = usual(format=format, evidence_at=moment)
+        assert what.evidence_at == moment
+        assert what.validity == usual(format=format).validity  # how long it is valid is another matter
+        assert what.claims == usual(format=format).claims
+    for value in (NOW + 1, -1, True, 5.0, "5", NOW + 10**9):
+        misused(Reason.CLAIM_INVALID, lambda value=value: usual(format=format, evidence_at=value))
+
+
 @given(
     nationalities=country_lists, citizenships=st.just([]) | country_lists, complete=st.booleans(), claims=person_claims
 )
@@ -560,11 +572,11 @@ def test_the_further_claims_of_an_mdoc_are_in_namespaces(claims: Any) -> None:
 
 
 def test_an_mdoc_is_issued_and_received() -> None:
-    what = of_an_mdoc(assurance=Assurance("eIDAS", "high"))
+    what = of_an_mdoc(assurance=Assurance("eIDAS", "high"), evidence_at=NOW - 600)
     data = mdoc_door().issue(what, format=Format.MDOC, decoys=3)
     made = Credential.receive(data, anchors=mdoc_anchors(), now=NOW, format=Format.MDOC).attestation
-    assert (made.claims, made.assurance, made.holder_key, made.status) == (
-        what.claims, what.assurance, what.holder_key, what.status,
+    assert (made.claims, made.assurance, made.evidence_at, made.holder_key, made.status) == (
+        what.claims, what.assurance, NOW - 600, what.holder_key, what.status,
     )  # fmt: skip
 
 

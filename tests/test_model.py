@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -369,10 +370,18 @@ def test_an_attestation_derives_what_it_states_of_citizenship() -> None:
     assert changed.citizenship == Citizenship(us("FR"))
 
 
+@pytest.mark.parametrize("value", [True, False, 1.0, 1.5, -1, 2**53, "5", b"5", [5], Decimal(5)])
+def test_the_time_of_the_evidence_is_a_time_or_nothing(value: Any) -> None:
+    for good in (None, 0, 5, 2**53 - 1):
+        assert _attestation({}, evidence_at=good).evidence_at == good
+    assert _attestation({}).evidence_at is None
+    _refused(lambda: _attestation({}, evidence_at=value), Reason.CLAIM_INVALID, "evidence_checked_at")
+
+
 @pytest.mark.parametrize("withheld", [False, True])
 def test_an_attestation_of_claims_that_are_frozen_already_is_the_same_as_any_other(withheld: bool) -> None:
     claims = {"nationalities": ["US"], "nationalities_complete": True, "address": {"lines": ["x"]}}
-    made = _attestation(claims, withheld=withheld)
+    made = _attestation(claims, withheld=withheld, evidence_at=5)
     frozen = freeze(claims)
     quick = attestation_of_frozen(
         made.type,
@@ -382,6 +391,7 @@ def test_an_attestation_of_claims_that_are_frozen_already_is_the_same_as_any_oth
         made.holder_key,
         made.status,
         made.assurance,
+        made.evidence_at,
         Citizenship.from_claims(frozen, withheld=withheld),
     )
     assert type(quick) is Attestation and quick == made

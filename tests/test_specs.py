@@ -301,6 +301,7 @@ def test_the_schema_is_a_schema_and_knows_our_countries() -> None:
     st.booleans(),
     st.booleans(),
     st.booleans(),
+    st.none() | st.integers(0, b.NOW),
     st.sampled_from(["ES256", "ES384", "ES512", "Ed25519", "ML-DSA-44"]),
     st.dictionaries(st.sampled_from(["given_name", "birthdate", "address"]), st.text() | st.lists(st.text())),
 )
@@ -310,6 +311,7 @@ def test_what_we_issue_fits_the_schema(
     complete: bool,
     rated: bool,
     listed: bool,
+    checked_at: int | None,
     algorithm: str,
     further: dict[str, Any],
 ) -> None:
@@ -323,10 +325,12 @@ def test_what_we_issue_fits_the_schema(
         format=Format.SD_JWT_VC,
         claims=further,
         assurance=Assurance("nist", "IAL2") if rated else None,
+        evidence_at=checked_at,
     )
     data = Issuer(identifier=b.ISSUER, key=b.key("issuer")).issue(attestation, format=Format.SD_JWT_VC, decoys=2)
     whole = processed(data)
     VALIDATOR.validate(whole)
+    assert whole.get("evidence_checked_at") == checked_at
     VALIDATOR.validate({name: value for name, value in whole.items() if name not in attestation.claims})
 
 
@@ -386,6 +390,8 @@ CLAIMS: Final = {
     "citizenships": ODD,
     "nationalities_complete": ODD,
     "assurance": st.fixed_dictionaries({"framework": TEXTS, "level": TEXTS}, optional={"more": ODD}) | ODD,
+    # As with iat: one that lies after the issue is a matter of order.
+    "evidence_checked_at": ODD.filter(lambda value: type(value) is not int or not b.NOW < value <= LAST),
     "cnf": st.fixed_dictionaries({"jwk": JWKS}, optional={"kid": ODD}) | ODD,
     "status": st.fixed_dictionaries(
         {

@@ -149,6 +149,12 @@ def test_what_an_issuer_hands_over_is_an_mdoc() -> None:
         ({"national_of_us": "true"}, False),
         ({"assurance": {"framework": "eIDAS"}}, False),
         ({"assurance": "high"}, False),
+        ({"evidence_checked_at": CBORTag(0, "2024-02-29T00:00:00Z"), "citizen_of_us": True}, True),
+        ({"evidence_checked_at": "2024-02-29T00:00:00Z"}, False),
+        ({"evidence_checked_at": CBORTag(1004, "2024-02-29")}, False),
+        ({"evidence_checked_at": CBORTag(0, "1969-12-31T23:59:59Z")}, False),
+        ({"evidence_checked_at": 1_700_000_000}, False),
+        ({"evidence_checked_at": None}, False),
     ],
 )
 def test_our_namespace_is_as_the_grammar_says(elements: Any, good: bool) -> None:
@@ -183,6 +189,8 @@ CWT_GOOD: Final[dict[str, dict[str, Any]]] = {
     },
     "SHA-512": {"claims": {cwt.REDACTED: [cwt.digest(MEMBER, "sha512")]}, "header": {170: -44}},
     "no type": {"claims": {11: ABSENT}},
+    "evidence": {"claims": {"evidence_checked_at": 1_700_000_000}},
+    "evidence of no type": {"claims": {11: ABSENT, "evidence_checked_at": "last week"}},
     "names of types": {"header": {16: "application/sd-cwt"}, "kb_header": {16: "application/kb+cwt"}},
     "what else there is": {"claims": {"x": {"y": 1.5}, 40: b"z"}, "header": {99: 1}, "kb": {7: b"i", 99: 1}},
 }
@@ -200,6 +208,10 @@ CWT_BAD: Final[dict[str, dict[str, Any]]] = {
     "country": {"claims": {"nationalities": ["us"]}},
     "countries": {"claims": {"citizenships": "US"}},
     "complete": {"claims": {"nationalities_complete": 1}},
+    "evidence as text": {"claims": {"evidence_checked_at": "last week"}},
+    "evidence before 1970": {"claims": {"evidence_checked_at": -1}},
+    "evidence with a fraction": {"claims": {"evidence_checked_at": 1.5}},
+    "evidence that is true": {"claims": {"evidence_checked_at": True}},
     "identifier list": {"claims": {65535: {"identifier_list": {"id": b"x", "uri": "u"}}}},
     "digests that are no list": {"claims": {cwt.REDACTED: cwt.digest(MEMBER)}},
     "no disclosures": {"unprotected": {17: []}},
@@ -232,7 +244,17 @@ def test_of_an_sd_cwt_the_reader_refuses_what_the_grammar_forbids(parts: Any) ->
 @given(st.sampled_from(["claims", "kb", "header", "kb_header"]), st.data())
 def test_no_sd_cwt_is_taken_that_the_grammar_forbids(part: str, data: st.DataObject) -> None:
     stated = {
-        "claims": [*cwt.good_claims(), "citizenships", "nationalities_complete", "assurance", 3, 5, 7, 39],
+        "claims": [
+            *cwt.good_claims(),
+            "citizenships",
+            "nationalities_complete",
+            "assurance",
+            "evidence_checked_at",
+            3,
+            5,
+            7,
+            39,
+        ],
         "kb": [*cwt.good_binding(), 4, 5, 7],
         "header": [1, 4, 16, 33, 170],
         "kb_header": [1, 16],

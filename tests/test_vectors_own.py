@@ -380,6 +380,8 @@ def check_verdict(verdict: Verdict, expected: dict[str, Any]) -> None:
     }
     if attestation.assurance is not None:
         found["assurance"] = [attestation.assurance.framework, attestation.assurance.level]
+    if attestation.evidence_at is not None:
+        found["evidence_at"] = attestation.evidence_at
     assert json.dumps(found, sort_keys=True) == json.dumps(expected["valid"], sort_keys=True)  # so that 1 is not true
 
 

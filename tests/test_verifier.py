@@ -877,6 +877,20 @@ def test_on_a_hit_today_and_the_anchors_of_today_decide() -> None:
     assert some.citizenship.nationalities == us("DE")
 
 
+def test_on_a_hit_evidence_of_the_future_is_noticed() -> None:
+    cache = Cache()
+    data = make(payload={"iat": ABSENT, "evidence_checked_at": NOW + 30})
+    accepted(data, cache=cache)
+    refused(data, Reason.ISSUED_IN_FUTURE, "V6", now=NOW - 1, cache=cache)
+    tight = Limits(clock_skew_s=0)
+    refused(data, Reason.ISSUED_IN_FUTURE, "V6", limits=tight, cache=cache)
+    # What is compared with iat by V4 is another entry under other limits.
+    data = make(payload={"evidence_checked_at": NOW - 30})
+    accepted(data, cache=cache)
+    refused(data, Reason.CLAIM_INVALID, "V4", limits=tight, cache=cache)
+    accepted(data, cache=cache)
+
+
 def test_on_a_hit_the_label_is_that_of_the_anchor_in_use() -> None:
     cache = Cache()
     data = make(payload={"iss": ABSENT})

@@ -214,6 +214,7 @@ def valid(
     complete: bool = False,
     status: str | None = "valid",
     issuer: str = ISSUER,
+    **more: Any,
 ) -> dict[str, Any]:
     return {
         "valid": {
@@ -224,6 +225,7 @@ def valid(
             "citizenships": list(citizenships),
             "complete": complete,
             "status": status,
+            **more,
         }
     }
 
@@ -289,6 +291,7 @@ STREET: Final = disclosure("c2FsdCBvZiBzdHJlZXQuLg", "street", "Rue de l'Église
 ADDRESS: Final = disclosure("c2FsdCBvZiBhZGRyZXNzLg", "address", {"_sd": [digest(STREET)], "country": "FR"})
 FRANCE: Final = disclosure("c2FsdCBvZiBGcmFuY2UuLg", "FR")
 AMERICA: Final = disclosure("c2FsdCBvZiBBbWVyaWNhLg", "US")
+CHECKED: Final = disclosure("c2FsdCBvZiBldmlkZW5jZQ", "evidence_checked_at", NOW - DAY)
 DECOY: Final = digest("a decoy")
 
 
@@ -343,6 +346,7 @@ def accepts() -> list[dict[str, Any]]:
         case("accept-withheld-is-not-complete", "a list of which something is withheld is not complete",
              make({**two, "nationalities_complete": True}, [AMERICA]),
              valid({"nationalities": ["US"], "nationalities_complete": True})),
+        *accepts_of_evidence(),
         case("accept-short-lived", "a validity of 24 hours needs no status",
              make({"status": ABSENT, "exp": NOW - 60 + DAY}), valid(status=None)),
         case("accept-pinned", "a key pinned without kid answers any kid", make(),
@@ -358,6 +362,50 @@ def accepts() -> list[dict[str, Any]]:
              bound(credential(), {"iat": NOW - 300}), valid()),
         case("accept-audience", "the credential's aud names the verifier, among others",
              make({"aud": ["https://other.example", AUDIENCE]}), valid()),
+    ]  # fmt: skip
+
+
+def accepts_of_evidence() -> list[dict[str, Any]]:
+    hidden = {"_sd": [digest(CHECKED)], "_sd_alg": "sha-256"}
+    other, claim = "urn:example:other:1", {"evidence_checked_at": "last week"}
+    plain = {"nationalities": ["US"]}
+    return [
+        case("accept-evidence", "when the issuer checked its evidence", make({"evidence_checked_at": NOW - DAY}),
+             valid(evidence_at=NOW - DAY)),
+        case("accept-evidence-first", "in the first second of 1970", make({"evidence_checked_at": 0}),
+             valid(evidence_at=0)),
+        case("accept-evidence-disclosed", "the same behind a digest, and shown", make(hidden, [CHECKED]),
+             valid(evidence_at=NOW - DAY)),
+        case("accept-evidence-withheld", "and withheld: it is not known then", make(hidden), valid()),
+        case("accept-evidence-skew", "half a minute behind iat, by another clock of the issuer",
+             make({"evidence_checked_at": NOW - 30}), valid(evidence_at=NOW - 30)),
+        case("accept-evidence-of-others", "in a type of others a claim of that name is a claim like any other",
+             make({"vct": other, **claim}), valid({**plain, **claim}, type=other), anchors=["other-type", "status"]),
+    ]  # fmt: skip
+
+
+def refusals_by_evidence() -> list[dict[str, Any]]:
+    def odd(id: str, title: str, value: Any, **payload: Any) -> dict[str, Any]:
+        made = make({"evidence_checked_at": value, **payload})
+        return case("v4-evidence-" + id, title, made, refused("V4", "claim_invalid"))
+
+    shown = disclosure("c2FsdCBvZiBhIHRpbWUuLg", "evidence_checked_at", True)
+    return [
+        odd("boolean", "a time of the evidence that is true", True),
+        odd("null", "a time of the evidence that is null", None),
+        odd("text", "a time of the evidence in text", str(NOW - DAY)),
+        odd("fraction", "half a second of it", NOW - DAY + 0.5),
+        odd("float", "a whole number in the form of a fraction", float(NOW - DAY)),
+        odd("negative", "a time of the evidence before 1970", -1),
+        odd("large", "a time of the evidence beyond 2^53", 2**53),
+        odd("array", "a time of the evidence in an array", [NOW - DAY]),
+        odd("after", "31 seconds after iat: it was not checked before it was issued", NOW - 29),
+        case("v4-evidence-disclosed", "the same behind a digest",
+             make({"_sd": [digest(shown)], "_sd_alg": "sha-256"}, [shown]), refused("V4", "claim_invalid")),
+        case("v6-evidence-future", "checked in the future, in a credential without iat",
+             make({"iat": ABSENT, "evidence_checked_at": NOW + 31}), refused("V6", "issued_in_future")),
+        case("v6-evidence-after", "within the skew of an iat that is itself ahead",
+             make({"iat": NOW + 30, "evidence_checked_at": NOW + 31}), refused("V6", "issued_in_future")),
     ]  # fmt: skip
 
 
@@ -688,6 +736,7 @@ def presentation() -> dict[str, Any]:
         *refusals_of_form(),
         *refusals_by_trust(),
         *refusals_by_redaction(),
+        *refusals_by_evidence(),
         *refusals_of_the_holder(),
         *refusals_by_status(),
         *by_bitstring(),
@@ -1178,6 +1227,7 @@ def ticket(
     citizenships: Iterable[str] = ("US",),
     index: int | None = VALID,
     anchor: str = "issuer",
+    evidence_at: int = 0,
 ) -> str:
     contents = TicketContents(
         expires_at=expires_at,
@@ -1188,7 +1238,8 @@ def ticket(
         type_hash=type_hash(VCT),
         assurance=assurance_hash(None),
         admitted_at=admitted_at,
-        evidence_at=NOW - DAY,
+        issued_at=NOW - DAY,
+        evidence_at=evidence_at,
         holder=bytes(6),
         nationalities=frozenset(map(Country, nationalities)),
         citizenships=frozenset(map(Country, citizenships)),
@@ -1370,8 +1421,35 @@ def gateway() -> dict[str, Any]:
                  ask("reports/7", needs("admission_too_old"),
                      with_ticket=ticket(nationalities=["DE"], citizenships=[], admitted_at=NOW - 601),
                      with_proof=proof(ticket=ticket(nationalities=["DE"], citizenships=[], admitted_at=NOW - 601)))),
+        *about_evidence(),
     ]  # fmt: skip
     return {"anchors": {name: ANCHORS[name] for name in ("issuer", "status", "namesake")}, "cases": cases}
+
+
+def about_evidence() -> list[dict[str, Any]]:
+    rule = 'version = 1\n[[rule]]\nresource = "recent"\nnationality = ["US"]\nmax_evidence_age_s = 86400\n'
+    fresh, old, unknown = (ticket(evidence_at=checked_at) for checked_at in (NOW - DAY, NOW - DAY - 1, 0))
+    endpoint, (text, nonce) = AUDIENCE + "/citizenship", challenge_text()
+    stating = bound(credential({"evidence_checked_at": NOW - DAY + 100}), nonce=nonce)
+    silent = bound(credential(), nonce=nonce)
+
+    def asked(expected: dict[str, Any], sealed: str) -> dict[str, Any]:
+        return ask("recent", expected, with_ticket=sealed, with_proof=proof(ticket=sealed))
+
+    def admitted(ends_in: int, answer: str) -> dict[str, Any]:
+        expected = {"result": "admitted", "expires_at": NOW + ends_in}
+        return admit(answer, text, expected, with_proof=proof(url=endpoint, jti="admission"))
+
+    return [
+        scenario("evidence-fresh", "checked exactly as long ago as the rule permits",
+                 asked({"result": "allow", "rule": 1}, fresh), policy=rule),
+        scenario("evidence-too-old", "checked a second earlier", asked(needs("evidence_too_old"), old), policy=rule),
+        scenario("evidence-unknown", "issued not long ago, which is not that",
+                 asked(needs("evidence_too_old"), unknown), policy=rule),
+        scenario("admit-evidence", "a session ends when no rule takes the evidence any more", admitted(101, stating),
+                 policy=rule),
+        scenario("admit-evidence-unknown", "and at once when it is not known", admitted(1, silent), policy=rule),
+    ]  # fmt: skip
 
 
 # --- files ---

@@ -361,8 +361,28 @@ def accepts_of_elements() -> list[dict[str, Any]]:
         case("accept-elsewhere", "a nationality in another namespace says nothing",
              answer({"org.example": {"nationality": "US"}}), states({"org.example": {"nationality": "US"}})),
         case("accept-assurance", "how well the issuer checked", answer(rated), valid(assurance=["eIDAS", "high"])),
+        *accepts_of_evidence(),
         case("accept-filtered", "what the anchor may not attest proves nothing",
              answer(everything), states(everything, ["DE"]), anchors=["germany", STATUS]),
+    ]  # fmt: skip
+
+
+def accepts_of_evidence() -> list[dict[str, Any]]:
+    name, when = "evidence_checked_at", date(NOW - DAY)
+    citizen = {"citizen_of_us": True}
+    made = items_of({OWN: {**citizen, name: when}})
+    alone, text = {OWN: {name: when}}, "2026-01-01"
+    of_others = {PID: {"nationality": ["US"], name: text}}
+    return [
+        case("accept-evidence", "when the issuer checked its evidence", answer(items=made),
+             valid(evidence_at=NOW - DAY)),
+        case("accept-evidence-withheld", "and withheld: it is not known then",
+             answer(items=made, shown={OWN: made[OWN][:1]}), valid()),
+        case("accept-evidence-alone", "and nothing else", answer(alone), states({}, evidence_at=NOW - DAY)),
+        case("accept-evidence-skew", "half a minute after the signing, by another clock of the issuer",
+             answer({OWN: {**citizen, name: date(NOW - 30)}}), valid(evidence_at=NOW - 30)),
+        case("accept-evidence-of-others", "in another namespace an element of that name is one like any other",
+             answer(of_others, doc_type=PID), states(of_others, ["US"], type=PID)),
     ]  # fmt: skip
 
 

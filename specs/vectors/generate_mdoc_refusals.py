@@ -536,7 +536,26 @@ def v4_countries() -> Rows:
         ("complete-number", "completeness as a number", own(nationalities=["US"], nationalities_complete=1), odd),
         ("assurance-number", "an assurance that is a number", own(assurance=1), odd),
         ("assurance", "an assurance without a level", own(assurance={"framework": "eIDAS"}), odd),
+        *((f"evidence-{id}", title, own(citizen_of_us=True, evidence_checked_at=value), odd)
+          for id, title, value in odd_evidence()),
     ]  # fmt: skip
+
+
+def odd_evidence() -> list[tuple[str, str, Any]]:
+    text = date(NOW - DAY).value
+    return [
+        ("number", "a time of the evidence as a number", NOW - DAY),
+        ("boolean", "a time of the evidence that is true", True),
+        ("null", "a time of the evidence that is null", None),
+        ("text", "a time of the evidence in text without a tag", text),
+        ("full-date", "a day in place of a time of the evidence", CBORTag(1004, text[:10])),
+        ("tag-1004", "a time of the evidence under the tag of a day", CBORTag(1004, text)),
+        ("fraction", "a time of the evidence with a fraction of a second", CBORTag(0, text[:-1] + ".5Z")),
+        ("offset", "a time of the evidence with an offset", CBORTag(0, text[:-1] + "+00:00")),
+        ("before-1970", "a time of the evidence before 1970", CBORTag(0, "1969-12-31T23:59:59Z")),
+        ("array", "a time of the evidence in an array", [date(NOW - DAY)]),
+        ("after", "31 seconds after the signing: it was not checked before it was issued", date(NOW - 29)),
+    ]
 
 
 def v5_and_v6() -> list[dict[str, Any]]:
@@ -559,6 +578,9 @@ def v5_and_v6() -> list[dict[str, Any]]:
         *at("V6", [
             ("future", "signed in the future", answer(mso={"validityInfo": validity(NOW + 31, begins=NOW)}),
              "issued_in_future"),
+            ("evidence-after", "checked 31 seconds ahead, within the skew of a signing that is itself ahead",
+             answer({OWN: {"citizen_of_us": True, "evidence_checked_at": date(NOW + 31)}},
+                    mso={"validityInfo": validity(NOW + 30, begins=NOW)}), "issued_in_future"),
             ("not-yet", "valid in a second: no skew excuses it",
              answer(mso={"validityInfo": validity(begins=NOW + 1)}), "not_yet_valid"),
             ("expired", "validUntil was a second ago", answer(mso={"validityInfo": validity(ends=NOW - 1)}),

@@ -258,6 +258,7 @@ def accepts_of_claims() -> list[dict[str, Any]]:
              anchors=["germany-and-us", "status"]),
         case("accept-assurance", "how well the issuer checked", make(rated), valid(assurance=list(
              rated["assurance"].values()))),
+        *accepts_of_evidence(),
         case("accept-short-lived", "a validity of 24 hours needs no status", make(short), valid(status=None)),
         case("accept-last-second", "the last second before exp", make({EXP: NOW + 1}), valid()),
         case("accept-skew", "issued half a minute ahead", bound(sd_cwt_of({IAT: NOW + 30}), {IAT: NOW + 30}), valid()),
@@ -265,6 +266,26 @@ def accepts_of_claims() -> list[dict[str, Any]]:
              valid()),
         case("accept-header-claims-more", "a claim of the header alone proves nothing",
              make(header={CWT_CLAIMS: {"citizenships": ["US"]}}), valid()),
+    ]  # fmt: skip
+
+
+def accepts_of_evidence() -> list[dict[str, Any]]:
+    name, other = "evidence_checked_at", "urn:example:other:1"
+    hidden = disclosure(NOW - DAY, name)
+    of_others = {TYPE: other, name: "last week"}
+    return [
+        case("accept-evidence", "when the issuer checked its evidence", make({name: NOW - DAY}),
+             valid(evidence_at=NOW - DAY)),
+        case("accept-evidence-disclosed", "the same behind a digest, and shown", make(None, [hidden], hides=[hidden]),
+             valid(evidence_at=NOW - DAY)),
+        case("accept-evidence-withheld", "and withheld: it is not known then", make(None, [], hides=[hidden]),
+             valid()),
+        case("accept-evidence-skew", "half a minute after iat, by another clock of the issuer",
+             make({name: NOW - 30}), valid(evidence_at=NOW - 30)),
+        case("accept-evidence-of-others", "in a type of others a claim of that name is a claim like any other",
+             make(of_others), valid({name: "last week"}, type=other), anchors=["other-type", "status"]),
+        case("accept-evidence-no-type", "in no type too", make({TYPE: ABSENT, name: 1}), valid({name: 1}, type=""),
+             anchors=["no-type", "status"]),
     ]  # fmt: skip
 
 
@@ -584,7 +605,23 @@ def v4_claims() -> Rows:
         ("complete-number", "completeness as a number", make({"nationalities_complete": 1}), odd),
         ("assurance-number", "an assurance that is a number", make({"assurance": 1}), odd),
         ("assurance", "an assurance without a level", make({"assurance": {"framework": "x"}}), odd),
+        *((f"evidence-{id}", title, make({"evidence_checked_at": value}), odd) for id, title, value in odd_evidence()),
     ]  # fmt: skip
+
+
+def odd_evidence() -> list[tuple[str, str, Any]]:
+    return [
+        ("boolean", "a time of the evidence that is true", True),
+        ("null", "a time of the evidence that is null", None),
+        ("text", "a time of the evidence in text", str(NOW - DAY)),
+        ("tdate", "a time of the evidence as text of a date", "2026-01-01T00:00:00Z"),
+        ("fraction", "half a second of it", NOW - DAY + 0.5),
+        ("float", "a whole number in the form of a fraction", float(NOW - DAY)),
+        ("negative", "a time of the evidence before 1970", -1),
+        ("large", "a time of the evidence beyond 2^53", 2**53),
+        ("array", "a time of the evidence in an array", [NOW - DAY]),
+        ("after", "31 seconds after iat: it was not checked before it was issued", NOW - 29),
+    ]
 
 
 def by_rules() -> list[dict[str, Any]]:
@@ -595,6 +632,8 @@ def by_rules() -> list[dict[str, Any]]:
 
     v6: Rows = [
         ("future", "issued in the future", make({IAT: NOW + 31}), "issued_in_future"),
+        ("evidence-future", "checked in the future, in a credential without iat",
+         make({IAT: ABSENT, "evidence_checked_at": NOW + 31}), "issued_in_future"),
         ("not-yet", "nbf in a second: no skew excuses it", make({NBF: NOW + 1, IAT: NOW + 1}), "not_yet_valid"),
         ("expired", "exp is this very second", make({EXP: NOW}), "expired"),
     ]  # fmt: skip

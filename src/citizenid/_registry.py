@@ -129,6 +129,7 @@ NATIONALITIES: Final = "nationalities"
 CITIZENSHIPS: Final = "citizenships"
 NATIONALITIES_COMPLETE: Final = "nationalities_complete"
 ASSURANCE: Final = "assurance"
+EVIDENCE_CHECKED_AT: Final = "evidence_checked_at"  # of our own type alone, and of our own namespace in an mdoc
 VCT_CITIZENSHIP: Final = "urn:citizenid:citizenship:1"
 # Levels of assurance from the weakest on, by the words that our issuers state: Regulation (EU) No 910/2014 article 8,
 # NIST SP 800-63A-4 section 2.

@@ -49,6 +49,7 @@ def prepare_attestation(
     format: Format,
     claims: Mapping[Any, Any] | None = None,
     assurance: Assurance | None = None,
+    evidence_at: UnixTime | int | None = None,
 ) -> Attestation:
     """Put together the usual attestation of citizenship, of our own type.
 
@@ -66,14 +67,19 @@ def prepare_attestation(
         claims: further claims of the person, by name; in an SD-CWT a name may be an integer; for an mdoc `{namespace:
             {element: value}}`. What they say of nationality in namespaces of others must be what `citizenship` says.
         assurance: how well the issuer checked.
+        evidence_at: when the issuer last checked the evidence itself (a passport's chip, an id_token), integer Unix
+            seconds, or None to leave it unsaid. Whoever issues anew on what was checked before states that time again.
+            The holder may withhold it, and a rule with `max_evidence_age_s` then asks for it.
 
     Raises:
         CitizenIDError: STATUS_MISSING without a status reference and a lifetime over 24 h, CLAIM_INVALID,
-            CLAIM_RESERVED when `claims` states citizenship too.
+            CLAIM_RESERVED when `claims` states citizenship too; CLAIM_INVALID for an `evidence_at` after `now`.
     """
     stated = _merged(dict(claims or {}), citizenship.to_claims(format), format)
     if type(now) is not int or type(lifetime_s) is not int or lifetime_s <= 0:
         raise CitizenIDError(Reason.CLAIM_INVALID, "exp")
+    if evidence_at is not None and (type(evidence_at) is not int or not 0 <= evidence_at <= now):
+        raise CitizenIDError(Reason.CLAIM_INVALID, reg.EVIDENCE_CHECKED_AT)
     if status is None and lifetime_s > DEFAULT_LIMITS.unreferenced_validity_s:
         raise CitizenIDError(Reason.STATUS_MISSING, "status")
     made = Attestation(
@@ -84,6 +90,7 @@ def prepare_attestation(
         holder_key=holder_key,
         status=() if status is None else (status,),
         assurance=assurance,
+        evidence_at=None if evidence_at is None else UnixTime(evidence_at),
     )
     if made.citizenship.all_nationalities != citizenship.all_nationalities:  # another namespace states another one
         raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
@@ -215,7 +222,8 @@ class Issuer:
             format: the credential's format.
             disclosable: paths that the holder may show or withhold one by one; ("nationalities", None) is each of the
                 list. None means everything that may be: every member and every array element, at every depth. An mdoc
-                knows no other choice: each of its elements may be withheld, and nothing inside one.
+                knows no other choice: each of its elements may be withheld, and nothing inside one. The time of the
+                evidence is named as a claim is: ("evidence_checked_at",).
             serialization: how to write an SD-JWT.
             decoys: how many digests without a disclosure to add, so that their number tells less.
             hash_algorithm: "sha-256", "sha-384" or "sha-512".

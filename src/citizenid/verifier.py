@@ -63,7 +63,7 @@ _CREDENTIAL: Final = KeyPurpose.CREDENTIAL
 _VALID: Final = Status.VALID  # through its type each look costs ten times as much
 _CACHED_BYTES: Final = 8_192  # a cache counts entries: a credential with a portrait would take the room of twenty
 # Part of every cache key: whoever changes a rule of V3 or V4 changes the version, and old entries are never found.
-_PROFILES: Final = {format: hashlib.sha256(f"citizenid/verification/1/{format}".encode()).digest() for format in Format}
+_PROFILES: Final = {format: hashlib.sha256(f"citizenid/verification/2/{format}".encode()).digest() for format in Format}
 
 
 def _refuse_copy(self: object, *_: Any) -> NoReturn:
@@ -373,11 +373,12 @@ def _check_allowed(
 def _check_validity(
     attestation: Attestation, signed_at: UnixTime | None, resolved: ResolvedKey, now: UnixTime, limits: Limits
 ) -> None:
-    """V6: the window of validity; the skew excuses an iat in the future alone."""
+    """V6: the window of validity; the skew excuses a time of the issuer's work in the future alone."""
     validity = attestation.validity
-    issued_at, not_before = validity.issued_at, validity.not_before
-    if issued_at is not None and issued_at > now + limits.clock_skew_s:
-        raise VerificationError(Reason.ISSUED_IN_FUTURE, "iat")
+    not_before, latest = validity.not_before, now + limits.clock_skew_s
+    for stated, name in ((validity.issued_at, "iat"), (attestation.evidence_at, "evidence_checked_at")):
+        if stated is not None and stated > latest:
+            raise VerificationError(Reason.ISSUED_IN_FUTURE, name)
     if not_before is not None and now < not_before:
         raise VerificationError(Reason.NOT_YET_VALID, "nbf")
     if now >= validity.not_after:

@@ -168,6 +168,7 @@ def test_the_types_of_others_are_asked_for_nationality_where_they_have_it() -> N
         {"nationality": ["DE"], "none_of": ["US"]},
         {"anyone": True, "none_of": ["US"]},
         {"nationality": ["DE"], "assurance": {"eidas": "low"}},
+        {"nationality": ["DE"], "max_evidence_age_s": 60},
     ],
 )
 def test_the_types_of_others_are_not_asked_for_what_they_do_not_state(keys: dict[str, Any]) -> None:
@@ -205,6 +206,30 @@ def test_what_may_be_withheld_and_is_asked_is_asked_for() -> None:
     asked = rule(nationality=["DE"], assurance={"eidas": "low"}, max_credential_age_s=60)
     assert claims_of(dcql_query(asked, anchors=SD_JWT_VC))[1:] == [(["assurance"], None), (["iat"], None)]
     assert claims_of(dcql_query(asked, anchors=MDOC))[1:] == [([OWN, "assurance"], None)]
+
+
+@pytest.mark.parametrize(
+    "keys", [{"nationality": ["DE"]}, {"citizenship": ["DE"]}, {"anyone": True, "none_of": ["US"]}]
+)
+def test_when_the_evidence_was_checked_is_asked_by_rules_that_ask_for_it_alone(keys: dict[str, Any]) -> None:
+    for anchors, path in ((SD_JWT_VC, ["evidence_checked_at"]), (MDOC, [OWN, "evidence_checked_at"])):
+        without = claims_of(dcql_query(rule(**keys), anchors=anchors))
+        asked = claims_of(dcql_query(rule(**keys, max_evidence_age_s=60), anchors=anchors))
+        assert asked == [*without, (path, None)]
+    # In a docType that nobody knows our namespace may stand, and no other states it.
+    query = dcql_query(rule(**keys, max_evidence_age_s=60), anchors=anchor(Format.MDOC, ["example.id"]))
+    assert {path[0] for path, _ in claims_of(query)} == {OWN}
+
+
+def test_a_type_that_cannot_state_when_evidence_was_checked_is_not_asked_for() -> None:
+    asked = rule(nationality=["DE"], max_evidence_age_s=60)
+    both = anchor(Format.SD_JWT_VC, [OWN_VCT, "example", PID_VCT])
+    query = dcql_query(asked, anchors=both)
+    assert query is not None and [each["meta"] for each in query["credentials"]] == [{"vct_values": [OWN_VCT]}]
+    policy = AdmissionPolicy.from_toml(p.toml([{"resource": "a", "nationality": ["DE"], "max_evidence_age_s": 60}]))
+    for format_ in (Format.SD_JWT_VC, Format.SD_CWT):
+        assert unsatisfiable_rules(policy, anchors=anchor(format_, ["example", PID_VCT])) == (1,)
+        assert unsatisfiable_rules(policy, anchors=anchor(format_, ["example", OWN_VCT])) == ()
 
 
 # --- nothing that would not help ---

@@ -41,22 +41,26 @@ TICKET_CHARS = 248
 
 sets_of_countries = st.frozensets(st.sampled_from(COUNTRIES), max_size=3)
 lists_of_countries = st.lists(st.sampled_from(COUNTRIES), max_size=9, unique=True)
+times = st.integers(0, 2**32 - 1)
 statuses = st.lists(st.tuples(st.binary(min_size=16, max_size=16), st.integers(0, 2**32 - 1)), max_size=2)
 
 
 @st.composite
 def contents(draw: st.DrawFn) -> TicketContents:
     citizenships = draw(sets_of_countries)
+    admitted_at = draw(times)
+    expires_at, ends_at = (admitted_at + draw(st.integers(1, 30 * DAY)) for _ in range(2))
     return TicketContents(
-        expires_at=draw(st.integers(0, 2**32 - 1)),
-        ends_at=draw(st.integers(0, 2**32 - 1)),
+        expires_at=expires_at,
+        ends_at=ends_at,
         session_id=draw(st.binary(min_size=16, max_size=16)),
         anchor=draw(st.binary(min_size=16, max_size=16)),
         format=draw(st.sampled_from(Format)),
         type_hash=type_hash(draw(st.text())),
         assurance=draw(st.binary(min_size=9, max_size=9)),
-        admitted_at=draw(st.integers(0, 2**32 - 1)),
-        evidence_at=draw(st.integers(0, 2**32 - 1)),
+        admitted_at=admitted_at,
+        issued_at=draw(times),
+        evidence_at=draw(times),
         holder=draw(st.binary(min_size=6, max_size=6)),
         nationalities=citizenships | draw(sets_of_countries),
         citizenships=citizenships,
@@ -78,7 +82,8 @@ def some(**changes: Any) -> TicketContents:
         "type_hash": type_hash(VCT),
         "assurance": assurance_hash(None),
         "admitted_at": NOW,
-        "evidence_at": NOW,
+        "issued_at": NOW - 60,
+        "evidence_at": NOW - DAY,
         "holder": bytes(6),
         "nationalities": us,
         "citizenships": us,
@@ -107,6 +112,38 @@ def refused(text: bytes, with_keys: TicketKeys | None = None) -> None:
 @given(contents(), st.binary(min_size=12, max_size=12))
 def test_what_is_sealed_is_what_is_opened(sealed: TicketContents, nonce: bytes) -> None:
     assert keys().open(keys().seal(sealed, nonce).encode()) == sealed
+
+
+@given(
+    contents(),
+    st.integers(0, 2**40),
+    st.integers(0, 2**40),
+    st.integers(0, 2**53 - 1),
+    st.integers(0, 2**53 - 1),
+)
+@example(some(), NOW + 2**22 - 1, NOW + 2**22, 2**32 - 1, 2**32)
+@example(some(), NOW, NOW - 1, 0, 1)
+def test_no_end_is_later_than_it_was_and_nothing_is_younger(
+    sealed: TicketContents, expires_at: int, ends_at: int, issued_at: int, evidence_at: int
+) -> None:
+    given_ = {"expires_at": expires_at, "ends_at": ends_at, "issued_at": issued_at, "evidence_at": evidence_at}
+    text = keys().seal(sealed._replace(**given_), NONCE)
+    opened = keys().open(text.encode())
+    assert len(text) == TICKET_CHARS
+    for name, value in given_.items():
+        assert getattr(opened, name) <= value
+    # What a session can be is kept to the second, and of an end before the admission that it is over.
+    for held, stated in ((opened.expires_at, expires_at), (opened.ends_at, ends_at)):
+        since = stated - sealed.admitted_at
+        assert held == (0 if since <= 0 else sealed.admitted_at + min(since, 2**22 - 1))
+    assert (opened.issued_at, opened.evidence_at) == (min(issued_at, 2**32 - 1), min(evidence_at, 2**32 - 1))
+    # Nothing else moves, whatever stands beside it.
+    assert opened._replace(**dict.fromkeys(given_, 0)) == sealed._replace(**dict.fromkeys(given_, 0))
+
+
+def test_the_longest_session_that_can_be_configured_fits() -> None:
+    longest = some(expires_at=NOW + DAY, ends_at=NOW + 30 * DAY)
+    assert keys().open(keys().seal(longest, NONCE).encode()) == longest
 
 
 def test_an_assurance_is_known_by_framework_and_level_together() -> None:

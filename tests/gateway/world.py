@@ -237,6 +237,7 @@ class World:
         short_lived: bool = False,
         issuer: str = "issuer",
         claims: Mapping[str, Any] | None = None,
+        evidence_at: int | None = None,
     ) -> Wallet:
         """Issue a credential to a new holder."""
         status = None if short_lived else self.publisher.allocate()
@@ -249,6 +250,7 @@ class World:
             status=status,
             format=Format.SD_JWT_VC,
             claims=claims,
+            evidence_at=evidence_at,
         )
         data = Issuer(identifier=ISSUER, key=key(issuer)).issue(attestation, format=Format.SD_JWT_VC)
         credential = Credential.receive(data, format=Format.SD_JWT_VC, anchors=anchors(issuer), now=self.now)
@@ -257,8 +259,9 @@ class World:
     # --- holder ---
 
     def present(self, wallet: Wallet, challenge: Challenge, disclose: Iterable[Any] | None = None) -> bytes:
-        """Answer a challenge; everything about citizenship is shown unless `disclose` says otherwise."""
-        shown = [name for name in ("nationalities", "citizenships") if name in wallet.credential.attestation.claims]
+        """Answer a challenge; all about citizenship and evidence is shown unless `disclose` says otherwise."""
+        named = ("nationalities", "citizenships", "evidence_checked_at")
+        shown = [name for name in named if (name,) in wallet.credential.disclosable]
         return wallet.credential.present(
             shown if disclose is None else disclose,
             challenge=challenge,

@@ -1771,6 +1771,82 @@ def test_assurance_has_its_form(value: Any) -> None:
     refused(make({OURS: {"assurance": value}}, doc_type=OURS), Reason.CLAIM_INVALID, "V4")
 
 
+# --- when the evidence was checked ---
+
+CHECKED = "evidence_checked_at"
+
+
+def test_when_the_evidence_was_checked_is_taken_out_of_our_namespace() -> None:
+    stated = date_time(NOW - 600)
+    verified = accepted(make({OURS: {"nationalities": ["US"], CHECKED: stated}}, doc_type=OURS))
+    assert verified.attestation.evidence_at == NOW - 600
+    assert verified.attestation.claims == {OURS: {"nationalities": ("US",)}}
+    both = {"assurance": {"framework": "eIDAS", "level": "high"}, CHECKED: stated}
+    alone = accepted(make({OURS: both, PID: {"nationality": ["US"]}}, doc_type=OURS)).attestation
+    assert (alone.evidence_at, alone.assurance) == (NOW - 600, Assurance("eIDAS", "high"))
+    assert alone.claims == {PID: {"nationality": ("US",)}}
+    # The namespace is ours, whatever the document says that it is.
+    assert accepted(make({PID: {"nationality": ["US"]}, OURS: {CHECKED: stated}})).attestation.evidence_at == NOW - 600
+
+
+@pytest.mark.parametrize("value", [date_time(NOW - 600), "last week", True, date_time(NOW + 10_000)])
+@pytest.mark.parametrize("namespace", [PID, "org.iso.23220.1", "org.iso.18013.5.1", OURS + "0", "org.example"])
+def test_in_a_namespace_of_others_a_time_of_evidence_is_an_element_like_any_other(namespace: str, value: Any) -> None:
+    attestation = accepted(make({namespace: {CHECKED: value}})).attestation
+    assert attestation.evidence_at is None
+    assert attestation.claims[namespace][CHECKED] == getattr(value, "value", value)
+
+
+def test_when_the_evidence_was_checked_may_be_withheld() -> None:
+    elements = {OURS: {"citizen_of_us": True, CHECKED: date_time(NOW - 600)}}
+    items = items_of(elements)
+    for shown, expected in ((items[OURS], NOW - 600), (items[OURS][:1], None), (items[OURS][1:], NOW - 600)):
+        data = make(elements, doc_type=OURS, shown={OURS: shown})
+        assert accepted(data).attestation.evidence_at == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        NOW - 600,
+        float(NOW - 600),
+        "2026-01-01",
+        date_time(NOW - 600).value,  # no tag
+        CBORTag(1004, "2026-01-01"),
+        CBORTag(1004, date_time(NOW - 600).value),
+        CBORTag(0, "2026-01-01"),
+        CBORTag(0, "2026-01-01T00:00:00.5Z"),
+        CBORTag(0, "2026-01-01T00:00:00+00:00"),
+        CBORTag(0, "2026-01-01t00:00:00z"),
+        CBORTag(0, "1969-12-31T23:59:59Z"),
+        CBORTag(0, "2015-06-30T23:59:60Z"),
+        CBORTag(0, NOW - 600),
+        [date_time(NOW - 600)],
+        {"at": date_time(NOW - 600)},
+        b"2026-01-01T00:00:00Z",
+    ],
+)
+def test_the_time_of_the_evidence_is_a_tdate(value: Any) -> None:
+    refused(make({OURS: {"citizen_of_us": True, CHECKED: value}}, doc_type=OURS), Reason.CLAIM_INVALID, "V4")
+
+
+def test_evidence_is_checked_before_it_is_signed_for() -> None:
+    def checked(at: int, **validity: Any) -> bytes:
+        return make({OURS: {"citizen_of_us": True, CHECKED: date_time(at)}}, doc_type=OURS, validity=validity)
+
+    signed = NOW - 60
+    for moment in (0, signed, signed + 30):
+        stated = accepted(checked(moment, signed=date_time(signed))).attestation
+        assert stated.evidence_at == moment
+    refused(checked(signed + 31, signed=date_time(signed)), Reason.CLAIM_INVALID, "V4")
+    # A signing that is ahead within the skew does not lend its own to the evidence.
+    ahead = date_time(NOW + 30)
+    assert accepted(checked(NOW + 30, signed=ahead)).attestation.evidence_at == NOW + 30
+    refused(checked(NOW + 31, signed=ahead), Reason.ISSUED_IN_FUTURE, "V6")
+
+
 # --- open, read and bind by themselves ---
 
 

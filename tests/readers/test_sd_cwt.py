@@ -933,6 +933,47 @@ def test_assurance_has_two_texts(value: Any) -> None:
     assert (stated.framework, stated.level) == ("eIDAS", "high")
 
 
+@pytest.mark.parametrize(
+    "value",
+    [True, False, None, 1.5, float(NOW - 600), -1, 2**53, 2**64 - 1, str(NOW), "2026-01-01T00:00:00Z", [NOW], {}, b"1",
+     NOW - 60 + 31],
+)  # fmt: skip
+def test_the_time_of_the_evidence_is_a_number_of_seconds_and_not_after_iat(value: Any) -> None:
+    refused(make({"evidence_checked_at": value}), Reason.CLAIM_INVALID, "V4")
+    hidden = disclosure(salt(1), value, "evidence_checked_at")
+    refused(make(hide(hidden), [hidden]), Reason.CLAIM_INVALID, "V4")
+    assert accepted(make(hide(hidden))).attestation.evidence_at is None
+
+
+@given(st.integers(0, NOW - 30))
+def test_when_the_evidence_was_checked_is_read_in_our_type_and_is_no_claim(checked_at: int) -> None:
+    attestation = accepted(make({"evidence_checked_at": checked_at})).attestation
+    assert attestation.evidence_at == checked_at and "evidence_checked_at" not in attestation.claims
+    hidden = disclosure(salt(1), checked_at, "evidence_checked_at")
+    shown = accepted(make(hide(hidden), [hidden])).attestation
+    assert shown.evidence_at == checked_at and "evidence_checked_at" not in shown.claims
+
+
+def test_evidence_of_the_future_is_refused_without_an_iat_too() -> None:
+    assert accepted(make({6: ABSENT, "evidence_checked_at": NOW + 30})).attestation.evidence_at == NOW + 30
+    refused(make({6: ABSENT, "evidence_checked_at": NOW + 31}), Reason.ISSUED_IN_FUTURE, "V6")
+
+
+@pytest.mark.parametrize("value", [NOW - 600, True, None, "last week", NOW + 10_000])
+@pytest.mark.parametrize("type_", ["urn:eudi:pid:1", ABSENT])
+def test_in_a_type_of_others_a_time_of_evidence_is_a_claim_like_any_other(type_: Any, value: Any) -> None:
+    trusted = TrustAnchors.from_keys(
+        ISSUER,
+        [key("issuer").public],
+        purpose=KeyPurpose.CREDENTIAL,
+        formats=[Format.SD_CWT],
+        types=[NO_TYPE if type_ is ABSENT else type_],
+        countries=ANY,
+    )
+    attestation = accepted(make({11: type_, "evidence_checked_at": value}), anchors=trusted).attestation
+    assert attestation.evidence_at is None and attestation.claims["evidence_checked_at"] == value
+
+
 @pytest.mark.parametrize("value", [["us"], ["USA"], "US", [5], {}, ["US", "US"], [b"US"], None])
 def test_nationalities_are_codes(value: Any) -> None:
     refused(make({"nationalities": value}), Reason.COUNTRY_INVALID, "V4")

@@ -27,6 +27,7 @@ from builders import (
     VCT,
     accepted,
     anchors,
+    anchors_for,
     base64url,
     bound,
     challenge,
@@ -596,6 +597,9 @@ NO_TIME = [
             {"framework": "f", "level": 5}, {"framework": "", "level": "l"}, {"framework": "f", "level": "l" * 65},
             {"framework": None, "level": "l"},
         )],
+        # when the evidence was checked
+        *[("evidence_checked_at", value, Reason.CLAIM_INVALID) for value in NO_TIME],
+        ("evidence_checked_at", NOW - 60 + 31, Reason.CLAIM_INVALID),  # after iat by more than the skew
         # citizenship: distinct ISO 3166-1 alpha-2 codes and nothing that looks like one
         *[(name, value, Reason.COUNTRY_INVALID) for name in ("nationalities", "citizenships") for value in (
             None, "US", {}, {"0": "US"}, 5, True, [5], [None], [["US"]], [{"US": 1}], ["us"], ["Us"], ["USA"],
@@ -608,6 +612,44 @@ NO_TIME = [
 )  # fmt: skip
 def test_a_claim_of_another_type_or_range_is_refused(name: str, value: Any, reason: Reason) -> None:
     refused(make(payload={name: value}), reason, "V4")
+
+
+@given(st.integers(0, NOW - 30))
+def test_when_the_evidence_was_checked_is_read_in_our_type_and_is_no_claim(checked_at: int) -> None:
+    attestation = accepted(make(payload={"evidence_checked_at": checked_at, "x": 1})).attestation
+    assert attestation.evidence_at == checked_at
+    assert thaw(attestation.claims) == {"nationalities": ["US"], "x": 1}
+
+
+def test_when_the_evidence_was_checked_may_be_withheld() -> None:
+    assert accepted(make()).attestation.evidence_at is None
+    text = disclosure("salt", "evidence_checked_at", NOW - 600)
+    hidden = {"_sd": [digest(text)]}
+    assert accepted(make(payload=hidden)).attestation.evidence_at is None
+    shown = accepted(make(payload=hidden, disclosures=[text])).attestation
+    assert shown.evidence_at == NOW - 600 and "evidence_checked_at" not in shown.claims
+    for value in (True, str(NOW), NOW - 29, None):
+        text = disclosure("salt", "evidence_checked_at", value)
+        refused(make(payload={"_sd": [digest(text)]}, disclosures=[text]), Reason.CLAIM_INVALID, "V4")
+
+
+def test_an_iat_that_is_disclosed_or_not_there_is_no_measure_of_the_evidence() -> None:
+    # It decides nothing, so that to withhold it does not help; V6 looks at `now` in any case.
+    for iat in ({"iat": ABSENT}, {"iat": ABSENT, "_sd": [digest(disclosure("salt", "iat", NOW - 60))]}):
+        for checked_at in (NOW, NOW + 30):
+            stated = accepted(make(payload={**iat, "evidence_checked_at": checked_at})).attestation
+            assert (stated.evidence_at, stated.validity.issued_at) == (checked_at, None)
+        refused(make(payload={**iat, "evidence_checked_at": NOW + 31}), Reason.ISSUED_IN_FUTURE, "V6")
+
+
+@pytest.mark.parametrize("value", [NOW - 600, True, None, "last week", NOW + 10_000, {"a": [1]}])
+@pytest.mark.parametrize("vct", ["urn:eudi:pid:1", VCT + "0", "https://other.example/citizenship"])
+def test_in_a_type_of_others_a_time_of_evidence_is_a_claim_like_any_other(vct: str, value: Any) -> None:
+    data = make(payload={"vct": vct, "evidence_checked_at": value})
+    trusted = anchors_for(key("issuer").public, types=[vct])
+    attestation = accepted(data, anchors=trusted).attestation
+    assert attestation.evidence_at is None
+    assert thaw(attestation.claims)["evidence_checked_at"] == value
 
 
 @pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity", b"1e400", b"-1e400", b"1E+999"])

@@ -29,6 +29,7 @@ from builders import (
     same,
     shared_statuses,
 )
+from cbor2 import CBORTag
 from hypothesis import given
 from hypothesis import strategies as st
 from mdoc_writing import (
@@ -701,6 +702,51 @@ def test_an_assurance_that_is_none_is_not_read(stated: Any, monkeypatch: pytest.
         data = issue(attestation({OURS: {"assurance": stated}}))
     error = misused(Reason.CLAIM_INVALID, lambda: read(data))
     assert type(error) is MalformedError and error.step == "V4"
+
+
+# --- when the evidence was checked ---
+
+CHECKED = "evidence_checked_at"
+
+
+def test_the_time_of_the_evidence_is_an_element_of_our_namespace() -> None:
+    for claims in ({PID: {"nationality": "US"}}, {OURS: {"citizen_of_us": True}}, {}):
+        what = attestation(claims, evidence_at=Time(NOW - 600))
+        whole = [(namespace, name) for namespace, members in claims.items() for name in members]
+        # Every element may be withheld: whether it is named or not says nothing.
+        for choice in (None, whole, [*whole, (OURS, CHECKED)]):
+            data = issue(what, choice)
+            made = read(data)
+            assert made == what and made.evidence_at == NOW - 600
+            items = [cbor.decode(item, "item", TAGS) for item in items_of(data)[OURS]]
+            (value,) = (each["elementValue"] for each in items if each["elementIdentifier"] == CHECKED)
+            assert type(value) is CBORTag and value.tag == 0
+        credential = received(data)
+        assert isinstance(credential.disclosable[OURS, CHECKED], str)
+        for choice, expected in (([], None), ([(OURS, CHECKED)], NOW - 600)):
+            data = credential.present(choice, challenge=challenge(), key=key("holder"), peer=AUDIENCE, now=NOW)
+            attested = shown(data, challenge()).attestation
+            assert attested.evidence_at == expected and attested.claims == {}
+    refuses(Reason.CLAIM_UNKNOWN, attestation({"x": {"a": 1}}), [("x", "a"), (OURS, CHECKED)])
+
+
+@given(st.integers(0, NOW - 60))
+def test_any_time_of_the_evidence_is_written_and_read(checked_at: int) -> None:
+    what = attestation(evidence_at=Time(checked_at), assurance=Assurance("a", "b"))
+    assert read(issue(what)) == what
+
+
+def test_a_time_of_the_evidence_after_the_signing_is_not_written() -> None:
+    issue(attestation(evidence_at=Time(NOW - 60)))
+    refuses(Reason.CLAIM_INVALID, attestation(evidence_at=Time(NOW - 59)))
+
+
+@pytest.mark.parametrize("evidence_at", [None, Time(NOW - 600)])
+def test_the_time_of_the_evidence_is_no_claim(evidence_at: Any) -> None:
+    for value in ("2026-01-01T00:00:00Z", NOW - 600, None):
+        refuses(Reason.CLAIM_RESERVED, attestation({OURS: {CHECKED: value}}, evidence_at=evidence_at))
+    what = attestation({PID: {CHECKED: "of another namespace"}}, evidence_at=evidence_at)
+    assert read(issue(what)) == what
 
 
 # --- the DeviceResponse ---

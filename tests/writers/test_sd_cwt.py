@@ -187,12 +187,34 @@ def test_every_field_of_an_attestation_is_written_and_read() -> None:
     stated = usual(
         {"nationalities": ["US", "FR"], "citizenships": ["US"], 700: [1, {"a": b"x"}], "x": None},
         assurance=Assurance("eIDAS", "high"),
+        evidence_at=UnixTime(NOW - 600),
         validity=Validity(UnixTime(NOW - 60), UnixTime(NOW - 90), UnixTime(NOW + 86_400)),
     )
     read = receive(issue(stated)).attestation
     assert same({name: value for name, value in read.claims.items() if name != 2}, stated.claims)
     assert (read.validity, read.assurance, read.status) == (stated.validity, stated.assurance, stated.status)
-    assert read.holder_key == stated.holder_key
+    assert (read.holder_key, read.evidence_at) == (stated.holder_key, NOW - 600)
+
+
+def test_the_time_of_the_evidence_may_be_withheld_as_the_issuer_wills() -> None:
+    stated = usual({"nationalities": ["US"]}, evidence_at=UnixTime(NOW - 600))
+    for disclosable, hidden in ((None, True), ([("evidence_checked_at",)], True), ([], False)):
+        data = issue(stated, disclosable=disclosable)
+        assert parts(data)[2].get("evidence_checked_at") == (None if hidden else NOW - 600)
+        held = receive(data)
+        assert held.attestation.evidence_at == NOW - 600
+        assert (("evidence_checked_at",) in held.disclosable) is hidden
+        shown = accepted(present(held, ["evidence_checked_at"] if hidden else []), anchors=trust()).attestation
+        assert shown.evidence_at == NOW - 600
+        withheld = accepted(present(held, []), anchors=trust()).attestation
+        assert withheld.evidence_at == (None if hidden else NOW - 600)
+
+
+def test_a_time_of_the_evidence_that_no_verifier_would_read_is_not_written() -> None:
+    issue(usual(evidence_at=UnixTime(NOW - 60)))  # the very second of iat
+    misused(Reason.CLAIM_INVALID, lambda: issue(usual(evidence_at=UnixTime(NOW - 59))))
+    for type_ in ("urn:other", NO_TYPE):
+        misused(Reason.CLAIM_INVALID, lambda type_=type_: issue(usual(type=type_, evidence_at=UnixTime(NOW - 600))))
 
 
 def test_an_attestation_of_citizenship_is_prepared_for_this_format() -> None:
@@ -219,7 +241,25 @@ def test_an_attestation_of_citizenship_is_prepared_for_this_format() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [1, 3, 4, 5, 6, 7, 8, 11, 39, 65535, "exp", "iss", "status", "credentialStatus", "cnf", "assurance"],
+    [
+        1,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        11,
+        39,
+        65535,
+        "exp",
+        "iss",
+        "status",
+        "credentialStatus",
+        "cnf",
+        "assurance",
+        "evidence_checked_at",
+    ],
 )
 def test_what_the_profile_states_is_no_claim(name: Any) -> None:
     misused(Reason.CLAIM_RESERVED, lambda: issue(usual({name: "x"})))
@@ -643,6 +683,7 @@ values = st.recursive(
 TAKEN: Final = {
     *(1, 2, 3, 4, 5, 6, 7, 8, 11, 39, 59, 65535),
     *("iss", "sub", "aud", "exp", "nbf", "iat", "cti", "cnf", "vct", "cnonce", "status", "assurance"),
+    "evidence_checked_at",
     *("nationalities", "citizenships", "nationalities_complete"),
 }
 persons = st.dictionaries(labels.filter(lambda name: name not in TAKEN), values, max_size=4)

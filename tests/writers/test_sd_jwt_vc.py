@@ -259,6 +259,30 @@ def test_the_structural_claims_stand_in_the_clear() -> None:
     assert sorted(len(array) for array in disclosures) == [2, 2, 3, 3]
 
 
+def test_the_time_of_the_evidence_may_be_withheld_as_the_issuer_wills() -> None:
+    what = attestation({"nationalities": ["US"], "x": 1}, evidence_at=UnixTime(NOW - 600))
+    for disclosable, hidden in ((None, True), ([("x",)], False), ([("evidence_checked_at",)], True), ((), False)):
+        data = issue(what, disclosable)
+        _, payload, disclosures = parts(data)
+        assert (payload.get("evidence_checked_at"), [NOW - 600] * hidden) == (
+            None if hidden else NOW - 600,
+            [array[2] for array in disclosures if array[-2] == "evidence_checked_at"],
+        )
+        made = read(data)
+        assert made.evidence_at == NOW - 600 and same(made.claims, what.claims)
+    assert "evidence_checked_at" not in parts(issue(attestation({"x": 1})))[1]
+    misused(Reason.CLAIM_UNKNOWN, lambda: issue(attestation({"x": 1}), [("evidence_checked_at",)]))
+
+
+def test_a_time_of_the_evidence_that_no_verifier_would_read_is_not_written() -> None:
+    issue(attestation(evidence_at=UnixTime(NOW - 60)))  # the very second of iat
+    misused(Reason.CLAIM_INVALID, lambda: issue(attestation(evidence_at=UnixTime(NOW - 59))))
+    misused(Reason.CLAIM_INVALID, lambda: issue(attestation(type="urn:other", evidence_at=UnixTime(NOW - 600))))
+    without = Validity(None, None, UnixTime(NOW + 86_400))
+    made = read(issue(attestation(validity=without, evidence_at=UnixTime(NOW - 5))))
+    assert made.evidence_at == NOW - 5
+
+
 def test_by_default_everything_that_may_be_is_disclosable() -> None:
     claims = {"nationalities": ["US", "DE"], "address": {"street": "x", "lines": ["a", ["b"]]}, "given_name": "Ada"}
     _, payload, disclosures = parts(issue(attestation(claims)))
@@ -343,7 +367,7 @@ def test_names_that_mark_hidden_parts_are_reserved_at_any_depth(name: str, wrap:
     "name",
     [
         "iss", "aud", "exp", "nbf", "iat", "cnf", "vct", "vct#integrity", "aka_vcts", "status", "credentialStatus",
-        "assurance",
+        "assurance", "evidence_checked_at",
     ],
 )  # fmt: skip
 def test_a_claim_that_the_attestation_states_itself_is_reserved(name: str) -> None:

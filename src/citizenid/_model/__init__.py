@@ -8,7 +8,16 @@ Spec: specs/terms.md.
 
 from __future__ import annotations
 
-from .attestation import Assurance, Attestation, StatusReference, Validity, attestation_of_frozen, freeze, thaw
+from .attestation import (
+    Assurance,
+    Attestation,
+    StatusReference,
+    Validity,
+    attestation_of_frozen,
+    evidence_time,
+    freeze,
+    thaw,
+)
 from .challenge import Challenge, Handover, HandoverKind
 from .citizenship import Citizenship
 from .exchange import (
@@ -63,6 +72,7 @@ __all__ = [
     "Validity",
     "attestation_of_frozen",
     "check_now",
+    "evidence_time",
     "freeze",
     "refuse_forgery",
     "thaw",

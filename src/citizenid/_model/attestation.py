@@ -144,10 +144,13 @@ class Attestation:
         holder_key: the key that the holder proves possession of, or None.
         status: where its status stands; all of them must say valid.
         assurance: how well the issuer checked, or None when it does not say.
+        evidence_at: when the issuer checked its evidence, Unix seconds, or None when it does not say. A credential of
+            our own type states it, and none of another.
         citizenship: what `claims` state of citizenship; derived, never given.
 
     Raises:
-        MalformedError: COUNTRY_INVALID or CLAIM_INVALID when the citizenship claims are not well formed.
+        MalformedError: COUNTRY_INVALID or CLAIM_INVALID when the citizenship claims are not well formed, CLAIM_INVALID
+            for an `evidence_at` that is no integer in [0, 2**53).
     """
 
     type: str
@@ -158,13 +161,27 @@ class Attestation:
     status: tuple[StatusReference, ...] = ()
     assurance: Assurance | None = None
     withheld: bool = field(default=False, compare=False)
+    evidence_at: UnixTime | None = None
     citizenship: Citizenship = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.evidence_at is not None:
+            evidence_time(self.evidence_at)
         object.__setattr__(self, "claims", freeze(self.claims))
         mdoc = type(self.type) is str and self.type in reg.MDOC_TYPES
         read = _read_mdoc if mdoc else Citizenship.from_claims
         object.__setattr__(self, "citizenship", read(self.claims, withheld=self.withheld))
+
+
+def evidence_time(stated: object) -> UnixTime:
+    """Return when evidence was checked, as a claim states it.
+
+    Raises:
+        MalformedError: CLAIM_INVALID for anything but an integer in [0, 2**53).
+    """
+    if type(stated) is not int or not 0 <= stated <= MAX_UNIX_TIME:
+        raise MalformedError(Reason.CLAIM_INVALID, reg.EVIDENCE_CHECKED_AT)
+    return UnixTime(stated)
 
 
 def _read_mdoc(claims: Mapping[str, Any], *, withheld: bool) -> Citizenship:
@@ -186,6 +203,7 @@ def attestation_of_frozen(
     holder_key: PublicKey | None,
     status: tuple[StatusReference, ...],
     assurance: Assurance | None,
+    evidence_at: UnixTime | None,
     citizenship: Citizenship,
 ) -> Attestation:
     """Make an Attestation of claims that a reader has frozen deeply itself, and of which it has read the citizenship.
@@ -200,6 +218,7 @@ def attestation_of_frozen(
     made.holder_key = holder_key
     made.status = status
     made.assurance = assurance
+    made.evidence_at = evidence_at
     made.withheld = False  # said in `citizenship`
     made.citizenship = citizenship
     made.__class__ = Attestation

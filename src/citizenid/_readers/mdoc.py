@@ -19,7 +19,6 @@ from .._crypto import AgreementKey, PublicKey, ReaderAgreement, load_cose_key
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._limits import Limits
 from .._model import (
-    Assurance,
     CertificateProfile,
     Challenge,
     Citizenship,
@@ -41,6 +40,7 @@ from .._wire.dates import date_time
 from .._wire.device_response import Document, check_version, read_documents
 from .._wire.transcript import MAC_INFO, device_authentication_bytes, mac_salt, session_transcript
 from ._protocol import KeyAuthorizations, Reader, Reading
+from ._statements import assurance_of, evidence_of_elements, personal_elements
 
 _FORMAT: Final = Format.MDOC
 _RESPONSE: Final = "device-response"
@@ -132,18 +132,18 @@ def _read(mso: Any, presentation: Presentation, issuer: str, limits: Limits) -> 
     doc_type = _member(mso, "docType", str)
     if not doc_type:
         raise MalformedError(Reason.CLAIM_INVALID, _MSO + ".docType")
-    claims = _match(presentation, _digests(mso, limits), hash_name, limits)
+    claims, own = _match(presentation, _digests(mso, limits), hash_name, limits)
     validity = _validity(_member(mso, "validityInfo", dict))
     device_key = _member(mso, "deviceKeyInfo", dict)
-    assurance, personal = _assurance(claims)
     attestation = attestation_of_frozen(
         doc_type,
         issuer,
-        personal,
+        personal_elements(claims),
         validity,
         _device_key(device_key),
         _status(mso),
-        assurance,
+        assurance_of(claims.get(reg.MDOC_CITIZENSHIP, _NOTHING), ""),
+        evidence_of_elements(own, validity.issued_at, limits),
         Citizenship.from_namespaces(claims),
     )
     authorizations = _authorizations(device_key)
@@ -182,18 +182,25 @@ def _digests(mso: dict[Any, Any], limits: Limits) -> dict[str, dict[int, bytes]]
 
 def _match(
     presentation: Presentation, digests: dict[str, dict[int, bytes]], hash_name: str, limits: Limits
-) -> Mapping[str, Mapping[str, Any]]:
-    """Match every item to its digest, namespace by namespace: they came as the members of a map, each in one run."""
+) -> tuple[Mapping[str, Mapping[str, Any]], list[Any]]:
+    """Match every item to its digest, namespace by namespace: they came as the members of a map, each in one run.
+
+    Returns:
+        The claims, and the items of our own namespace as they came, with their tags.
+    """
     namespaces, disclosures = presentation.namespaces, presentation.disclosures
     loaded = cbor.load_each(disclosures, _ITEM, _VALUE_TAGS)
     claims: dict[str, Mapping[str, Any]] = {}
+    own: list[Any] = []
     start = 0
     for namespace in dict.fromkeys(namespaces):
         end = start + namespaces.count(namespace)
         expected = digests.get(namespace, _NONE)
         claims[namespace] = _elements(loaded[start:end], disclosures[start:end], expected, hash_name, limits)
+        if namespace == reg.MDOC_CITIZENSHIP:
+            own = loaded[start:end]
         start = end
-    return MappingProxyType(claims)
+    return MappingProxyType(claims), own
 
 
 def _elements(
@@ -268,21 +275,6 @@ def _freeze(value: Any) -> Any:
             raise MalformedError(Reason.CLAIM_INVALID, _ITEM)
         return value.value
     return value
-
-
-def _assurance(claims: Mapping[str, Mapping[str, Any]]) -> tuple[Assurance | None, Mapping[str, Mapping[str, Any]]]:
-    """Read how well the issuer checked, an element of our own namespace, and return the claims without it."""
-    own = claims.get(reg.MDOC_CITIZENSHIP)
-    if own is None or reg.ASSURANCE not in own:
-        return None, claims
-    stated = own[reg.ASSURANCE]
-    if type(stated) is not MappingProxyType or set(stated) != {"framework", "level"}:
-        raise MalformedError(Reason.CLAIM_INVALID, reg.ASSURANCE)
-    rest = {name: value for name, value in own.items() if name != reg.ASSURANCE}
-    personal = {name: each for name, each in claims.items() if each is not own}
-    if rest:
-        personal[reg.MDOC_CITIZENSHIP] = MappingProxyType(rest)
-    return Assurance(stated["framework"], stated["level"]), MappingProxyType(personal)
 
 
 def _validity(stated: dict[Any, Any]) -> Validity:

@@ -20,7 +20,6 @@ from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._limits import MAX_UNIX_TIME, Limits
 from .._model import (
     NO_TYPE,
-    Assurance,
     CertificateProfile,
     Challenge,
     Citizenship,
@@ -36,6 +35,7 @@ from .._model import (
 from .._redaction import DECOY, SD_CWT_MARKERS, Disclosure, Placement, restore
 from .._wire import base64url, cbor, cose
 from ._protocol import Reader, Reading
+from ._statements import assurance_of, evidence_of
 
 _FORMAT: Final = Format.SD_CWT
 _CREDENTIAL: Final = "sd-cwt"
@@ -54,6 +54,7 @@ _NOT_OURS: Final = frozenset({reg.COSE_SD_CLAIMS, reg.COSE_KCWT})
 _CREDENTIAL_ONLY: Final = frozenset({reg.COSE_SD_CLAIMS, reg.COSE_SD_ALG, reg.COSE_CWT_CLAIMS})
 # What the profile itself consumes; the rest of the claims is the person's.
 _STRUCTURAL: Final[frozenset[Any]] = reg.CWT_CONTROL_CLAIMS | {reg.ASSURANCE}
+_OWN_STRUCTURAL: Final[frozenset[Any]] = _STRUCTURAL | {reg.EVIDENCE_CHECKED_AT}
 _new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
 
 
@@ -173,15 +174,19 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     if reg.COSE_CWT_CLAIMS in header:
         _check_header_claims(header[reg.COSE_CWT_CLAIMS], claims)
     # What decides on validity is never hidden, and is read from the payload itself.
-    personal = MappingProxyType({name: claims[name] for name in claims if name not in _STRUCTURAL})
+    type_ = _text(payload, reg.CWT_VCT) if reg.CWT_VCT in payload else NO_TYPE
+    structural = _OWN_STRUCTURAL if type_ == reg.VCT_CITIZENSHIP else _STRUCTURAL
+    personal = MappingProxyType({name: claims[name] for name in claims if name not in structural})
+    validity = _validity(payload)
     attestation = attestation_of_frozen(
-        _text(payload, reg.CWT_VCT) if reg.CWT_VCT in payload else NO_TYPE,
+        type_,
         issuer,
         personal,
-        _validity(payload),
+        validity,
         _holder_key(payload),
         _status(payload),
-        _assurance(claims[reg.ASSURANCE]) if reg.ASSURANCE in claims else None,
+        assurance_of(claims, _PAYLOAD + "."),
+        evidence_of(claims, type_, validity.issued_at, limits, _PAYLOAD + "."),
         Citizenship.from_claims(personal, withheld=(reg.NATIONALITIES,) in withheld),
     )
     stated_issuer = _text(payload, reg.CWT_ISS) if reg.CWT_ISS in payload else None
@@ -311,12 +316,6 @@ def _status(payload: dict[Any, Any]) -> tuple[StatusReference, ...]:
     if type(reference) is not dict or "idx" not in reference or "uri" not in reference:
         raise MalformedError(Reason.CLAIM_INVALID, where + ".status_list")
     return (StatusReference(reference["uri"], reference["idx"]),)
-
-
-def _assurance(stated: Any) -> Assurance:
-    if type(stated) is not MappingProxyType or set(stated) != {"framework", "level"}:
-        raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".assurance")
-    return Assurance(stated["framework"], stated["level"])
 
 
 def _audiences(stated: Any) -> tuple[str, ...]:

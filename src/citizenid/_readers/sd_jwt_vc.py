@@ -20,7 +20,6 @@ from .._crypto import PublicKey, load_holder_key
 from .._errors import MalformedError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, MAX_STATUS_REFERENCES, MAX_UNIX_TIME, Limits
 from .._model import (
-    Assurance,
     Challenge,
     Citizenship,
     Format,
@@ -36,11 +35,13 @@ from .._model import (
 from .._redaction import SD_JWT_MARKERS, Disclosure, restore
 from .._wire import base64url, json, jws
 from ._protocol import Reader, Reading
+from ._statements import assurance_of, evidence_of
 
 # What the profile itself consumes; the rest of the claims is the person's.
 STRUCTURAL_CLAIMS: Final = frozenset(
     {reg.ISS, reg.VCT, reg.EXP, reg.NBF, reg.IAT, reg.CNF, reg.STATUS, reg.AUD, "vct#integrity", reg.AKA_VCTS}
 ) | {reg.ASSURANCE, reg.CREDENTIAL_STATUS}
+_OWN_STRUCTURAL: Final = STRUCTURAL_CLAIMS | {reg.EVIDENCE_CHECKED_AT}
 HASHES: Final = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 # A member of an enumeration is looked up through its type each time: by a name of this module it costs a tenth.
 _FORMAT: Final = Format.SD_JWT_VC
@@ -157,15 +158,19 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     disclosures = decode_disclosures(presentation.disclosures, hash_name, limits)
     claims, placements, withheld = restore(payload, disclosures, SD_JWT_MARKERS, limits)
     # What decides on validity is never hidden, and is read from the payload itself.
-    personal = MappingProxyType({name: claims[name] for name in claims if name not in STRUCTURAL_CLAIMS})
+    vct = _text(payload, reg.VCT)
+    structural = _OWN_STRUCTURAL if vct == reg.VCT_CITIZENSHIP else STRUCTURAL_CLAIMS
+    personal = MappingProxyType({name: claims[name] for name in claims if name not in structural})
+    validity = _validity(payload, claims)
     attestation = attestation_of_frozen(
-        _text(payload, reg.VCT),
+        vct,
         issuer,
         personal,
-        _validity(payload, claims),
+        validity,
         _holder_key(payload),
         _references(payload),
-        _assurance(claims[reg.ASSURANCE]) if reg.ASSURANCE in claims else None,
+        assurance_of(claims, _PAYLOAD + "."),
+        evidence_of(claims, vct, validity.issued_at, limits, _PAYLOAD + "."),
         Citizenship.from_claims(personal, withheld=(reg.NATIONALITIES,) in withheld),
     )
     stated_issuer = _text(payload, reg.ISS) if reg.ISS in payload else None
@@ -294,12 +299,6 @@ def _entry(stated: Any) -> StatusReference:
 
 
 _INDEX: Final = re.compile("0|[1-9][0-9]{0,9}")  # one spelling for each
-
-
-def _assurance(stated: Any) -> Assurance:
-    if type(stated) is not MappingProxyType or set(stated) != {"framework", "level"}:
-        raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".assurance")
-    return Assurance(stated["framework"], stated["level"])
 
 
 def _audiences(stated: Any) -> tuple[str, ...]:

@@ -6,12 +6,24 @@ Writers are pure: random bytes come from a function that is handed in and times 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
+from .. import _registry as reg
 from .._crypto import PublicKey, Unsigned
+from .._errors import CitizenIDError, Reason
 from .._limits import Limits
-from .._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
+from .._model import (
+    Attestation,
+    Challenge,
+    ClaimPath,
+    Format,
+    Presentation,
+    Serialization,
+    UnixTime,
+    Validity,
+    evidence_time,
+)
 
 
 class Signer(NamedTuple):
@@ -63,3 +75,32 @@ class Writer(NamedTuple):
     format: Format
     issue: Callable[[Attestation, Signer, IssueOptions, Callable[[int], bytes], Limits], Unsigned]
     present: Callable[[Presentation, PresentOptions], Unsigned]
+
+
+def evidence_to_write(attestation: Attestation) -> UnixTime | None:
+    """Return when the issuer checked its evidence, as a credential may state it, or None when it does not say.
+
+    Raises:
+        CitizenIDError: CLAIM_INVALID for what is no time, and for one that lies after the time of issue.
+    """
+    checked_at, validity = attestation.evidence_at, attestation.validity
+    if checked_at is None:
+        return None
+    issued_at = validity.issued_at if type(validity) is Validity else None
+    if issued_at is not None and evidence_time(checked_at) > issued_at:
+        raise CitizenIDError(Reason.CLAIM_INVALID, reg.EVIDENCE_CHECKED_AT)
+    return evidence_time(checked_at)
+
+
+def claims_to_write(attestation: Attestation) -> Mapping[Any, Any]:
+    """Return the claims of an attestation, and among them when the evidence was checked: it may be withheld like them.
+
+    Raises:
+        CitizenIDError: CLAIM_INVALID as above, and for a time in another type than ours, where nobody would read it.
+    """
+    claims, checked_at = attestation.claims, evidence_to_write(attestation)
+    if checked_at is None:
+        return claims
+    if attestation.type != reg.VCT_CITIZENSHIP:
+        raise CitizenIDError(Reason.CLAIM_INVALID, reg.EVIDENCE_CHECKED_AT)
+    return {**claims, reg.EVIDENCE_CHECKED_AT: checked_at}

@@ -12,7 +12,7 @@ Spec: ISO/IEC 18013-5 8.3.2.1.2, 9.1.2, 9.1.3; specs/profile-mdoc.md.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import islice
 from operator import itemgetter
@@ -29,6 +29,7 @@ from .._model import (
     CertificateProfile,
     Challenge,
     Citizenship,
+    ClaimPath,
     Format,
     Presentation,
     Serialization,
@@ -42,7 +43,7 @@ from .._wire.dates import write_date_time
 from .._wire.elements import NO_DATES, element_value
 from .._wire.transcript import MAC_INFO, device_authentication_bytes, mac_salt, session_transcript
 from .._x509 import signer_window
-from ._protocol import IssueOptions, PresentOptions, Signer, Writer
+from ._protocol import IssueOptions, PresentOptions, Signer, Writer, evidence_to_write
 
 _DIGESTS: Final = {
     name.lower(): (cbor.encode(name), getattr(hashlib, function)) for name, function in reg.MDOC_DIGESTS.items()
@@ -62,6 +63,8 @@ _MAX_DIGESTS: Final = heads.MAX_ITEMS // 2 - 2 * heads.MAX_MEMBERS  # each is tw
 _LONG_BYTES: Final = 1_024  # from here on the reader has bounds for what is inside: so it is read before it is written
 _VALUE_TAGS: Final = frozenset({reg.DATE_TIME_TAG, reg.FULL_DATE_TAG})
 _EMBEDDED: Final = frozenset({reg.EMBEDDED_TAG})
+_TDATE: Final = frozenset({reg.DATE_TIME_TAG})
+_EVIDENCE: Final = (reg.MDOC_CITIZENSHIP, reg.EVIDENCE_CHECKED_AT)
 _VERSION: Final = b"\x67version" + cbor.encode("1.0")
 
 _Entry = bytes  # what decides on the place of a digest, and then the random bytes of its item
@@ -98,7 +101,7 @@ def issue(
         raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "issuer.key")
     before, behind = _structural(attestation, certificates)
     elements = _elements(attestation, limits)
-    _check_choice(attestation.claims, options)
+    _check_choice(attestation, options)
     name_spaces, value_digests = _conceal(elements, options.decoys, digest[1], draw, limits)
     payload = embedded(
         b"".join((before, b"\x6cvalueDigests", value_digests, behind, b"\x6fdigestAlgorithm", digest[0]))
@@ -139,24 +142,35 @@ def _elements(attestation: Attestation, limits: Limits) -> Elements:
         elements[namespace] = [(name, element_value(value, dates.get(name), dates)) for name, value in members.items()]
     if attestation.type not in reg.MDOC_TYPES:  # of these the attestation has read it already
         Citizenship.from_namespaces(claims)
-    if reg.ASSURANCE in claims.get(reg.MDOC_CITIZENSHIP, ()):
+    own = claims.get(reg.MDOC_CITIZENSHIP, ())
+    if reg.ASSURANCE in own or reg.EVIDENCE_CHECKED_AT in own:  # fields of the attestation, which they could contradict
         raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
     if assurance is not None:
         if type(assurance) is not Assurance:
             raise CitizenIDError(Reason.CLAIM_INVALID, reg.ASSURANCE)
         value = cbor.encode({"framework": assurance.framework, "level": assurance.level}, "assurance")
         elements.setdefault(reg.MDOC_CITIZENSHIP, []).append((reg.ASSURANCE, value))
+    checked_at = evidence_to_write(attestation)
+    if checked_at is not None:
+        value = element_value(write_date_time(checked_at), _TDATE, NO_DATES)
+        elements.setdefault(reg.MDOC_CITIZENSHIP, []).append((reg.EVIDENCE_CHECKED_AT, value))
     if sum(map(len, elements.values())) > limits.disclosures:
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
     return elements or {attestation.type: []}
 
 
-def _check_choice(claims: Mapping[str, Any], options: IssueOptions) -> None:
-    """Refuse a choice of what may be withheld: in an mdoc that is every element, and nothing inside one."""
+def _check_choice(attestation: Attestation, options: IssueOptions) -> None:
+    """Refuse a choice of what may be withheld: in an mdoc that is every element, and nothing inside one.
+
+    The time of the evidence is no claim: it may be named or not.
+    """
     if options.disclosable is None:
         return
-    elements = {(namespace, name) for namespace, members in claims.items() for name in members}
-    chosen = set()
+    elements: set[ClaimPath] = {
+        (namespace, name) for namespace, members in attestation.claims.items() for name in members
+    }
+    chosen: set[ClaimPath] = set() if attestation.evidence_at is None else {_EVIDENCE}
+    elements |= chosen
     for path in options.disclosable:
         steps = tuple(path) if isinstance(path, (tuple, list)) else ()
         if not _TEXT.issuperset(map(type, steps)) or steps not in elements:

@@ -31,7 +31,7 @@ from .._model import (
 )
 from .._redaction import EVERYTHING, SD_CWT_MARKERS, Selection, redact
 from .._wire import base64url, cbor, cose, heads
-from ._protocol import IssueOptions, PresentOptions, Signer, Writer
+from ._protocol import IssueOptions, PresentOptions, Signer, Writer, claims_to_write
 
 _NUMBERS: Final = {name: number for number, name in reg.COSE_HASHES.items()}
 _HASHES: Final = {name: getattr(hashlib, function) for name, function in reg.SD_HASH_ALGORITHMS.items()}
@@ -46,7 +46,10 @@ _MARKERS: Final = SD_CWT_MARKERS._replace(reserved=SD_CWT_MARKERS.reserved | {cb
 # Members that the attestation states in fields of its own; as claims they could contradict those. And the namespaces of
 # an attestation that was prepared for an mdoc.
 _RESERVED_CLAIMS: Final[frozenset[Any]] = (
-    reg.CWT_CONTROL_CLAIMS | reg.CWT_CLAIM_TEXTS | {reg.ASSURANCE, reg.CREDENTIAL_STATUS} | reg.MDOC_STATING_NAMESPACES
+    reg.CWT_CONTROL_CLAIMS
+    | reg.CWT_CLAIM_TEXTS
+    | {reg.ASSURANCE, reg.EVIDENCE_CHECKED_AT, reg.CREDENTIAL_STATUS}
+    | reg.MDOC_STATING_NAMESPACES
 )
 
 
@@ -71,11 +74,11 @@ def issue(
     hash_ = _HASHES.get(options.hash_algorithm)
     if hash_ is None:
         raise CitizenIDError(Reason.HASH_ALGORITHM_NOT_ALLOWED, "hash_algorithm")
-    claims: Mapping[Any, Any] = attestation.claims
-    if not _RESERVED_CLAIMS.isdisjoint(claims):
+    if not _RESERVED_CLAIMS.isdisjoint(attestation.claims):
         raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
     if options.decoys > limits.digests:
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
+    claims = claims_to_write(attestation)
     cbor.check_names(claims, "claims")
     selection = _selection(claims, options)
     disclosures: list[bytes] = []

@@ -9,7 +9,7 @@ Spec: RFC 9901 sections 4, 4.3, 8; SD-JWT VC section 2; specs/profile-sd-jwt-vc.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, NamedTuple
@@ -34,7 +34,7 @@ from .._model import (
 from .._redaction import EVERYTHING, SD_JWT_MARKERS, Selection, redact
 from .._wire import base64url
 from .._wire.writing import check_algorithm, dump, dump_disclosure, dump_members, quote, signing_input
-from ._protocol import IssueOptions, PresentOptions, Signer, Writer
+from ._protocol import IssueOptions, PresentOptions, Signer, Writer, claims_to_write
 
 _HASHES: Final = {name: getattr(hashlib, function) for name, function in reg.SD_HASH_ALGORITHMS.items()}
 _SALTS_AT_ONCE: Final = 16
@@ -44,7 +44,9 @@ _REFERENCES: Final = frozenset({StatusReference})
 _STEPS: Final = frozenset({str, int, type(None)})
 # Members that the attestation states in fields of its own; as claims they could contradict those. And the namespaces of
 # an attestation that was prepared for an mdoc.
-_RESERVED_CLAIMS: Final = reg.CONTROL_CLAIMS | {reg.IAT, reg.ASSURANCE} | reg.MDOC_STATING_NAMESPACES
+_RESERVED_CLAIMS: Final = (
+    reg.CONTROL_CLAIMS | {reg.IAT, reg.ASSURANCE, reg.EVIDENCE_CHECKED_AT} | reg.MDOC_STATING_NAMESPACES
+)
 
 
 def issue(
@@ -71,7 +73,8 @@ def issue(
         raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
     if options.decoys > limits.digests:
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
-    selection = _selection(attestation, options)
+    stated = claims_to_write(attestation)
+    selection = _selection(stated, options)
     disclosures: list[bytes] = []
     salts, name_chars = _salts(draw), limits.claim_name_chars
 
@@ -82,7 +85,7 @@ def issue(
         disclosures.append(text)
         return base64url.encode_text(hash_(text).digest())
 
-    claims = redact(attestation.claims, selection, conceal, SD_JWT_MARKERS, limits)
+    claims = redact(stated, selection, conceal, SD_JWT_MARKERS, limits)
     if options.decoys:
         # RFC 9901 section 4.2.5: the digest of random bytes, so that nobody can tell it from a real one.
         decoys = [base64url.encode_text(hash_(next(salts).encode()).digest()) for _ in range(options.decoys)]
@@ -144,7 +147,7 @@ class _Chosen(NamedTuple):
     selection: Selection
 
 
-def _selection(attestation: Attestation, options: IssueOptions) -> Selection:
+def _selection(claims: Mapping[Any, Any], options: IssueOptions) -> Selection:
     if options.disclosable is None:
         return EVERYTHING
     paths = tuple(options.disclosable)
@@ -152,7 +155,6 @@ def _selection(attestation: Attestation, options: IssueOptions) -> Selection:
     if not (_TUPLES.issuperset(map(type, paths)) and _STEPS.issuperset(map(type, chain.from_iterable(paths)))):
         paths = tuple(map(_path, paths))
     chosen = _choose(paths)
-    claims = attestation.claims
     if not chosen.members <= claims.keys() or not all(_exists(claims, path) for path in chosen.deeper):
         raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclosable")
     return chosen.selection

@@ -102,23 +102,30 @@ def absolute_end(parts: Parts, state: State, verified: VerifiedPresentation, now
     """Return when a session ends, whatever is renewed: the earliest of what the credential and the policy permit.
 
     The credential's own end is the earliest of its exp, its anchor and its certificates. Of the policy it is the
-    longest that any of its rules takes this admission and this credential for; each rule looks at its own bounds at
-    each request.
+    longest that any of its rules takes this admission, credential and evidence for; each rule looks at its own bounds
+    at each request.
     """
     ends = [verified.not_after, now + parts.session_lifetime_s]
-    issued_at = verified.attestation.validity.issued_at
-    bounds = [_end_by_rule(rule, now, issued_at) for rule in state.policy.rules if not rule.anyone]
+    issued_at, evidence_at = verified.attestation.validity.issued_at, _evidence_at(verified, now)
+    bounds = [_end_by_rule(rule, now, issued_at, evidence_at) for rule in state.policy.rules if not rule.anyone]
     bounded = [bound for bound in bounds if bound is not None]
     if bounded and len(bounded) == len(bounds):
         ends.append(max(now + 1, *bounded))  # by then the session is good for nothing; each request says why
     return min(ends)
 
 
-def _end_by_rule(rule: Rule, now: UnixTime, issued_at: int | None) -> int | None:
+def _evidence_at(verified: VerifiedPresentation, now: UnixTime) -> int | None:
+    # What is ahead of our clock, as far as V6 excuses it, is as old as the admission and never younger.
+    stated = verified.attestation.evidence_at
+    return None if stated is None else min(stated, now)
+
+
+def _end_by_rule(rule: Rule, now: UnixTime, issued_at: int | None, evidence_at: int | None) -> int | None:
     # A rule takes what is as old as it permits, up to its last second.
     ends = [] if rule.max_admission_age_s is None else [now + rule.max_admission_age_s + 1]
-    if rule.max_credential_age_s is not None:
-        ends.append(now if issued_at is None else issued_at + rule.max_credential_age_s + 1)
+    for since, most_s in ((issued_at, rule.max_credential_age_s), (evidence_at, rule.max_evidence_age_s)):
+        if most_s is not None:
+            ends.append(now if not since else since + most_s + 1)
     return min(ends, default=None)
 
 
@@ -222,7 +229,8 @@ def _contents(
         type_hash=type_hash(attestation.type),
         assurance=assurance_hash(attestation.assurance),
         admitted_at=now,
-        evidence_at=min(attestation.validity.issued_at or 0, 2**32 - 1),
+        issued_at=attestation.validity.issued_at or 0,
+        evidence_at=_evidence_at(verified, now) or 0,
         holder=(NO_SENDER if holder is None else holder.thumbprint)[:HOLDER_BYTES],
         nationalities=frozenset(stated.nationalities),
         citizenships=frozenset(stated.citizenships),

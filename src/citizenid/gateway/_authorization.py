@@ -73,7 +73,7 @@ def authorize(
         if anchor is None:
             return parts.need(Reason.ANCHOR_REMOVED, state, credentials, request.client_certificate, rule)
         return anchor
-    _, _, session_id, _, _, _, _, admitted_at, _, _, nationalities, citizenships, _, binding, sender, _, _ = ticket
+    _, _, session_id, _, _, _, _, admitted_at, _, _, _, nationalities, citizenships, _, binding, sender, _, _ = ticket
     countries = anchor.countries
     if countries is not ANY and not nationalities <= countries:  # each citizenship is among the nationalities
         nationalities, citizenships = nationalities & countries, citizenships & countries
@@ -93,7 +93,7 @@ def authorize(
         return tuple.__new__(Allow, (rule.number, session_id, new_nonce, marked))
     if objection is _NOT_PERMITTED:
         return _DENIED
-    if objection is _STATUS_TOO_OLD and ticket[15]:
+    if objection is _STATUS_TOO_OLD and ticket[16]:
         return NeedStatusList("", objection)  # a newer list helps, and no other presentation
     return parts.need(objection, state, credentials, request.client_certificate, rule)
 
@@ -112,7 +112,7 @@ def suspicion_of(
         MalformedError: REQUEST_INVALID for signals that are none.
     """
     seen = sharing.observe(
-        credential=credential_of(ticket[15], ticket[9]), sender=sender, signals=signals, now=monotonic
+        credential=credential_of(ticket[16], ticket[10]), sender=sender, signals=signals, now=monotonic
     )
     suspicion = judge(seen, sharing.limits, people=signals.people)
     if suspicion < _STEP_UP or response is _BY_COUNTS:
@@ -131,8 +131,8 @@ def credential_of(statuses: tuple[tuple[bytes, int], ...], holder: bytes) -> byt
 def _facts(parts: Parts, state: State, ticket: TicketFields, anchor: TrustAnchor, rule: Rule, now: UnixTime) -> Facts:
     """Return what is known for a rule that asks for more than most: from the ticket, its anchor and its lists."""
     (
-        _, _, _, _, format_, type_, assurance, admitted_at, issued_at, _, stated, citizenships, complete, binding, _,
-        references, _,
+        _, _, _, _, format_, type_, assurance, admitted_at, issued_at, evidence_at, _, stated, citizenships, complete,
+        binding, _, references, _,
     ) = ticket  # fmt: skip
     countries, nationalities = anchor.countries, stated
     if countries is not ANY:
@@ -149,6 +149,7 @@ def _facts(parts: Parts, state: State, ticket: TicketFields, anchor: TrustAnchor
         type=state.types.get(type_),
         assurance=state.assurances.get(assurance),
         credential_age_s=now - issued_at if issued_at else None,
+        evidence_age_s=now - evidence_at if evidence_at else None,
         status_age_s=_status_age_s(parts, references, now) if rule.max_status_age_s is not None else None,
         region=parts.region,
         now=now,
@@ -174,7 +175,7 @@ def standing(
         return None
     if parts.keep_fresh is not None:
         parts.keep_fresh(monotonic)
-    for identity, index in ticket[15]:
+    for identity, index in ticket[16]:
         status = parts.statuses.check_identity(identity, index, now)
         if status is not _VALID:
             if status is None:

@@ -59,7 +59,7 @@ def identify(
     ticket = keys.tickets.open_fields(text)
     if ticket is None:
         return parts.need(Reason.TICKET_INVALID, state, credentials, request.client_certificate)
-    expires_at, _, session_id, _, _, _, _, _, _, _, _, _, _, binding, sender, _, _ = ticket
+    expires_at, _, session_id, _, _, _, _, _, _, _, _, _, _, _, binding, sender, _, _ = ticket
     if now >= expires_at or parts.clock.latest >= expires_at:  # a clock that went back extends nothing
         return parts.need(Reason.TICKET_EXPIRED, state, credentials, request.client_certificate)
     if _is_signed_out(parts, session_id, local):
@@ -117,7 +117,7 @@ def check_signed(
     if binding is _DPOP and proof is None:
         raise VerificationError(Reason.PROOF_MISSING, "dpop")
     clock.watch(now, monotonic)
-    expected, ath = (None, None) if ticket is None else (ticket[14], ticket[16])
+    expected, ath = (None, None) if ticket is None else (ticket[15], ticket[17])
     try:
         if binding is not _DPOP or proof is None:
             return check_http_signature(

@@ -129,9 +129,11 @@ def _takes(rule: Rule, anchor: TrustAnchor, format_: Format, type_: str) -> bool
     foreign = (
         type_ in reg.MDOC_NATIONALITY_NAMESPACE_OF if format_ is Format.MDOC else type_.startswith(reg.EUDI_PID_VCT)
     )
-    # What others issue states nationalities and no more: no citizenship, no complete list, no assurance.
+    if rule.max_evidence_age_s is not None and format_ is not Format.MDOC and type_ != reg.VCT_CITIZENSHIP:
+        return False  # of an mdoc the namespace is ours, whatever the docType
+    # What others issue states nationalities and no more: no citizenship, no complete list, no assurance, no evidence.
     more = bool(rule.none_of) or rule.assurances is not None or (bool(rule.countries) and rule.needs_citizenship)
-    return not (foreign and more)
+    return not (foreign and (more or rule.max_evidence_age_s is not None))
 
 
 def _sd_jwt_vc(rule: Rule, type_: str, countries: frozenset[Country]) -> _Ask:
@@ -148,6 +150,8 @@ def _sd_jwt_vc(rule: Rule, type_: str, countries: frozenset[Country]) -> _Ask:
         claims.append({"id": reg.ASSURANCE, "path": [reg.ASSURANCE]})
     if rule.max_credential_age_s is not None:
         claims.append({"id": reg.IAT, "path": [reg.IAT]})  # some issuers let it be withheld
+    if rule.max_evidence_age_s is not None:
+        claims.append({"id": reg.EVIDENCE_CHECKED_AT, "path": [reg.EVIDENCE_CHECKED_AT]})
     return _Ask(_ELEMENTS, Format.SD_JWT_VC, (type_,), (tuple(claims),))
 
 
@@ -159,7 +163,9 @@ def _mdoc(rule: Rule, type_: str, countries: frozenset[Country]) -> _Ask:
     options = _own_options(rule, countries)
     if type_ == reg.MDOC_CITIZENSHIP:
         return _Ask(_BOOLEAN, Format.MDOC, (type_,), options)
-    if not (rule.none_of or rule.needs_citizenship or rule.assurances is not None):
+    if not (
+        rule.none_of or rule.needs_citizenship or rule.assurances is not None or rule.max_evidence_age_s is not None
+    ):
         known = sorted(reg.MDOC_NATIONALITY_NAMESPACES, key=lambda each: each in reg.MDOC_NATIONALITY_ARRAYS)
         options += tuple((_nationality(each, countries),) for each in known)
     return _Ask(_ANY, Format.MDOC, (type_,), options)
@@ -172,6 +178,8 @@ def _own_options(rule: Rule, countries: frozenset[Country]) -> tuple[tuple[dict[
         always = [_element(reg.NATIONALITIES), _element(reg.NATIONALITIES_COMPLETE, True)]
     if rule.assurances is not None:
         always.append(_element(reg.ASSURANCE))
+    if rule.max_evidence_age_s is not None:
+        always.append(_element(reg.EVIDENCE_CHECKED_AT))
     prefix = reg.CITIZEN_OF if rule.needs_citizenship else reg.NATIONAL_OF
     if not countries or (rule.none_of and not rule.needs_citizenship):  # the whole list says it already
         return (tuple(always),)

@@ -8,7 +8,9 @@ status bits). It is of one constant length, since a length would tell who has tw
 
 Associated data: version, key id, audience. A key id selects exactly one key; nothing is tried in turn. A ticket ends by
 the latest wall time that its gateway has read: a clock that goes back extends nothing. It states two ends: its own, and
-the one that no renewal reaches beyond.
+the one that no renewal reaches beyond. Both are kept as seconds since the admission, in 22 bits each: a session lasts
+for 30 days at most, and what would lie beyond 48 days ends there. Of the other times each has 32 bits of its own, so
+that none of them is rounded.
 
 Spec: DESIGN section 4 (gateway); RFC 8452.
 """
@@ -27,16 +29,20 @@ from .._wire import base64url
 from ..countries import Country
 from .cache import SieveCache
 
-_VERSION: Final = b"\x02"
+_VERSION: Final = b"\x03"
 _NONCE_BYTES: Final = 12
 _PREFIX_BYTES: Final = 1 + 4  # version and key id
 _HEADER_BYTES: Final = _PREFIX_BYTES + _NONCE_BYTES
 _TAG_BYTES: Final = 16
-_CONTENTS: Final = struct.Struct(">II16s16sB8s9sII6sQB32s16sI16sI")
+_CONTENTS: Final = struct.Struct(">III16s16sB8s9s6s13s32s16sI16sI")
 _TICKET_CHARS: Final = -(-(_HEADER_BYTES + _CONTENTS.size + _TAG_BYTES) * 4 // 3)
 _COUNTRY_SLOTS: Final = 6
 _LETTERS: Final = 26
 _CODES: Final = _LETTERS**2 + 1  # 0 is no country; six of them fill 57 bits
+_END_BITS: Final = 22
+_MAX_END_S: Final = 2**_END_BITS - 1
+_SMALL_BYTES: Final = 13  # countries in 57 bits, the binding in two, two ends: 103 bits
+_MAX_TIME: Final = 2**32 - 1
 _STATUS_SLOTS: Final = 2
 _FORMATS: Final = (Format.SD_JWT_VC, Format.MDOC, Format.SD_CWT)  # as _BINDINGS; two bits hold four
 _NO_STATUS: Final = (b"\0" * 16, 0)
@@ -50,15 +56,17 @@ class TicketContents(NamedTuple):
     """What is sealed.
 
     Attributes:
-        expires_at: exclusive, Unix seconds.
-        ends_at: exclusive, Unix seconds: the end of the session, which a renewal keeps.
+        expires_at: exclusive, Unix seconds; 0 for an end that does not lie behind the admission.
+        ends_at: exclusive, Unix seconds: the end of the session, which a renewal keeps; 0 as above.
         session_id: 16 random bytes.
         anchor: the first 16 bytes of the anchor's fingerprint.
         format: of the credential.
         type_hash: the first 8 bytes of SHA-256 over the credential's type.
         assurance: 9 bytes that stand for the framework and level that the issuer stated; zeros when it stated none.
         admitted_at: when the presentation was verified.
-        evidence_at: when the credential was issued, or 0 when it does not say.
+        issued_at: when the credential was issued, or 0 when it does not say.
+        evidence_at: when the issuer checked its evidence, or 0 when it is not stated, or not shown. Never later than
+            what was stated.
         holder: the first 6 bytes of the thumbprint of the credential's holder key: the same for each presentation.
         nationalities: as stated or implied by a citizenship; what the anchor may attest is filtered at each use.
         citizenships: as stated; each is among the nationalities.
@@ -76,6 +84,7 @@ class TicketContents(NamedTuple):
     type_hash: bytes
     assurance: bytes
     admitted_at: int
+    issued_at: int
     evidence_at: int
     holder: bytes
     nationalities: frozenset[Country]
@@ -97,6 +106,7 @@ TicketFields = tuple[
     Format,
     bytes,
     bytes,
+    int,
     int,
     int,
     bytes,
@@ -176,19 +186,21 @@ class TicketKeys:
         citizens = sorted(country.alpha2 for country in contents.citizenships)
         others = sorted(country.alpha2 for country in contents.nationalities - contents.citizenships)
         codes = citizens + others  # citizenships first: a count tells them apart
+        admitted_at = contents.admitted_at
+        small = _pack_countries(codes) << 2 | _BINDINGS.index(contents.binding)
+        small = small << _END_BITS | _end(contents.ends_at, admitted_at)
+        small = small << _END_BITS | _end(contents.expires_at, admitted_at)
         plaintext = _CONTENTS.pack(
-            contents.expires_at,
-            contents.ends_at,
+            admitted_at,
+            min(contents.issued_at, _MAX_TIME),
+            min(contents.evidence_at, _MAX_TIME),
             contents.session_id,
             contents.anchor,
             _FORMATS.index(contents.format) | len(citizens) << 2 | contents.complete << 5 | len(contents.statuses) << 6,
             contents.type_hash,
             contents.assurance,
-            contents.admitted_at,
-            contents.evidence_at,
             contents.holder,
-            _pack_countries(codes),
-            _BINDINGS.index(contents.binding),
+            small.to_bytes(_SMALL_BYTES, "big"),
             contents.sender,
             *statuses[0],
             *statuses[1],
@@ -236,34 +248,36 @@ def ticket_hash(text: bytes) -> str:
 
 def _read(plaintext: bytes, text: bytes) -> TicketFields:
     (
-        expires_at,
-        ends_at,
+        admitted_at,
+        issued_at,
+        evidence_at,
         session_id,
         anchor,
         packed,
         type_hash_,
         assurance,
-        admitted_at,
-        evidence_at,
         holder,
-        countries,
-        binding,
+        small_bytes,
         sender,
         first,
         first_index,
         second,
         second_index,
     ) = _CONTENTS.unpack(plaintext)
-    nationalities, citizenships = _countries(countries, packed >> 2 & 7)
+    small = int.from_bytes(small_bytes, "big")
+    expires_s, ends_s = small & _MAX_END_S, small >> _END_BITS & _MAX_END_S
+    binding = small >> 2 * _END_BITS & 3
+    nationalities, citizenships = _countries(small >> 2 * _END_BITS + 2, packed >> 2 & 7)
     return (
-        expires_at,
-        ends_at,
+        admitted_at + expires_s if expires_s else 0,
+        admitted_at + ends_s if ends_s else 0,
         session_id,
         anchor,
         _FORMATS[packed & 3],
         type_hash_,
         assurance,
         admitted_at,
+        issued_at,
         evidence_at,
         holder,
         nationalities,
@@ -279,6 +293,11 @@ def _read(plaintext: bytes, text: bytes) -> TicketFields:
 # The index is on the wire: append, never reorder.
 _BINDINGS: Final = (Binding.BEARER, Binding.DPOP, Binding.HTTP_SIGNATURE, Binding.MTLS)
 _DPOP: Final = _BINDINGS.index(Binding.DPOP)
+
+
+def _end(ends_at: int, admitted_at: int) -> int:
+    """Return an end as seconds since the admission, in 22 bits: never a later one."""
+    return max(0, min(ends_at - admitted_at, _MAX_END_S))
 
 
 def _pack_countries(codes: list[str]) -> int:
