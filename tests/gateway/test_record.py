@@ -171,6 +171,7 @@ def test_refusals_are_on_the_disk_before_the_answer_leaves_and_an_auditor_accept
         needed(world.gateway.authorize(request("garbage"), resource="europe"), Reason.TICKET_INVALID)
     assert log.state().pending == 2
     log.close()
+    details.close()
     first, second, counted = entries(tmp_path / "audit")
     assert isinstance(first, Refused) and isinstance(second, Refused) and isinstance(counted, Counted)
     assert (first.reason, first.step, first.rule, first.resource) == (
