@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from citizenid import Reason, TrustAnchors
-from citizenid.gateway import Allow, Binding
+from citizenid import CitizenIDError, Reason, TrustAnchors
+from citizenid.gateway import Allow, Binding, Consumption
 
 from .senders import Sender
 from .world import World, allowed, denied, needed, request
@@ -96,3 +96,73 @@ def test_a_binding_too_weak_for_the_fallback_stays_too_weak() -> None:
     world = World()
     once, first = asked(world, Binding.BEARER)
     needed(world.gateway.authorize(once, resource="us-citizens", after=first), Reason.BINDING_TOO_WEAK)
+
+
+class Down:
+    """A guard of a fleet whose store cannot be asked."""
+
+    def consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:
+        return Consumption.FRESH_HERE
+
+
+LENIENT = """
+version = 1
+[[rule]]
+resource = "lenient"
+nationality = ["US"]
+store_down = "local"
+[[rule]]
+resource = "lenient too"
+nationality = ["US"]
+store_down = "local"
+[[rule]]
+resource = "strict"
+nationality = ["US"]
+"""
+
+
+def test_what_was_enough_for_a_lenient_rule_is_not_enough_for_a_strict_one() -> None:
+    world = World(LENIENT)
+    sender = Sender(Binding.DPOP)
+    once = sender.request(world, sender.ticket(world, world.wallet()))
+    world.gateway = world.another_gateway(replay=Down())
+    world.wait(1)
+    once = sender.request(world, dict(once.headers)[b"citizenship-ticket"].decode())
+    first = allowed(world.gateway.authorize(once, resource="lenient"))
+    assert first.local
+    again = allowed(world.gateway.authorize(once, resource="lenient too", after=first))
+    assert again.local, "it does not become more than it was on the way"
+    for after in (first, again):
+        denied(world.gateway.authorize(once, resource="strict", after=after), Reason.REPLAY_GUARD_UNAVAILABLE, "replay")
+
+
+def test_a_proof_that_the_fleet_has_taken_is_good_for_every_rule() -> None:
+    world = World(LENIENT)
+    sender = Sender(Binding.DPOP)
+    once = sender.request(world, sender.ticket(world, world.wallet()))
+    first = allowed(world.gateway.authorize(once, resource="lenient"))
+    assert not first.local
+    assert not allowed(world.gateway.authorize(once, resource="strict", after=first)).local
+
+
+class Unheard:
+    """A set of the fleet that has heard nothing for too long."""
+
+    def add(self, session_id: bytes, until: int) -> bool:
+        return True
+
+    def contains(self, session_id: bytes, /) -> bool:
+        raise CitizenIDError(Reason.SIGN_OUTS_UNAVAILABLE, "sign_outs")
+
+
+def test_sign_outs_that_are_unknown_are_said_too() -> None:
+    world = World(LENIENT)
+    wallet = world.wallet()
+    ticket = world.ticket(wallet)
+    world.gateway = world.another_gateway(sign_outs=Unheard())
+    world.wait(1)
+    once = request(ticket, world.proof(wallet.sender, ticket))
+    first = allowed(world.gateway.authorize(once, resource="lenient"))
+    assert first.local
+    result = world.gateway.authorize(once, resource="strict", after=first)
+    denied(result, Reason.SIGN_OUTS_UNAVAILABLE, "ticket")

@@ -21,7 +21,19 @@ from citizenid.gateway.audit import AuditDetails, AuditLog, WhenUnwritable, veri
 from . import tlog_peer as peer
 from .audit_world import open_log, vkey
 from .notes import FailingLog, Notes
-from .world import DAY, ENDPOINT, NOW, World, allowed, denied, needed, request
+from .world import (
+    AUDIENCE,
+    DAY,
+    ENDPOINT,
+    NOW,
+    STRICT_POLICY,
+    World,
+    allowed,
+    base64url,
+    denied,
+    needed,
+    request,
+)
 
 
 def noted(**options: Any) -> tuple[World, Notes]:
@@ -107,6 +119,21 @@ def test_a_subject_is_whoever_a_genuine_ticket_was_sealed_for_and_nobody_else() 
     for text, subject in ((ticket, session), (forged, None), ("x", None)):
         world.gateway.authorize(request(text), resource="us-nationals")
         assert notes.all[-1].subject == subject
+
+
+def test_nobody_fills_a_disk_with_challenges_of_his_own_making(tmp_path: Path) -> None:
+    world = World(STRICT_POLICY)
+    log = open_log(tmp_path)
+    world.gateway = world.another_gateway(audit=log)
+    world.wait(1)
+    # Version, kind (bearer), an end in the future, and a MAC of nobody's.
+    nonce = base64url(bytes([1, 0]) + (world.now + 100).to_bytes(4, "big") + bytes(48)).decode()
+    text = f"1.300.s{base64url(nonce.encode()).decode()}.{base64url(AUDIENCE.encode()).decode()}"
+    for _ in range(5):
+        result = world.gateway.admit(b"x", format=Format.SD_JWT_VC, challenge=text, request=request(path=ENDPOINT))
+        assert getattr(result, "reason", None) is Reason.BINDING_TOO_WEAK
+    assert log.state().pending == log.state().waiting == 0
+    log.close()
 
 
 # --- a log that cannot be written ---

@@ -167,7 +167,17 @@ def test_without_signals_keys_alone_are_counted() -> None:
         assert type(world.gateway.authorize(sender.request(world, ticket), resource="us-nationals")) is expected
 
 
-@pytest.mark.parametrize("signals", [object(), ("AS1", None, None, None), Signals(b"AS1"), Signals(api_key="text")])  # type: ignore[arg-type]  # what a caller may do
+@pytest.mark.parametrize(
+    "signals",
+    [
+        object(),
+        ("AS1", None, None, None),
+        Signals(b"AS1"),
+        Signals(api_key="text"),
+        Signals("AS1", people="5"),
+        Signals("AS1", people=[5]),
+    ],
+)  # type: ignore[arg-type]  # what a caller may do
 def test_signals_that_are_none_refuse_and_admit_nobody(signals: Any) -> None:
     world = watched()
     ticket = world.ticket(alice := world.wallet())

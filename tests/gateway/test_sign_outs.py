@@ -90,6 +90,22 @@ def test_a_session_id_has_its_form(session: Any, until: Any) -> None:
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
+def test_a_session_that_is_revoked_without_an_end_stays_so_however_long_another_gateway_lets_it_last() -> None:
+    world = World(ticket_lifetime_s=DAY, session_lifetime_s=30 * DAY)
+    alice = world.wallet(lifetime_s=60 * DAY)
+    ticket = world.ticket(alice)
+    session = allowed(world.ask(alice, ticket)).session_id
+    assert session is not None
+    shared = MemorySignOuts(clock=world.clock, monotonic=world.monotonic)
+    world.gateway = world.another_gateway(sign_outs=shared)
+    world.another_gateway(sign_outs=shared, session_lifetime_s=60).revoke_session(session)
+    for _ in range(3):
+        world.wait(DAY // 4)
+        world.publish()
+        shared.add(b"another", world.now + 1)  # which sweeps
+        needed(world.ask(alice, ticket), Reason.SIGNED_OUT)
+
+
 def test_a_full_set_refuses_loudly_and_forgets_nobody() -> None:
     world = World(sign_outs=MemorySignOuts(max_entries=1, clock=Clock(NOW), monotonic=Clock(5_000.0)))
     first, second = SENDER.ticket(world), SENDER.ticket(world)

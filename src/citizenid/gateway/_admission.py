@@ -141,7 +141,7 @@ def renew(
     identified = identify(parts, state, keys, credentials, request, now, monotonic)
     if isinstance(identified, _REFUSED):
         return identified
-    ticket, new_nonce = identified
+    ticket, new_nonce, _ = identified
     contents = TicketContents(*ticket[:-1])
     if contents.binding is Binding.BEARER:  # whoever has it would have it for ever
         return parts.need(Reason.BINDING_TOO_WEAK, state, credentials, request.client_certificate)

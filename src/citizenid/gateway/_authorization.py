@@ -50,9 +50,9 @@ def authorize(
     signals: Signals,
     now: UnixTime,
     monotonic: float,
-    proven: bytes | None = None,
+    after: Allow | None = None,
 ) -> Allow | Deny | NeedPresentation | NeedStatusList:
-    """Decide a request by its rule. `proven` is the session whose sender has proven this very request before.
+    """Decide a request by its rule. `after` is what was said to this very request before.
 
     Raises:
         CitizenIDError: for a sender proof that is refused, and what a broken part of ours says.
@@ -62,12 +62,18 @@ def authorize(
     if not keys.begins <= now < keys.ends:
         keys = ring.at(now)
     local = rule.store_down is _LOCAL
+    # What was enough for a rule that goes on by what this process knows is not enough for one that does not.
+    proven = None
+    if after is not None and (local or not after.local):
+        proven = after.session_id
     identified = identify(parts, state, keys, credentials, request, now, monotonic, proven, local)
     if type(identified) is not tuple:
         if type(identified) is NeedPresentation:  # asked for anew, with what this rule asks for in it
             return parts.need(identified.reason, state, credentials, request.client_certificate, rule)
         return identified  # type: ignore[return-value]  # mypy does not narrow by type() is
-    ticket, new_nonce = identified  # type: ignore[misc]  # as above
+    ticket, new_nonce, alone = identified  # type: ignore[misc]  # as above
+    if after is not None and after.local:  # then the rule goes on by it as well, or the proof has counted anew
+        alone = alone or ticket[2] == proven
     anchor = standing(parts, state, ticket, now, monotonic)
     if type(anchor) is not TrustAnchor:
         if anchor is None:
@@ -90,7 +96,7 @@ def authorize(
             if suspicion is _STEP_UP:
                 return parts.need(_SUSPECTED, state, credentials, request.client_certificate, rule)
             marked = suspicion is _MARK
-        return tuple.__new__(Allow, (rule.number, session_id, new_nonce, marked))
+        return tuple.__new__(Allow, (rule.number, session_id, new_nonce, marked, alone))
     if objection is _NOT_PERMITTED:
         return _DENIED
     if objection is _STATUS_TOO_OLD and ticket[16]:

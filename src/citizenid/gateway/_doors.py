@@ -49,9 +49,9 @@ def authorize(
         else:
             credentials = read_credentials(request.headers)
             now, monotonic = parts.clock.read() if moment is None else moment
-            where_from, proven = checked_signals(signals), _session_of(after)
+            where_from, before = checked_signals(signals), _checked(after)
             result = _authorization.authorize(
-                parts, state, credentials, request, rule, where_from, now, monotonic, proven
+                parts, state, credentials, request, rule, where_from, now, monotonic, before
             )
     except CitizenIDError as error:
         error.at("request")
@@ -140,13 +140,11 @@ def _with_ticket(
     return record.ended(door, result, state, credentials, now)
 
 
-def _session_of(after: Allow | None) -> bytes | None:
-    """Return the session that an earlier decision was about. Raises REQUEST_INVALID for what is no such decision."""
-    if after is None:
-        return None
-    if type(after) is not Allow:
+def _checked(after: Allow | None) -> Allow | None:
+    """Return an earlier decision, or None. Raises REQUEST_INVALID for what is neither."""
+    if after is not None and type(after) is not Allow:
         raise MalformedError(Reason.REQUEST_INVALID, "after")
-    return after.session_id
+    return after
 
 
 def _proof_of(request: Request) -> bytes | None:

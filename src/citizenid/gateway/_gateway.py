@@ -35,7 +35,7 @@ from ._clock import GatewayClock
 from ._keys import DailyTicketKeys, KeyRing
 from ._parts import NO_SENDER, Parts, State
 from ._record import DecisionKey, Durations, Record
-from ._settings import check_choices, check_lifetimes, check_parts, check_texts, origin_of
+from ._settings import MAX_SESSION_S, check_choices, check_lifetimes, check_parts, check_texts, origin_of
 from .asking import ProofRequest, Terms
 from .cache import SieveCache
 from .http import (
@@ -289,14 +289,15 @@ class Gateway:
 
         Args:
             session_id: as `Allow` named it.
-            until: when its last ticket ends, Unix seconds, where that is known. None for as long as any may last.
+            until: when its last ticket ends, Unix seconds, where that is known. None for as long as any of any gateway
+                may last: 30 days.
 
         Raises:
             CitizenIDError: CONFIGURATION_INVALID for what is no session id, SIGN_OUTS_FULL: then nothing was ended.
         """
         if type(session_id) is not bytes or len(session_id) != 16 or type(until) not in (int, type(None)):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "session_id")
-        latest = self._parts.clock.read()[0] + self._parts.session_lifetime_s
+        latest = self._parts.clock.read()[0] + MAX_SESSION_S  # another gateway, or an earlier setting, may give more
         end_session(self._parts, session_id, latest if until is None else until)
 
     def authorize(
@@ -309,9 +310,10 @@ class Gateway:
             resource: what is asked for, aliases resolved; the policy's rules are about these names.
             signals: where the request comes from, for `sharing`.
             after: what this gateway said to this very request for another resource, or a moment ago: its sender proof
-                was verified and used up then, and is not asked for again. Everything else is decided anew. Another
-                ticket than that one's is not spared its proof. For whoever holds the decision on his own side alone,
-                such as a router that falls back to another model.
+                was verified and used up then, and is not asked for again. Everything else is decided anew. A ticket of
+                another session is not spared its proof, nor is a rule that refuses while the fleet's store is down
+                when the earlier one did not. For whoever holds the decision on his own side alone, such as a router
+                that falls back to another model.
         """
         result, position = _doors.authorize(self._parts, self._state, self._record, request, resource, signals, after)
         if position:

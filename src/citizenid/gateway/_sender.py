@@ -41,14 +41,15 @@ def identify(
     monotonic: float,
     proven: bytes | None = None,
     local: bool = False,
-) -> tuple[TicketFields, str | None] | NeedPresentation | Deny:
+) -> tuple[TicketFields, str | None, bool] | NeedPresentation | Deny:
     """Open the ticket of a request, and verify and use up its sender proof.
 
     A ticket of the session `proven` needs none: its sender has proven this very request before. With `local` what this
     process knows is enough where the fleet's store cannot be asked.
 
     Returns:
-        The ticket, and a DPoP nonce to hand on, if any; otherwise a refusal.
+        The ticket, a DPoP nonce to hand on, if any, and whether what this process knows had to be enough; otherwise a
+        refusal.
 
     Raises:
         CitizenIDError: for a proof that is refused, at the step `proof`.
@@ -62,35 +63,35 @@ def identify(
     expires_at, _, session_id, _, _, _, _, _, _, _, _, _, _, _, binding, sender, _, _ = ticket
     if now >= expires_at or parts.clock.latest >= expires_at:  # a clock that went back extends nothing
         return parts.need(Reason.TICKET_EXPIRED, state, credentials, request.client_certificate)
-    if _is_signed_out(parts, session_id, local):
+    alone = False
+    try:
+        signed_out = parts.sign_outs.contains(session_id)
+    except CitizenIDError as error:
+        if not local or error.reason is not Reason.SIGN_OUTS_UNAVAILABLE:
+            raise
+        signed_out, alone = False, True
+    if signed_out:
         return parts.need(Reason.SIGNED_OUT, state, credentials, request.client_certificate)
     if binding is _BEARER or session_id == proven:
-        return ticket, None
+        return ticket, None, alone
     if binding is _MTLS:
         thumbprint = certificate_thumbprint(request.client_certificate, credentials[2], parts.certificate_header)
         if thumbprint == sender:
-            return ticket, None
+            return ticket, None, alone
         if thumbprint is None:
             return Deny(Reason.PROOF_MISSING, "proof", "mtls.certificate")
         return Deny(Reason.PROOF_KEY_MISMATCH, "proof", "mtls.certificate")
     proof = check_signed(parts, state, binding, credentials, request, text, ticket, now, monotonic)
     _, token, lifetime_s, new_nonce = proof
     used = parts.replay.consume(sender, token, lifetime_s)
-    if used is not _FRESH and not (local and used is _FRESH_HERE):
+    if used is _FRESH_HERE and local:
+        alone = True
+    elif used is not _FRESH:
         where = "proof" if binding is _DPOP else "http-signature.nonce"
         if used is _UNAVAILABLE or used is _FRESH_HERE:
             return Deny(Reason.REPLAY_GUARD_UNAVAILABLE, "replay", where)
         return Deny(Reason.REPLAY_GUARD_FULL if used is _FULL else Reason.REPLAYED, "replay", where)
-    return ticket, new_nonce
-
-
-def _is_signed_out(parts: Parts, session_id: bytes, local: bool) -> bool:
-    try:
-        return parts.sign_outs.contains(session_id)
-    except CitizenIDError as error:
-        if not local or error.reason is not Reason.SIGN_OUTS_UNAVAILABLE:
-            raise
-    return False
+    return ticket, new_nonce, alone
 
 
 def check_signed(

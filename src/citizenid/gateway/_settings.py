@@ -19,6 +19,7 @@ from .proofs import normalise_url
 from .sharing import SharingDetector, Signals
 
 _DAY_S: Final = 86_400
+MAX_SESSION_S: Final = 30 * _DAY_S
 _NO_SIGNALS: Final = Signals()
 _FORMATS: Final = {str(format_): format_ for format_ in Format}
 
@@ -61,14 +62,14 @@ def checked_signals(signals: Signals | None) -> Signals:
     """Return signals as they came, or that nothing is known. Raises REQUEST_INVALID for what is neither."""
     if signals is None:
         return _NO_SIGNALS
-    if type(signals) is not Signals:
+    if type(signals) is not Signals or (signals.people is not None and type(signals.people) is not int):
         raise MalformedError(Reason.REQUEST_INVALID, "signals")
     return signals
 
 
 def check_lifetimes(ticket_s: object, challenge_s: object, proof_s: object, session_s: object) -> None:
     """Refuse lifetimes beyond a day, for which keys of yesterday are kept, or 30 of them. CONFIGURATION_INVALID."""
-    for lifetime, most in ((ticket_s, _DAY_S), (challenge_s, _DAY_S), (proof_s, _DAY_S), (session_s, 30 * _DAY_S)):
+    for lifetime, most in ((ticket_s, _DAY_S), (challenge_s, _DAY_S), (proof_s, _DAY_S), (session_s, MAX_SESSION_S)):
         if type(lifetime) is not int or not 0 < lifetime <= most:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
 

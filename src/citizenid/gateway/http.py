@@ -148,12 +148,14 @@ class Allow(NamedTuple):
         dpop_nonce: for the header `DPoP-Nonce` of the answer, when the sender's nonce is about to end; else None.
         marked: whether the credential shows signs of being shared, though none that stops it: for whoever looks into
             such things.
+        local: whether the fleet's store could not be asked, and what this process knows was enough for the rule.
     """
 
     rule: int
     session_id: bytes | None = None
     dpop_nonce: str | None = None
     marked: bool = False
+    local: bool = False
 
     def __repr__(self) -> str:
         return f"Allow(rule={self.rule})"

@@ -25,7 +25,10 @@ _NO_COUNTRIES: Final[frozenset[Country]] = frozenset()
 
 @final
 class SharingResponse(StrEnum):
-    """What follows when the counts of a sharing detector ask for a step-up or more; see `gateway.sharing`."""
+    """What follows when the counts of a sharing detector ask for a step-up or more; see `gateway.sharing`.
+
+    A presentation clears the counts whichever rule asks, so that a refusal lasts until then, or until the windows pass.
+    """
 
     MARK = "mark"
     STEP_UP = "step_up"

@@ -34,9 +34,9 @@ _BY_STEP: Final[Mapping[str, bool | None]] = {
     "challenge": _COUNT,
     "replay": _SUBJECT,
     "proof": _SUBJECT,
-    "ticket": _ENTRY,
-    "policy": _ENTRY,
-    "sharing": _ENTRY,
+    "ticket": _SUBJECT,
+    "policy": _SUBJECT,
+    "sharing": _SUBJECT,
     "audit": _COUNT,
     FORM: _SUBJECT,
     # None of these refuses a request; if one did, it would be written down.
@@ -50,8 +50,6 @@ _BY_REASON: Final[Mapping[Reason, bool | None]] = {
     # Without a ticket that we sealed, nobody has proven anything.
     Reason.TICKET_MISSING: _COUNT,
     Reason.TICKET_INVALID: _COUNT,
-    # Decided before the ticket is looked at, of a name that the caller made up.
-    Reason.RESOURCE_NOT_LISTED: _SUBJECT,
     # Nothing was decided about anybody: our own side was not able to.
     Reason.STATUS_LIST_UNAVAILABLE: _COUNT,
     Reason.STATUS_LIST_STALE: _COUNT,
