@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -103,6 +104,15 @@ def subjects(folder: Path, writer: str = "w1") -> list[bytes]:
     return [each[8] for each in found if each[1] == "refused"]
 
 
+def wait_until(done: Callable[[], bool]) -> None:
+    """Wait for a thread; ten seconds are an error."""
+    for _ in range(1_000):
+        if done():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it does not happen")
+
+
 # --- a full disk ---
 
 
@@ -120,9 +130,13 @@ def test_on_a_full_disk_refusals_stand_and_nothing_is_allowed(tmp_path: Path, sy
     assert refuse(log, Reason.TICKET_MISSING, "ticket", subject=None) == 0  # counting needs no room
     system.error = {}
     assert allow(log) is Reason.AUDIT_UNAVAILABLE  # tried at most once a second
+    time.sleep(0.05)
+    assert not log.state().writable
     clock.advance(1)
+    assert allow(log) is Reason.AUDIT_UNAVAILABLE  # and begins to try: no request waits for the disk
+    wait_until(lambda: log.state().writable)
     assert allow(log) is None
-    assert log.state().writable and log.state().waiting == 0
+    assert log.state().waiting == 0
     log.close()
     assert subjects(tmp_path) == [log.tag(w.SUBJECT, NOW), log.tag(b"full", NOW)]  # nothing was lost
     assert verify(tmp_path).logs[0].counted == {"ticket_missing": 1}
@@ -138,6 +152,29 @@ def test_who_chooses_to_go_on_goes_on(tmp_path: Path, system: Disk) -> None:
     log.close()
     assert verify(tmp_path).logs[0].refused == {"citizenship_not_permitted": 1}
     assert verify(tmp_path).logs[0].allowed == 1
+
+
+def test_what_would_be_allowed_never_writes_itself(
+    tmp_path: Path, system: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    log = open_log(tmp_path, clock=clock)
+    system.error = {"write": errno.ENOSPC}
+    assert log.settle(refuse(log)) is Reason.AUDIT_UNAVAILABLE
+    system.error = {}
+    writers: list[int] = []
+    append = log._writer.append
+
+    def noted(entries: Any) -> None:
+        writers.append(threading.get_ident())
+        append(entries)
+
+    monkeypatch.setattr(log._writer, "append", noted)
+    clock.advance(1)
+    assert allow(log) is Reason.AUDIT_UNAVAILABLE
+    wait_until(lambda: log.state().writable)
+    assert writers and threading.get_ident() not in writers
+    log.close()
 
 
 def test_while_nothing_can_be_written_memory_is_bounded_and_the_rest_counted(tmp_path: Path, system: Disk) -> None:

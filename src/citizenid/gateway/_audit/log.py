@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from os import PathLike, fspath, getpid
 from os.path import join
+from threading import Thread
 from types import TracebackType
 from typing import Final, NamedTuple, final
 
@@ -165,7 +166,8 @@ class AuditLog:
         now: int,
     ) -> Reason | None:
         """Count a request that is about to be allowed; see `AuditSink.allowed`."""
-        if not self._group.writable and self._refuses and not self._try_again():
+        if not self._group.writable and self._refuses:
+            self._try_again()
             return Reason.AUDIT_UNAVAILABLE
         if self._tally.allowed((policy, rule, resource), marked):
             tag = None if subject is None else self._tags.tag(subject, now)
@@ -383,15 +385,20 @@ class AuditLog:
             raise CitizenIDError(Reason.CLOCK_UNUSABLE, "clock")
         return now
 
-    def _try_again(self) -> bool:
-        """Try to write what waits, at most once a second. Returns whether that is done."""
+    def _try_again(self) -> None:
+        """Begin to write what waits, at most once a second, in a thread: no request waits for the disk here."""
         now = self._monotonic()
         if now < self._retry_at or not self._open:
-            return False
+            return
         self._retry_at = now + _RETRY_S
-        if not self._group.enter():
-            return False
         try:
-            return self._group.flush()
-        finally:
-            self._group.leave()
+            Thread(target=self._flush, daemon=True, name="citizenid-audit").start()
+        except RuntimeError:
+            pass  # no thread can be had: whoever refuses or takes a checkpoint tries as well
+
+    def _flush(self) -> None:
+        if self._group.enter():
+            try:
+                self._group.flush()
+            finally:
+                self._group.leave()
