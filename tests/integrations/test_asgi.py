@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +25,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid import CitizenIDError, Format, MalformedError, Reason
-from citizenid.gateway import Allow, Binding, DPoPNonces, Gateway, SharingDetector, SharingLimits, Signals
+from citizenid.gateway import (
+    Allow,
+    Binding,
+    DPoPNonces,
+    Gateway,
+    ProofRequest,
+    SharingDetector,
+    SharingLimits,
+    Signals,
+)
 from citizenid.gateway.sharing import Threshold
 from citizenid.integrations.asgi import (
     CitizenshipMiddleware,
@@ -349,6 +359,36 @@ def test_a_gateway_may_be_asked_in_threads(door: Door) -> None:
     seen, answer = door.send(scope_of(headers=door.proven()), runs=Runs.IN_THREADS)
     assert answer.status == 200 and seen.allow.rule
     assert door.send(scope_of(), runs=Runs.IN_THREADS)[1].reason == "ticket_missing"
+
+
+def test_in_threads_the_answer_is_made_there_too() -> None:
+    where: list[int] = []
+
+    def sign(challenge: Any, query: Any) -> str:
+        where.append(threading.get_ident())
+        return "a.signed.request"
+
+    door = Door(proof_request=ProofRequest(sign, "https://gateway.example/token"))
+    asked = [(b"dpop", door.world.proof(door.alice.sender))]
+    for runs, here in ((Runs.IN_THREADS, False), (Runs.IN_THE_LOOP, True)):
+        where.clear()
+        _, answer = door.send(scope_of(headers=asked), runs=runs)
+        assert answer.status == 401 and answer.header(b"proof-request") is not None
+        assert len(where) == 1 and (where[0] == threading.get_ident()) is here
+
+
+@pytest.mark.parametrize(("method", "private"), [("GET", True), ("HEAD", True), ("POST", False), ("PUT", False)])
+def test_what_some_people_alone_may_read_is_kept_by_no_cache_for_others(door: Door, method: str, private: bool) -> None:
+    proven = credentials(door.world, door.alice, door.ticket, method=method)
+    _, answer = door.send(scope_of(headers=proven, method=method))
+    assert answer.status == 200
+    assert answer.header(b"cache-control") == (b"private" if private else None)
+    assert answer.header(b"vary") == (b"citizenship-ticket" if private else None)
+
+
+def test_what_anybody_may_read_is_left_to_the_application(door: Door) -> None:
+    _, answer = door.send(scope_of(method="GET"), resource="open")
+    assert answer.status == 200 and answer.header(b"cache-control") is None and answer.header(b"vary") is None
 
 
 # --- what is known of it afterwards ---

@@ -23,6 +23,7 @@ Refusal = Deny | NeedPresentation | NeedStatusList
 _NOT_LISTED: Final = Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")  # what no rule can be about
 _INVALID: Final = Deny(Reason.REQUEST_INVALID, "request", "request")
 POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1
+_CACHEABLE: Final = frozenset({"GET", "HEAD"})
 _DENIAL: Final = "websocket.http.response"
 _TOO_LARGE: Final = Deny(Reason.INPUT_TOO_LARGE, "request", "request")
 _NO_REQUEST: Final = Request("", "", ())
@@ -36,14 +37,14 @@ class Runs(Enum):
     """At once: a decision takes microseconds, an admission less than a millisecond. Only the audit log's disk is waited
     for elsewhere."""
     IN_THREADS = "in_threads"
-    """In a thread of asyncio's pool: for a gateway whose replay guard or signer of requests waits for somebody else."""
+    """In a thread of asyncio's pool, answers too: for a replay guard or a signer of requests that waits for others."""
 
 
 @final
 class Doors:
     """A gateway as asyncio asks it. What is refused before it is asked, it is told: it counts and writes down all."""
 
-    __slots__ = ("_too_many", "admit_http", "authorize", "renew", "sign_out")
+    __slots__ = ("_too_many", "admit_http", "answer", "authorize", "renew", "sign_out")
 
     def __init__(self, gateway: Gateway, served: Served, runs: Runs) -> None:
         self._too_many: Final = served.body_bytes + 1
@@ -59,6 +60,10 @@ class Doors:
         )
         self.sign_out: Final[Callable[..., Awaitable[SignedOut | Refusal]]] = (
             gateway.sign_out_async if loop else _threaded(gateway.sign_out)
+        )
+
+        self.answer: Final[Callable[[Admitted | SignedOut | Refusal], Awaitable[Answer]]] = (
+            _answer if loop else _threaded(_made)
         )
 
     async def refuse_unlisted(self, request: Request) -> Refusal:
@@ -77,6 +82,14 @@ class Doors:
         return _TOO_LARGE
 
 
+def _made(result: Admitted | SignedOut | Refusal) -> Answer:
+    return result.http()
+
+
+async def _answer(result: Admitted | SignedOut | Refusal) -> Answer:
+    return result.http()
+
+
 def _threaded(call: Callable[..., T]) -> Callable[..., Awaitable[T]]:
     return lambda *arguments, **named: asyncio.to_thread(call, *arguments, **named)
 
@@ -90,30 +103,45 @@ async def send_answer(send: Send, answer: Answer, *, head: bool = False) -> None
     await send({"type": "http.response.body", "body": b"" if head else answer.body})
 
 
-async def refuse(scope: Scope, receive: Receive, send: Send, result: Refusal) -> None:
+async def refuse(scope: Scope, receive: Receive, send: Send, doors: Doors, result: Refusal) -> None:
     """Refuse a request, or a handshake."""
     if scope["type"] == "http":
-        await send_answer(send, result.http(), head=scope.get("method") == "HEAD")
+        await send_answer(send, await doors.answer(result), head=scope.get("method") == "HEAD")
         return
     if (await receive())["type"] != "websocket.connect":
         return  # whoever asked has gone
     if _DENIAL not in (scope.get("extensions") or ()):
         await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": result.reason.value})
         return
-    answer = result.http()
+    answer = await doors.answer(result)
     headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
     await send({"type": f"{_DENIAL}.start", "status": answer.status, "headers": headers})
     await send({"type": f"{_DENIAL}.body", "body": answer.body})
 
 
-def with_nonce(send: Send, nonce: str) -> Send:
-    """Return a `send` that hands the sender his next DPoP nonce with the answer of the application."""
-    header = (reg.HEADER_DPOP_NONCE, nonce.encode("ascii"))
+def permitted(send: Send, allow: Allow, method: str) -> Send:
+    """Return a `send` for the application's answer to a request that may go on.
+
+    It hands the sender his next DPoP nonce. And what some people alone may GET is kept by no cache for others: a ticket
+    is not `Authorization`, which caches know to be somebody's own (RFC 9111 section 3.5).
+    """
+    nonce, private = allow.dpop_nonce, allow.session_id is not None and method in _CACHEABLE
+    return send if nonce is None and not private else _adding(send, nonce, private)
+
+
+def _adding(send: Send, nonce: str | None, private: bool) -> Send:
     kinds = ("http.response.start", "websocket.accept", f"{_DENIAL}.start")
 
     async def sending(message: Message) -> None:
         if message["type"] in kinds:
-            message = {**message, "headers": [*(message.get("headers") or ()), header]}
+            headers = list(message.get("headers") or ())
+            if nonce is not None:
+                headers.append((reg.HEADER_DPOP_NONCE, nonce.encode("ascii")))
+            if private and message["type"] == kinds[0]:
+                headers.append((b"vary", reg.HEADER_TICKET))
+                if not any(name.lower() == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"private"))
+            message = {**message, "headers": headers}
         await send(message)
 
     return sending
@@ -200,7 +228,7 @@ class Endpoints:
         if raw_path == self._admission:
             answer = await self._admit(scope, request, receive)
         elif request.method == "POST":
-            answer = (await self._acts[raw_path](request)).http()
+            answer = await self.doors.answer(await self._acts[raw_path](request))
         else:
             answer = (await self.doors.refuse_invalid()).http()
         if answer is not None:

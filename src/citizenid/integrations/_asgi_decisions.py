@@ -144,7 +144,12 @@ class _DecisionApp:
             else:
                 await self._endpoints.answer(scope, request, receive, send)
             return
-        await send_answer(send, _verdict(await self._decide(scope), self._proxy), head=head)
+        result = await self._decide(scope)
+        if isinstance(result, Allow):
+            answer = _permitted(result)
+        else:
+            answer = _refused(result, await self._endpoints.doors.answer(result), self._proxy)
+        await send_answer(send, answer, head=head)
 
     async def _decide(self, scope: Scope) -> Allow | Refusal:
         asked, doors = self._as_asked(scope), self._endpoints.doors
@@ -181,22 +186,25 @@ class _DecisionApp:
         return f"<decision_app for {self._proxy.name}>"
 
 
-def _verdict(result: Allow | Refusal, proxy: Proxy) -> Answer:
-    """Return what a proxy is told.
+def _permitted(result: Allow) -> Answer:
+    """Return what a proxy is told of a request that may go on.
 
     All of the headers that the application may trust are set each time, so that none which the client wrote is left.
     """
-    if isinstance(result, Allow):
-        session = _NO_SESSION if result.session_id is None else base64url.encode(result.session_id)
-        headers = [
-            (b"cache-control", b"no-store"),
-            (b"x-citizenid-rule", b"%d" % result.rule),
-            (b"x-citizenid-session", session),
-        ]
-        if result.dpop_nonce is not None:
-            headers.append((reg.HEADER_DPOP_NONCE, result.dpop_nonce.encode("ascii")))
-        return Answer(200, tuple(headers), b"")
-    status, headers_, body = result.http()
+    session = _NO_SESSION if result.session_id is None else base64url.encode(result.session_id)
+    headers = [
+        (b"cache-control", b"no-store"),
+        (b"x-citizenid-rule", b"%d" % result.rule),
+        (b"x-citizenid-session", session),
+    ]
+    if result.dpop_nonce is not None:
+        headers.append((reg.HEADER_DPOP_NONCE, result.dpop_nonce.encode("ascii")))
+    return Answer(200, tuple(headers), b"")
+
+
+def _refused(result: Refusal, answer: Answer, proxy: Proxy) -> Answer:
+    """Return what a proxy is told of a request that is refused."""
+    status, headers_, body = answer
     told = [*headers_, (b"x-citizenid-reason", result.reason.value.encode("ascii"))]
     if proxy is Proxy.NGINX:  # its subrequest has no body, and one header of a name is passed on
         told = _joined(told)

@@ -14,7 +14,7 @@ from typing import Final, final
 from .._answer import Answer
 from .._errors import CitizenIDError, Reason
 from ..gateway import Allow, Gateway, Request, Signals
-from ._asgi_answers import Doors, Refusal, send_answer, with_nonce
+from ._asgi_answers import Doors, Refusal, permitted, send_answer
 from ._asgi_scope import Message, Receive, Send
 
 STATE: Final = "citizenid"
@@ -64,8 +64,13 @@ class Pending:
         if isinstance(result, Allow):
             self._allow = result
         else:
-            self._refusal = result.http()
+            self._refusal = await self._doors.answer(result)
         return result
+
+    @property
+    def refusal(self) -> Answer | None:
+        """What the client will read, once it was refused."""
+        return self._refusal
 
     def guard(self, receive: Receive, send: Send, *, head: bool, most_bytes: int) -> tuple[Receive, Send]:
         """Return the channel for the application: it lets in what may be read undecided, and out what may leave."""
@@ -103,9 +108,9 @@ class Pending:
             if refusal is not None:
                 await answer(refusal)
                 return
-            nonce = None if self._allow is None else self._allow.dpop_nonce
             passing = True
-            await (send if nonce is None else with_nonce(send, nonce))(message)
+            out = send if self._allow is None else permitted(send, self._allow, self._request.method)
+            await out(message)
 
         return reading, sending
 

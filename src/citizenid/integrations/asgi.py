@@ -21,7 +21,7 @@ from typing import Final, final
 
 from .._errors import CitizenIDError, MalformedError, Reason
 from ..gateway import Allow, Gateway
-from ._asgi_answers import Endpoints, Runs, refuse, with_nonce
+from ._asgi_answers import Endpoints, Runs, permitted, refuse
 from ._asgi_decisions import Proxy, decision_app
 from ._asgi_deferral import STATE, Deferred, Pending
 from ._asgi_scope import (
@@ -125,7 +125,7 @@ class CitizenshipMiddleware:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.state")
         request = read_request(scope, self._origin, self._certificates)
         if request is None:
-            await refuse(scope, receive, send, await self._doors.refuse_invalid())
+            await refuse(scope, receive, send, self._doors, await self._doors.refuse_invalid())
             return
         if scope["raw_path"] in self._own_paths and kind == "http":
             await self._endpoints.answer(scope, request, receive, send)
@@ -143,11 +143,10 @@ class CitizenshipMiddleware:
         else:
             result = await self._doors.refuse_unlisted(request)
         if type(result) is not Allow:
-            await refuse(scope, receive, send, result)
+            await refuse(scope, receive, send, self._doors, result)
             return
         child = {**scope, "state": {**(state or {}), STATE: result}}
-        nonce = result.dpop_nonce
-        await self._app(child, receive, send if nonce is None else with_nonce(send, nonce))
+        await self._app(child, receive, permitted(send, result, request.method))
 
     def __repr__(self) -> str:
         return "<CitizenshipMiddleware>"

@@ -7,7 +7,8 @@
     async def complete(chat: Chat) -> Completion: ...
 
 The name is that of the value which FastAPI has parsed for the endpoint, and not of the bytes: JSON may name a member
-twice, and only who uses the value knows which of them counts.
+twice, and only who uses the value knows which of them counts. The two functions must name their parameter alike (`chat`
+above): of bodies with different names FastAPI makes two, and what is decided would not be what is used.
 
 Spec: specs/profile-asgi.md section 5.
 """
@@ -46,8 +47,8 @@ class CitizenshipRefused(HTTPException):
         answer: the gateway's answer.
     """
 
-    def __init__(self, result: Refusal) -> None:
-        self.answer: Final[Answer] = result.http()
+    def __init__(self, result: Refusal, answer: Answer) -> None:
+        self.answer: Final[Answer] = answer
         headers: dict[str, str] = {}
         for name, value in self.answer.headers:
             key, text = name.decode("ascii"), value.decode("ascii")
@@ -108,7 +109,8 @@ def require(
         else:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.state")
         if not isinstance(result, Allow):
-            raise CitizenshipRefused(result)
+            answer = pending.refusal if pending is not None else None
+            raise CitizenshipRefused(result, answer or await doors.answer(result))
         if pending is None and result.dpop_nonce is not None:
             response.headers[_NONCE] = result.dpop_nonce
         state[STATE] = result
