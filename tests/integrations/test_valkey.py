@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -208,6 +209,39 @@ def test_a_server_that_comes_back_with_an_older_copy_is_noticed(store: Store, tm
 def test_the_epoch_is_the_same_for_all_who_notice_at_once(store: Store) -> None:
     fleet = nodes(store, 4, pause_s=0.0)
     store.client().flushall()
+def test_a_server_that_has_written_down_every_command_is_noticed(tmp_path: Path) -> None:
+    log = ("--appendonly", "yes")
+    with serving(tmp_path, *log) as store:
+        (node,) = nodes(store, 1, pause_s=0.0)
+        assert node.consume(b"token") is FRESH
+        store.kill()
+        store.start(*log)
+        client: Any = store.client()
+        wait_until(lambda: [key for key in client.keys("*") if key.endswith(b"epoch")])  # it has all but the script
+        for _ in range(3):
+            assert node.consume(b"token") in (UNAVAILABLE, SEEN)
+            assert node.consume(os.urandom(8)) is UNAVAILABLE
+
+
+def test_a_replica_that_takes_over_is_noticed(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "replica").mkdir()
+    primary: Any = store.client()
+    primary.config_set("repl-diskless-sync-delay", 0)
+    with serving(tmp_path / "replica", "--replicaof", "127.0.0.1", str(store.port)) as replica:
+        client: Any = replica.client()
+        wait_until(lambda: client.info("replication")["master_link_status"] == "up")
+        (node,) = nodes(store, 1, pause_s=0.0)
+        epoch = node.guard._epoch
+        wait_until(lambda: epoch in [client.get(key) for key in client.keys("*epoch")])
+        client.replicaof("NO", "ONE")  # what the old one takes from here on, this one does not know of
+        assert node.consume(b"token") is FRESH
+        node.guard._client = client
+        for _ in range(3):
+            assert node.consume(b"token") in (UNAVAILABLE, SEEN)
+            assert node.consume(os.urandom(8)) is UNAVAILABLE
+        assert node.guard._epoch != epoch
+
+
     threads = [threading.Thread(target=node.consume, args=(b"token",)) for node in fleet]
     for thread in threads:
         thread.start()
@@ -399,6 +433,43 @@ def test_a_server_without_a_bound_evicts_nothing(store: Store) -> None:
 def test_a_server_that_is_away_is_said_to_be(store: Store) -> None:
     node = Node(store.client())
     store.kill()
+def saying(store: Store, line: bytes) -> Valkey:
+    """A client to which the server seems to be of another version."""
+    client = store.client()
+    parse = client.response_callbacks["INFO"]
+    client.set_response_callback(
+        "INFO", lambda answer, **options: parse(re.sub(rb"(?m)^redis_version:[^\r]*", line, answer), **options)
+    )
+    return client
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"redis_version:6.2.14", b"redis_version:6.9.240", b"redis_version:2.8.4", b"redis_version:6.255.255",
+        b"redis_version:7.0", b"redis_version:7", b"redis_version:", b"redis_version:7.0.0-rc1",
+        b"redis_version:v7.0.0", "redis_version:٧.0.0".encode(), b"redis_version:7.0.0.0",
+        b"redis_version:7.0.99999", b"redis_version:a=7,b=0", b"valkey_version:8.0.1", b"",
+    ],
+)  # fmt: skip
+def test_a_server_whose_replicas_may_know_the_script_is_not_used(store: Store, line: bytes) -> None:
+    node = Node(saying(store, line), pause_s=0.0)
+    with pytest.raises(CitizenIDError) as caught:
+        node.guard.check_server()
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "valkey.version")
+    node.settle()
+    assert node.consume(b"token") is UNAVAILABLE
+    assert store.client().keys("*") == []  # no epoch has begun
+
+
+@pytest.mark.parametrize("version", [b"7.0.0", b"7.2.4", b"8.0.2", b"10.0.0", b"255.255.255"])
+def test_a_server_that_is_new_enough_is_used(store: Store, version: bytes) -> None:
+    node = Node(saying(store, b"redis_version:" + version), pause_s=0.0)
+    node.guard.check_server()
+    node.settle()
+    assert node.consume(b"token") is FRESH
+
+
     with pytest.raises(CitizenIDError) as caught:
         node.guard.check_server()
     assert caught.value.reason is Reason.STORE_UNAVAILABLE
