@@ -26,11 +26,14 @@ from gateway import world as w
 from hypothesis import given
 from hypothesis import strategies as st
 from valkey import Valkey
+from valkey.backoff import NoBackoff
+from valkey.exceptions import ConnectionError as Disconnected
+from valkey.retry import Retry
 
 from citizenid import Challenge, CitizenIDError, Format, LocalKey, Reason
 from citizenid.gateway import Consumption, MemoryReplayGuard
 from citizenid.holder import Credential, dpop_proof
-from citizenid.integrations._fleet import Envelope, Message, names_of
+from citizenid.integrations._fleet import UNREACHABLE, Envelope, Message, Subscription, names_of
 from citizenid.integrations._sign_outs import _Held
 from citizenid.integrations.valkey import (
     FleetChange,
@@ -43,7 +46,7 @@ from citizenid.integrations.valkey import (
 from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.status import StatusPublisher
 
-from .stores import Store, serving, wait_until
+from .stores import PONG, Relay, Store, relaying, serving, wait_until
 
 FRESH, SEEN, FULL, UNAVAILABLE = Consumption.FRESH, Consumption.SEEN, Consumption.FULL, Consumption.UNAVAILABLE
 SECRET: Final = bytes(range(32))
@@ -639,8 +642,8 @@ def test_purposes_audiences_and_secrets_have_keys_and_names_of_their_own() -> No
 
 @contextlib.contextmanager
 def listening(store: Store, **options: Any) -> Iterator[ValkeySignOuts]:
-    arguments: dict[str, Any] = {"audience": AUDIENCE, "secret": SECRET} | options
-    sign_outs = ValkeySignOuts(store.client(), **arguments)
+    arguments: dict[str, Any] = {"client": store.client(), "audience": AUDIENCE, "secret": SECRET} | options
+    sign_outs = ValkeySignOuts(**arguments)
     sign_outs.start()
     try:
         if not options.get("late"):
@@ -788,7 +791,7 @@ def test_of_two_ends_the_later_counts() -> None:
 @contextlib.contextmanager
 def channel(store: Store, reload: Callable[[FleetChange, bytes], object], **options: Any) -> Iterator[FleetChannel]:
     arguments: dict[str, Any] = {"audience": AUDIENCE, "secret": SECRET, "reload": reload} | options
-    made = FleetChannel(store.client(), **arguments)
+    made = FleetChannel(**{"client": store.client()} | arguments)
     made.start()
     try:
         wait_until(lambda: made.silent_s < 5)
@@ -860,6 +863,188 @@ def test_while_the_server_is_down_nobody_can_be_told(store: Store) -> None:
 )
 def test_a_change_that_is_none_is_refused(given_: Any) -> None:
     made = FleetChannel(connect("valkey://127.0.0.1:1"), audience=AUDIENCE, secret=SECRET, reload=lambda *_: None)
+# --- a channel that is late ---
+
+
+class Counted(w.Clock):
+    """A clock that knows how often it was asked."""
+
+    def __init__(self, now: float) -> None:
+        super().__init__(now)
+        self.asked = 0
+
+    def __call__(self) -> Any:
+        self.asked += 1
+        return super().__call__()
+
+    def pass_rounds(self) -> None:
+        """Let the thread of a channel go round a few times."""
+        before = self.asked
+        wait_until(lambda: self.asked > before + 3)
+
+
+class Watched(Valkey):
+    """A client that shows the subscribers that were made by it."""
+
+    def pubsub(self, **options: Any) -> Any:
+        self.made: list[Any] = [*getattr(self, "made", []), super().pubsub(**options)]
+        return self.made[-1]
+
+
+def watched(url: str) -> Any:
+    return Watched.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
+
+
+def fall_behind(relay: Relay, clock: Counted, publish: Callable[[], object]) -> None:
+    """A ping at 101 is answered at 104, and what was published in between is still under way."""
+    relay.hold()
+    clock.now = 101.0
+    wait_until(lambda: PONG.search(relay.held))
+    publish()
+    clock.now = 104.0
+    clock.pass_rounds()
+    answer = PONG.match(relay.held)
+    assert answer is not None
+    relay.release(answer.end())
+
+
+def test_an_answer_that_is_late_says_nothing_of_what_came_after_its_ping(store: Store) -> None:
+    clock = Counted(100.0)
+    options: dict[str, Any] = {"monotonic": clock, "stale_after_s": 2.0}
+    with (
+        relaying(store) as relay,
+        listening(store, client=relay.client(), **options) as late,
+        listening(store) as other,
+    ):
+        fall_behind(relay, clock, lambda: other.add(b"session", later()))
+        wait_until(lambda: late._subscription.alive_at > 100.0)
+        assert unknown(late, b"session")
+        assert late._subscription.alive_at == 101.0
+        clock.pass_rounds()
+        assert relay.pings == 2  # one at a time: the second has left when the first was answered
+        relay.release()
+        wait_until(lambda: not late.stale)
+        assert late.contains(b"session")  # which came before the second answer
+
+
+def test_an_answer_to_something_else_says_nothing(store: Store) -> None:
+    clock = Counted(100.0)
+    with relaying(store) as relay, listening(store) as other:
+        client = watched(relay.url)
+        with listening(store, client=client, monotonic=clock) as late:
+            relay.hold()
+            client.made[0].execute_command("PING", "something else")
+            wait_until(lambda: PONG.search(relay.held))
+            assert other.add(b"session", later())
+            clock.now = 101.0
+            wait_until(lambda: relay.pings == 2)
+            answer = PONG.match(relay.held)
+            assert answer is not None
+            relay.release(answer.end())
+            clock.pass_rounds()
+            assert late._subscription.alive_at == 100.0
+            assert not late.contains(b"session")
+            relay.release()
+            wait_until(lambda: late._subscription.alive_at == 101.0)
+            assert late.contains(b"session")
+
+
+def test_a_channel_of_changes_that_is_late_says_how_late(store: Store) -> None:
+    clock, seen = Counted(100.0), list[Any]()
+    with (
+        relaying(store) as relay,
+        channel(store, lambda *change: seen.append(change), client=relay.client(), monotonic=clock) as late,
+        channel(store, lambda *_: None) as other,
+    ):
+        fall_behind(relay, clock, lambda: other.publish(FleetChange.POLICY, DIGEST))
+        wait_until(lambda: late._subscription.alive_at > 100.0)
+        assert late.silent_s == 3.0
+        assert not seen
+        relay.release()
+        wait_until(lambda: late.silent_s == 0.0)
+        assert seen == [(FleetChange.POLICY, DIGEST)]
+
+
+def test_a_connection_on_which_nothing_comes_any_more_is_opened_anew(store: Store) -> None:
+    clock = Counted(100.0)
+    with (
+        relaying(store) as relay,
+        listening(store, client=relay.client(), monotonic=clock, reread_s=1e9) as late,
+        listening(store) as other,
+    ):
+        relay.hold()  # the old connection alone
+        clock.now = 101.0
+        wait_until(lambda: relay.pings == 1)
+        assert other.add(b"session", later())
+        clock.now = 107.0
+        wait_until(lambda: not late.stale)
+        assert late.contains(b"session")
+        assert len(relay.subscribed) == 2
+
+
+@contextlib.contextmanager
+def subscribed(client: Valkey, **told: Callable[..., object]) -> Iterator[tuple[Subscription, list[float]]]:
+    """A bare subscription that reads nothing again by itself, and up to when it was alive at each opening."""
+    opened: list[float] = []
+    subscription = Subscription(
+        client, "a channel", reread_s=1e9, on_open=lambda: opened.append(subscription.alive_at),
+        on_message=told.get("on_message", lambda _: None),
+    )  # fmt: skip
+    subscription.start()
+    try:
+        wait_until(lambda: subscription.alive_at > 0)
+        yield subscription, opened
+    finally:
+        subscription.close()
+
+
+def test_a_connection_that_the_client_opens_anew_by_itself_is_read_anew(store: Store) -> None:
+    client = Valkey.from_url(
+        store.url, socket_timeout=1.0, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 3),
+        retry_on_error=[Disconnected],
+    )  # fmt: skip
+    with subscribed(client) as (subscription, opened):
+        killer: Any = store.client()
+        assert killer.client_kill_filter(_type="pubsub") == 1
+        wait_until(lambda: len(opened) == 2)
+        wait_until(lambda: subscription.alive_at > opened[1])
+
+
+def test_a_server_that_answers_pings_and_has_ended_the_subscription_is_noticed(store: Store) -> None:
+    client = watched(store.url)
+    with subscribed(client) as (_, opened):
+        client.made[0].execute_command("UNSUBSCRIBE", "a channel")  # nobody here asked for it
+        wait_until(lambda: len(opened) == 2)
+        watcher: Any = store.client()
+        assert watcher.pubsub_numsub("a channel") == [(b"a channel", 1)]
+
+
+def test_a_reader_so_slow_that_the_server_hangs_up_reads_everything_anew(store: Store) -> None:
+    held, go_on = threading.Event(), threading.Event()
+    began: list[float] = []
+
+    def stall(_: object) -> None:
+        began.append(time.monotonic())
+        held.set()
+        assert go_on.wait(60)
+
+    client: Any = store.client()
+    client.config_set("client-output-buffer-limit", "pubsub 1mb 0 0")
+    with subscribed(store.client(), on_message=stall) as (subscription, opened):
+        try:
+            client.publish("a channel", b"first")
+            assert held.wait(20)
+            for _ in range(200):
+                if client.publish("a channel", bytes(1_000_000)) == 0:
+                    break
+            assert client.pubsub_numsub("a channel") == [(b"a channel", 0)]
+        finally:
+            go_on.set()
+        wait_until(lambda: len(opened) == 2)
+        assert opened[1] <= began[0]  # nothing after the stall was taken for heard
+        wait_until(lambda: subscription.alive_at > began[-1])
+
+
     with pytest.raises(CitizenIDError) as caught:
         made.publish(*given_)
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
