@@ -209,9 +209,6 @@ def test_a_server_that_comes_back_with_an_older_copy_is_noticed(store: Store, tm
     assert results <= {UNAVAILABLE, SEEN}
 
 
-def test_the_epoch_is_the_same_for_all_who_notice_at_once(store: Store) -> None:
-    fleet = nodes(store, 4, pause_s=0.0)
-    store.client().flushall()
 def test_a_server_that_has_written_down_every_command_is_noticed(tmp_path: Path) -> None:
     log = ("--appendonly", "yes")
     with serving(tmp_path, *log) as store:
@@ -245,6 +242,9 @@ def test_a_replica_that_takes_over_is_noticed(store: Store, tmp_path: Path) -> N
         assert node.guard._epoch != epoch
 
 
+def test_the_epoch_is_the_same_for_all_who_notice_at_once(store: Store) -> None:
+    fleet = nodes(store, 4, pause_s=0.0)
+    store.client().flushall()
     threads = [threading.Thread(target=node.consume, args=(b"token",)) for node in fleet]
     for thread in threads:
         thread.start()
@@ -433,9 +433,6 @@ def test_a_server_without_a_bound_evicts_nothing(store: Store) -> None:
     assert node.consume(b"token") is FRESH
 
 
-def test_a_server_that_is_away_is_said_to_be(store: Store) -> None:
-    node = Node(store.client())
-    store.kill()
 def saying(store: Store, line: bytes) -> Valkey:
     """A client to which the server seems to be of another version."""
     client = store.client()
@@ -473,6 +470,9 @@ def test_a_server_that_is_new_enough_is_used(store: Store, version: bytes) -> No
     assert node.consume(b"token") is FRESH
 
 
+def test_a_server_that_is_away_is_said_to_be(store: Store) -> None:
+    node = Node(store.client())
+    store.kill()
     with pytest.raises(CitizenIDError) as caught:
         node.guard.check_server()
     assert caught.value.reason is Reason.STORE_UNAVAILABLE
@@ -756,6 +756,84 @@ def test_more_than_there_is_room_for_is_said(store: Store) -> None:
         assert unknown(small, b"3")
 
 
+def unstarted(store: Store, clock: w.Clock, **options: Any) -> ValkeySignOuts:
+    """A set whose channel is as if it were fresh at all times; the test reads for it."""
+    sign_outs = ValkeySignOuts(
+        store.client(), audience=AUDIENCE, secret=SECRET, clock=clock, monotonic=lambda: clock.now + 5_000.0, **options
+    )
+    sign_outs._subscription.alive_at = float("inf")
+    return sign_outs
+
+
+def test_when_there_is_room_again_and_all_is_held_an_overflow_is_over(store: Store) -> None:
+    clock = w.Clock(1_000.0)
+    small, large = unstarted(store, clock, max_entries=2), unstarted(store, clock)
+    for number in range(3):
+        assert large.add(b"%d" % number, 1_100 + 100 * number)
+    small._read()
+    assert small.stale and unknown(small, b"2")
+    clock.now = 1_100.5
+    assert small.stale  # that one has ended is not enough: the third is still not known here
+    small._read()
+    assert not small.stale
+    assert len(small) == 2 and small.contains(b"1") and small.contains(b"2")
+
+    assert large.add(b"3", 1_400)
+    small._read()
+    assert small.stale
+    small._read()
+    assert small.stale
+    store.kill()
+    clock.now = 90_000.0
+    with pytest.raises(UNREACHABLE):
+        small._read()
+    assert len(small) == 0 and small.stale  # there is room, but who knows
+    store.start()
+    small._read()
+    assert not small.stale and not small.contains(b"3")
+
+
+def test_an_overflow_of_what_the_server_has_lost_is_not_over(store: Store) -> None:
+    clock = w.Clock(1_000.0)
+    small, large = unstarted(store, clock, max_entries=2), unstarted(store, clock)
+    for number, until in enumerate((1_100, 1_200, 1_300)):
+        assert large.add(b"%d" % number, until)
+    small._read()
+    assert small.stale
+    store.client().flushall()
+    clock.now = 1_101.0
+    small._read()  # there is room, and nothing on the server that is not held
+    assert small.stale and unknown(small, b"2")
+    large._read()  # which gives it back
+    small._read()
+    assert not small.stale and small.contains(b"2")
+
+
+def test_what_has_ended_takes_nobody_s_room(store: Store) -> None:
+    clock = w.Clock(1_000.0)
+    small, large = unstarted(store, clock, max_entries=2), unstarted(store, clock)
+    for number in range(5):
+        assert large.add(b"%d" % number, 1_100)
+    clock.now = 1_101.0
+    assert large.add(b"alive", 2_000)
+    small._read()  # the server keeps what has ended for a day
+    assert not small.stale
+    assert len(small) == 1 and small.contains(b"alive")
+
+
+def test_what_is_held_is_held_longer_when_the_server_says_so_though_the_clock_says_that_it_is_over(
+    store: Store,
+) -> None:
+    clock = w.Clock(1_000.0)
+    one, other = unstarted(store, clock), unstarted(store, clock)
+    assert one.add(b"session", 1_100)
+    assert other.add(b"session", 1_200)
+    one._monotonic = one._held._monotonic = lambda: 6_000.0
+    clock.now = 1_500.0
+    one._read()
+    assert [until for until, _ in one._until.values()] == [1_200]
+
+
 def test_the_server_sees_no_session(store: Store) -> None:
     with listening(store) as one:
         one.add(b"a session of somebody", later())
@@ -785,84 +863,6 @@ def test_of_two_ends_the_later_counts() -> None:
     assert held.until[b"h"] == (1_500, 550.0)
 
 
-# --- changes ---
-
-
-@contextlib.contextmanager
-def channel(store: Store, reload: Callable[[FleetChange, bytes], object], **options: Any) -> Iterator[FleetChannel]:
-    arguments: dict[str, Any] = {"audience": AUDIENCE, "secret": SECRET, "reload": reload} | options
-    made = FleetChannel(**{"client": store.client()} | arguments)
-    made.start()
-    try:
-        wait_until(lambda: made.silent_s < 5)
-        yield made
-    finally:
-        made.close()
-
-
-def test_a_change_reaches_every_process_once(store: Store) -> None:
-    seen: list[tuple[FleetChange, bytes]] = []
-    mine: list[tuple[FleetChange, bytes]] = []
-    with (
-        channel(store, lambda *change: mine.append(change), reread_s=0.1) as one,
-        channel(store, lambda *change: seen.append(change), reread_s=0.1),
-    ):
-        assert one.publish(FleetChange.POLICY, DIGEST)
-        assert one.publish(FleetChange.POLICY, DIGEST)
-        assert one.publish(FleetChange.KEYS, bytes([1]) * 32)
-        expected = [(FleetChange.POLICY, DIGEST), (FleetChange.KEYS, bytes([1]) * 32)]
-        wait_until(lambda: len(seen) >= 2 and len(mine) >= 2)
-        time.sleep(1.5)  # and read several times since
-        assert seen == mine == expected
-
-
-def test_who_was_away_learns_of_the_last_change(store: Store) -> None:
-    with channel(store, lambda *_: None) as one:
-        one.publish(FleetChange.ANCHORS, DIGEST)
-    seen: list[Any] = []
-    with channel(store, lambda *change: seen.append(change)):
-        wait_until(lambda: seen == [(FleetChange.ANCHORS, DIGEST)])
-
-
-def test_a_reload_that_fails_is_counted_and_tried_again(store: Store) -> None:
-    calls: list[Any] = []
-
-    def reload(change: FleetChange, digest: bytes) -> None:
-        calls.append(change)
-        if len(calls) < 3:
-            raise CitizenIDError(Reason.POLICY_INVALID, "policy")
-
-    with channel(store, reload, reread_s=0.1) as one:
-        one.publish(FleetChange.POLICY, DIGEST)
-        wait_until(lambda: len(calls) == 3)
-        assert one.failures == 2
-
-
-def test_a_change_under_another_secret_is_none(store: Store) -> None:
-    seen: list[Any] = []
-    with channel(store, lambda *change: seen.append(change)) as one:
-        forged = Envelope(KEY, sender=b"stranger", clock=time.time).seal(FleetChange.POLICY, DIGEST)
-        client: Any = store.client()
-        client.publish(one._channel, forged)
-        client.set(one._latest + "1", forged)
-        one.publish(FleetChange.KEYS, DIGEST)
-        wait_until(lambda: seen)
-        assert seen == [(FleetChange.KEYS, DIGEST)]
-
-
-def test_while_the_server_is_down_nobody_can_be_told(store: Store) -> None:
-    with channel(store, lambda *_: None) as one:
-        store.kill()
-        assert not one.publish(FleetChange.POLICY, DIGEST)
-        store.start()
-        wait_until(lambda: one.publish(FleetChange.POLICY, DIGEST))
-
-
-@pytest.mark.parametrize(
-    "given_", [(FleetChange.POLICY, b"short"), (1, DIGEST), ("policy", DIGEST), (FleetChange.POLICY, "x" * 32)]
-)
-def test_a_change_that_is_none_is_refused(given_: Any) -> None:
-    made = FleetChannel(connect("valkey://127.0.0.1:1"), audience=AUDIENCE, secret=SECRET, reload=lambda *_: None)
 # --- a channel that is late ---
 
 
@@ -1045,6 +1045,84 @@ def test_a_reader_so_slow_that_the_server_hangs_up_reads_everything_anew(store: 
         wait_until(lambda: subscription.alive_at > began[-1])
 
 
+# --- changes ---
+
+
+@contextlib.contextmanager
+def channel(store: Store, reload: Callable[[FleetChange, bytes], object], **options: Any) -> Iterator[FleetChannel]:
+    arguments: dict[str, Any] = {"audience": AUDIENCE, "secret": SECRET, "reload": reload} | options
+    made = FleetChannel(**{"client": store.client()} | arguments)
+    made.start()
+    try:
+        wait_until(lambda: made.silent_s < 5)
+        yield made
+    finally:
+        made.close()
+
+
+def test_a_change_reaches_every_process_once(store: Store) -> None:
+    seen: list[tuple[FleetChange, bytes]] = []
+    mine: list[tuple[FleetChange, bytes]] = []
+    with (
+        channel(store, lambda *change: mine.append(change), reread_s=0.1) as one,
+        channel(store, lambda *change: seen.append(change), reread_s=0.1),
+    ):
+        assert one.publish(FleetChange.POLICY, DIGEST)
+        assert one.publish(FleetChange.POLICY, DIGEST)
+        assert one.publish(FleetChange.KEYS, bytes([1]) * 32)
+        expected = [(FleetChange.POLICY, DIGEST), (FleetChange.KEYS, bytes([1]) * 32)]
+        wait_until(lambda: len(seen) >= 2 and len(mine) >= 2)
+        time.sleep(1.5)  # and read several times since
+        assert seen == mine == expected
+
+
+def test_who_was_away_learns_of_the_last_change(store: Store) -> None:
+    with channel(store, lambda *_: None) as one:
+        one.publish(FleetChange.ANCHORS, DIGEST)
+    seen: list[Any] = []
+    with channel(store, lambda *change: seen.append(change)):
+        wait_until(lambda: seen == [(FleetChange.ANCHORS, DIGEST)])
+
+
+def test_a_reload_that_fails_is_counted_and_tried_again(store: Store) -> None:
+    calls: list[Any] = []
+
+    def reload(change: FleetChange, digest: bytes) -> None:
+        calls.append(change)
+        if len(calls) < 3:
+            raise CitizenIDError(Reason.POLICY_INVALID, "policy")
+
+    with channel(store, reload, reread_s=0.1) as one:
+        one.publish(FleetChange.POLICY, DIGEST)
+        wait_until(lambda: len(calls) == 3)
+        assert one.failures == 2
+
+
+def test_a_change_under_another_secret_is_none(store: Store) -> None:
+    seen: list[Any] = []
+    with channel(store, lambda *change: seen.append(change)) as one:
+        forged = Envelope(KEY, sender=b"stranger", clock=time.time).seal(FleetChange.POLICY, DIGEST)
+        client: Any = store.client()
+        client.publish(one._channel, forged)
+        client.set(one._latest + "1", forged)
+        one.publish(FleetChange.KEYS, DIGEST)
+        wait_until(lambda: seen)
+        assert seen == [(FleetChange.KEYS, DIGEST)]
+
+
+def test_while_the_server_is_down_nobody_can_be_told(store: Store) -> None:
+    with channel(store, lambda *_: None) as one:
+        store.kill()
+        assert not one.publish(FleetChange.POLICY, DIGEST)
+        store.start()
+        wait_until(lambda: one.publish(FleetChange.POLICY, DIGEST))
+
+
+@pytest.mark.parametrize(
+    "given_", [(FleetChange.POLICY, b"short"), (1, DIGEST), ("policy", DIGEST), (FleetChange.POLICY, "x" * 32)]
+)
+def test_a_change_that_is_none_is_refused(given_: Any) -> None:
+    made = FleetChannel(connect("valkey://127.0.0.1:1"), audience=AUDIENCE, secret=SECRET, reload=lambda *_: None)
     with pytest.raises(CitizenIDError) as caught:
         made.publish(*given_)
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
