@@ -6,12 +6,15 @@ It is never the system's service. It keeps its files, if any, in a folder of the
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 from valkey import Valkey
@@ -58,6 +61,88 @@ class Store:
     def client(self, timeout_s: float = 1.0) -> Valkey:
         """A client for tests: a slow machine is no fault here."""
         return connect(self.url, timeout_s=timeout_s)
+
+
+PONG: Final = re.compile(rb"\*2\r\n\$4\r\npong\r\n\$[0-9]+\r\n[^\r]*\r\n")
+
+
+class Relay:
+    """Stands between clients and a server, and keeps back what the server says on connections that have subscribed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"valkey://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._sockets = [self._listener]
+        self._held: dict[socket.socket, bytearray] = {}
+        self.subscribed: list[socket.socket] = []
+        self.pings = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def client(self) -> Valkey:
+        return connect(self.url, timeout_s=1.0)
+
+    def hold(self) -> None:
+        """Keep back what comes on the connections that are open now."""
+        with self._lock:
+            self._held = {each: bytearray() for each in self.subscribed}
+
+    @property
+    def held(self) -> bytes:
+        with self._lock:
+            return b"".join(self._held.values())
+
+    def release(self, size: int | None = None) -> None:
+        """Let the first bytes of what was kept back go, or everything from now on."""
+        with self._lock:
+            for client, held in self._held.items():
+                client.sendall(held[:size])
+                del held[:size]
+            if size is None:
+                self._held = {}
+
+    def close(self) -> None:
+        for each in self._sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._store.port))
+                self._sockets += [client, server]
+                threading.Thread(target=self._up, args=(client, server), daemon=True).start()
+                threading.Thread(target=self._down, args=(client, server), daemon=True).start()
+
+    def _up(self, client: socket.socket, server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := client.recv(65_536):
+                if b"\r\nSUBSCRIBE\r\n" in data:
+                    self.subscribed.append(client)
+                self.pings += data.count(b"\r\nPING\r\n")
+                server.sendall(data)
+            server.shutdown(socket.SHUT_RDWR)
+
+    def _down(self, client: socket.socket, server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := server.recv(65_536):
+                with self._lock:
+                    if client in self._held:
+                        self._held[client] += data
+                    else:
+                        client.sendall(data)
+
+
+@contextlib.contextmanager
+def relaying(store: Store) -> Iterator[Relay]:
+    relay = Relay(store)
+    try:
+        yield relay
+    finally:
+        relay.close()
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,11 +26,14 @@ from gateway import world as w
 from hypothesis import given
 from hypothesis import strategies as st
 from valkey import Valkey
+from valkey.backoff import NoBackoff
+from valkey.exceptions import ConnectionError as Disconnected
+from valkey.retry import Retry
 
 from citizenid import Challenge, CitizenIDError, Format, LocalKey, Reason
 from citizenid.gateway import Consumption, MemoryReplayGuard
 from citizenid.holder import Credential, dpop_proof
-from citizenid.integrations._fleet import Envelope, Message, names_of
+from citizenid.integrations._fleet import UNREACHABLE, Envelope, Message, Subscription, names_of
 from citizenid.integrations._sign_outs import _Held
 from citizenid.integrations.valkey import (
     FleetChange,
@@ -42,7 +46,7 @@ from citizenid.integrations.valkey import (
 from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.status import StatusPublisher
 
-from .stores import Store, serving, wait_until
+from .stores import PONG, Relay, Store, relaying, serving, wait_until
 
 FRESH, SEEN, FULL, UNAVAILABLE = Consumption.FRESH, Consumption.SEEN, Consumption.FULL, Consumption.UNAVAILABLE
 SECRET: Final = bytes(range(32))
@@ -203,6 +207,39 @@ def test_a_server_that_comes_back_with_an_older_copy_is_noticed(store: Store, tm
     assert [key for key in client.keys("*") if key.endswith(b"epoch")]  # it looks as if nothing had happened
     results = {node.consume(b"token") for _ in range(4)}
     assert results <= {UNAVAILABLE, SEEN}
+
+
+def test_a_server_that_has_written_down_every_command_is_noticed(tmp_path: Path) -> None:
+    log = ("--appendonly", "yes")
+    with serving(tmp_path, *log) as store:
+        (node,) = nodes(store, 1, pause_s=0.0)
+        assert node.consume(b"token") is FRESH
+        store.kill()
+        store.start(*log)
+        client: Any = store.client()
+        wait_until(lambda: [key for key in client.keys("*") if key.endswith(b"epoch")])  # it has all but the script
+        for _ in range(3):
+            assert node.consume(b"token") in (UNAVAILABLE, SEEN)
+            assert node.consume(os.urandom(8)) is UNAVAILABLE
+
+
+def test_a_replica_that_takes_over_is_noticed(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "replica").mkdir()
+    primary: Any = store.client()
+    primary.config_set("repl-diskless-sync-delay", 0)
+    with serving(tmp_path / "replica", "--replicaof", "127.0.0.1", str(store.port)) as replica:
+        client: Any = replica.client()
+        wait_until(lambda: client.info("replication")["master_link_status"] == "up")
+        (node,) = nodes(store, 1, pause_s=0.0)
+        epoch = node.guard._epoch
+        wait_until(lambda: epoch in [client.get(key) for key in client.keys("*epoch")])
+        client.replicaof("NO", "ONE")  # what the old one takes from here on, this one does not know of
+        assert node.consume(b"token") is FRESH
+        node.guard._client = client
+        for _ in range(3):
+            assert node.consume(b"token") in (UNAVAILABLE, SEEN)
+            assert node.consume(os.urandom(8)) is UNAVAILABLE
+        assert node.guard._epoch != epoch
 
 
 def test_the_epoch_is_the_same_for_all_who_notice_at_once(store: Store) -> None:
@@ -396,6 +433,43 @@ def test_a_server_without_a_bound_evicts_nothing(store: Store) -> None:
     assert node.consume(b"token") is FRESH
 
 
+def saying(store: Store, line: bytes) -> Valkey:
+    """A client to which the server seems to be of another version."""
+    client = store.client()
+    parse = client.response_callbacks["INFO"]
+    client.set_response_callback(
+        "INFO", lambda answer, **options: parse(re.sub(rb"(?m)^redis_version:[^\r]*", line, answer), **options)
+    )
+    return client
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"redis_version:6.2.14", b"redis_version:6.9.240", b"redis_version:2.8.4", b"redis_version:6.255.255",
+        b"redis_version:7.0", b"redis_version:7", b"redis_version:", b"redis_version:7.0.0-rc1",
+        b"redis_version:v7.0.0", "redis_version:٧.0.0".encode(), b"redis_version:7.0.0.0",
+        b"redis_version:7.0.99999", b"redis_version:a=7,b=0", b"valkey_version:8.0.1", b"",
+    ],
+)  # fmt: skip
+def test_a_server_whose_replicas_may_know_the_script_is_not_used(store: Store, line: bytes) -> None:
+    node = Node(saying(store, line), pause_s=0.0)
+    with pytest.raises(CitizenIDError) as caught:
+        node.guard.check_server()
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "valkey.version")
+    node.settle()
+    assert node.consume(b"token") is UNAVAILABLE
+    assert store.client().keys("*") == []  # no epoch has begun
+
+
+@pytest.mark.parametrize("version", [b"7.0.0", b"7.2.4", b"8.0.2", b"10.0.0", b"255.255.255"])
+def test_a_server_that_is_new_enough_is_used(store: Store, version: bytes) -> None:
+    node = Node(saying(store, b"redis_version:" + version), pause_s=0.0)
+    node.guard.check_server()
+    node.settle()
+    assert node.consume(b"token") is FRESH
+
+
 def test_a_server_that_is_away_is_said_to_be(store: Store) -> None:
     node = Node(store.client())
     store.kill()
@@ -568,8 +642,8 @@ def test_purposes_audiences_and_secrets_have_keys_and_names_of_their_own() -> No
 
 @contextlib.contextmanager
 def listening(store: Store, **options: Any) -> Iterator[ValkeySignOuts]:
-    arguments: dict[str, Any] = {"audience": AUDIENCE, "secret": SECRET} | options
-    sign_outs = ValkeySignOuts(store.client(), **arguments)
+    arguments: dict[str, Any] = {"client": store.client(), "audience": AUDIENCE, "secret": SECRET} | options
+    sign_outs = ValkeySignOuts(**arguments)
     sign_outs.start()
     try:
         if not options.get("late"):
@@ -682,6 +756,84 @@ def test_more_than_there_is_room_for_is_said(store: Store) -> None:
         assert unknown(small, b"3")
 
 
+def unstarted(store: Store, clock: w.Clock, **options: Any) -> ValkeySignOuts:
+    """A set whose channel is as if it were fresh at all times; the test reads for it."""
+    sign_outs = ValkeySignOuts(
+        store.client(), audience=AUDIENCE, secret=SECRET, clock=clock, monotonic=lambda: clock.now + 5_000.0, **options
+    )
+    sign_outs._subscription.alive_at = float("inf")
+    return sign_outs
+
+
+def test_when_there_is_room_again_and_all_is_held_an_overflow_is_over(store: Store) -> None:
+    clock = w.Clock(1_000.0)
+    small, large = unstarted(store, clock, max_entries=2), unstarted(store, clock)
+    for number in range(3):
+        assert large.add(b"%d" % number, 1_100 + 100 * number)
+    small._read()
+    assert small.stale and unknown(small, b"2")
+    clock.now = 1_100.5
+    assert small.stale  # that one has ended is not enough: the third is still not known here
+    small._read()
+    assert not small.stale
+    assert len(small) == 2 and small.contains(b"1") and small.contains(b"2")
+
+    assert large.add(b"3", 1_400)
+    small._read()
+    assert small.stale
+    small._read()
+    assert small.stale
+    store.kill()
+    clock.now = 90_000.0
+    with pytest.raises(UNREACHABLE):
+        small._read()
+    assert len(small) == 0 and small.stale  # there is room, but who knows
+    store.start()
+    small._read()
+    assert not small.stale and not small.contains(b"3")
+
+
+def test_an_overflow_of_what_the_server_has_lost_is_not_over(store: Store) -> None:
+    clock = w.Clock(1_000.0)
+    small, large = unstarted(store, clock, max_entries=2), unstarted(store, clock)
+    for number, until in enumerate((1_100, 1_200, 1_300)):
+        assert large.add(b"%d" % number, until)
+    small._read()
+    assert small.stale
+    store.client().flushall()
+    clock.now = 1_101.0
+    small._read()  # there is room, and nothing on the server that is not held
+    assert small.stale and unknown(small, b"2")
+    large._read()  # which gives it back
+    small._read()
+    assert not small.stale and small.contains(b"2")
+
+
+def test_what_has_ended_takes_nobody_s_room(store: Store) -> None:
+    clock = w.Clock(1_000.0)
+    small, large = unstarted(store, clock, max_entries=2), unstarted(store, clock)
+    for number in range(5):
+        assert large.add(b"%d" % number, 1_100)
+    clock.now = 1_101.0
+    assert large.add(b"alive", 2_000)
+    small._read()  # the server keeps what has ended for a day
+    assert not small.stale
+    assert len(small) == 1 and small.contains(b"alive")
+
+
+def test_what_is_held_is_held_longer_when_the_server_says_so_though_the_clock_says_that_it_is_over(
+    store: Store,
+) -> None:
+    clock = w.Clock(1_000.0)
+    one, other = unstarted(store, clock), unstarted(store, clock)
+    assert one.add(b"session", 1_100)
+    assert other.add(b"session", 1_200)
+    one._monotonic = one._held._monotonic = lambda: 6_000.0
+    clock.now = 1_500.0
+    one._read()
+    assert [until for until, _ in one._until.values()] == [1_200]
+
+
 def test_the_server_sees_no_session(store: Store) -> None:
     with listening(store) as one:
         one.add(b"a session of somebody", later())
@@ -711,13 +863,195 @@ def test_of_two_ends_the_later_counts() -> None:
     assert held.until[b"h"] == (1_500, 550.0)
 
 
+# --- a channel that is late ---
+
+
+class Counted(w.Clock):
+    """A clock that knows how often it was asked."""
+
+    def __init__(self, now: float) -> None:
+        super().__init__(now)
+        self.asked = 0
+
+    def __call__(self) -> Any:
+        self.asked += 1
+        return super().__call__()
+
+    def pass_rounds(self) -> None:
+        """Let the thread of a channel go round a few times."""
+        before = self.asked
+        wait_until(lambda: self.asked > before + 3)
+
+
+class Watched(Valkey):
+    """A client that shows the subscribers that were made by it."""
+
+    def pubsub(self, **options: Any) -> Any:
+        self.made: list[Any] = [*getattr(self, "made", []), super().pubsub(**options)]
+        return self.made[-1]
+
+
+def watched(url: str) -> Any:
+    return Watched.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
+
+
+def fall_behind(relay: Relay, clock: Counted, publish: Callable[[], object]) -> None:
+    """A ping at 101 is answered at 104, and what was published in between is still under way."""
+    relay.hold()
+    clock.now = 101.0
+    wait_until(lambda: PONG.search(relay.held))
+    publish()
+    clock.now = 104.0
+    clock.pass_rounds()
+    answer = PONG.match(relay.held)
+    assert answer is not None
+    relay.release(answer.end())
+
+
+def test_an_answer_that_is_late_says_nothing_of_what_came_after_its_ping(store: Store) -> None:
+    clock = Counted(100.0)
+    options: dict[str, Any] = {"monotonic": clock, "stale_after_s": 2.0}
+    with (
+        relaying(store) as relay,
+        listening(store, client=relay.client(), **options) as late,
+        listening(store) as other,
+    ):
+        fall_behind(relay, clock, lambda: other.add(b"session", later()))
+        wait_until(lambda: late._subscription.alive_at > 100.0)
+        assert unknown(late, b"session")
+        assert late._subscription.alive_at == 101.0
+        clock.pass_rounds()
+        assert relay.pings == 2  # one at a time: the second has left when the first was answered
+        relay.release()
+        wait_until(lambda: not late.stale)
+        assert late.contains(b"session")  # which came before the second answer
+
+
+def test_an_answer_to_something_else_says_nothing(store: Store) -> None:
+    clock = Counted(100.0)
+    with relaying(store) as relay, listening(store) as other:
+        client = watched(relay.url)
+        with listening(store, client=client, monotonic=clock) as late:
+            relay.hold()
+            client.made[0].execute_command("PING", "something else")
+            wait_until(lambda: PONG.search(relay.held))
+            assert other.add(b"session", later())
+            clock.now = 101.0
+            wait_until(lambda: relay.pings == 2)
+            answer = PONG.match(relay.held)
+            assert answer is not None
+            relay.release(answer.end())
+            clock.pass_rounds()
+            assert late._subscription.alive_at == 100.0
+            assert not late.contains(b"session")
+            relay.release()
+            wait_until(lambda: late._subscription.alive_at == 101.0)
+            assert late.contains(b"session")
+
+
+def test_a_channel_of_changes_that_is_late_says_how_late(store: Store) -> None:
+    clock, seen = Counted(100.0), list[Any]()
+    with (
+        relaying(store) as relay,
+        channel(store, lambda *change: seen.append(change), client=relay.client(), monotonic=clock) as late,
+        channel(store, lambda *_: None) as other,
+    ):
+        fall_behind(relay, clock, lambda: other.publish(FleetChange.POLICY, DIGEST))
+        wait_until(lambda: late._subscription.alive_at > 100.0)
+        assert late.silent_s == 3.0
+        assert not seen
+        relay.release()
+        wait_until(lambda: late.silent_s == 0.0)
+        assert seen == [(FleetChange.POLICY, DIGEST)]
+
+
+def test_a_connection_on_which_nothing_comes_any_more_is_opened_anew(store: Store) -> None:
+    clock = Counted(100.0)
+    with (
+        relaying(store) as relay,
+        listening(store, client=relay.client(), monotonic=clock, reread_s=1e9) as late,
+        listening(store) as other,
+    ):
+        relay.hold()  # the old connection alone
+        clock.now = 101.0
+        wait_until(lambda: relay.pings == 1)
+        assert other.add(b"session", later())
+        clock.now = 107.0
+        wait_until(lambda: not late.stale)
+        assert late.contains(b"session")
+        assert len(relay.subscribed) == 2
+
+
+@contextlib.contextmanager
+def subscribed(client: Valkey, **told: Callable[..., object]) -> Iterator[tuple[Subscription, list[float]]]:
+    """A bare subscription that reads nothing again by itself, and up to when it was alive at each opening."""
+    opened: list[float] = []
+    subscription = Subscription(
+        client, "a channel", reread_s=1e9, on_open=lambda: opened.append(subscription.alive_at),
+        on_message=told.get("on_message", lambda _: None),
+    )  # fmt: skip
+    subscription.start()
+    try:
+        wait_until(lambda: subscription.alive_at > 0)
+        yield subscription, opened
+    finally:
+        subscription.close()
+
+
+def test_a_connection_that_the_client_opens_anew_by_itself_is_read_anew(store: Store) -> None:
+    client = Valkey.from_url(
+        store.url, socket_timeout=1.0, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 3),
+        retry_on_error=[Disconnected],
+    )  # fmt: skip
+    with subscribed(client) as (subscription, opened):
+        killer: Any = store.client()
+        assert killer.client_kill_filter(_type="pubsub") == 1
+        wait_until(lambda: len(opened) == 2)
+        wait_until(lambda: subscription.alive_at > opened[1])
+
+
+def test_a_server_that_answers_pings_and_has_ended_the_subscription_is_noticed(store: Store) -> None:
+    client = watched(store.url)
+    with subscribed(client) as (_, opened):
+        client.made[0].execute_command("UNSUBSCRIBE", "a channel")  # nobody here asked for it
+        wait_until(lambda: len(opened) == 2)
+        watcher: Any = store.client()
+        assert watcher.pubsub_numsub("a channel") == [(b"a channel", 1)]
+
+
+def test_a_reader_so_slow_that_the_server_hangs_up_reads_everything_anew(store: Store) -> None:
+    held, go_on = threading.Event(), threading.Event()
+    began: list[float] = []
+
+    def stall(_: object) -> None:
+        began.append(time.monotonic())
+        held.set()
+        assert go_on.wait(60)
+
+    client: Any = store.client()
+    client.config_set("client-output-buffer-limit", "pubsub 1mb 0 0")
+    with subscribed(store.client(), on_message=stall) as (subscription, opened):
+        try:
+            client.publish("a channel", b"first")
+            assert held.wait(20)
+            for _ in range(200):
+                if client.publish("a channel", bytes(1_000_000)) == 0:
+                    break
+            assert client.pubsub_numsub("a channel") == [(b"a channel", 0)]
+        finally:
+            go_on.set()
+        wait_until(lambda: len(opened) == 2)
+        assert opened[1] <= began[0]  # nothing after the stall was taken for heard
+        wait_until(lambda: subscription.alive_at > began[-1])
+
+
 # --- changes ---
 
 
 @contextlib.contextmanager
 def channel(store: Store, reload: Callable[[FleetChange, bytes], object], **options: Any) -> Iterator[FleetChannel]:
     arguments: dict[str, Any] = {"audience": AUDIENCE, "secret": SECRET, "reload": reload} | options
-    made = FleetChannel(store.client(), **arguments)
+    made = FleetChannel(**{"client": store.client()} | arguments)
     made.start()
     try:
         wait_until(lambda: made.silent_s < 5)

@@ -1,10 +1,10 @@
 """What was used once is not used again: proofs and challenges.
 
 `consume` is one atomic step, so that of two requests with the same proof exactly one gets through. Nothing that is
-still alive is ever thrown out to make room: when the guard is full, or one sender has filled his share, what comes new
-is refused. Lifetimes run on monotonic time, which no clock step can shorten.
+still alive is ever thrown out to make room: when the guard is full, or one sender key its share, what comes new is
+refused. Lifetimes run on monotonic time, which no clock step can shorten.
 
-Spec: RFC 9449 section 11.1; specs/threat-model.md (T-5).
+Spec: RFC 9449 section 11.1; specs/threat-model.md (T-5, T-9); specs/profile-fleet.md section 6.
 """
 
 from __future__ import annotations
@@ -52,8 +52,10 @@ class MemoryReplayGuard:
     """The guard of one process. Safe for threads; O(1) for each use.
 
     Args:
-        max_entries: how many live tokens to remember in all.
-        max_entries_per_scope: how many of one sender, so that nobody fills the guard for others.
+        max_entries: how many live tokens to remember in all. More than the admissions and requests that rate limits in
+            front let through while a proof lives: keys cost nothing, and the proof of an admission is used up before
+            its presentation is verified, so that who signs with many keys can fill the guard for all.
+        max_entries_per_scope: how many of one sender key: no single key fills the guard, many do.
         monotonic: a clock that never goes back, in seconds.
 
     Raises:

@@ -93,7 +93,7 @@ class FleetChannel:
 
     @property
     def silent_s(self) -> float:
-        """How long ago the channel was last seen to live, seconds; infinite when it never was."""
+        """All that was published up to so long ago has come, seconds; infinite when it was never open."""
         return self._monotonic() - self._subscription.alive_at
 
     def publish(self, change: FleetChange, digest: bytes) -> bool:

@@ -3,7 +3,9 @@
 A message says what it is, who sent it, when, as the how manyeth, and carries a MAC under a secret of the fleet. It is
 taken when the MAC is right, it is not older or newer than the clocks may differ, and its number is greater than the
 last one of the same sender: what the server makes up, changes, keeps back or repeats is passed over. A subscription
-keeps one connection, sees by a ping each second that it lives, and says since when it has not.
+keeps one connection, and says up to when it has heard everything: an answer stands behind all that was published before
+its ping came, and proves that this has been delivered. Only one ping is under way, and its answer is known by what it
+carries, so that an answer that is late is never taken for one to a later ping.
 
 Spec: specs/profile-fleet.md sections 3 and 4.
 """
@@ -39,6 +41,7 @@ _MAX_SENDERS: Final = (
 )
 _AGE_MS: Final = 60_000  # how far the clocks of a fleet may differ, and how late a message may be
 _PING_S: Final = 1.0
+_SILENCE_S: Final = 5.0  # with nothing to read for so long while an answer is due, the connection is dead
 
 
 class WhenDown(Enum):
@@ -164,6 +167,9 @@ class Subscription:
         on_message: called for each message, with what the server gave.
         reread_s: seconds.
         monotonic: seconds that never go back.
+
+    Attributes:
+        alive_at: all that was published up to this moment has been handed on.
     """
 
     def __init__(
@@ -184,7 +190,9 @@ class Subscription:
         self._monotonic = monotonic
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
-        self.alive_at = -float("inf")  # when the channel was last seen to live, with everything before it read
+        self._pings = 0  # of all connections: what an answer carries comes once
+        self._sent_at = self._read_at = 0.0  # the last ping or subscription, and the last reading of everything
+        self.alive_at = -float("inf")
 
     def start(self) -> None:
         """Open the channel, in a thread of its own."""
@@ -207,24 +215,42 @@ class Subscription:
             self._stop.wait(_PING_S / 4)
 
     def _listen(self) -> None:
+        """Hand on what comes until the connection ends, is dead, or is subscribed to nothing any more."""
         subscriber: Any = self._client.pubsub()  # type: ignore[no-untyped-call]  # it has no types
         try:
+            self._sent_at = self._monotonic()
             subscriber.subscribe(self._channel)
-            read_at, pinged_at = None, self._monotonic()
+            due: bytes | None = b""  # what the next answer must carry; b"" is for the subscription, None for nothing
             while not self._stop.is_set():
                 asked_at = self._monotonic()
                 message = subscriber.get_message(timeout=_PING_S / 4)
                 if message is None:
-                    pass
+                    if due is not None and asked_at - self._sent_at >= _SILENCE_S:
+                        return
                 elif message["type"] == "message":
                     self._on_message(message["data"])
-                elif message["type"] == "subscribe" or (message["type"] == "pong" and read_at is not None):
-                    if read_at is None or asked_at - read_at >= self._reread_s:
-                        self._on_open()
-                        read_at = asked_at
-                    self.alive_at = pinged_at  # what was published before the ping has come before its answer
-                if asked_at - pinged_at >= _PING_S:
-                    pinged_at = asked_at
-                    subscriber.ping()
+                elif message["type"] == "subscribe":
+                    # A client that retries opens the connection anew by itself: then something may have been missed,
+                    # and no answer will come to what was sent over the old one.
+                    self._catch_up(asked_at)
+                    self.alive_at, due = asked_at, None
+                elif message["type"] == "unsubscribe":
+                    return
+                elif message["type"] == "pong" and due and message["data"] == due:
+                    if asked_at - self._read_at >= self._reread_s:
+                        self._catch_up(asked_at)
+                    self.alive_at, due = self._sent_at, None
+                if due is None and asked_at - self._sent_at >= _PING_S:
+                    due = self._ping(subscriber, asked_at)
         finally:
             subscriber.close()
+
+    def _catch_up(self, now: float) -> None:
+        self._on_open()
+        self._read_at = now
+
+    def _ping(self, subscriber: Any, now: float) -> bytes:
+        self._pings += 1
+        self._sent_at = now
+        subscriber.ping(str(self._pings))
+        return str(self._pings).encode()

@@ -67,8 +67,9 @@ class ValkeySignOuts:
         secret: at least 32 bytes, the same in the whole fleet.
         when_down: what `contains` does when the channel has been silent for `stale_after_s`: LOCAL goes on by what is
             known, the others let nobody pass but whom a rule lets.
-        stale_after_s: so long after it was last seen to live. A sign-out elsewhere may be unknown for so long.
-        max_entries: how many to hold.
+        stale_after_s: so long after the last moment up to which all is known to have come. A sign-out elsewhere may be
+            unknown for so long.
+        max_entries: how many to hold. With more the set is stale until a reading finds room for all.
         reread_s: how often all are read.
         clock: Unix seconds.
         monotonic: seconds that never go back.
@@ -107,6 +108,7 @@ class ValkeySignOuts:
         self._clock = clock
         self._monotonic = monotonic
         self._overflown = False
+        self._unheld = 0  # how often there was no room for one
         self._subscription = Subscription(
             client, self._channel, on_open=self._read, on_message=self._hear, reread_s=reread_s, monotonic=monotonic
         )
@@ -171,13 +173,20 @@ class ValkeySignOuts:
         if message is None or message.kind != _SIGN_OUT or len(message.body) != _HASH_BYTES + _UNTIL.size:
             return None
         hashed, until = message.body[:_HASH_BYTES], _UNTIL.unpack(message.body[_HASH_BYTES:])[0]
-        if not self._held.add(hashed, until):
+        # What has ended and is not held would be let go of at the next sweep: it takes nobody's room.
+        over = until < self._clock() and hashed not in self._until
+        if not over and not self._held.add(hashed, until):
             self._overflown = True  # one that is not held is one that would be let in
+            self._unheld += 1
         return bytes(hashed)
 
     def _read(self) -> None:
-        """Read all that the server has, and hand back what it has lost."""
-        now = int(self._clock())
+        """Read all that the server has, and hand back what it has lost.
+
+        When all of it is held, and the server had lost nothing that this process knows of, an overflow is over.
+        """
+        now, unheld = int(self._clock()), self._unheld
+        self._held.sweep()  # what has ended makes room first
         self._client.zremrangebyscore(self._all, "-inf", now - _FAR_S)
         there = set()
         stored: Any = self._client.zrangebyscore(self._all, now - _FAR_S, "+inf")
@@ -189,6 +198,8 @@ class ValkeySignOuts:
             message = self._envelope.seal(_SIGN_OUT, hashed + _UNTIL.pack(until))
             self._client.zadd(self._all, {message: until})
             self._client.publish(self._channel, message)
+        if not lost and self._unheld == unheld:
+            self._overflown = False
 
     def __len__(self) -> int:
         return len(self._until)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import struct
 import threading
 import time
@@ -31,8 +32,8 @@ from ._sign_outs import ValkeySignOuts
 
 __all__ = ["FleetChange", "FleetChannel", "ValkeyReplayGuard", "ValkeySignOuts", "WhenDown", "connect"]
 
-# Consume, but under the epoch that the caller knows alone. A script is not persisted and not replicated: after a
-# restart or a failover there is none, though the keys may have come back from an older copy.
+# Consume, but under the epoch that the caller knows alone. A script is not persisted and not replicated (from Redis 7.0
+# on): after a restart or a failover there is none, though the keys may have come back from an older copy.
 _CONSUME: Final = """
 local epoch = redis.call('GET', KEYS[2])
 if epoch ~= ARGV[2] then return epoch end
@@ -41,6 +42,8 @@ return 0
 """
 _SHA1: Final = hashlib.sha1(_CONSUME.encode(), usedforsecurity=False).hexdigest()
 _EPOCH: Final = struct.Struct(">8sQ")  # random, and the server's time in milliseconds
+_VERSION: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})")
+_OLDEST: Final = (7, 0, 0)  # older ones hand scripts on to replicas and to the append-only file; Valkey says 7.2.4
 
 
 def connect(url: str, *, timeout_s: float = 0.05, **options: Any) -> Valkey:
@@ -71,8 +74,16 @@ def connect(url: str, *, timeout_s: float = 0.05, **options: Any) -> Valkey:
     return client
 
 
-def _check_keeps_all(client: Valkey) -> None:
-    """Refuse a server that throws live entries out when it is full. Raises CONFIGURATION_INVALID and `UNREACHABLE`."""
+def _check_server(client: Valkey) -> None:
+    """Refuse a server on which a script says nothing of a failover, or that throws live entries out when it is full.
+
+    Raises CONFIGURATION_INVALID and `UNREACHABLE`.
+    """
+    server: Any = client.info("server")
+    stated = server.get("redis_version")
+    found = _VERSION.fullmatch(stated) if type(stated) is str else None  # "7.0" has become a number on the way
+    if found is None or tuple(map(int, found.groups())) < _OLDEST:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.version")
     memory: Any = client.info("memory")
     if memory.get("maxmemory_policy") != "noeviction" and memory.get("maxmemory") != 0:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.maxmemory-policy")
@@ -136,14 +147,17 @@ class ValkeyReplayGuard:
         self._again_at = -float("inf")
 
     def check_server(self) -> None:
-        """Ask the server whether it keeps what it is given. Call it when a process starts.
+        """Ask the server whether it keeps what it is given, and can be seen to have forgotten it.
+
+        Call it when a process starts.
 
         Raises:
-            CitizenIDError: CONFIGURATION_INVALID when it evicts keys, STORE_UNAVAILABLE when it cannot be asked.
+            CitizenIDError: CONFIGURATION_INVALID when it evicts keys ("valkey.maxmemory-policy"), or is older than
+                Redis 7.0.0 or does not say how old ("valkey.version"); STORE_UNAVAILABLE when it cannot be asked.
         """
         reached = False
         try:
-            _check_keeps_all(self._client)
+            _check_server(self._client)
             reached = True
         except UNREACHABLE:
             pass
@@ -178,7 +192,7 @@ class ValkeyReplayGuard:
         except OutOfMemoryError:
             return Consumption.FULL
         except (CitizenIDError, *UNREACHABLE):
-            pass  # away, or it evicts keys: as if it were away
+            pass  # away, or one that must not be used: as if it were away
         self._again_at = now + self._pause_s
         return Consumption.UNAVAILABLE
 
@@ -192,7 +206,7 @@ class ValkeyReplayGuard:
 
     def _learn(self, epoch: object) -> None:
         """Begin an epoch where the server knows of none, and learn how old it is."""
-        _check_keeps_all(self._client)
+        _check_server(self._client)
         with self._lock:
             seconds, micros = self._client.time()  # type: ignore[misc]  # the client is typed for asyncio as well
             now_ms = seconds * 1_000 + micros // 1_000
