@@ -61,8 +61,8 @@ _HEADERS: Final = frozenset(
 # The door lets none of them in, and LiteLLM adds none for the client: whoever finds another way in gets no further.
 _NOT_THE_CLIENTS: Final = (
     "fallbacks", "context_window_fallbacks", "content_policy_fallbacks", "default_fallbacks", "deployment_id", "engine",
-    "extra_body", "extra_query", "custom_llm_provider", "api_base", "base_url", "user_config", "model_list", "models",
-    "route", "router_settings_override", "specific_deployment", "cache_key", "caching_groups", "preset_cache_key",
+    "extra_body", "extra_query", "custom_llm_provider", "base_url", "user_config", "model_list", "models", "route",
+    "specific_deployment", "cache_key", "caching_groups", "preset_cache_key",
 )  # fmt: skip
 _METADATA: Final = ("metadata", "litellm_metadata")
 
@@ -227,16 +227,19 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
 
 
 def _names_a_cache_entry(kwargs: Mapping[str, Any]) -> bool:
-    """Tell whether a call names an entry of the cache, or a group besides the router's own for it."""
+    """Tell whether a call names an entry of the cache, or another group than the router's."""
     parameters = kwargs.get("litellm_params")
     inner: Mapping[str, Any] = parameters if isinstance(parameters, Mapping) else {}
     if "cache_key" in kwargs or "preset_cache_key" in inner:
         return True
     told = [each.get(name) for each in (kwargs, inner) for name in _METADATA]
     found = [each for each in told if isinstance(each, Mapping)]
-    groups = {each["model_group"] for each in found if "model_group" in each and type(each["model_group"]) is str}
-    strange = any(type(each.get("model_group", "")) is not str for each in found)
-    return strange or len(groups) > 1 or any(each.get("caching_groups") is not None for each in found)
+    groups = [each["model_group"] for each in found if each.get("model_group") is not None]
+    return (
+        len(groups) > 1  # the router writes one; LiteLLM would choose among several
+        or not all(type(each) is str for each in groups)
+        or any(each.get("caching_groups") is not None for each in found)
+    )
 
 
 def _named(headers: Iterable[str]) -> frozenset[bytes]:
