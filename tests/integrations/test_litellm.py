@@ -358,7 +358,7 @@ def test_what_a_client_usually_says_reaches_the_model(proxy: World) -> None:
     assert proxy.fr.post("/v1/messages", json=body).status_code == 200
     body = {
         "model": "open", "input": [{"role": "user", "content": [{"type": "input_text", "text": "a"}]}],
-        "instructions": "b", "max_output_tokens": 99, "reasoning": {"effort": "low"}, "store": False,
+        "instructions": "b", "max_output_tokens": 99, "store": False,
         "tools": [{"type": "function", "name": "a", "parameters": {"type": "object"}}],
         "text": {"format": {"type": "text"}}, "include": ["reasoning.encrypted_content"],
     }  # fmt: skip
