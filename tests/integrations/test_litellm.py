@@ -249,7 +249,8 @@ NAMING: list[dict[str, Any]] = [
     {"tools": [{"type": "function", "name": "a", "model": "up-restricted"}]},
     {"tools": [{"type": "function", "function": {"name": "a", "model": "up-restricted"}}]},
     {"tools": {"model": "up-restricted"}}, {"functions": [{"name": "a", "model": "up-restricted"}]},
-    {"mcp_servers": [{"url": "https://a.example"}]}, {"guardrails": []}, {"unheard_of": None},
+    {"metadata": '{"model_group":"restricted"}'}, {"mcp_servers": [{"url": "https://a.example"}]},
+    {"guardrails": []}, {"unheard_of": None},
     {"messages": [{"role": "user", "content": "a", "model": "up-restricted"}], "input": [{"tools": []}]},
 ]  # fmt: skip
 
@@ -400,7 +401,7 @@ def test_no_cached_answer_goes_under_another_models_name(proxy: World) -> None:
     for members in (
         {"metadata": told}, {"litellm_metadata": told}, {"metadata": told, "litellm_metadata": told},
         {"cache_key": key},
-        {"cache": {"cache_key": key}}, {"litellm_params": {"preset_cache_key": key}},
+        {"metadata": json.dumps(told)}, {"cache": {"cache_key": key}}, {"litellm_params": {"preset_cache_key": key}},
         {"litellm_params": {"metadata": told}},
         {"metadata": {"caching_groups": [["open", "restricted"]]}},
     ):  # fmt: skip

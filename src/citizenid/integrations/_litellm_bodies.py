@@ -122,17 +122,17 @@ def _passes(body: bytes, members: frozenset[str]) -> bool:
 
 
 def _harmless(name: str, value: object) -> bool:
-    if type(value) in _SCALARS:
+    if value is None:
         return True
-    if name in _CONTENT:
-        return _is_content(value)
     if name == "tools":
         return isinstance(value, list) and all(map(_is_tool, value))
     if name == "functions":
         return isinstance(value, list) and all(_has_only(each, _FUNCTION) for each in value)
-    if name in _SETTINGS:
+    if name in _SETTINGS:  # a text is none: LiteLLM reads JSON in some of them
         return _has_only(value, _SETTINGS[name]) and all(type(each) in _SCALARS for each in _members(value).values())
-    return name in _TREES
+    if name in _CONTENT:
+        return _is_content(value)
+    return type(value) in _SCALARS or name in _TREES
 
 
 def _is_content(value: object) -> bool:
@@ -199,7 +199,7 @@ def _head(part: _Part) -> bytes:
 
 
 def _parts(body: bytes, boundary: bytes) -> list[_Part] | None:
-    first, *pieces = (b"\r\n" + body).split(b"\r\n--" + boundary, _MAX_PARTS + 2)
+    first, *pieces = (b"\r\n" + body).split(b"\r\n--" + boundary, _MAX_PARTS + 1)
     if first or not pieces or pieces[-1] not in (b"--", b"--\r\n"):
         return None
     parts = [_part(piece) for piece in pieces[:-1]]
