@@ -1,6 +1,6 @@
 """What a client may say to LiteLLM's proxy: what the table lists, read in one way alone.
 
-Spec: specs/profile-litellm.md section 3.
+Spec: specs/profile-litellm.md section 5.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ body, and each release knows more of them. What is not listed here reaches nobod
 how it is to be answered, and names nobody who would answer it. A form is taken apart and put together anew, so that
 what was judged is what the proxy reads; a JSON text that was read strictly reads the same everywhere.
 
-Spec: specs/profile-litellm.md section 3; specs/threat-model.md (T-38, T-40).
+Spec: specs/profile-litellm.md section 5; specs/threat-model.md (T-38, T-40).
 """
 
 from __future__ import annotations
