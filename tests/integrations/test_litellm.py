@@ -201,6 +201,13 @@ def test_a_wildcard_is_judged_by_the_name_that_is_asked_for(proxy: World) -> Non
     assert content(proxy.fr.chat("wild/up-free")) == "from up-free"
 
 
+def test_no_name_behind_a_star_is_called_by_another(proxy: World) -> None:
+    for model in ("wild/responses/up-free", "wild/up-responses/free", "wild/responses/responses/up-free"):
+        for path, question in QUESTIONS[:5]:
+            refused(proxy.us.post(path, json={"model": model, **question}), 403, "resource_not_listed")
+    assert proxy.upstream.asked == []
+
+
 def test_several_models_at_once_are_each_judged(proxy: World) -> None:
     proxy.us.chat("restricted,open", fastest_response=True)
     proxy.fr.chat("open, restricted")

@@ -784,6 +784,10 @@ def test_the_group_of_a_deployment_is_what_is_judged(group: Any, judged: str) ->
         ("wild/*", "openai/*", "openai/a/b", "wild/a/b"),
         ("*", "openai/*", "openai/open", "open"),
         ("*", "*", "alias", "secret"),
+        ("wild/*", "openai/*", "openai/responses/x", None),
+        ("*", "*", "open-responses/", None),
+        ("wild/*", "a/*/*", "a/responses/*/x", None),
+        ("wild-responses/*", "openai/*", "openai/x", "wild-responses/x"),
         ("w-*-w", "a-*-a", "a-a", None),  # the two ends do not overlap
         ("w-*-w", "a-*-a", "a--a", "w--w"),
         ("w-*-w", "a-*-a", "a-x-b", None),

@@ -47,6 +47,7 @@ _LISTINGS: Final = (
 )  # fmt: skip
 _HEALTH: Final = ("/health/liveliness", "/health/liveness", "/health/readiness")  # they name no model
 _STAR: Final = "*"
+_LEFT_OUT: Final = "responses/"  # LiteLLM takes it for a way to call a model, and asks the provider without
 # What names the caller, the connection or the form of the answer. LiteLLM's own headers tag, time and repeat a call,
 # and where it is configured so, it hands on to the provider all that begin with `x-`: providers pick models by some.
 _HEADERS: Final = frozenset(
@@ -274,9 +275,10 @@ def _name(deployment: tuple[str, str] | None, model: str) -> str | None:
         return group if model == called else None
     if len(model) < len(start + end) or not (model.startswith(start) and model.endswith(end)):
         return None
-    if group.count(_STAR) != 1 or _STAR in end:
-        return group
-    return group.replace(_STAR, model[len(start) : len(model) - len(end)])
+    named = model[len(start) : len(model) - len(end)]
+    if _LEFT_OUT in named:
+        return None
+    return group if group.count(_STAR) != 1 or _STAR in end else group.replace(_STAR, named)
 
 
 def _install(app: Any, options: Mapping[str, Any]) -> None:
