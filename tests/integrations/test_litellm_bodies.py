@@ -277,6 +277,7 @@ def test_lists_of_a_form_may_have_several_members() -> None:
         form(field("model"), FILE, field("prompt", b"x" * 65_537)), form(field("model", more=b'; name="file"'), FILE),
         form(field("model", more=b"\r\nContent-Transfer-Encoding: base64"), FILE),
         form(field("model", more=b"\r\nContent-Disposition: form-data; name=file"), FILE),
+        form(field("model"), FILE, field("language", more=b'\r\nContent-Disposition: form-data; name="prompt"')),
         form(field("model", more=b"\r\n folded"), FILE), form(field("model", more=b"\r\nX: y"), FILE),
         form(b"open", FILE), form(b"\r\nopen", FILE), form(field("model").replace(b"form-data", b"attachment"), FILE),
         form(field("model").replace(b'"model"', b"model"), FILE), form(field("model").replace(b"\r\n", b"\n"), FILE),

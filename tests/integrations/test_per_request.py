@@ -410,6 +410,34 @@ def test_a_body_that_may_not_pass_reaches_nobody_and_the_gateway_is_told(body: b
     assert proxy.scopes == [] and gateway.told == ["request_invalid"]
 
 
+def test_two_types_of_a_body_are_none() -> None:
+    proxy, gateway = guarded(lambda guard: asyncio.sleep(0, 200))
+    answer = ask(proxy, headers=[(b"Content-Type", b"application/x-www-form-urlencoded")])
+    assert reason(answer) == "request_invalid" and proxy.scopes == [] and gateway.told == ["request_invalid"]
+
+
+def test_questions_of_a_request_that_come_at_once_are_asked_one_after_the_other() -> None:
+    class Waiting(Gateway):
+        at_once = most = 0
+
+        async def authorize_async(self, request: Request, **options: Any) -> Any:
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+            await asyncio.sleep(0)
+            self.at_once -= 1
+            return await super().authorize_async(request, **options)
+
+    async def steps(guard: CitizenshipGuard) -> int:
+        await asyncio.gather(*(named(guard, model) for model in ("open", "other", "open")))
+        left = await asyncio.gather(*(called(guard, model="x") for _ in range(3)), return_exceptions=True)
+        assert all(isinstance(each, NotPermitted) for each in left)
+        return 200
+
+    waiting = Waiting()
+    ask(guarded(steps, waiting)[0])
+    assert waiting.asked == ["open", "other"] and waiting.most == 1 and waiting.told == ["resource_not_listed"]
+
+
 def test_behind_an_open_path_no_model_is_called() -> None:
     async def steps(guard: CitizenshipGuard) -> int:
         for asking in (
