@@ -1,8 +1,8 @@
 """The callback that config.yaml names: a gateway for LiteLLM's proxy, with the rules of examples/policy.toml.
 
 CITIZENSHIP_IDP is where examples/identity_provider.py serves, CITIZENSHIP_ORIGIN where clients reach the proxy. For
-several workers: a `ValkeyReplayGuard`, and ticket keys from where secrets are kept. As examples/gateway.py, fit for the
-loopback interface alone.
+several workers: a `ValkeyReplayGuard` asked in threads (`runs=`), and ticket keys from where secrets are kept. As
+examples/gateway.py, fit for the loopback interface alone.
 """
 
 import os

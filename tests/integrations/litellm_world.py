@@ -40,7 +40,7 @@ anyone = true
 resource = ["restricted", "wild/*", "bridged"]
 citizenship = ["US"]
 [[rule]]
-resource = ["open", "failing", "stepping", "breaking"]
+resource = ["open", "failing", "stepping", "breaking", "routed", "azure"]
 anyone = true
 [[rule]]
 resource = ["member", "member-failing", "busy"]
@@ -58,6 +58,8 @@ MODELS: Final = {
     "unlisted": "openai/up-unlisted",
     "wild/*": "openai/*",
     "bridged": "openai/up-bridged",
+    "routed": "openrouter/up-open",
+    "azure": "azure/up-open",
 }
 SETTINGS: Final[dict[str, Any]] = {
     "fallbacks": [
@@ -76,10 +78,13 @@ SETTINGS: Final[dict[str, Any]] = {
 
 
 class Upstream:
-    """What answers for all models: as OpenAI would, or with 429 for one that is named so. It keeps who was asked."""
+    """What answers for all models: as OpenAI would, or with 429 for one that is named so. It keeps what it is asked."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.paths: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
         upstream = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -91,6 +96,9 @@ class Upstream:
                 asked = {"model": form[1].decode()} if form else json.loads(body or b"{}")
                 model = asked.get("model", "")
                 upstream.asked.append(model)
+                upstream.paths.append(self.path)
+                upstream.headers.append({name.lower(): value for name, value in self.headers.items()})
+                upstream.bodies.append(body)
                 if "fail" in model:
                     error = {"error": {"message": "busy", "type": "rate_limit", "code": "429", "param": None}}
                     self.answer(429, "application/json", json.dumps(error).encode())
@@ -122,6 +130,10 @@ class Upstream:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
+
+    def forget(self) -> None:
+        for each in (self.asked, self.paths, self.headers, self.bodies):
+            each.clear()
 
 
 def _answer(path: str, model: str) -> dict[str, Any]:
@@ -288,7 +300,10 @@ def world(folder: Path) -> Iterator[World]:
         for name, model in MODELS.items()
     ]
     settings = {"callbacks": ["citizenship.guard"], "cache": True, "cache_params": {"type": "local"}}
-    config = {"model_list": models, "litellm_settings": settings, "router_settings": SETTINGS}
+    general = {"forward_client_headers_to_llm_api": True}  # what begins with `x-` goes on to the provider
+    config = {
+        "model_list": models, "litellm_settings": settings, "router_settings": SETTINGS, "general_settings": general,
+    }  # fmt: skip
     (folder / "config.yaml").write_text(json.dumps(config))  # JSON is YAML
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -29,7 +29,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(autouse=True)
 def _nobody_was_asked(proxy: World) -> None:
-    proxy.upstream.asked.clear()
+    proxy.upstream.forget()
 
 
 def content(response: Any) -> str:
@@ -167,29 +167,24 @@ def test_a_refused_fallback_does_not_stop_the_model_for_others(proxy: World) -> 
         assert content(proxy.us.chat("restricted")) == "from up-restricted"
 
 
-@pytest.mark.parametrize("target", ["restricted", "alias", "wild/up-x", "openai/up-restricted"])
-def test_fallbacks_of_the_client_are_judged_as_all_others(proxy: World, target: str) -> None:
+@pytest.mark.parametrize("target", ["restricted", "alias", "wild/up-x", "openai/up-restricted", "open"])
+def test_fallbacks_of_the_client_are_refused(proxy: World, target: str) -> None:
     for fallbacks in ([target], [{"model": target}], [{"failing": [target]}]):
-        response = proxy.fr.chat("failing", fallbacks=fallbacks)
-        assert response.status_code >= 400, response.text
-    assert {asked for asked in proxy.upstream.asked if not asked.startswith("up-fail")} == set()
-
-
-def test_no_kind_of_fallback_goes_around(proxy: World) -> None:
+        for caller in (proxy.us, proxy.fr):
+            refused(caller.chat("failing", fallbacks=fallbacks), 403, "request_invalid")
     for kind in ("context_window_fallbacks", "content_policy_fallbacks", "default_fallbacks"):
-        assert proxy.fr.chat("failing", **{kind: [{"failing": ["restricted"]}]}).status_code >= 400
+        refused(proxy.us.chat("failing", **{kind: [{"failing": [target]}]}), 403, "request_invalid")
     for mocked in ("mock_testing_fallbacks", "mock_testing_context_fallbacks", "mock_testing_rate_limit_error"):
-        proxy.fr.chat("open", **{mocked: True}, fallbacks=["restricted"])
-    assert "up-restricted" not in proxy.upstream.asked
+        refused(proxy.us.chat("failing", **{mocked: True}), 403, "request_invalid")
+    assert proxy.upstream.asked == []
 
 
 def test_a_deployment_is_not_asked_for_by_its_id(proxy: World) -> None:
     listed = proxy.us.get("/model/info").json()["data"]
     (number,) = [each["model_info"]["id"] for each in listed if each["model_name"] == "restricted"]
     refused(proxy.fr.chat(number), 403, "resource_not_listed")
-    assert proxy.fr.chat("failing", fallbacks=[number]).status_code == 429
-    assert "up-restricted" not in proxy.upstream.asked
-    assert proxy.us.chat("failing", fallbacks=[number]).status_code == 429  # no filter was asked: nobody gets through
+    refused(proxy.us.chat(number), 403, "resource_not_listed")
+    assert proxy.upstream.asked == []
 
 
 def test_an_alias_stands_for_its_model_group(proxy: World) -> None:
@@ -204,15 +199,13 @@ def test_a_wildcard_is_judged_by_the_name_that_is_asked_for(proxy: World) -> Non
     assert content(proxy.us.chat("wild/up-x")) == "from up-x"
     proxy.upstream.asked.clear()
     assert content(proxy.fr.chat("wild/up-free")) == "from up-free"
-    for model in ("wild/up-free", "failing"):  # what the router calls the group is the wildcard, in either case
-        for path, question in (
-            (CHAT, {"messages": [{"role": "user", "content": "a"}]}),
-            ("/v1/responses", {"input": "w"}),
-        ):
-            body = {"model": model, "fallbacks": ["wild/up-x"], "metadata": {"model_group": "wild/up-free"}, **question}
-            proxy.fr.post(path, json=body)
-    assert "up-x" not in proxy.upstream.asked
-    assert content(proxy.fr.chat("failing", fallbacks=["wild/up-free"])) == "from up-free"
+
+
+def test_no_name_behind_a_star_is_called_by_another(proxy: World) -> None:
+    for model in ("wild/responses/up-free", "wild/up-responses/free", "wild/responses/responses/up-free"):
+        for path, question in QUESTIONS[:5]:
+            refused(proxy.us.post(path, json={"model": model, **question}), 403, "resource_not_listed")
+    assert proxy.upstream.asked == []
 
 
 def test_several_models_at_once_are_each_judged(proxy: World) -> None:
@@ -224,46 +217,208 @@ def test_several_models_at_once_are_each_judged(proxy: World) -> None:
 # --- what a client writes into the body or the headers ---
 
 
-def test_forged_metadata_changes_nothing(proxy: World) -> None:
-    deployment = {"model_info": {"id": "open"}, "deployment_model_name": "open", "model_group": "open"}
-    forged = {**deployment, "headers": {"citizenship-ticket": str(proxy.us.ticket)}, "user_api_key_metadata": {}}
-    for model in ("restricted", "failing", "alias"):
-        response = proxy.fr.chat(
-            model, metadata=forged, litellm_metadata=forged, model_info={"id": "open"}, model_group="open",
-            proxy_server_request={"headers": {"citizenship-ticket": str(proxy.us.ticket)}},
-            extra_headers={"citizenship-ticket": str(proxy.us.ticket)},
-        )  # fmt: skip
-        assert response.status_code in (400, 403, 429), response.text
-    body = {"model": "restricted", "input": "a", "metadata": {"model_group": "open"}}
-    response = proxy.fr.post("/v1/responses", json=body)
-    refused(response, 403, "citizenship_not_permitted")
-    assert "up-restricted" not in proxy.upstream.asked
+QUESTIONS: list[tuple[str, dict[str, Any]]] = [
+    (CHAT, {"messages": [{"role": "user", "content": "a"}]}),
+    ("/v1/completions", {"prompt": "a"}),
+    ("/v1/embeddings", {"input": "a"}),
+    ("/v1/responses", {"input": "b"}),
+    ("/v1/messages", {"max_tokens": 9, "messages": [{"role": "user", "content": "a"}]}),
+    ("/v1/images/generations", {"prompt": "a"}),
+    ("/v1/audio/speech", {"input": "d", "voice": "alloy"}),
+    ("/v1/moderations", {"input": "c"}),
+    ("/v1/rerank", {"query": "a", "documents": ["a"]}),
+]
+NAMING: list[dict[str, Any]] = [
+    {"deployment_id": "up-restricted"}, {"engine": "up-restricted"}, {"azure_deployment": "up-restricted"},
+    {"extra_body": {"model": "up-restricted"}}, {"extra_body": {"models": ["up-restricted"]}},
+    {"extra_query": {"model": "up-restricted"}}, {"optional_params": {"model": "up-restricted"}},
+    {"custom_llm_provider": "openai/up-restricted"}, {"custom_llm_provider": "azure"},
+    {"models": ["up-restricted"]}, {"models": ["up-restricted"], "route": "fallback"}, {"provider": {"order": ["x"]}},
+    {"extra_headers": {"x-ai-eg-model": "up-restricted"}}, {"headers": {"x-ai-eg-model": "up-restricted"}},
+    {"api_base": "http://127.0.0.1:1/"}, {"base_url": "http://127.0.0.1:1/"}, {"api_key": "k"}, {"api_version": "1"},
+    {"organization": "o"}, {"user_config": {"model_list": []}}, {"model_list": []}, {"litellm_credential_name": "c"},
+    {"router_settings_override": {"fallbacks": [{"open": ["restricted"]}]}},
+    {"litellm_params": {"model": "restricted"}},
+    {"model_info": {"id": "open"}}, {"model_group": "open"}, {"specific_deployment": True}, {"tags": ["restricted"]},
+    {"base_model": "restricted"}, {"silent_model": "restricted"}, {"user_model": "restricted"},
+    {"context_window_fallback_dict": {"open": "restricted"}}, {"fallbacks": ["restricted"]}, {"num_retries": 9},
+    {"allowed_openai_params": ["model"]}, {"drop_params": False}, {"timeout": 1},
+    {"mock_response": "from up-restricted"},
+    {"metadata": {"model_group": "restricted"}}, {"litellm_metadata": {"model_group": "restricted"}},
+    {"metadata": {"tags": ["restricted"]}}, {"metadata": {"caching_groups": [["open", "restricted"]]}},
+    {"litellm_metadata": {"caching_groups": [["open", "restricted"]]}}, {"cache": {"no-cache": True}},
+    {"caching": False},
+    {"cache_key": "k"}, {"preset_cache_key": "k"}, {"litellm_params": {"preset_cache_key": "k"}},
+    {"proxy_server_request": {"headers": {}}}, {"previous_response_id": "resp_1"}, {"conversation": "conv_1"},
+    {"background": True, "prompt_id": "p"}, {"prompt": {"id": "pmpt_1"}, "prompt_variables": {}},
+    {"tools": [{"type": "image_generation", "model": "up-restricted"}]},
+    {"tools": [{"type": "mcp", "server_url": "litellm_proxy"}]},
+    {"tools": [{"type": "function", "name": "a", "model": "up-restricted"}]},
+    {"tools": [{"type": "function", "function": {"name": "a", "model": "up-restricted"}}]},
+    {"tools": {"model": "up-restricted"}}, {"functions": [{"name": "a", "model": "up-restricted"}]},
+    {"metadata": '{"model_group":"restricted"}'}, {"mcp_servers": [{"url": "https://a.example"}]},
+    {"guardrails": []}, {"unheard_of": None},
+    {"messages": [{"role": "user", "content": "a", "model": "up-restricted"}], "input": [{"tools": []}]},
+]  # fmt: skip
 
 
-def test_no_member_of_the_body_reaches_another_model(proxy: World) -> None:
-    question = [{"role": "user", "content": "A question that an American has asked"}]
-    answered = proxy.us.chat("restricted", messages=question)
-    key = answered.headers.get("x-litellm-cache-key") or proxy.us.chat("restricted", messages=question).headers.get(
-        "x-litellm-cache-key"
+@pytest.mark.parametrize(("path", "question"), QUESTIONS, ids=[path for path, _ in QUESTIONS])
+def test_no_member_of_a_body_names_who_answers(proxy: World, path: str, question: dict[str, Any]) -> None:
+    for members in NAMING:
+        refused(proxy.fr.post(path, json={"model": "open", **question, **members}), 403, "request_invalid")
+        inside = {"model": "failing", **question, "fallbacks": [{"model": "open", **members}]}
+        refused(proxy.fr.post(path, json=inside), 403, "request_invalid")
+    assert proxy.upstream.asked == []
+
+
+@pytest.mark.parametrize("model", ["routed", "azure"])
+def test_no_provider_is_told_of_another_model(proxy: World, model: str) -> None:
+    for path, question in QUESTIONS[:5]:
+        for members in NAMING[:12]:
+            refused(proxy.fr.post(path, json={"model": model, **question, **members}), 403, "request_invalid")
+    assert proxy.upstream.asked == []
+    assert content(proxy.fr.chat(model)) == "from up-open"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"model":"restricted","model":"open","messages":[]}', b'{"model":"open","mod\\u0065l":"restricted"}', b"",
+        b'{"model":"open","messages":[],}', b'[{"model":"open"}]', b'{"model":"open"}{}', b'{"messages":[]}',
+        b'{"model":"open","user":"\\ud800"}', b'{"model":["open"],"messages":[]}', b"{'model':'open'}", b"model=open",
+    ],
+)  # fmt: skip
+def test_a_body_that_reads_in_two_ways_is_none(proxy: World, text: bytes) -> None:
+    header = [("content-type", "application/json")]
+    refused(proxy.us.post(CHAT, content=text, extra=header), 403, "request_invalid")
+    assert proxy.upstream.asked == []
+
+
+def test_a_body_of_another_type_is_none(proxy: World) -> None:
+    text = json.dumps({"model": "open", "messages": [{"role": "user", "content": "a"}]}).encode()
+    kinds = ("text/plain", "application/x-protobuf", "application/x-www-form-urlencoded", "multipart/form-data", "",
+             "application/json, text/plain", "multipart/form-data; boundary=a")  # fmt: skip
+    for kind in kinds:
+        refused(proxy.us.post(CHAT, content=text, extra=[("content-type", kind)]), 403, "request_invalid")
+    twice = [("content-type", "application/json"), ("content-type", "application/x-www-form-urlencoded")]
+    refused(proxy.us.post(CHAT, content=text, extra=twice), 403, "request_invalid")
+    refused(proxy.us.post(CHAT, data={"model": "open", "messages": "a"}), 403, "request_invalid")
+    assert proxy.upstream.asked == []
+
+
+def test_no_query_reaches_the_proxy(proxy: World) -> None:
+    for query in ("model=restricted", "api-version=1", "deployment_id=up-restricted", "target_model_names=restricted"):
+        body = {"model": "open", "messages": [{"role": "user", "content": query}]}
+        headers = proxy.fr.headers("POST", CHAT)
+        assert content(proxy.client.post(f"{CHAT}?{query}", json=body, headers=headers)) == "from up-open"
+    assert set(proxy.upstream.asked) == {"up-open"}
+    assert not any("restricted" in path or "api-version" in path for path in proxy.upstream.paths)
+
+
+def test_no_header_of_the_client_reaches_a_provider(proxy: World) -> None:
+    names = ("x-ai-eg-model", "x-litellm-tags", "x-litellm-model", "x-model", "openai-organization", "x-portkey-config",
+             "x-litellm-num-retries", "x-litellm-timeout", "helicone-fallbacks", "anthropic-beta")  # fmt: skip
+    extra = [(name, "up-restricted") for name in names]
+    for path, question in QUESTIONS[:8]:
+        response = proxy.fr.post(path, json={"model": "open", **question, **_fresh(path)}, extra=extra)
+        assert response.status_code == 200, response.text
+    assert len(proxy.upstream.headers) == 8 and set(proxy.upstream.asked) == {"up-open"}
+    assert "up-restricted" not in str(proxy.upstream.headers)
+
+
+def _fresh(path: str) -> dict[str, Any]:
+    """A question that no cache has an answer to."""
+    text = f"at {time.monotonic_ns()}"
+    if "message" in path or "chat" in path:
+        return {"messages": [{"role": "user", "content": text}]}
+    return (
+        {"input": text}
+        if path.rsplit("/", 1)[1] in ("embeddings", "responses", "speech", "moderations")
+        else {"prompt": text}
     )
-    assert key
-    group = [["open", "restricted"]]
+
+
+def test_what_a_client_usually_says_reaches_the_model(proxy: World) -> None:
+    tool = {"type": "function", "function": {"name": "a", "parameters": {"properties": {"model": {"type": "string"}}}}}
+    said: dict[str, Any] = {
+        "temperature": 0.5, "top_p": 1, "n": 1, "seed": 7, "stop": ["a"], "presence_penalty": 0, "frequency_penalty": 0,
+        "max_tokens": 9, "max_completion_tokens": 9, "logit_bias": {"1": 2}, "user": "u", "tools": [tool],
+        "tool_choice": {"type": "function", "function": {"name": "a"}}, "parallel_tool_calls": True, "logprobs": True,
+        "top_logprobs": 2, "reasoning_effort": "low", "service_tier": "auto", "store": False, "modalities": ["text"],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"title": "model"}}},
+        "prediction": {"type": "content", "content": "a"}, "prompt_cache_key": "k",
+    }  # fmt: skip
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    words = [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, picture]}]
+    assert content(proxy.fr.chat("open", messages=words, **said)) == "from up-open"
+    (sent,) = proxy.upstream.bodies
+    assert said.keys() - {"user"} <= json.loads(sent).keys()  # LiteLLM sends `user` to models alone that it knows
+    streamed = proxy.fr.chat("open", stream=True, stream_options={"include_usage": True})
+    assert "up-open" in streamed.text
+    body = {
+        "model": "open", "max_tokens": 9,
+        "system": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}],
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}], "metadata": {"user_id": "u"},
+        "tools": [{"name": "a", "description": "b", "input_schema": {"type": "object"}}],
+        "tool_choice": {"type": "auto"},
+        "stop_sequences": ["x"], "temperature": 1, "top_k": 4,
+    }  # fmt: skip
+    assert proxy.fr.post("/v1/messages", json=body).status_code == 200
+    body = {
+        "model": "open", "input": [{"role": "user", "content": [{"type": "input_text", "text": "a"}]}],
+        "instructions": "b", "max_output_tokens": 99, "store": False,
+        "tools": [{"type": "function", "name": "a", "parameters": {"type": "object"}}],
+        "text": {"format": {"type": "text"}}, "include": ["reasoning.encrypted_content"],
+    }  # fmt: skip
+    assert proxy.fr.post("/v1/responses", json=body).status_code == 200
+    assert set(proxy.upstream.asked) == {"up-open"}
+
+
+def test_a_form_is_put_together_anew(proxy: World) -> None:
+    path, file = "/v1/audio/transcriptions", {"file": ("a b.wav", b"RIFF\r\n--x\r\n", "audio/wav")}
+    said = {"model": "open", "language": "en", "timestamp_granularities[]": ["word", "segment"]}
+    response = proxy.fr.post(path, data=said, files=file)
+    assert response.status_code == 200 and response.json()["text"] == "from up-open"
+    assert b"RIFF\r\n--x\r\n" in proxy.upstream.bodies[0]
+    proxy.upstream.forget()
+    for members in NAMING:
+        form = {name: value if type(value) is str else json.dumps(value) for name, value in members.items()}
+        if form.keys() - {"prompt"} and "messages" not in form:
+            refused(proxy.fr.post(path, data={"model": "open", **form}, files=file), 403, "request_invalid")
+    refused(proxy.fr.post(path, data={"model": ["open", "restricted"]}, files=file), 403, "request_invalid")
+    refused(
+        proxy.fr.post(path, data={"model": "open"}, files={"model": ("a", b"restricted"), **file}),
+        403,
+        "request_invalid",
+    )
+    refused(proxy.fr.post(path, json={"model": "open", "file": "a"}), 403, "request_invalid")
+    assert proxy.upstream.asked == []
+
+
+def test_no_cached_answer_goes_under_another_models_name(proxy: World) -> None:
+    question = [{"role": "user", "content": "What an American has asked"}]
+    for _ in range(2):
+        answered = proxy.us.chat("restricted", messages=question)
+        assert content(answered) == "from up-restricted"
+    key = answered.headers["x-litellm-cache-key"]
+    assert len(proxy.upstream.asked) == 1
+    nobody = proxy.caller("FR")
+    (info,) = [each["model_info"] for each in nobody.get("/model/info").json()["data"] if each["model_name"] == "open"]
+    told = {"model_group": "restricted", "model_info": {each: info[each] for each in ("id", "db_model")}}
     for members in (
-        {"metadata": {"caching_groups": group}}, {"litellm_metadata": {"caching_groups": group}},
-        {"caching_groups": group}, {"preset_cache_key": key}, {"cache_key": key}, {"cache": {"cache_key": key}},
-        {"metadata": {"preset_cache_key": key}}, {"litellm_params": {"preset_cache_key": key}},
-        {"specific_deployment": True}, {"base_model": "restricted"}, {"silent_model": "restricted"},
-        {"models": ["restricted"]}, {"route": "restricted"}, {"custom_llm_provider": "openai"},
-        {"extra_body": {"model": "restricted"}}, {"user_model": "restricted"},
+        {"metadata": told}, {"litellm_metadata": told}, {"metadata": told, "litellm_metadata": told},
+        {"cache_key": key},
+        {"metadata": json.dumps(told)}, {"cache": {"cache_key": key}}, {"litellm_params": {"preset_cache_key": key}},
+        {"litellm_params": {"metadata": told}},
+        {"metadata": {"caching_groups": [["open", "restricted"]]}},
     ):  # fmt: skip
-        response = proxy.fr.chat("open", messages=question, **members)
-        assert "up-restricted" not in response.text, members
-        named = proxy.fr.chat("failing", messages=question, fallbacks=[{"model": "open", **members}])
-        assert "up-restricted" not in named.text, members
-    refused(proxy.fr.chat("open", messages=question, cache_key=key), 403, "request_invalid")
-    assert proxy.upstream.asked.count("up-restricted") == 1
-    proxy.fr.chat("failing", specific_deployment=True, fallbacks=["openai/up-restricted", "up-restricted"])
-    assert proxy.upstream.asked.count("up-restricted") == 1
+        for caller in (nobody, proxy.us):
+            refused(caller.chat("open", messages=question, **members), 403, "request_invalid")
+            named = caller.chat("failing", messages=question, fallbacks=[{"model": "open", **members}])
+            refused(named, 403, "request_invalid")
+    assert proxy.upstream.asked == ["up-restricted"]
+    assert content(nobody.chat("open", messages=question)) == "from up-open"
+    assert content(proxy.us.chat("restricted", messages=question)) == "from up-restricted"
 
 
 def test_no_header_switches_the_guard_off(proxy: World) -> None:

@@ -9,32 +9,39 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import types
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import builders as b
 import litellm_stand_in  # noqa: F401  # the module cannot be imported without
 import pytest
+from gateway import world as gateway_world
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import CitizenIDError, Reason
+from citizenid import CitizenIDError, Limits, Reason
 from citizenid._answer import Answer
 from citizenid.gateway import Allow, Consumption, Deny, MemoryReplayGuard, NeedStatusList, Request, Signals
 from citizenid.integrations import _per_request as p
 from citizenid.integrations import litellm
-from citizenid.integrations.litellm import CitizenshipGuard, NotPermitted, PerRequestReplayGuard
+from citizenid.integrations.litellm import CitizenshipGuard, NotPermitted, PerRequestReplayGuard, Runs
 
+UNLISTED: Final = Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
 FORBIDDEN: Final = Deny(Reason.CITIZENSHIP_NOT_PERMITTED, "policy", "resource")
 CHAT: Final = "/v1/chat/completions"
 OPEN: Final = frozenset({"open", "other"})
 
 
 class Gateway:
-    """Permits two names, and remembers what it was asked."""
+    """Permits two names, and remembers what it was asked, and which refusals of others it was told of."""
+
+    external_url = "https://gateway.example"
+    limits = Limits()
 
     def __init__(self, allow: Allow = Allow(1)) -> None:  # noqa: B008  # immutable
+        self.told: list[str] = []
         self.asked: list[str] = []
         self.requests: list[Request] = []
         self.bodies: list[bytes] = []
@@ -43,8 +50,11 @@ class Gateway:
         self._allow = allow
 
     async def authorize_async(
-        self, request: Request, *, resource: str, signals: Signals | None = None, after: Allow | None = None
+        self, request: Request, *, resource: str | None, signals: Signals | None = None, after: Allow | None = None
     ) -> Any:
+        if resource is None:
+            self.told.append("resource_not_listed")
+            return UNLISTED
         self.after.append(after)
         self.signals.append(signals)
         self.asked.append(resource)
@@ -54,9 +64,16 @@ class Gateway:
         return self._allow if resource in OPEN else FORBIDDEN
 
     async def admit_http_async(self, request: Request, body: bytes, *, signals: Signals | None = None) -> Answer:
+        if not request.headers and not request.url:
+            self.told.append("input_too_large" if body else "request_invalid")
+            return Answer(403, (), b"")
         self.signals.append(signals)
         self.bodies.append(body)
         return Answer(200, (), b"admitted")
+
+    async def renew_async(self, request: Request) -> Any: ...
+
+    async def sign_out_async(self, request: Request) -> Any: ...
 
 
 class Proxy:
@@ -72,6 +89,7 @@ class Proxy:
         )
         self._serve = serve
         self.scopes: list[Any] = []
+        self.read: list[Any] = []
         if started:
             self.app.middleware_stack = self._app
 
@@ -79,6 +97,7 @@ class Proxy:
         self.scopes.append(scope)
         if scope["type"] != "http":
             return
+        self.read.append([await receive(), await receive()])
         try:
             status = await self._serve()
         except NotPermitted:
@@ -94,7 +113,7 @@ def ask(
     method: str = "POST",
     kind: str = "http",
     headers: Iterable[tuple[bytes, bytes]] = (),
-    body: Iterable[bytes] = (b"{}",),
+    body: Iterable[bytes] = (b'{"model":"open"}',),
     **extra: Any,
 ) -> Any:
     """Send a request; return status, headers and body of the answer."""
@@ -109,7 +128,8 @@ def ask(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": kind, "method": method, "path": path, "headers": list(headers), **extra}
+    typed = [*headers, (b"content-type", b"application/json")]
+    scope = {"type": kind, "method": method, "path": path, "headers": typed, **extra}
     asyncio.run(proxy.app.middleware_stack(scope, receive, send))
     if kind != "http":
         return sent
@@ -128,7 +148,7 @@ def guarded(
         return await steps(guard)
 
     proxy = Proxy(serve)
-    guard = CitizenshipGuard(gateway, proxy=proxy, **options)
+    guard = CitizenshipGuard(cast(Any, gateway), proxy=proxy, **options)
     return proxy, gateway
 
 
@@ -201,7 +221,8 @@ def test_an_answer_without_a_decision_does_not_leave() -> None:
     proxy, gateway = guarded(steps)
     for status in (200, 204, 302, 399):  # noqa: B007  # the app answers it
         answer = ask(proxy)
-        assert (answer[0], reason(answer)) == (500, "configuration_invalid") and gateway.asked == []
+        assert (answer[0], reason(answer)) == (403, "resource_not_listed") and gateway.asked == []
+    assert gateway.told == ["resource_not_listed"] * 4
     status = 200
     assert ask(proxy, "/v1/models", method="GET")[0] == 200  # a listing needs none
     assert ask(proxy, "/health/readiness", method="GET")[0] == 200
@@ -260,20 +281,20 @@ def test_a_path_that_would_open_what_is_guarded_is_a_mistake(path: Any) -> None:
         if options == {"admission_path": path} and path in ("/", "/v1/", "/v1/chat/"):
             continue  # an endpoint is one path
         with pytest.raises(CitizenIDError) as caught:
-            CitizenshipGuard(Gateway(), proxy=Proxy(lambda: None), **options)  # type: ignore[arg-type, return-value]  # nobody serves
+            CitizenshipGuard(cast(Any, Gateway()), proxy=Proxy(lambda: None), **options)  # type: ignore[arg-type, return-value]  # nobody serves
         assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
 def test_one_app_has_one_guard() -> None:
     proxy, _ = guarded(lambda guard: asyncio.sleep(0, 200))
     with pytest.raises(CitizenIDError) as caught:
-        CitizenshipGuard(Gateway(), proxy=proxy)
+        CitizenshipGuard(cast(Any, Gateway()), proxy=proxy)
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
 def test_an_app_that_has_not_started_gets_its_door_as_well() -> None:
     proxy = Proxy(lambda: asyncio.sleep(0, 200), started=False)
-    CitizenshipGuard(Gateway(), proxy=proxy)
+    CitizenshipGuard(cast(Any, Gateway()), proxy=proxy)
     assert ask(proxy, "/v1/batches")[0] == 403 and ask(proxy, "/v1/models", method="GET")[0] == 200
 
 
@@ -301,16 +322,200 @@ def test_the_gateway_sees_the_request_as_it_came() -> None:
     ask(proxy, headers=headers)
     with_raw, without = gateway.requests
     assert with_raw.url.endswith("/v1/chat/complet%69ons?a=b") and without.url.endswith(CHAT)
-    assert list(with_raw.headers) == headers and with_raw.method == "POST"
+    assert list(with_raw.headers)[:2] == headers and with_raw.method == "POST"
 
 
 def test_admission_is_answered_at_the_door() -> None:
     proxy, gateway = guarded(lambda guard: asyncio.sleep(0, 200))
     assert ask(proxy, "/citizenship", body=[b"{", b"}"])[2] == b"admitted"
-    ask(proxy, "/citizenship", body=[])
-    assert gateway.bodies == [b"{}", b""]
-    ask(proxy, "/citizenship", body=[b"x" * 500_000] * 9)
-    assert len(gateway.bodies[-1]) == 1_500_000 and proxy.scopes == []
+    most = 2 * Limits().presentation_bytes
+    ask(proxy, "/citizenship", body=[b"x" * (most - 1), b"y"])
+    assert gateway.bodies == [b"{}", b"x" * (most - 1) + b"y"] and gateway.told == []
+    assert reason(ask(proxy, "/citizenship", body=[b"x" * most, b"y"])) == "input_too_large"
+    assert len(gateway.bodies) == 2 and gateway.told == ["input_too_large"] and proxy.scopes == []
+
+
+@pytest.mark.parametrize("path", ["/citizenship", CHAT])
+def test_nobody_waits_for_a_body_that_does_not_come(path: str) -> None:
+    async def never() -> Any:
+        await asyncio.Event().wait()
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    proxy, gateway = guarded(lambda guard: asyncio.sleep(0, 200), body_timeout_s=0.01)
+    scope = {"type": "http", "method": "POST", "path": path, "headers": []}
+    asyncio.run(proxy.app.middleware_stack(scope, never, send))
+    assert sent[0]["status"] == 408 and proxy.scopes == [] and gateway.bodies == gateway.asked == gateway.told == []
+
+
+def test_who_goes_away_is_not_answered() -> None:
+    proxy, gateway = guarded(lambda guard: asyncio.sleep(0, 200))
+    for path in ("/citizenship", CHAT):
+        with pytest.raises(AssertionError):
+            ask(proxy, path, body=[])  # nothing was sent
+    assert proxy.scopes == [] and gateway.bodies == gateway.told == []
+
+
+def test_a_body_is_read_as_far_as_it_may_go() -> None:
+    async def steps(guard: CitizenshipGuard) -> int:
+        await named(guard, "open")
+        return 200
+
+    text = b'{"model":"open","messages":[]}'
+    proxy, gateway = guarded(steps, body_bytes=len(text))
+    assert ask(proxy, body=[text[:9], text[9:]])[0] == 200
+    given, end = proxy.read[0]
+    assert given == {"type": "http.request", "body": text, "more_body": False} and end == {"type": "http.disconnect"}
+    for long, headers in (([text, b" "], ()), ([text], [(b"content-length", b"31")])):
+        assert reason(ask(proxy, body=long, headers=headers)) == "input_too_large"
+    assert len(proxy.scopes) == 1 and gateway.told == ["input_too_large"] * 2
+
+
+def test_of_the_headers_and_the_query_those_pass_alone_which_are_named() -> None:
+    async def steps(guard: CitizenshipGuard) -> int:
+        await named(guard, "open")
+        return 200
+
+    proxy, gateway = guarded(steps, headers=("X-Team",))
+    headers = [(b"Authorization", b"1"), (b"x-team", b"2"), (b"x-ai-eg-model", b"3"), (b"x-litellm-tags", b"4"),
+               (b"citizenship-ticket", b"5"), (b"content-length", b"16"), (b"content-encoding", b"gzip")]  # fmt: skip
+    ask(proxy, headers=headers, query_string=b"model=secret")
+    stated = [(b"content-type", b"application/json"), (b"content-length", b"16")]
+    assert proxy.scopes[0]["headers"] == [*headers[:2], *stated] and proxy.scopes[0]["query_string"] == b""
+    assert (b"x-ai-eg-model", b"3") in gateway.requests[0].headers  # the gateway sees all of them
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"body_bytes": 0}, {"body_bytes": 1.5}, {"body_bytes": True}, {"body_timeout_s": 0}, {"body_timeout_s": 3_601},
+        {"body_timeout_s": "1"}, {"runs": "in_threads"}, {"headers": "x-team"}, {"headers": [b"x-team"]},
+        {"headers": ["é"]}, {"headers": [""]},
+    ],
+)  # fmt: skip
+def test_a_guard_is_configured_well_or_not_at_all(options: dict[str, Any]) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        guarded(lambda guard: asyncio.sleep(0, 200), **options)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"model":"open","deployment_id":"x"}', b"[]", b'{"model":"open"'])
+def test_a_body_that_may_not_pass_reaches_nobody_and_the_gateway_is_told(body: bytes) -> None:
+    proxy, gateway = guarded(lambda guard: asyncio.sleep(0, 200))
+    answer = ask(proxy, body=[body])
+    assert (answer[0], reason(answer)) == (403, "request_invalid")
+    assert proxy.scopes == [] and gateway.told == ["request_invalid"]
+
+
+def test_two_types_of_a_body_are_none() -> None:
+    proxy, gateway = guarded(lambda guard: asyncio.sleep(0, 200))
+    answer = ask(proxy, headers=[(b"Content-Type", b"application/x-www-form-urlencoded")])
+    assert reason(answer) == "request_invalid" and proxy.scopes == [] and gateway.told == ["request_invalid"]
+
+
+def test_questions_of_a_request_that_come_at_once_are_asked_one_after_the_other() -> None:
+    class Waiting(Gateway):
+        at_once = most = 0
+
+        async def authorize_async(self, request: Request, **options: Any) -> Any:
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+            await asyncio.sleep(0)
+            self.at_once -= 1
+            return await super().authorize_async(request, **options)
+
+    async def steps(guard: CitizenshipGuard) -> int:
+        await asyncio.gather(*(named(guard, model) for model in ("open", "other", "open")))
+        left = await asyncio.gather(*(called(guard, model="x") for _ in range(3)), return_exceptions=True)
+        assert all(isinstance(each, NotPermitted) for each in left)
+        return 200
+
+    waiting = Waiting()
+    ask(guarded(steps, waiting)[0])
+    assert waiting.asked == ["open", "other"] and waiting.most == 1 and waiting.told == ["resource_not_listed"]
+
+
+def test_behind_an_open_path_no_model_is_called() -> None:
+    async def steps(guard: CitizenshipGuard) -> int:
+        for asking in (
+            named(guard, "open"),
+            picked(guard, "open", PERMITTED),
+            called(guard, model="openai/m", model_info={"id": "1"}),
+        ):
+            with pytest.raises(NotPermitted):
+                await asking
+        return 200
+
+    proxy, gateway = guarded(steps, open_paths=("/engines/",))
+    answer = ask(proxy, "/engines/open/chat/completions")
+    assert (answer[0], reason(answer)) == (403, "request_invalid")
+    assert gateway.asked == [] and gateway.told == ["request_invalid"]
+
+
+def test_every_refusal_is_told_to_a_gateway_that_counts_and_writes_them_down() -> None:
+    class Written:
+        def __init__(self) -> None:
+            self.reasons: list[str] = []
+
+        def allowed(self, **_: object) -> None: ...
+
+        def refused(self, reason: Reason, step: str, **_: object) -> int:
+            self.reasons.append(reason.value)
+            return 0
+
+        def settle(self, position: int) -> None: ...
+
+    written = Written()
+    world = gateway_world.World(audit=written)
+
+    async def steps(guard: CitizenshipGuard) -> int:
+        await named(guard, "open")
+        for _ in range(2):
+            with pytest.raises(NotPermitted):
+                await called(guard, model="openai/x", model_info={"id": "9"})
+            with pytest.raises(NotPermitted):
+                await called(guard, model="openai/x", cache_key="k")
+        return 200
+
+    proxy, _ = guarded(steps, cast(Any, world.gateway))
+    ask(proxy, "/openai/v1/chat/completions")
+    ask(proxy, "/v1/realtime", kind="websocket")
+    ask(proxy, body=[b"{}"])
+    ask(proxy)
+    undecided, _ = guarded(lambda guard: asyncio.sleep(0, 200), cast(Any, world.gateway))
+    ask(undecided)
+    with pytest.raises(NotPermitted):
+        asyncio.run(named(CitizenshipGuard(world.gateway, proxy=Proxy(lambda: asyncio.sleep(0, 200))), "open"))
+    unlisted, invalid = "resource_not_listed", "request_invalid"
+    assert written.reasons == [unlisted, unlisted, invalid, unlisted, invalid, unlisted, invalid]
+
+
+def test_a_gateway_that_waits_is_asked_in_threads() -> None:
+    threads: list[str] = []
+
+    class Slow(MemoryReplayGuard):
+        def consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:
+            threads.append(threading.current_thread().name)
+            return super().consume(scope, token, lifetime_s)
+
+    world = gateway_world.World()
+    gateway = world.another_gateway(replay=PerRequestReplayGuard(Slow(monotonic=world.monotonic)))
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+
+    async def steps(guard: CitizenshipGuard) -> int:
+        both = await asyncio.gather(*(picked(guard, "us", deployment(each)) for each in ("us-nationals", "us/1")))
+        assert all(both)
+        return 200
+
+    for runs, in_loop in ((Runs.IN_THREADS, False), (Runs.IN_THE_LOOP, True)):
+        proxy, _ = guarded(steps, cast(Any, gateway), runs=runs)
+        shown = gateway_world.request(ticket, world.proof(alice.sender, ticket)).headers
+        assert ask(proxy, headers=shown)[0] == 200
+        assert (threads.pop() == threading.main_thread().name) is in_loop and threads == []
 
 
 def test_a_nonce_of_the_gateway_reaches_the_client() -> None:
@@ -342,7 +547,7 @@ def test_each_resource_is_decided_once_for_a_request_and_anew_for_the_next() -> 
 
 def test_outside_of_a_request_nobody_gets_anything() -> None:
     gateway = Gateway()
-    guard = CitizenshipGuard(gateway, proxy=Proxy(lambda: asyncio.sleep(0, 200)))
+    guard = CitizenshipGuard(cast(Any, gateway), proxy=Proxy(lambda: asyncio.sleep(0, 200)))
     for asking in (
         lambda: named(guard, "open"),
         lambda: picked(guard, "open", deployment("open")),
@@ -352,7 +557,7 @@ def test_outside_of_a_request_nobody_gets_anything() -> None:
         with pytest.raises(NotPermitted) as caught:
             asyncio.run(asking())  # type: ignore[arg-type]  # coroutines, all of them
         assert caught.value.message == "citizenship: request_invalid"
-    assert gateway.asked == []
+    assert gateway.asked == [] and gateway.told == ["request_invalid"] * 4
 
 
 def test_what_goes_on_after_the_answer_has_nobodys_credentials() -> None:
@@ -377,9 +582,11 @@ def test_what_goes_on_after_the_answer_has_nobodys_credentials() -> None:
             return 200
 
         proxy = Proxy(serve)
-        guard = CitizenshipGuard(Gateway(), proxy=proxy)
-        scope = {"type": "http", "method": "POST", "path": CHAT, "headers": []}
-        await proxy.app.middleware_stack(scope, lambda: asyncio.sleep(0, {}), lambda message: asyncio.sleep(0))
+        guard = CitizenshipGuard(cast(Any, Gateway()), proxy=proxy)
+        scope: dict[str, Any] = {"type": "http", "method": "POST", "path": CHAT, "headers": []}
+        scope["headers"] = [(b"content-type", b"application/json")]
+        message = {"type": "http.request", "body": b'{"model":"open"}'}
+        await proxy.app.middleware_stack(scope, lambda: asyncio.sleep(0, message), lambda message: asyncio.sleep(0))
         answered.set()
         await left[0]
 
@@ -421,6 +628,45 @@ def test_a_proof_is_used_once_by_all_requests_and_again_by_its_own() -> None:
     assert guard.consume(b"sender", b"3", 60) is guard.consume(b"sender", b"2", 60) is Consumption.SEEN
 
 
+def test_what_was_fresh_in_one_process_alone_gets_no_fresher() -> None:
+    results = [Consumption.FRESH_HERE, Consumption.SEEN]
+
+    class Down:
+        def consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:
+            return results.pop(0)
+
+    guard = PerRequestReplayGuard(Down())
+    used: list[Consumption] = []
+
+    async def steps(hooks: CitizenshipGuard) -> int:
+        await named(hooks, "open")
+        used.extend(guard.consume(b"sender", b"proof", 60) for _ in range(3))
+        return 200
+
+    ask(guarded(steps)[0])
+    assert used == [Consumption.FRESH_HERE] * 3
+    assert results == [Consumption.SEEN]
+
+
+@pytest.mark.parametrize("result", [Consumption.SEEN, Consumption.FULL, Consumption.UNAVAILABLE])
+def test_what_was_not_fresh_is_asked_about_again(result: Consumption) -> None:
+    asked: list[bytes] = []
+
+    class Other:
+        def consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:
+            asked.append(token)
+            return result
+
+    guard = PerRequestReplayGuard(Other())
+
+    async def steps(hooks: CitizenshipGuard) -> int:
+        await named(hooks, "open")
+        assert [guard.consume(b"sender", b"proof", 60) for _ in range(2)] == [result] * 2
+        return 200
+
+    assert ask(guarded(steps)[0])[0] == 200 and asked == [b"proof"] * 2
+
+
 def test_who_has_been_permitted_something_is_not_asked_for_his_proof_again() -> None:
     async def steps(guard: CitizenshipGuard) -> int:
         for model in ("open", "other", "secret", "open"):
@@ -436,6 +682,23 @@ def test_who_has_been_permitted_something_is_not_asked_for_his_proof_again() -> 
     proxy, gateway = guarded(steps, Gateway(Allow(1)))
     ask(proxy)
     assert gateway.after == [None] * 3  # for anyone: no proof was looked at
+
+
+def test_the_last_permission_with_a_session_is_what_is_shown() -> None:
+    class Several(Gateway):
+        async def authorize_async(self, request: Request, **options: Any) -> Any:
+            result = await super().authorize_async(request, **options)
+            return {"other": Allow(2), "third": Allow(3, b"s" * 16)}.get(options["resource"], result)
+
+    first = Allow(1, b"s" * 16)
+
+    async def steps(guard: CitizenshipGuard) -> int:
+        await picked(guard, "a", *(deployment(each) for each in ("open", "other", "third", "secret")))
+        return 200
+
+    proxy, gateway = guarded(steps, Several(first))
+    ask(proxy)
+    assert gateway.after == [None, first, first, Allow(3, b"s" * 16)]
 
 
 def test_where_a_request_comes_from_is_for_the_operator_to_say() -> None:
@@ -461,6 +724,20 @@ def test_the_named_model_is_judged_by_what_it_stands_for(model: Any) -> None:
     proxy, gateway = guarded(steps)
     assert ask(proxy)[0] == 403
     assert gateway.asked == ["secret" if type(model) is str and model else ""]
+
+
+@pytest.mark.parametrize("name", litellm._NOT_THE_CLIENTS)
+def test_what_names_who_answers_is_refused_wherever_it_comes_from(name: str) -> None:
+    async def steps(guard: CitizenshipGuard) -> int:
+        data = {"model": "open", name: ["secret"]}
+        with pytest.raises(NotPermitted):
+            await guard.async_pre_call_hook(None, None, data, "acompletion")
+        return 200
+
+    proxy, gateway = guarded(steps)
+    answer = ask(proxy)
+    assert (answer[0], reason(answer)) == (403, "request_invalid")
+    assert gateway.asked == [] and gateway.told == ["request_invalid"]
 
 
 def test_without_a_router_a_name_stands_for_itself() -> None:
@@ -535,6 +812,10 @@ def test_the_group_of_a_deployment_is_what_is_judged(group: Any, judged: str) ->
         ("wild/*", "openai/*", "openai/a/b", "wild/a/b"),
         ("*", "openai/*", "openai/open", "open"),
         ("*", "*", "alias", "secret"),
+        ("wild/*", "openai/*", "openai/responses/x", None),
+        ("*", "*", "open-responses/", None),
+        ("wild/*", "a/*/*", "a/responses/*/x", None),
+        ("wild-responses/*", "openai/*", "openai/x", "wild-responses/x"),
         ("w-*-w", "a-*-a", "a-a", None),  # the two ends do not overlap
         ("w-*-w", "a-*-a", "a--a", "w--w"),
         ("w-*-w", "a-*-a", "a-x-b", None),
@@ -559,6 +840,7 @@ def test_of_a_wildcard_the_name_is_judged_that_is_called(
 
 
 PERMITTED: Final = deployment("open", "1", "openai/m")
+CALLED: Final = {"model": "openai/m", "model_info": {"id": "1"}}
 
 
 @pytest.mark.parametrize(
@@ -576,6 +858,14 @@ PERMITTED: Final = deployment("open", "1", "openai/m")
         ({"model": "openai/m", "model_info": {"id": "1"}, "cache_key": None}, False),
         ({"model": "openai/m", "model_info": {"id": "1"}, "litellm_params": {"preset_cache_key": "k"}}, False),
         ({"model": "openai/m", "model_info": {"id": "1"}, "litellm_params": {}}, True),
+        ({"model": "openai/m", "model_info": {"id": "1"}, "metadata": {"model_group": "open"}}, True),
+        ({**CALLED, "metadata": {"model_group": "open"}, "litellm_metadata": {"model_group": "cache"}}, False),
+        ({**CALLED, "metadata": {"model_group": "a"}, "litellm_params": {"metadata": {"model_group": "cache"}}}, False),
+        ({**CALLED, "metadata": {"model_group": "a"}, "litellm_metadata": {"model_group": "a", "cache": 1}}, False),
+        ({**CALLED, "litellm_params": {"litellm_metadata": {"caching_groups": [["open", "secret"]]}}}, False),
+        ({**CALLED, "metadata": {"caching_groups": [], "cache": 1}}, False),
+        ({**CALLED, "metadata": {"model_group": ["cache"]}}, False),
+        ({**CALLED, "metadata": {"model_group": "open", "caching_groups": None}, "litellm_metadata": {}}, True),
         ({"model": "openai/other", "model_info": {"id": "3"}}, True),
         ({"model": "openai/x", "model_info": {"id": "3"}}, False),
         ({"model": "azure/other", "model_info": {"id": "3"}}, False),
@@ -597,7 +887,7 @@ def test_only_what_was_left_to_the_router_is_called(kwargs: dict[str, Any], thro
     assert answer[0] == (200 if through else 403)
     if not through:
         refusals = (
-            {"request_invalid"} if "cache" in str(kwargs) else {"resource_not_listed", "citizenship_not_permitted"}
+            {"request_invalid"} if "cach" in str(kwargs) else {"resource_not_listed", "citizenship_not_permitted"}
         )
         assert reason(answer) in refusals
 
@@ -650,5 +940,6 @@ def test_nothing_is_built_on_the_guard() -> None:
 
 
 def test_nothing_of_a_request_is_in_a_representation() -> None:
-    asked = p.Asked(Gateway(), Request("POST", "https://a.example/", [(b"citizenship-ticket", b"secret-ticket")]))
+    shown = Request("POST", "https://a.example/", [(b"citizenship-ticket", b"secret-ticket")])
+    asked = p.Asked(cast(Any, Gateway()), shown, guarded=True)
     assert "secret" not in repr(asked) and b.ISSUER not in repr(asked)

@@ -239,7 +239,7 @@ class Endpoints:
             return (await self.doors.refuse_invalid()).http()
         most_bytes, timeout_s = self._body
         body: bytes | Unread = Unread.TOO_LARGE
-        if _may_fit(request.headers, most_bytes):
+        if may_fit(request.headers, most_bytes):
             body = await read_body(receive, most_bytes, timeout_s)
         if body is Unread.TOO_LARGE:
             return (await self.doors.refuse_too_large()).http()
@@ -249,7 +249,7 @@ class Endpoints:
         return await self.doors.admit_http(request, body, signals=signals)
 
 
-def _may_fit(headers: Iterable[tuple[bytes, bytes]], most_bytes: int) -> bool:
+def may_fit(headers: Iterable[tuple[bytes, bytes]], most_bytes: int) -> bool:
     """Tell whether a body is not said to be too long: then it need not come at all."""
     stated = [value for name, value in headers if name.lower() == b"content-length"]
     return all(value.isdigit() and int(value[:20]) <= most_bytes for value in stated)

@@ -3,50 +3,31 @@
 A proxy in front of models asks for each deployment that it tries. The credentials come with the request, and its sender
 proof counts once. `Door`, an ASGI middleware around the proxy, keeps the request as it came in a context variable:
 nothing that a client writes into a body can take its place. Each resource is decided once for each request. What the
-door does not know as guarded, as a listing or as open is refused, and no answer of a guarded path leaves without a
-decision behind it.
+door does not know as guarded, as a listing or as open is refused, of a guarded path's body and headers that
+passes which is listed, and no answer leaves without a decision behind it. The gateway is told of each refusal.
 
 Spec: specs/profile-litellm.md; specs/threat-model.md (T-38 to T-41).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from typing import Any, Final, NoReturn, Protocol, final
+from typing import Final, NamedTuple, NoReturn, final
 from urllib.parse import quote
 
 from .._answer import Answer, problem
 from .._errors import CitizenIDError, Reason
-from .._model import NeedStatusList
-from ..gateway import Allow, Consumption, Deny, NeedPresentation, ReplayGuard, Request, Signals
+from ..gateway import Allow, Consumption, ReplayGuard, Request, Signals
+from ._asgi_answers import Doors, Refusal, Unread, may_fit, read_body, send_answer
+from ._asgi_scope import ASGIApp, Message, Receive, Scope, Send
+from ._litellm_bodies import ReadsBody
 
-Refusal = Deny | NeedPresentation | NeedStatusList
 Result = Allow | Refusal
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_MAX_BODY_BYTES: Final = 1_048_576  # more than the gateway reads of an admission; it says so itself
-_NOT_LISTED: Final = Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
-_UNDECIDED: Final = problem(500, Reason.CONFIGURATION_INVALID)
+_TOO_SLOW: Final = problem(408, Reason.REQUEST_INVALID, members={"step": "request"})
 _NO_ANSWER: Final = 400  # from here on a status is no answer of a model
-
-
-class Decider(Protocol):
-    """What is needed of a `Gateway`."""
-
-    async def authorize_async(
-        self, request: Request, *, resource: str, signals: Signals | None = None, after: Allow | None = None
-    ) -> Result:
-        """See `Gateway.authorize_async`."""
-        ...
-
-    async def admit_http_async(self, request: Request, body: bytes, *, signals: Signals | None = None) -> Answer:
-        """See `Gateway.admit_http_async`."""
-        ...
 
 
 class NotPermitted(Exception):
@@ -74,7 +55,8 @@ class Asked:
 
     Attributes:
         request: as the client sent it.
-        used: the proofs that this request used up.
+        guarded: whether its body was judged, so that models may be called for it.
+        used: the proofs that this request used up, and how fresh each one was.
         models: the names by which permitted deployments are called.
         deployments: those that were left to the router: id, model group, and the name by which each is called.
         refusal: what the client is to read in place of an error of the proxy.
@@ -83,17 +65,21 @@ class Asked:
     """
 
     __slots__ = (
-        "_after", "_decided", "_decider", "_signals", "deployments", "dpop_nonce", "final", "models", "over", "refusal",
-        "request", "used",
+        "_after", "_decided", "_doors", "_invalid", "_one", "_signals", "_unlisted", "deployments", "dpop_nonce",
+        "final", "guarded", "models", "over", "refusal", "request", "used",
     )  # fmt: skip
 
-    def __init__(self, decider: Decider, request: Request, signals: Signals | None = None) -> None:
-        self._decider: Final = decider
+    def __init__(self, doors: Doors, request: Request, signals: Signals | None = None, *, guarded: bool) -> None:
+        self._doors: Final = doors
         self._signals: Final = signals
+        self._one: Final = asyncio.Lock()  # of two decisions at once, one would take the other's proof for a replay
         self._decided: dict[str, Result] = {}
+        self._unlisted: Refusal | None = None
+        self._invalid: Refusal | None = None
         self._after: Allow | None = None
         self.request: Final = request
-        self.used: set[tuple[bytes, bytes]] = set()
+        self.guarded: Final = guarded
+        self.used: dict[tuple[bytes, bytes], Consumption] = {}
         self.models: set[str] = set()
         self.deployments: dict[str, tuple[str, str]] = {}
         self.refusal: Refusal | None = None
@@ -103,18 +89,33 @@ class Asked:
 
     async def decide(self, resource: str) -> Result:
         """Decide on a resource, once. The proof of who has been permitted something is not asked for again."""
-        result = self._decided.get(resource)
-        if result is None:
-            result = await self._decider.authorize_async(
-                self.request, resource=resource, signals=self._signals, after=self._after
-            )
-            self._decided[resource] = result
-            if type(result) is Allow:
-                if self._after is None and result.session_id is not None:
-                    self._after = result
-                if result.dpop_nonce is not None:
-                    self.dpop_nonce = result.dpop_nonce
+        async with self._one:
+            result = self._decided.get(resource)
+            if result is None:
+                result = await self._doors.authorize(
+                    self.request, resource=resource, signals=self._signals, after=self._after
+                )
+                self._decided[resource] = result
+                if isinstance(result, Allow):
+                    if result.session_id is not None:
+                        self._after = result
+                    if result.dpop_nonce is not None:
+                        self.dpop_nonce = result.dpop_nonce
         return result
+
+    async def unlisted(self) -> Refusal:
+        """Return the refusal of what no rule can be about. The gateway is told of it, once."""
+        async with self._one:
+            if self._unlisted is None:
+                self._unlisted = await self._doors.refuse_unlisted(self.request)
+        return self._unlisted
+
+    async def invalid(self) -> Refusal:
+        """Return the refusal of what nobody may ask for. The gateway is told of it, once."""
+        async with self._one:
+            if self._invalid is None:
+                self._invalid = await self._doors.refuse_invalid()
+        return self._invalid
 
     @property
     def allowed(self) -> bool:
@@ -139,15 +140,30 @@ class Asked:
 _ASKED: Final[ContextVar[Asked | None]] = ContextVar("citizenid_asked", default=None)
 
 
-def asked_now() -> Asked:
+async def asked_now(doors: Doors) -> Asked:
     """Return the request that is being served.
+
+    Args:
+        doors: are told of a call for which there is none.
 
     Raises:
         NotPermitted: outside of any request, and when its answer is out: nobody's credentials are at hand.
     """
     asked = _ASKED.get()
     if asked is None or asked.over:
-        raise NotPermitted(Reason.REQUEST_INVALID)
+        raise NotPermitted((await doors.refuse_invalid()).reason)
+    return asked
+
+
+async def calling_now(doors: Doors) -> Asked:
+    """Return the request that is being served, if models may be called for it.
+
+    Raises:
+        NotPermitted: as `asked_now`, and behind a path whose bodies are not judged.
+    """
+    asked = await asked_now(doors)
+    if not asked.guarded:
+        raise asked.refuse(await asked.invalid(), final=True)
     return asked
 
 
@@ -167,15 +183,32 @@ class PerRequestReplayGuard:
     def consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:
         """See `ReplayGuard.consume`."""
         asked = _ASKED.get()
-        if asked is not None and not asked.over and (scope, token) in asked.used:
-            return Consumption.FRESH
+        if asked is None or asked.over:
+            return self._guard.consume(scope, token, lifetime_s)
+        before = asked.used.get((scope, token))
+        if before is not None:
+            return before  # what was fresh in this process alone is no fresher for being asked about again
         used = self._guard.consume(scope, token, lifetime_s)
-        if used is Consumption.FRESH and asked is not None and not asked.over:
-            asked.used.add((scope, token))
+        if used is Consumption.FRESH or used is Consumption.FRESH_HERE:
+            asked.used[scope, token] = used
         return used
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("PerRequestReplayGuard is final")
+
+
+class Bounds(NamedTuple):
+    """How much of a body a door reads.
+
+    Attributes:
+        body_bytes: of a guarded path.
+        admission_bytes: of an admission.
+        timeout_s: how long a client may take to send either.
+    """
+
+    body_bytes: int
+    admission_bytes: int
+    timeout_s: float
 
 
 @final
@@ -184,11 +217,13 @@ class Door:
 
     Args:
         app: the proxy's.
-        decider: the gateway.
-        guarded: paths to POST to; each request needs a permitted resource to be answered.
+        doors: the gateway.
+        guarded: paths to POST to, and what judges their bodies; each request needs a permitted resource to be answered.
+        headers: which headers are passed on to a guarded path.
         listings: paths to GET, and prefixes that end in "/": answered without one, since what they list is filtered.
         admission_path: as the gateway has it.
         open_paths: further paths, or prefixes that end in "/": what is behind them is the operator's to protect.
+        bounds: of what is read.
         signals: says of an ASGI scope where a request comes from, for a gateway that looks for sharing.
 
     Raises:
@@ -198,21 +233,25 @@ class Door:
     def __init__(
         self,
         app: ASGIApp,
-        decider: Decider,
+        doors: Doors,
         *,
-        guarded: Iterable[str],
+        guarded: Mapping[str, ReadsBody],
+        headers: frozenset[bytes],
         listings: Iterable[str],
         admission_path: str,
         open_paths: Iterable[str],
+        bounds: Bounds,
         signals: Callable[[Scope], Signals | None] | None = None,
     ) -> None:
         self._app: Final = app
         self._signals: Final = signals
-        self._decider: Final = decider
-        self._guarded: Final = frozenset(guarded)
+        self._doors: Final = doors
+        self._guarded: Final = dict(guarded)
+        self._headers: Final = headers
         self._listings: Final = tuple(listings)
         self._open: Final = tuple(open_paths)
         self._admission_path: Final = admission_path
+        self._bounds: Final = bounds
         for path in (admission_path, *self._open):
             if (
                 type(path) is not str
@@ -226,10 +265,13 @@ class Door:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] != "http":
+            await self._doors.refuse_unlisted(_request(scope))
             await send({"type": "websocket.close", "code": 1008, "reason": ""})  # before it is accepted: 403
         elif scope["path"] == self._admission_path:
-            request, body = _request(scope), await _body(receive)
-            await _answer(send, await self._decider.admit_http_async(request, body, signals=self._told(scope)))
+            body = await self._read(scope, receive, send, self._bounds.admission_bytes)
+            if body is not None:
+                request, signals = _request(scope), self._told(scope)
+                await send_answer(send, await self._doors.admit_http(request, body, signals=signals))
         else:
             await self._serve(scope, receive, send)
 
@@ -238,53 +280,77 @@ class Door:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
-        guarded = method == "POST" and path in self._guarded
+        judge = self._guarded.get(path) if method == "POST" else None
         listing = method == "GET" and _is_in(path, self._listings)
-        if not (guarded or listing or _is_in(path, self._open)):
-            await _answer(send, _NOT_LISTED.http())
+        if judge is None and not listing and not _is_in(path, self._open):
+            await send_answer(send, (await self._doors.refuse_unlisted(_request(scope))).http(), head=method == "HEAD")
             return
-        asked = Asked(self._decider, _request(scope), self._told(scope))
-        if listing:
+        asked = Asked(self._doors, _request(scope), self._told(scope), guarded=judge is not None)
+        if judge is not None:
+            body = await self._read(scope, receive, send, self._bounds.body_bytes)
+            if body is None:
+                return
+            passed = judge(_media_type(scope), body)
+            if passed is None:
+                await send_answer(send, (await self._doors.refuse_invalid()).http())
+                return
+            scope, receive = self._passed_on(scope, *passed), _given(passed[1], receive)
+        elif listing:
             scope = {**scope, "query_string": b""}  # some of its members name fallbacks, past the filter
         token = _ASKED.set(asked)
         try:
-            await self._app(scope, receive, _Outgoing(asked, send, guarded=guarded))
+            await self._app(scope, receive, _Outgoing(asked, send))
         finally:
             asked.over = True  # what goes on in the background has nobody's credentials
             _ASKED.reset(token)
+
+    async def _read(self, scope: Scope, receive: Receive, send: Send, most_bytes: int) -> bytes | None:
+        """Return a body, or None when there is none: then that was the answer."""
+        body: bytes | Unread = Unread.TOO_LARGE
+        if may_fit(scope["headers"], most_bytes):
+            body = await read_body(receive, most_bytes, self._bounds.timeout_s)
+        if body is Unread.TOO_LARGE:
+            await send_answer(send, (await self._doors.refuse_too_large()).http())
+        elif body is Unread.TOO_SLOW:
+            await send_answer(send, _TOO_SLOW)  # nothing was shown, and nothing is decided
+        return None if isinstance(body, Unread) else body
+
+    def _passed_on(self, scope: Scope, kind: bytes, body: bytes) -> Scope:
+        headers = [each for each in scope["headers"] if each[0].lower() in self._headers]
+        stated = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+        return {**scope, "query_string": b"", "headers": [*headers, *stated]}
 
 
 @final
 class _Outgoing:
     """Sends what the proxy answers, or the gateway's refusal in its place."""
 
-    def __init__(self, asked: Asked, send: Send, *, guarded: bool) -> None:
+    def __init__(self, asked: Asked, send: Send) -> None:
         self._asked: Final = asked
         self._send: Final = send
-        self._guarded: Final = guarded
         self._replaced = False
 
     async def __call__(self, message: Message) -> None:
         if self._replaced:
             return
         if message["type"] == "http.response.start":
-            answer = self._instead(message["status"])
+            answer = await self._instead(message["status"])
             if answer is not None:
                 self._replaced = True
-                await _answer(self._send, answer)
+                await send_answer(self._send, answer)
                 return
             if self._asked.dpop_nonce is not None:
                 nonce = (b"dpop-nonce", self._asked.dpop_nonce.encode("ascii"))
                 message = {**message, "headers": [*message.get("headers", ()), nonce]}
         await self._send(message)
 
-    def _instead(self, status: int) -> Answer | None:
+    async def _instead(self, status: int) -> Answer | None:
         asked = self._asked
         refusal = asked.refusal
         if refusal is not None and (asked.final or status >= _NO_ANSWER):
             return refusal.http()
-        if self._guarded and status < _NO_ANSWER and not asked.allowed:
-            return _UNDECIDED  # the hooks were not asked, or not listened to
+        if asked.guarded and status < _NO_ANSWER and not asked.allowed:
+            return (await asked.unlisted()).http()  # the hooks were not asked, or not listened to
         return None
 
 
@@ -296,22 +362,21 @@ def _request(scope: Scope) -> Request:
     raw = scope.get("raw_path") or quote(scope["path"]).encode("ascii")
     query = scope.get("query_string") or b""
     target = (raw + b"?" + query if query else raw).decode("latin-1")
-    return Request(scope["method"], "https://proxy.invalid" + target, tuple(scope["headers"]))
+    return Request(scope.get("method", "GET"), "https://proxy.invalid" + target, tuple(scope["headers"]))
 
 
-async def _body(receive: Receive) -> bytes:
-    body = b""
-    while len(body) <= _MAX_BODY_BYTES:
-        message = await receive()
-        if message["type"] != "http.request":
-            break
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            break
-    return body
+def _media_type(scope: Scope) -> bytes:
+    stated = [value for name, value in scope["headers"] if name.lower() == b"content-type"]
+    return stated[0].strip(b" \t") if len(stated) == 1 else b""
 
 
-async def _answer(send: Send, answer: Answer) -> None:
-    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+def _given(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives this body, and then what else comes."""
+    left = [body]
+
+    async def receiving() -> Message:
+        if left:
+            return {"type": "http.request", "body": left.pop(), "more_body": False}
+        return await receive()
+
+    return receiving

@@ -5,8 +5,9 @@
 
 in a module that the proxy's configuration names: `litellm_settings: {callbacks: ["citizenship.guard"]}`. The model of
 each request is decided before the proxy looks at it, and again each model group that its router would try: retries,
-fallbacks of the configuration and of the request, aliases, wildcards, deployments that are asked for by their id. The
-caller's API key stays LiteLLM's own affair.
+fallbacks of the configuration, aliases, wildcards, deployments that are asked for by their id. Of a body those members
+pass that are listed: what names another model, deployment, provider, address or key is refused, and so are fallbacks
+of the client's own. The caller's API key stays LiteLLM's own affair.
 
 Spec: specs/profile-litellm.md; specs/decisions/0023-litellm-as-a-custom-logger.md.
 """
@@ -19,10 +20,21 @@ from typing import Any, Final, NoReturn, Protocol, final
 from litellm.integrations.custom_logger import CustomLogger
 
 from .._errors import CitizenIDError, Reason
-from ..gateway import Allow, Deny, Signals
-from ._per_request import ASGIApp, Decider, Door, NotPermitted, PerRequestReplayGuard, Result, asked_now
+from ..gateway import Allow, Gateway, Signals
+from ._asgi_answers import Doors, Runs
+from ._asgi_scope import ASGIApp, Served
+from ._litellm_bodies import body_reader
+from ._per_request import (
+    Bounds,
+    Door,
+    NotPermitted,
+    PerRequestReplayGuard,
+    Result,
+    asked_now,
+    calling_now,
+)
 
-__all__ = ["CitizenshipGuard", "NotPermitted", "PerRequestReplayGuard"]
+__all__ = ["CitizenshipGuard", "NotPermitted", "PerRequestReplayGuard", "Runs"]
 
 # Tested against the proxy: each of these reaches the hooks. What is not here reaches nobody.
 _ON_BOTH: Final = (
@@ -35,8 +47,25 @@ _LISTINGS: Final = (
 )  # fmt: skip
 _HEALTH: Final = ("/health/liveliness", "/health/liveness", "/health/readiness")  # they name no model
 _STAR: Final = "*"
-_CACHE: Final = Deny(Reason.REQUEST_INVALID, "request", "request.cache_key")
-_NOT_LISTED: Final = Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")
+_LEFT_OUT: Final = "responses/"  # LiteLLM takes it for a way to call a model, and asks the provider without
+# What names the caller, the connection or the form of the answer. LiteLLM's own headers tag, time and repeat a call,
+# and where it is configured so, it hands on to the provider all that begin with `x-`: providers pick models by some.
+_HEADERS: Final = frozenset(
+    each.encode("ascii")
+    for each in (
+        "authorization", "api-key", "x-api-key", "x-litellm-api-key", "x-goog-api-key", "ocp-apim-subscription-key",
+        "host", "accept", "accept-encoding", "accept-language", "user-agent", "origin", "connection",
+        "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "x-request-id",
+        "traceparent", "tracestate", "anthropic-version",
+    )
+)  # fmt: skip
+# The door lets none of them in, and LiteLLM adds none for the client: whoever finds another way in gets no further.
+_NOT_THE_CLIENTS: Final = (
+    "fallbacks", "context_window_fallbacks", "content_policy_fallbacks", "default_fallbacks", "deployment_id", "engine",
+    "extra_body", "extra_query", "custom_llm_provider", "base_url", "user_config", "model_list", "models", "route",
+    "specific_deployment", "cache_key", "caching_groups", "preset_cache_key",
+)  # fmt: skip
+_METADATA: Final = ("metadata", "litellm_metadata")
 
 
 class Proxy(Protocol):
@@ -65,7 +94,12 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
             gateway words them; what is neither guarded, nor a listing, nor open is refused.
         admission_path: as the gateway has it.
         open_paths: what else the proxy may serve, such as "/key/generate": exact paths, or prefixes that end in "/". No
-            citizenship is asked for there, and models that are reached through them are still decided by the hooks.
+            citizenship is asked for there, and calls of models through LiteLLM's hooks are refused.
+        headers: further headers that LiteLLM needs to see of a guarded request, as for its own authentication. Those of
+            the client that are neither named here nor in the profile do not reach it.
+        body_bytes: how long the body of a guarded request may be. An admission is bounded by the gateway's limits.
+        body_timeout_s: how long a client may take to send a body, seconds.
+        runs: where the gateway is asked; `Runs.IN_THREADS` for a replay guard that waits for a server.
         signals: says of an ASGI scope where a request comes from, for a gateway that looks for sharing.
 
     Raises:
@@ -76,20 +110,32 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
 
     def __init__(
         self,
-        gateway: Decider,
+        gateway: Gateway,
         *,
         proxy: Proxy,
         admission_path: str = "/citizenship",
         open_paths: Iterable[str] = (),
+        headers: Iterable[str] = (),
+        body_bytes: int = 33_554_432,
+        body_timeout_s: float = 30,
+        runs: Runs = Runs.IN_THE_LOOP,
         signals: Callable[[MutableMapping[str, Any]], Signals | None] | None = None,
     ) -> None:
         super().__init__()
         self._proxy: Final = proxy
+        if type(body_bytes) is not int or body_bytes <= 0 or type(runs) is not Runs:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "litellm.body_bytes")
+        if type(body_timeout_s) not in (int, float) or not 0 < body_timeout_s <= 3_600:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "litellm.body_timeout_s")
+        served = Served(gateway.external_url, admission_path, 2 * gateway.limits.presentation_bytes)
+        self._doors: Final = Doors(gateway, served, runs)
         options = {
-            "guarded": _GUARDED, "listings": _LISTINGS, "admission_path": admission_path,
+            "doors": self._doors, "guarded": {path: body_reader(path) for path in _GUARDED}, "listings": _LISTINGS,
+            "headers": _HEADERS | _named(headers), "admission_path": admission_path,
             "open_paths": (*_HEALTH, *open_paths), "signals": signals,
+            "bounds": Bounds(body_bytes, served.body_bytes, body_timeout_s),
         }  # fmt: skip
-        _install(proxy.app, gateway, options)
+        _install(proxy.app, options)
 
     def _resource(self, model: object) -> str:
         """Return what a name stands for: an alias of the router for a model group, any other for itself."""
@@ -105,9 +151,11 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
         """Decide on the model that a request names.
 
         Raises:
-            NotPermitted: for every result but Allow.
+            NotPermitted: for every result but Allow, and for members that are not the client's to write.
         """
-        asked = asked_now()
+        asked = await calling_now(self._doors)
+        if any(data.get(name) is not None for name in _NOT_THE_CLIENTS):
+            raise asked.refuse(await asked.invalid(), final=True)
         result = await asked.decide(self._resource(data.get("model")))
         if type(result) is not Allow:
             raise asked.refuse(result, final=True)
@@ -125,7 +173,7 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
         Raises:
             NotPermitted: when none is left of some. No deployment has been picked yet, so none counts as failing.
         """
-        asked = asked_now()
+        asked = await calling_now(self._doors)
         kept, refused = [], None
         for deployment in healthy_deployments:
             number, group, called = _described(deployment)
@@ -144,18 +192,17 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
     async def async_pre_call_deployment_hook(self, kwargs: Mapping[str, Any], call_type: object) -> None:
         """Let through calls of the deployments that were left to the router, and what those lead to.
 
-        LiteLLM looks into its cache after this. It takes the name of an entry from the request's body, fallbacks of the
-        client included, and the entry may be another model's answer: a call that names one is refused.
+        LiteLLM looks into its cache after this, and may be told of another entry than this call's: by the name of one,
+        or of the model group that it belongs to. Then the answer would be another model's, and the call is refused.
 
         Raises:
             NotPermitted: for every other call.
         """
-        asked = asked_now()
-        parameters = kwargs.get("litellm_params")
-        if "cache_key" in kwargs or (isinstance(parameters, Mapping) and "preset_cache_key" in parameters):
-            raise asked.refuse(_CACHE, final=False)
+        asked = await calling_now(self._doors)
+        if _names_a_cache_entry(kwargs):
+            raise asked.refuse(await asked.invalid(), final=False)
         model, info = kwargs.get("model"), kwargs.get("model_info")
-        result: Result = _NOT_LISTED
+        result: Result | None = None
         if type(model) is str and isinstance(info, Mapping):
             name = _name(asked.deployments.get(str(info.get("id"))), model)
             if name is not None:
@@ -165,7 +212,7 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
         elif model in asked.models:
             return  # an inner call, as of one API by way of another: no router picked it
         if type(result) is not Allow:
-            raise asked.refuse(result, final=False)
+            raise asked.refuse(await asked.unlisted() if result is None else result, final=False)
 
     async def async_filter_listed_models(self, user_api_key_dict: object, model_names: Sequence[str]) -> list[str]:
         """Leave in a listing what the request's credentials permit; without any, what is for anyone.
@@ -173,11 +220,34 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
         Raises:
             NotPermitted: outside of a request.
         """
-        asked = asked_now()
+        asked = await asked_now(self._doors)
         return [name for name in model_names if type(await asked.decide(self._resource(name))) is Allow]
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("CitizenshipGuard is final")
+
+
+def _names_a_cache_entry(kwargs: Mapping[str, Any]) -> bool:
+    """Tell whether a call names an entry of the cache, or another group than the router's."""
+    parameters = kwargs.get("litellm_params")
+    inner: Mapping[str, Any] = parameters if isinstance(parameters, Mapping) else {}
+    if "cache_key" in kwargs or "preset_cache_key" in inner:
+        return True
+    told = [each.get(name) for each in (kwargs, inner) for name in _METADATA]
+    found = [each for each in told if isinstance(each, Mapping)]
+    groups = [each["model_group"] for each in found if each.get("model_group") is not None]
+    return (
+        len(groups) > 1  # the router writes one; LiteLLM would choose among several
+        or not all(type(each) is str for each in groups)
+        or any(each.get("caching_groups") is not None for each in found)
+    )
+
+
+def _named(headers: Iterable[str]) -> frozenset[bytes]:
+    named = [headers] if isinstance(headers, str | bytes) else list(headers)
+    if isinstance(headers, str | bytes) or not all(type(each) is str and each.isascii() and each for each in named):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "litellm.headers")
+    return frozenset(each.lower().encode("ascii") for each in named)
 
 
 def _described(deployment: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -205,19 +275,20 @@ def _name(deployment: tuple[str, str] | None, model: str) -> str | None:
         return group if model == called else None
     if len(model) < len(start + end) or not (model.startswith(start) and model.endswith(end)):
         return None
-    if group.count(_STAR) != 1 or _STAR in end:
-        return group
-    return group.replace(_STAR, model[len(start) : len(model) - len(end)])
+    named = model[len(start) : len(model) - len(end)]
+    if _LEFT_OUT in named:
+        return None
+    return group if group.count(_STAR) != 1 or _STAR in end else group.replace(_STAR, named)
 
 
-def _install(app: Any, gateway: Decider, options: Mapping[str, Any]) -> None:
+def _install(app: Any, options: Mapping[str, Any]) -> None:
     """Put a door around the app: also when it runs already, which is when LiteLLM reads its configuration."""
     if getattr(app.state, "citizenid_door", None) is not None:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "litellm.app")  # two gateways, and which would decide?
     stack: ASGIApp | None = app.middleware_stack
-    door = Door(app if stack is None else stack, decider=gateway, **options)
+    door = Door(app if stack is None else stack, **options)
     app.state.citizenid_door = door
     if stack is None:
-        app.add_middleware(Door, decider=gateway, **options)
+        app.add_middleware(Door, **options)
     else:
         app.middleware_stack = door
