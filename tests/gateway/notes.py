@@ -88,13 +88,19 @@ class Notes:
 
 
 class FailingLog:
-    """A log whose disk is gone, and which says so by exceptions."""
+    """A log whose disk is gone, and which says so by exceptions, its own or this library's."""
+
+    def __init__(self, error: Exception | None = None, position: int | None = None) -> None:
+        self.error = OSError("no disk") if error is None else error
+        self.position = position
 
     def allowed(self, **_: Any) -> Reason | None:
-        raise OSError("no disk")
+        raise self.error
 
     def refused(self, reason: Reason, step: str, **_: Any) -> int:
-        raise OSError("no disk")
+        if self.position is not None:
+            return self.position
+        raise self.error
 
     def settle(self, position: int) -> Reason | None:
-        raise OSError("no disk")
+        raise self.error

@@ -139,11 +139,13 @@ def test_nobody_fills_a_disk_with_challenges_of_his_own_making(tmp_path: Path) -
 # --- a log that cannot be written ---
 
 
-def test_what_the_log_cannot_take_is_not_allowed_and_refusals_stand() -> None:
+@pytest.mark.parametrize("position", [None, 7])  # it fails at once, or when it is waited for
+@pytest.mark.parametrize("error", [OSError("no disk"), CitizenIDError(Reason.AUDIT_UNAVAILABLE, "audit")])
+def test_what_the_log_cannot_take_is_not_allowed_and_refusals_stand(error: Exception, position: int | None) -> None:
     world = World()
     alice = world.wallet()
     ticket = world.ticket(alice)
-    door = world.another_gateway(audit=FailingLog())
+    door = world.another_gateway(audit=FailingLog(error, position))
     world.wait(1)
     denied(world.ask(alice, ticket, gateway=door), Reason.AUDIT_UNAVAILABLE, "audit")
     denied(door.authorize(request(), resource="open"), Reason.AUDIT_UNAVAILABLE, "audit")

@@ -35,6 +35,7 @@ _DECISIONS: Final[Mapping[type, str]] = {
 }
 _POLICY_BYTES: Final = 16
 _MAX_WORD_CHARS: Final = 512
+_LOG_FAILURES: Final = (*_FAILURES, CitizenIDError)  # of a sink of the operator's own, whatever it has promised
 _REFUSED_FOR_THE_LOG: Final = Deny(Reason.AUDIT_UNAVAILABLE, "audit")
 
 
@@ -195,7 +196,7 @@ class Record:
         if position and self.audit is not None:
             try:
                 self.audit.settle(position)
-            except _FAILURES:
+            except _LOG_FAILURES:
                 pass
 
     def _count(self, door: str, kind: type, reason: Reason | None) -> None:
@@ -232,7 +233,7 @@ class Record:
                 marked=marked,
                 now=self._now(now),
             )
-        except _FAILURES:
+        except _LOG_FAILURES:
             pass  # a log that fails allows nothing
         if objection is None:
             return None
@@ -264,7 +265,7 @@ class Record:
                 detail={"where": where, "resource": _words(resource), "session": subject},
                 now=self._now(now),
             )
-        except _FAILURES:
+        except _LOG_FAILURES:
             pass  # the refusal stands
         return position if type(position) is int else 0
 
