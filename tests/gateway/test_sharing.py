@@ -419,6 +419,33 @@ def test_the_table_finds_what_it_holds(keys: list[tuple[int, bool]]) -> None:
     assert len(set(model.values())) == len(model)
 
 
+def test_when_both_buckets_are_full_a_record_of_another_key_moves_to_its_other_one() -> None:
+    table = RecordTable(40, 16, idle=10)  # three buckets
+    mobile = (1 << 32) + 2  # of the buckets 0 and 1
+    assert table.place(mobile, 1) == 0
+    table.records[:16] = record = b"\1\0\0\0what it says"
+    of_bucket_0 = [(number << 32) * 3 + 3 * number for number in range(1, 17)]
+    places = [table.place(key, 1) for key in of_bucket_0]
+    assert places == [*range(1, 16), 0]
+    at = table.find(mobile)
+    assert at // 16 == 1
+    assert table.records[at * 16 : at * 16 + 16] == record
+    assert table.records[:16] == bytes(16)
+    assert [table.find(key) for key in of_bucket_0] == places
+    assert list(table._filled) == [16, 1, 0]
+    assert table.refused == 0
+    assert len(table) == 17
+
+
+def test_a_table_holds_what_it_promises() -> None:
+    for seed in range(20):
+        table, keys = RecordTable(10_000, 16, idle=10), random.Random(seed)
+        for _ in range(10_000):
+            table.place(keys.getrandbits(64) - 2**63, 1)
+        assert len(table) == 10_000
+        assert table.refused == 0
+
+
 def test_a_tag_that_lies_across_two_others_is_not_found() -> None:
     table = RecordTable(10, 16, idle=10)
     one, two = 0x1122334455667788, 0x99AABBCCDDEEFF11

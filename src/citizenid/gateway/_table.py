@@ -1,7 +1,8 @@
 """A table of records of one size, made once and never grown: what it may take is known when the process starts.
 
 Each key has two buckets of sixteen places, by a keyed hash that nobody outside can compute. It takes a place in the
-emptier one; so the table is filled to 85 % and more before any bucket is full. When both are, the record that gives way
+emptier one; so the table is filled to 85 % before any bucket is full, but for once in a hundred tables. When both are,
+a record of one of them goes to its other bucket, if there is room in it. Where there is none the record that gives way
 is one of no use any more, or else the oldest that was seen in a single moment only. Records that were seen at two
 moments or more, and lately, are never thrown out: a flood of new keys drives out other new keys and nothing else.
 
@@ -16,7 +17,7 @@ from typing import Final, final
 
 _WAYS: Final = 16
 _TAG_BYTES: Final = 8
-_FILLED: Final = 0.85  # two choices among buckets of sixteen: up to here no key of 10^6 finds both full
+_FILLED: Final = 0.85  # two choices among buckets of sixteen: up to here hardly a key of 10^7 finds both full
 _ROW_BYTES: Final = _WAYS * _TAG_BYTES
 _FREE: Final = bytes(_TAG_BYTES)
 _HEAD: Final = struct.Struct("<I4xB")
@@ -49,7 +50,8 @@ class RecordTable:
 
     def find(self, hashed: int) -> int:
         """Return the place of a key by its hash, of which 64 bits count, or -1."""
-        tag = (hashed & _MASK).to_bytes(8, "little")
+        hashed &= _MASK
+        tag = hashed.to_bytes(8, "little")
         start = hashed % self._buckets * _ROW_BYTES
         at = self._tags.find(tag, start, start + _ROW_BYTES)
         if at < 0 or at & 7:
@@ -66,9 +68,10 @@ class RecordTable:
 
     def place(self, hashed: int, moment: int) -> int:
         """Make a record of zeros for a key that is not there; returns its place, or -1 when nothing may give way."""
+        hashed &= _MASK
         first, second = hashed % self._buckets, (hashed >> 32) % self._buckets
         bucket = min(first, second, key=self._filled.__getitem__)
-        if self._filled[bucket] < _WAYS:
+        if self._filled[bucket] < _WAYS or self._make_room(bucket):
             place = self._aligned(_FREE, bucket * _ROW_BYTES) >> 3
             self._filled[bucket] += 1
             self._used += 1
@@ -77,10 +80,27 @@ class RecordTable:
             if place < 0:
                 self.refused += 1
                 return -1
-        self._tags[place * 8 : place * 8 + 8] = (hashed & _MASK).to_bytes(8, "little")
+        self._tags[place * 8 : place * 8 + 8] = hashed.to_bytes(8, "little")
         at = place * self._record_bytes
         self.records[at : at + self._record_bytes] = bytes(self._record_bytes)
         return place
+
+    def _make_room(self, bucket: int) -> bool:
+        """Send a record of a full bucket to the other bucket of its key; whether one could go."""
+        for place in range(bucket * _WAYS, (bucket + 1) * _WAYS):
+            hashed = int.from_bytes(self._tags[place * 8 : place * 8 + 8], "little")
+            first, second = hashed % self._buckets, (hashed >> 32) % self._buckets
+            other = second if first == bucket else first
+            if self._filled[other] < _WAYS:
+                to = self._aligned(_FREE, other * _ROW_BYTES) >> 3
+                self._tags[to * 8 : to * 8 + 8] = self._tags[place * 8 : place * 8 + 8]
+                self._tags[place * 8 : place * 8 + 8] = _FREE
+                size = self._record_bytes
+                self.records[to * size : (to + 1) * size] = self.records[place * size : (place + 1) * size]
+                self._filled[other] += 1
+                self._filled[bucket] -= 1
+                return True
+        return False
 
     def _least(self, first: int, second: int, moment: int) -> int:
         """Return the place of the record that gives way, or -1."""
