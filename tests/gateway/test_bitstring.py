@@ -58,7 +58,12 @@ def wallet(*status: StatusReference) -> Wallet:
         status=status,
     )
     data = Issuer(identifier=ISSUER, key=key("issuer")).issue(stated, format=Format.SD_JWT_VC)
-    return Wallet("alice", Credential.receive(data, format=Format.SD_JWT_VC, anchors=anchors(), now=NOW), None)
+    return Wallet(
+        "alice",
+        Credential.receive(data, format=Format.SD_JWT_VC, anchors=anchors(), now=NOW),
+        None,
+        format=Format.SD_JWT_VC,
+    )
 
 
 def test_a_set_bit_refuses_the_next_request_and_the_next_presentation(tmp_path: Path) -> None:

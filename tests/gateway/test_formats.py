@@ -122,7 +122,7 @@ def test_both_formats_are_admitted_by_every_protocol_in_which_the_wallet_signs_t
     for credential, disclose in ((mdoc(holder.public), US), (sd_cwt(holder.public), ["citizenships"])):
         found = admitted(at, credential, holder, handover, disclose)
         assert isinstance(found, Admitted), found
-        wallet = Wallet("", credential, None)
+        wallet = Wallet("", credential, None, format=Format.MDOC)
         wallet.sender = key("sender")
         allowed(at.ask(wallet, found.ticket, "us-citizens"))
 
@@ -283,7 +283,7 @@ def test_a_revocation_in_either_list_refuses_the_next_request_and_the_next_prese
     lists.publish()
     found = admitted(at, credential, holder, None, US)
     assert isinstance(found, Admitted), found
-    wallet = Wallet("", credential, None)
+    wallet = Wallet("", credential, None, format=Format.MDOC)
     wallet.sender = sender
     allowed(at.ask(wallet, found.ticket, "us-citizens"))
     others = (lists.statuses.allocate(), lists.identifiers.allocate())
@@ -302,7 +302,7 @@ def test_a_ticket_whose_identifier_list_is_stale_or_gone_needs_it() -> None:
     lists.publish()
     found = admitted(at, credential, holder, None, US)
     assert isinstance(found, Admitted), found
-    wallet = Wallet("", credential, None)
+    wallet = Wallet("", credential, None, format=Format.MDOC)
     wallet.sender = key("sender")
     another = StatusStore(anchors=TrustAnchors.from_keys(ISSUER, [key("x").public], purpose=KeyPurpose.STATUS_LIST))
     elsewhere = at.another_gateway(statuses=another)

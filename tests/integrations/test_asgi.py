@@ -191,7 +191,7 @@ def test_the_application_is_reached_if_and_only_if_the_gateway_allows(
         wallet = door.world.another if shown == "of another key" else door.alice  # type: ignore[attr-defined]  # set below
         return headers or credentials(door.world, wallet, door.ticket, method=method) if shown != "none" else []
 
-    door.world.another = w.Wallet("bob", door.alice.credential, None)  # type: ignore[attr-defined]  # a key of his own
+    door.world.another = w.Wallet("bob", door.alice.credential, None, format=door.alice.format)  # type: ignore[attr-defined]  # a key of his own
     expected = door.world.gateway.authorize(w.Request(method, w.ORIGIN + w.PATH, proven()), resource=name)
     seen = Seen()
     scope = scope_of(headers=proven()) if kind == "http" else socket_scope(headers=proven(), extensions=DENIAL)

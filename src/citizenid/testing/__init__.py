@@ -1,0 +1,4 @@
+"""The security reviewer's kit.
+
+Spec: specs/testing.md.
+"""

@@ -1,0 +1,127 @@
+"""An attack: a case of the catalogue, tried in all its variants on a target, and reported.
+
+Spec: specs/testing.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, NamedTuple, final
+
+from .forgery import Outcome
+from .targets import Library, Target
+from .trials import Trial
+
+_OURS: Final = Library()
+
+
+class Finding(NamedTuple):
+    """What came of one trial of an attack, or of one mutation."""
+
+    id: str
+    trial: Trial
+    outcome: Outcome
+    expected: bool
+
+    def __str__(self) -> str:
+        """Return a line of a report."""
+        reason = "" if self.trial.reason is None else f" with {self.trial.reason.value}"
+        verdict = "as expected" if self.expected else f"NOT as expected: {self.trial.kind.value}{reason}"
+        return f"{self.id} {self.trial.name}: {self.outcome}, {verdict}"
+
+
+class UnexpectedOutcomeError(AssertionError):
+    """A trial had another outcome than it must have; the findings say which."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(map(str, self.findings)))
+
+
+@final
+class Journal:
+    """What was tried so far, for whoever reports it.
+
+    Attributes:
+        findings: of every attack that was run since the last `clear`, in order.
+    """
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+
+    def note(self, finding: Finding) -> None:
+        """Remember a finding."""
+        self.findings.append(finding)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self.findings.clear()
+
+
+JOURNAL: Final = Journal()
+"""Of this process."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """A case of the catalogue.
+
+    Attributes:
+        id: its number, such as "ALG-001".
+        what: what is done, in a sentence.
+        proposed: the names that the catalogue proposes for the refusal, for which `REASON_NAMES` has ours. Empty where
+            it asks for something else than a refusal.
+        trials: makes the attempts, each with one outcome.
+    """
+
+    id: str
+    what: str
+    proposed: tuple[str, ...]
+    trials: Callable[[], Iterable[Trial]]
+
+    def run(self, target: Target = _OURS) -> tuple[Finding, ...]:
+        """Try every attempt that can be tried on the target.
+
+        Raises:
+            UnexpectedOutcomeError: when one of them had another outcome than it must have, or none could be tried.
+        """
+        findings = []
+        for trial in self.trials():
+            if trial.anywhere or type(target) is Library:
+                outcome = trial.act(target)
+                expected = trial.meets(outcome, names_reasons=target.names_reasons)
+                findings.append(Finding(self.id, trial, outcome, expected))
+                JOURNAL.note(findings[-1])
+        unexpected = [finding for finding in findings if not finding.expected]
+        if unexpected or not findings:
+            raise UnexpectedOutcomeError(unexpected)
+        return tuple(findings)
+
+    def __str__(self) -> str:
+        """Return the number."""
+        return self.id
+
+
+def attack(id: str, *proposed: str) -> Callable[[Callable[[], Iterable[Trial]]], Attack]:
+    """Make an Attack of the function that makes its trials; its docstring says what is done."""
+
+    def made(trials: Callable[[], Iterable[Trial]]) -> Attack:
+        return Attack(id, (trials.__doc__ or "").strip(), proposed, trials)
+
+    return made
+
+
+class Group(NamedTuple):
+    """Attacks of one kind.
+
+    Attributes:
+        name: of the group.
+        principle: what all of them try to break.
+        attacks: in the order of their numbers.
+    """
+
+    name: str
+    principle: str
+    attacks: tuple[Attack, ...]

@@ -1,0 +1,103 @@
+"""What the catalogue proposes to call a refusal, and which Reasons of ours say it.
+
+Ours are finer where one rule of theirs is several of ours, and the other way round where a fault has no reading of its
+own (a MAC under a public key is an algorithm that does not exist here, whatever the key).
+
+Spec: specs/reasons.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from ... import Reason
+
+_R = Reason
+REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
+    {
+        "ALG_KEY_MISMATCH": frozenset({_R.ALGORITHM_MISMATCH, _R.ALGORITHM_NOT_ALLOWED}),
+        "ALG_NOT_ALLOWED": frozenset({_R.ALGORITHM_NOT_ALLOWED}),
+        "AUDIT_HEAD_INVALID": frozenset({_R.AUDIT_INVALID, _R.AUDIT_MALFORMED}),
+        "AUDIT_INCONSISTENT": frozenset({_R.AUDIT_INVALID}),
+        "AUDIT_PROOF_INVALID": frozenset({_R.AUDIT_INVALID, _R.AUDIT_MALFORMED}),
+        "AUDIT_TAMPERED": frozenset({_R.AUDIT_INVALID, _R.AUDIT_MALFORMED}),
+        "CACHE_TAMPERED": frozenset({_R.STATUS_FILE_MALFORMED, _R.STATUS_MARKS_MALFORMED}),
+        "CHAIN_COUNTRY_MISMATCH": frozenset({_R.CERTIFICATE_COUNTRY_MISMATCH}),
+        "CHAIN_EKU": frozenset({_R.CERTIFICATE_USE_FORBIDDEN}),
+        "CHAIN_EXPIRED": frozenset({_R.CERTIFICATE_EXPIRED}),
+        "CHAIN_KEY_USAGE": frozenset({_R.CERTIFICATE_USE_FORBIDDEN}),
+        "CHAIN_STRUCTURE": frozenset({_R.CERTIFICATE_INVALID}),
+        "CHAIN_UNTRUSTED": frozenset({_R.CERTIFICATE_UNTRUSTED}),
+        "CLAIM_MISSING": frozenset({_R.CLAIM_MISSING}),
+        "CLAIM_TYPE": frozenset({_R.CLAIM_INVALID}),
+        "CLOCK_UNUSABLE": frozenset({_R.CLOCK_UNUSABLE}),
+        "CONFIG_INVALID": frozenset({_R.CONFIGURATION_INVALID, _R.POLICY_INVALID, _R.ANCHOR_INVALID}),
+        "COUNTRY_INVALID": frozenset({_R.COUNTRY_INVALID}),
+        "CRIT_UNSUPPORTED": frozenset({_R.CRIT_UNSUPPORTED}),
+        "DEPTH_EXCEEDED": frozenset({_R.DEPTH_EXCEEDED}),
+        "DIGEST_DUPLICATE": frozenset({_R.DIGEST_DUPLICATE}),
+        "DISCLOSURE_CLASH": frozenset({_R.DISCLOSURE_CLASH}),
+        "DISCLOSURE_MALFORMED": frozenset({_R.DISCLOSURE_MALFORMED}),
+        "DISCLOSURE_UNREFERENCED": frozenset({_R.DISCLOSURE_UNREFERENCED}),
+        "DUPLICATE_MEMBER": frozenset({_R.DUPLICATE_MEMBER}),
+        "EXPIRED": frozenset({_R.EXPIRED}),
+        "HASH_ALG_NOT_ALLOWED": frozenset({_R.HASH_ALGORITHM_NOT_ALLOWED}),
+        "HEADER_FORBIDDEN": frozenset({_R.HEADER_FORBIDDEN}),
+        "INPUT_TOO_LARGE": frozenset({_R.INPUT_TOO_LARGE}),
+        "ISSUED_IN_FUTURE": frozenset({_R.ISSUED_IN_FUTURE}),
+        "ISSUER_UNTRUSTED": frozenset({_R.ISSUER_MISMATCH, _R.COUNTRY_NOT_ALLOWED, _R.KEY_UNKNOWN}),
+        "KB_AUDIENCE": frozenset({_R.AUDIENCE_MISMATCH}),
+        "KB_INVALID": frozenset({_R.SIGNATURE_INVALID}),
+        "KB_MISSING": frozenset({_R.KEY_BINDING_MISSING}),
+        "KB_NONCE_MISMATCH": frozenset({_R.NONCE_MISMATCH}),
+        "KB_SD_HASH_MISMATCH": frozenset({_R.SD_HASH_MISMATCH}),
+        "KB_STALE": frozenset({_R.KEY_BINDING_STALE}),
+        "KB_UNEXPECTED": frozenset({_R.KEY_BINDING_UNEXPECTED}),
+        "KEY_INVALID": frozenset({_R.KEY_INVALID, _R.CURVE_UNSUPPORTED}),
+        "KEY_UNKNOWN": frozenset({_R.KEY_UNKNOWN}),
+        "KEY_USE_FORBIDDEN": frozenset({_R.KEY_USE_FORBIDDEN}),
+        "LIFETIME_TOO_LONG": frozenset({_R.CREDENTIAL_TOO_OLD}),
+        "LIMIT_EXCEEDED": frozenset({_R.LIMIT_EXCEEDED}),
+        "MALFORMED_BASE64": frozenset({_R.MALFORMED_BASE64}),
+        "MALFORMED_CBOR": frozenset({_R.MALFORMED_CBOR}),
+        "MALFORMED_COSE": frozenset({_R.MALFORMED_TOKEN}),
+        "MALFORMED_JSON": frozenset({_R.MALFORMED_JSON}),
+        "MALFORMED_MDOC": frozenset({_R.MALFORMED_TOKEN}),
+        "MALFORMED_TOKEN": frozenset({_R.MALFORMED_TOKEN}),
+        "MDOC_DEVICE_AUTH_INVALID": frozenset({_R.SIGNATURE_INVALID}),
+        "MDOC_DEVICE_AUTH_MISSING": frozenset({_R.KEY_BINDING_MISSING}),
+        "MDOC_DIGEST_MISMATCH": frozenset({_R.DIGEST_MISMATCH}),
+        "MDOC_DIGEST_MISSING": frozenset({_R.DISCLOSURE_UNREFERENCED}),
+        "MDOC_DOCTYPE_MISMATCH": frozenset({_R.TYPE_NOT_ALLOWED}),
+        "MDOC_DUPLICATE_ELEMENT": frozenset({_R.DISCLOSURE_DUPLICATE}),
+        "MDOC_STATUS": frozenset({_R.RESPONSE_NOT_OK}),
+        "MDOC_VERSION": frozenset({_R.VERSION_UNSUPPORTED}),
+        "NOT_YET_VALID": frozenset({_R.NOT_YET_VALID}),
+        "POLICY_CLAIM_MISSING": frozenset({_R.CITIZENSHIP_NOT_SHOWN}),
+        "POLICY_DENIED": frozenset({_R.CITIZENSHIP_NOT_PERMITTED}),
+        "PROOF_BINDING": frozenset(
+            {_R.PROOF_KEY_MISMATCH, _R.PROOF_METHOD_MISMATCH, _R.PROOF_URL_MISMATCH, _R.PROOF_TICKET_MISMATCH}
+        ),
+        "PROOF_MALFORMED": frozenset({_R.PROOF_MALFORMED}),
+        "PROOF_MISSING": frozenset({_R.PROOF_MISSING}),
+        "PROOF_NONCE": frozenset({_R.PROOF_NONCE_MISSING, _R.PROOF_NONCE_MISMATCH}),
+        "PROOF_STALE": frozenset({_R.PROOF_STALE}),
+        "REPLAY": frozenset({_R.REPLAYED}),
+        "REVOKED": frozenset({_R.REVOKED}),
+        "SD_STRUCTURE": frozenset({_R.REDACTION_MALFORMED}),
+        "SIGNATURE_INVALID": frozenset({_R.SIGNATURE_INVALID}),
+        "SIGNATURE_MALFORMED": frozenset({_R.SIGNATURE_MALFORMED}),
+        "STATUS_INDEX": frozenset({_R.STATUS_INDEX_OUT_OF_RANGE}),
+        "STATUS_MALFORMED": frozenset({_R.STATUS_LIST_MALFORMED}),
+        "STATUS_MISMATCH": frozenset({_R.STATUS_SUBJECT_MISMATCH}),
+        "STATUS_ROLLBACK": frozenset({_R.STATUS_LIST_ROLLBACK, _R.STATUS_LIST_CONFLICT}),
+        "STATUS_SIGNATURE": frozenset({_R.SIGNATURE_INVALID}),
+        "STATUS_STALE": frozenset({_R.STATUS_LIST_STALE}),
+        "STATUS_UNAVAILABLE": frozenset({_R.STATUS_LIST_UNAVAILABLE, _R.STATUS_MISSING, _R.STATUS_MECHANISM_UNKNOWN}),
+        "STATUS_UNKNOWN_VALUE": frozenset({_R.STATUS_NOT_VALID}),
+        "TYP_MISMATCH": frozenset({_R.TYP_MISMATCH}),
+        "VCT_MISMATCH": frozenset({_R.TYPE_NOT_ALLOWED}),
+    }
+)

@@ -1,0 +1,84 @@
+"""Status List Tokens made by hand, and a store that holds one.
+
+Spec: Token Status List sections 4 and 5.1.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from ... import KeyPurpose, LocalKey, TrustAnchors
+from ...status import StatusStore
+from .parts import (
+    ISSUER,
+    NOW,
+    OTHER_INDEX,
+    REVOKED_INDEX,
+    STATUS_MEDIA_TYPE,
+    STATUS_SIZE,
+    STATUS_URI,
+    SUSPENDED_INDEX,
+    Changes,
+    base64url,
+    changed,
+    jws,
+    key,
+)
+
+
+def status_claim(index: Any, uri: Any = STATUS_URI) -> dict[str, Any]:
+    """Return a `status` claim."""
+    return {"status_list": {"idx": index, "uri": uri}}
+
+
+@cache
+def status_anchors() -> TrustAnchors:
+    """Trust the signer of `status_token()`."""
+    jwk = {**key("status").public.to_jwk(), "kid": "s1"}
+    return TrustAnchors.from_jwks(ISSUER, {"keys": [jwk]}, purpose=KeyPurpose.STATUS_LIST)
+
+
+def status_token(
+    values: Mapping[int, int] | None = None,
+    *,
+    bits: int = 4,
+    size: int = STATUS_SIZE,
+    header: Changes | None = None,
+    payload: Changes | None = None,
+    signer: LocalKey | None = None,
+    sign: Callable[[bytes], bytes] | None = None,
+) -> bytes:
+    """Make a Status List Token by hand (Token Status List section 5.1)."""
+    if values is None:
+        values = {REVOKED_INDEX: 1, SUSPENDED_INDEX: 2, OTHER_INDEX: 3}
+    packed = bytearray(size * bits // 8)
+    for index, value in values.items():
+        packed[index * bits // 8] |= value << index * bits % 8
+    good = {
+        "sub": STATUS_URI,
+        "iat": NOW - 10,
+        "exp": NOW + 86_400,
+        "ttl": 43_200,
+        "status_list": {"bits": bits, "lst": base64url(zlib.compress(bytes(packed), 9)).decode()},
+    }
+    signer = signer or key("status")
+    good_header_ = {"alg": signer.public.algorithm, "typ": "statuslist+jwt", "kid": "s1"}
+    return jws(changed(good_header_, header), changed(good, payload), signer, sign)
+
+
+def statuses(now: int = NOW) -> StatusStore:
+    """Return a new store that holds the list of `status_token()`, fetched at `now`."""
+    store = StatusStore(anchors=status_anchors())
+    store.ingest(
+        STATUS_URI, status_token(payload={"iat": now - 10, "exp": now + 86_400}), media_type=STATUS_MEDIA_TYPE, now=now
+    )
+    return store
+
+
+@cache
+def shared_statuses() -> StatusStore:
+    """Return the one store that tests share which only read it."""
+    return statuses()

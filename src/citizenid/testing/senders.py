@@ -1,0 +1,105 @@
+"""Senders of each binding: what an honest client shows of itself, at admission and afterwards.
+
+A sender has a key, or a certificate, or nothing. `SimulatedWorld` knows DPoP alone; here the four kinds are alike, so
+that a test can put any of them in any other's place.
+
+Spec: specs/profile-sender-proofs.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final, NamedTuple
+
+from .. import LocalKey
+from ..gateway import Admitted, Binding, Gateway, Request
+from ..holder import dpop_proof, http_signature
+from .forge.parts import key
+from .world import ENDPOINT, ORIGIN, PATH, SimulatedWorld, Wallet
+
+NO_SENDER: Final = bytes(32)
+KINDS: Final = tuple(Binding)
+
+
+def certificate(name: str, size: int = 700) -> bytes:
+    """Make what looks like a certificate in DER: nobody here looks inside of one."""
+    body = hashlib.sha256(name.encode()).digest() * (size // 32)
+    return b"\x30\x82" + len(body).to_bytes(2, "big") + body
+
+
+class Sender(NamedTuple):
+    """A client of one kind."""
+
+    binding: Binding
+    name: str = "client"
+    algorithm: str = "ES256"
+
+    @property
+    def key(self) -> LocalKey:
+        """The key that signs its requests."""
+        return key("sender " + self.name, self.algorithm)
+
+    @property
+    def certificate(self) -> bytes:
+        """Its certificate, in DER."""
+        return certificate(self.name)
+
+    @property
+    def thumbprint(self) -> bytes | None:
+        """What its tickets are bound to; None for a bearer."""
+        if self.binding is Binding.BEARER:
+            return None
+        if self.binding is Binding.MTLS:
+            return hashlib.sha256(self.certificate).digest()
+        return self.key.public.thumbprint
+
+    def request(
+        self,
+        world: SimulatedWorld,
+        ticket: str | None = None,
+        *,
+        method: str = "POST",
+        path: str = PATH,
+        shown: str | None = None,
+        proven_by: LocalKey | None = None,
+        nonce: str | None = None,
+    ) -> Request:
+        """Make a request with a fresh proof for it; `shown` is the ticket that is sent in place of the proven one."""
+        headers = [(b"host", b"gateway.example"), (b"authorization", b"Bearer sk-42")]
+        sent = ticket if shown is None else shown
+        if sent is not None:
+            headers.append((b"citizenship-ticket", sent.encode()))
+        by, url = proven_by or self.key, ORIGIN + path
+        if self.binding is Binding.DPOP:
+            proof = dpop_proof(by, method=method, url=url, ticket=ticket, now=world.now, nonce=nonce)
+            headers.append((b"DPoP", proof.encode()))
+        elif self.binding is Binding.HTTP_SIGNATURE:
+            signed = http_signature(by, method=method, url=url, ticket=ticket, now=world.now)
+            headers += [(name.encode(), value.encode()) for name, value in signed.items()]
+        handed_in = self.certificate if self.binding is Binding.MTLS else None
+        return Request(method, url, headers, handed_in)
+
+    def apply(
+        self, world: SimulatedWorld, wallet: Wallet, gateway: Gateway | None = None, nonce: str | None = None
+    ) -> Any:
+        """Go through admission as an honest client does."""
+        door = gateway or world.gateway
+        binding = None if self.binding is Binding.BEARER else self.binding
+        challenge = door.challenge(sender=self.thumbprint, binding=binding)
+        return door.admit(
+            world.present(wallet, challenge),
+            format=wallet.format,
+            challenge=challenge.to_text(),
+            request=self.request(world, path=ENDPOINT, nonce=nonce),
+        )
+
+    def ticket(self, world: SimulatedWorld, wallet: Wallet | None = None, gateway: Gateway | None = None) -> str:
+        """Be admitted, and return the ticket."""
+        admitted = self.apply(world, wallet or world.anybody(), gateway)
+        if type(admitted) is not Admitted:
+            raise AssertionError(admitted)
+        return admitted.ticket
+
+    def ask(self, world: SimulatedWorld, ticket: str, resource: str = "weak", gateway: Gateway | None = None) -> Any:
+        """Ask for a resource; the default is one for which every binding is strong enough."""
+        return (gateway or world.gateway).authorize(self.request(world, ticket), resource=resource)

@@ -1,0 +1,87 @@
+"""The catalogue of attacks: every case is there, tried on the library and on a gateway served by somebody else.
+
+The list of cases, with the outcome that each must have, lies beside the official vectors and is no part of the project.
+
+Spec: specs/testing.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from citizenid import Reason
+from citizenid.testing.attacks import Attack
+from citizenid.testing.catalogue import GROUPS, REASON_NAMES, attack_catalogue
+from citizenid.testing.targets import Served, serving
+from citizenid.testing.trials import Kind
+
+NAME = re.compile(r"[A-Z]{2,}_[A-Z0-9_]+|REPLAY|EXPIRED|REVOKED")
+SETTLED = {  # where the list leaves a choice, or asks for less than is done
+    "CBR-017": Kind.ACCEPTED,
+    "DPO-027": Kind.HOLDS,
+}
+
+
+@pytest.fixture(scope="module")
+def listed(vectors: Path) -> dict[str, dict[str, Any]]:
+    cases = json.loads((vectors.parent / "attacks" / "catalogue.json").read_text(encoding="utf-8"))
+    return {case["id"]: case for case in cases}
+
+
+@pytest.fixture
+def proposed_names(vectors: Path) -> set[str]:
+    return set(json.loads((vectors.parent / "attacks" / "reason_codes.json").read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("attack", attack_catalogue(), ids=str)
+def test_each_attack_has_the_outcome_it_must_have(attack: Attack) -> None:
+    findings = attack.run()
+    assert len({finding.trial.name for finding in findings}) == len(findings)
+
+
+@pytest.mark.parametrize("attack", attack_catalogue(served=True), ids=str)
+def test_each_attack_on_a_served_gateway_has_the_same_outcome(attack: Attack) -> None:
+    attack.run(Served(lambda world: serving(world.gateway)))
+
+
+def test_every_listed_case_is_there_once_and_in_its_group(listed: dict[str, dict[str, Any]]) -> None:
+    ours = [(attack.id, group.name) for group in GROUPS for attack in group.attacks]
+    groups = {group.name for group in GROUPS}
+    assert ours == [(case["id"], case["group"]) for case in listed.values() if case["group"] in groups]
+
+
+def test_each_case_proposes_what_is_listed_and_is_refused_where_it_must_be(listed: dict[str, dict[str, Any]]) -> None:
+    wrong = []
+    for attack in attack_catalogue():
+        expected = listed[attack.id]["expect"]
+        kinds = {trial.kind for trial in attack.trials()}
+        if attack.proposed != tuple(
+            dict.fromkeys(re.findall(r"[A-Z]{2,}_[A-Z0-9_]+|REPLAY|EXPIRED|REVOKED", expected))
+        ):
+            wrong.append((attack.id, expected, attack.proposed))
+        kind = SETTLED.get(attack.id)
+        if kind is None:
+            kind = {"ACCEPT": Kind.ACCEPTED, "REJECT": Kind.REFUSED}.get(expected.split()[0])
+        if kind is not None and kind not in kinds:
+            wrong.append((attack.id, expected, kinds))
+    assert wrong == []
+
+
+def test_each_refusal_has_a_name_that_is_proposed_for_it() -> None:
+    wrong = []
+    for attack in attack_catalogue():
+        permitted = frozenset[Reason]().union(*(REASON_NAMES[name] for name in attack.proposed))
+        for trial in attack.trials():
+            if permitted and trial.reason is not None and trial.reason not in permitted:
+                wrong.append((attack.id, trial.name, trial.reason, attack.proposed))
+    assert wrong == []
+
+
+def test_the_table_names_what_is_proposed_and_nothing_else(proposed_names: set[str]) -> None:
+    assert set(REASON_NAMES) == proposed_names
+    assert all(REASON_NAMES.values())
