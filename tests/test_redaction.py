@@ -267,7 +267,7 @@ def damage(tree: dict[str, Any], encoded: list[bytes], choices: random.Random) -
     names_ = ["_sd", "...", "_sd_alg", "plain", "iss", "cnf", "aud"]
     arrays = [json.loads(unbase64url(text)) for text in encoded]
     match choices.randrange(8):
-        case 0 if isinstance(place, dict):  # a digest more than once, or in another place
+        case 0 if isinstance(place, dict) and isinstance(place.get("_sd", []), list):  # a digest twice, or elsewhere
             place.setdefault("_sd", []).append(choices.choice(digests))
         case 1 if isinstance(place, list):
             place.append({"...": choices.choice(digests)})
