@@ -24,7 +24,7 @@ from .. import (
     StatusReference,
     TrustAnchors,
 )
-from ..gateway import AdmissionPolicy, Admitted, Gateway, MemoryReplayGuard, Request
+from ..gateway import AdmissionPolicy, Admitted, Gateway, MemoryReplayGuard, MemorySignOuts, Request
 from ..holder import Credential, dpop_proof
 from ..issuer import Issuer, prepare_attestation
 from ..status import StatusPublisher, StatusStore
@@ -91,6 +91,13 @@ def _certified(name: str) -> tuple[LocalKey, tuple[bytes, ...]]:
     return local_key(signer), der(made)
 
 
+@cache
+def _root(name: str) -> bytes:
+    """Return the root certificate of an issuer, PEM."""
+    private = mdoc_keys.key("root of " + name)
+    return mdoc_keys.pem(mdoc_keys.certificate("root of " + name, "root of " + name, private, private, authority=True))
+
+
 def issuing(name: str, *, format: Format) -> Issuer:
     """Return the issuer of this name, as he signs in a format."""
     if format is not Format.MDOC:
@@ -123,10 +130,8 @@ def anchors(
             **times,
         )
     if Format.MDOC in formats:
-        private = mdoc_keys.key("root of " + name)
-        root = mdoc_keys.certificate("root of " + name, "root of " + name, private, private, authority=True)
         trusted |= TrustAnchors.from_certificates(
-            mdoc_keys.pem(root),
+            _root(name),
             issuer=MDOC_ISSUER,
             purpose=KeyPurpose.CREDENTIAL,
             formats=[Format.MDOC],
@@ -186,7 +191,7 @@ class SimulatedWorld:
         clock: wall time. `monotonic`: the other. Both are `Clock`s.
         publisher: the issuer's door into his status list. `mdoc_publisher`: of the issuer of mdocs.
         statuses: what the gateways know of it.
-        guard: what the gateways remember of proofs and challenges.
+        guard: what the gateways remember of proofs and challenges. `sign_outs`: of sessions that were ended.
         gateway: the first of them.
     """
 
@@ -200,6 +205,7 @@ class SimulatedWorld:
         self.mdoc_publisher = StatusPublisher(uri=MDOC_STATUS_URI, size=64, bits=2)
         self.statuses = StatusStore(anchors=status_anchors(self.formats))
         self.guard = MemoryReplayGuard(monotonic=self.monotonic)
+        self.sign_outs = MemorySignOuts(clock=self.clock, monotonic=self.monotonic)
         self.policy_text = policy_text
         self.options = options
         self._anybody: Wallet | None = None
@@ -217,6 +223,7 @@ class SimulatedWorld:
             "ticket_keys": [SECRET],
             "statuses": self.statuses,
             "replay": self.guard,
+            "sign_outs": self.sign_outs,
             "clock": self.clock,
             "monotonic": self.monotonic,
         }
