@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
+import json
 import pickle
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -1218,6 +1219,191 @@ def test_i33_two_formats_of_one_attestation_get_one_verdict(
         admissible[Format.SD_CWT] = (Deny, Reason.KEY_BINDING_STALE, "V7")
     assert outcomes == expected
     assert admissions == admissible
+
+
+# --- what a thief has caught ---
+
+OURS: Final = b.challenge()
+
+
+@cache
+def _caught(format: Format) -> tuple[bytes, ...]:
+    """What was shown elsewhere or earlier, or is the thief's own: none of it answers OURS but the last."""
+    names = ["nationalities", "given_name"]
+    mine = f.receive(f.attestation(format, DUAL, further=SECRETS), format)
+    old = Validity(UnixTime(b.NOW - 90_000), UnixTime(b.NOW - 90_000), UnixTime(b.NOW - 1))
+    past = f.receive(f.attestation(format, DUAL, further=SECRETS, validity=old), format, now=b.NOW - 80_000)
+    revoked = f.receive(f.attestation(format, DUAL, further=SECRETS, index=b.REVOKED_INDEX), format)
+    elsewhere = Challenge("https://elsewhere.example", OURS.nonce)
+    shown = [f.show(mine, _paths(format, names), challenge=b.challenge(nonce="another-nonce-of-this-gateway"))]
+    shown += [f.show(mine, _paths(format, names), challenge=elsewhere)]
+    shown += [f.show(past, _paths(format, names), now=b.NOW - 80_000), f.show(revoked, _paths(format, names))]
+    stated = f.attestation(format, Citizenship([Country("CU")]), further=SECRETS)
+    thief = f.receive(dataclasses.replace(stated, holder_key=THIEF.public), format)
+    paths = f.everything(thief.attestation)
+    return (*shown, thief.present(paths, challenge=OURS, key=THIEF, peer=OURS.peer, now=b.NOW))
+
+
+def _grafted(one: Any, other: Any, draw: Callable[[int], int]) -> Any:
+    """Put a part of one thing into the other, at the same place or anywhere in the same map or array."""
+    one, other = _unwrapped(one), _unwrapped(other)
+    if type(one) is not type(other) or draw(4) == 0:
+        return other
+    if isinstance(one, _Embedded):
+        return _Embedded(_grafted(one.value, other.value, draw), one.tagged)
+    if isinstance(one, cbor2.CBORTag):
+        return cbor2.CBORTag(one.tag, _grafted(one.value, other.value, draw))
+    if isinstance(one, dict) and one and other:
+        name = list(one)[draw(len(one))]
+        theirs = name if name in other else list(other)[draw(len(other))]
+        return {**one, name: _grafted(one[name], other[theirs], draw)}
+    if isinstance(one, list) and one and other:
+        place = draw(len(one))
+        return [*one[:place], _grafted(one[place], other[min(place, len(other) - 1)], draw), *one[place + 1 :]]
+    return other
+
+
+@dataclasses.dataclass
+class _Embedded:
+    """CBOR in a byte string, with tag 24 or without."""
+
+    value: Any
+    tagged: bool
+
+
+def _unwrapped(value: Any) -> Any:
+    if isinstance(value, cbor2.CBORTag) and value.tag == 24:
+        return _Embedded(_decoded(value.value), True)
+    return (
+        _Embedded(_decoded(value), False) if isinstance(value, bytes) and type(_decoded(value)) is not bytes else value
+    )
+
+
+def _decoded(data: bytes) -> Any:
+    try:
+        found = cbor2.loads(data)
+    except (ValueError, EOFError):
+        return data
+    return found if isinstance(found, dict | list | cbor2.CBORTag) and m.dump(_wrapped(found)) == data else data
+
+
+def _wrapped(value: Any) -> Any:
+    if isinstance(value, _Embedded):
+        content = value.value if isinstance(value.value, bytes) else m.dump(_wrapped(value.value))
+        return m.embedded(content) if value.tagged else content
+    if isinstance(value, cbor2.CBORTag):
+        return cbor2.CBORTag(value.tag, _wrapped(value.value))
+    if isinstance(value, dict):
+        return {name: _wrapped(each) for name, each in value.items()}
+    return [_wrapped(each) for each in value] if isinstance(value, list) else value
+
+
+def _recombined(format: Format, one: bytes, other: bytes, draw: Callable[[int], int]) -> bytes:
+    if format is not Format.SD_JWT_VC:
+        return m.dump(_wrapped(_grafted(cbor2.loads(one), cbor2.loads(other), draw)))
+    parts, others = one.split(b"~"), other.split(b"~")
+    jwts = parts[0].split(b"."), others[0].split(b"."), parts[-1].split(b"."), others[-1].split(b".")
+    tokens = [b".".join((jwts[draw(4)] if draw(3) == 0 else jwts[draw(2)])[place] for place in range(3))]
+    tokens += [text for text in dict.fromkeys(parts[1:-1] + others[1:-1]) if draw(2)]
+    return b"~".join([*tokens, b".".join((jwts[2 + draw(2)])[place] for place in range(3))])
+
+
+@pytest.mark.parametrize("format", Format)
+@given(st.data())
+def test_i37_nothing_that_was_caught_can_be_put_together_to_fit(format: Format, data: st.DataObject) -> None:
+    caught = _caught(format)
+    made = data.draw(st.sampled_from(caught))
+
+    def draw(count: int) -> int:
+        return data.draw(st.integers(0, count - 1))
+
+    for _ in range(data.draw(st.integers(1, 4))):
+        made = _recombined(format, made, data.draw(st.sampled_from(caught)), draw)
+    try:
+        verified = f.verify(made, format, cache=_CACHE)
+    except (MalformedError, VerificationError):
+        return
+    assert isinstance(verified, VerifiedPresentation)  # what is the thief's own, he may show
+    assert verified.attestation.holder_key == THIEF.public
+    assert set(verified.attestation.citizenship.nationalities) <= {Country("CU")}
+
+
+def test_what_is_caught_is_good_elsewhere_and_the_thiefs_own_is_good_here() -> None:
+    # A recombination of what nobody would ever accept would prove nothing.
+    for format in Format:
+        *others, own = _caught(format)
+        assert f.accepted(own, format).attestation.holder_key == THIEF.public
+        f.accepted(others[0], format, challenge=b.challenge(nonce="another-nonce-of-this-gateway"))
+        f.accepted(others[1], format, challenge=Challenge("https://elsewhere.example", OURS.nonce))
+        f.accepted(others[2], format, now=b.NOW - 80_000, statuses=b.statuses(b.NOW - 80_000))
+        for each in others:
+            with pytest.raises(VerificationError):
+                f.verify(each, format)
+            assert _recombined(format, each, each, lambda count: count - 1)
+
+
+def _skeleton(value: Any) -> Any:
+    """Return what is left of an issuer's half when all that was drawn at random looks alike."""
+    if isinstance(value, dict):
+        return sorted(((_skeleton(name), _skeleton(each)) for name, each in value.items()), key=repr)
+    if isinstance(value, list):
+        return [_skeleton(each) for each in value]
+    if isinstance(value, cbor2.CBORTag):
+        return value.tag, _skeleton(cbor2.loads(value.value) if value.tag == 24 else value.value)
+    if type(value) is int and value < 2**32 and value not in (b.NOW - 60, b.NOW + 30 * 86_400, b.VALID_INDEX):
+        return "number"
+    random = (isinstance(value, bytes) and len(value) == 32) or (isinstance(value, str) and len(value) == 43)
+    return "digest" if random else value
+
+
+def _issuers_half(format: Format, presentation: bytes) -> Any:
+    (framed,) = open_presentation(presentation, format=format)
+    if format is Format.SD_JWT_VC:
+        return _skeleton(json.loads(framed.credential.payload)), len(framed.disclosures)
+    return _skeleton(cbor2.loads(framed.credential.payload)), len(framed.disclosures)
+
+
+@pytest.mark.parametrize("format", Format)
+@given(st.data(), st.integers(1, 4))
+def test_i38_of_what_is_withheld_only_the_number_shows(format: Format, data: st.DataObject, count: int) -> None:
+    names = b.names.filter(lambda name: name and name not in b.STRUCTURAL | b.CITIZENSHIP | {"given_name"})
+    values = st.text(max_size=40) | st.integers(0, 10**6) | st.booleans()
+    halves = []
+    for _ in range(2):
+        hidden = data.draw(st.dictionaries(names, values, min_size=count, max_size=count))
+        credential = f.receive(f.attestation(format, DUAL, further={**hidden, "given_name": "Ada"}), format)
+        halves.append(_issuers_half(format, f.show(credential, _paths(format, ["given_name"]))))
+    assert halves[0] == halves[1]
+
+
+@given(
+    st.sampled_from(["verify", "ticket", "bearer ticket"]),
+    st.lists(
+        st.tuples(st.booleans(), st.sampled_from([-90_000, -3_600, -1, 0, 1, 300, 1_800, 3_600, 50_000])), max_size=8
+    ),
+)
+def test_i39_time_gives_nothing_back(door: str, moves: list[tuple[bool, int]]) -> None:
+    if door == "verify":
+        ages = sorted(b.NOW + abs(seconds) * 40 for _, seconds in moves)
+        statuses = [b.statuses(now) for now in ages]
+        shown = [b.make(kb={"iat": now}) for now in ages]
+        verdicts = [
+            _verdict(functools.partial(b.verify, each, now=now, statuses=store))
+            for each, now, store in zip(shown, ages, statuses, strict=True)
+        ]
+        expired = [verdict[1] == Reason.EXPIRED.value for verdict in verdicts]
+        assert expired == sorted(expired)
+        return
+    world = gateway_world.World()
+    wallet = world.wallet()
+    ticket = world.ticket(wallet, bearer=door == "bearer ticket")
+    ended = False
+    for passes, seconds in moves:
+        world.wait(abs(seconds)) if passes else world.step_wall_clock(seconds)
+        proof = None if door == "bearer ticket" else world.proof(wallet.sender, ticket)
+        result = world.gateway.authorize(gateway_world.request(ticket, proof), resource="weak")
+        ended = ended or getattr(result, "reason", None) is Reason.TICKET_EXPIRED
+        assert type(result) is not Allow or not ended
 
 
 def test_every_invariant_has_exactly_one_property() -> None:
