@@ -4,6 +4,11 @@ No case that must fail may pass, but for those whose only fault is a name, or an
 Each of these is listed, so that a new one is seen. What must succeed there and does not here is listed as well: we walk
 what the sender ordered, follow no name constraints, and take no leaf with an RSA key.
 
+Through the public doors each case becomes anchors of its roots and a credential with its chain in `x5c`, signed with
+the leaf's own key where the suite has it. There the profile of an SD-JWT VC issuer stands, to which a certificate for
+TLS is none, and nearly all of the suite ends with that. So the doors are gone through a second time with one value
+replaced: the purposes of that profile are those of the case. Both times all that comes out otherwise is listed.
+
 Spec: https://x509-limbo.com; RFC 5280.
 """
 
@@ -12,17 +17,20 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import builders as b
 import pytest
 from builders import NOW
 from cryptography import x509
 
-from citizenid import CitizenIDError, Reason
-from citizenid._model import UnixTime
-from citizenid._x509 import CertifiedKey, Profile, Root, judge, link, load_roots
+from citizenid import ANY, CitizenIDError, Format, KeyPurpose, LocalKey, Reason, TrustAnchors
+from citizenid._model import CertificateProfile, UnixTime
+from citizenid._x509 import PROFILES, CertifiedKey, Profile, Root, judge, link, load_roots
+from citizenid.verifier import VerifiedPresentation
 
 PURPOSES = {"SERVER": "1.3.6.1.5.5.7.3.1", "CLIENT": "1.3.6.1.5.5.7.3.2"}
 
@@ -175,3 +183,156 @@ def test_a_case_fails_for_its_own_reason(vectors: Path, name: str, reason: Reaso
     (case,) = [case for case in cases(vectors) if case["id"] == name]
     reasons = verdict(case)
     assert isinstance(reasons, set) and reason in reasons
+
+
+# --- through the public doors ---
+
+# What the profile of an SD-JWT VC issuer does not ask for, and our own profile above does.
+KEY_IDENTIFIERS = {
+    "rfc5280::aki::cross-signed-root-missing-aki", "rfc5280::aki::intermediate-missing-aki",
+    "rfc5280::aki::leaf-missing-aki", "rfc5280::ski::intermediate-missing-ski", "rfc5280::ski::root-missing-ski",
+    "webpki::aki::root-with-aki-all-fields",
+}  # fmt: skip
+ACCEPTED_AT_THE_DOOR = {
+    "the name of a web server: a credential has none": NAMES,
+    "the CA/Browser Forum's rules for a purpose; RFC 5280 has none of them": PURPOSE_RULES_OF_THE_WEB,
+    "key identifiers bind who issues (RFC 5280 4.2.1.1, 4.2.1.2); validation (section 6) does not ask": KEY_IDENTIFIERS,
+    "the case permits fewer intermediates than the two of every profile here": {
+        "pathlen::max-chain-depth-0-exhausted", "pathlen::max-chain-depth-1-exhausted",
+    },
+}  # fmt: skip
+REFUSED_AT_THE_DOOR = {
+    "name constraints are not followed, so a root with them is no anchor": (
+        Reason.ANCHOR_INVALID, ["rfc5280::nc::", "webpki::nc::"], 9,
+    ),
+    "name constraints are not followed, so an authority with them refuses": (
+        Reason.CERTIFICATE_INVALID, ["rfc5280::nc::", "webpki::nc::"], 8,
+    ),
+    "one of the roots has a critical extension that nobody knows, and an operator pins what he can read": (
+        Reason.ANCHOR_INVALID, ["rfc5280::unknown-critical-extension-unrelated-root"], 1,
+    ),
+    "the chain must come ordered, with at most two intermediates": (
+        Reason.LIMIT_EXCEEDED, ["cve::cve-2024-0567", "pathlen::self-issued-certs-pathlen"], 2,
+    ),
+    "the leaf is an authority": (
+        Reason.CERTIFICATE_USE_FORBIDDEN, ["pathlen::validation-ignores-pathlen-in-leaf", "rfc5280::ca-as-leaf"], 2,
+    ),
+    "the leaf has an RSA key": (
+        Reason.KEY_INVALID, ["webpki::cryptographydotio-chain", "online::"], 7,
+    ),
+    "the leaf has an RSA key, and its chain is larger than a header may be": (
+        Reason.INPUT_TOO_LARGE, ["online::microsoft.com"], 1,
+    ),
+    # Its path holds: V3 is behind V2. Whose key it is keeps it.
+    "the suite has no private key of the leaf, so nothing is signed with it": (
+        Reason.SIGNATURE_INVALID, ["online::"], 7,
+    ),
+}  # fmt: skip
+
+
+def at_the_door(case: dict[str, Any]) -> VerifiedPresentation | set[Reason]:
+    """Verify a credential with the chain of a case, in each order; the Reasons if none is accepted."""
+    stated = case["validation_time"]
+    now = int(datetime.datetime.fromisoformat(stated).timestamp()) if stated else NOW
+    key: LocalKey | None = None
+    reasons: set[Reason] = set()
+    try:
+        trusted = TrustAnchors.from_certificates(
+            "".join(case["trusted_certs"]),
+            issuer=b.ISSUER,
+            purpose=KeyPurpose.CREDENTIAL,
+            formats=[Format.SD_JWT_VC],
+            types=[b.VCT],
+            countries=ANY,
+            crls=[crl.encode() for crl in case["crls"]],
+        )
+    except CitizenIDError as error:
+        return {error.reason}
+    try:
+        key = LocalKey.from_pem(case["peer_certificate_key"] or "")
+    except CitizenIDError as error:
+        assert error.reason is Reason.KEY_INVALID  # none, or of a kind that we do not have
+    for chain in orders(case):
+        data = b.make(
+            {"kid": b.ABSENT, "x5c": [base64.b64encode(each).decode() for each in chain]}
+            | ({} if key is None else {"alg": key.algorithm}),
+            {"iat": now - 60, "exp": now + 3_600, "status": b.ABSENT},
+            sign=bytes_of_no_signature if key is None else key.sign,
+            kb={"iat": now},
+        )
+        try:
+            verified = b.verify(data, anchors=trusted, now=now)
+        except CitizenIDError as error:
+            assert error.__context__ is None and error.__cause__ is None
+            reasons.add(error.reason)
+        else:
+            assert isinstance(verified, VerifiedPresentation)
+            return verified
+    return reasons
+
+
+def bytes_of_no_signature(data: bytes) -> bytes:
+    return bytes(64)
+
+
+def verdicts(vectors: Path, expected: str) -> dict[str, VerifiedPresentation | set[Reason]]:
+    return {case["id"]: at_the_door(case) for case in cases(vectors) if case["expected_result"] == expected}
+
+
+def test_a_certificate_for_the_web_signs_no_credential(vectors: Path) -> None:
+    # The one chain that passes in each half is the same one: it states no purpose, so none that is not ours.
+    failing, good = verdicts(vectors, "FAILURE"), verdicts(vectors, "SUCCESS")
+    assert (len(failing), len(good)) == (145, 63)
+    assert [name for name, found in failing.items() if not isinstance(found, set)] == ["webpki::eku::ee-without-eku"]
+    assert [name for name, found in good.items() if not isinstance(found, set)] == ["rfc5280::eku::ee-without-eku"]
+    counts: Counter[str] = Counter()
+    for found in good.values():
+        if isinstance(found, set):
+            # Of a pool of certificates, most orders are none: that one ended with the purpose says enough.
+            last = Reason.CERTIFICATE_USE_FORBIDDEN
+            (reason,) = {last} if last in found else found - {Reason.LIMIT_EXCEEDED}
+            counts[reason.value] += 1
+    assert counts == {"certificate_use_forbidden": 51, "anchor_invalid": 10, "certificate_invalid": 1}
+
+
+def judged_as_the_web_does(
+    monkeypatch: pytest.MonkeyPatch, vectors: Path, expected: str
+) -> dict[str, VerifiedPresentation | set[Reason]]:
+    found = {}
+    name = CertificateProfile.SD_JWT_VC_ISSUER
+    row = PROFILES[name]
+    for case in cases(vectors):
+        if case["expected_result"] == expected:
+            monkeypatch.setitem(PROFILES, name, row._replace(purposes=frozenset({PURPOSES[case["validation_kind"]]})))
+            found[case["id"]] = at_the_door(case)
+    return found
+
+
+def test_but_for_its_purpose_what_must_fail_fails_at_the_door(vectors: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = judged_as_the_web_does(monkeypatch, vectors, "FAILURE")
+    passed = {name for name, verdict in found.items() if not isinstance(verdict, set)}
+    listed = [name for names in ACCEPTED_AT_THE_DOOR.values() for name in names]
+    assert passed == set(listed) and len(listed) == len(passed) == 38
+    assert len(found) == 145
+    # And none of the rest is kept from passing by its signature alone: its path is refused.
+    assert [name for name, verdict in found.items() if isinstance(verdict, set) and SIGNED & verdict] == []
+
+
+SIGNED = {Reason.SIGNATURE_INVALID, Reason.SIGNATURE_MALFORMED, Reason.ALGORITHM_MISMATCH}
+
+
+def test_but_for_its_purpose_what_must_succeed_succeeds_at_the_door(
+    vectors: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = judged_as_the_web_does(monkeypatch, vectors, "SUCCESS")
+    refused = {name: verdict for name, verdict in found.items() if isinstance(verdict, set)}
+    assert len(found) - len(refused) == 26
+    classes: Counter[str] = Counter()
+    for name, reasons in refused.items():
+        (why,) = [
+            why
+            for why, (reason, prefixes, _) in REFUSED_AT_THE_DOOR.items()
+            if reason in reasons and name.startswith(tuple(prefixes))
+        ]
+        classes[why] += 1
+    assert classes == {why: count for why, (_, _, count) in REFUSED_AT_THE_DOOR.items()}
