@@ -278,6 +278,29 @@ def test_an_origin_comes_without_its_prefix(origin: Any) -> None:
         _refused(make, "challenge.origin")
 
 
+@pytest.mark.parametrize("client_id", ["origin:https://a", "origin:", "origin:x509_san_dns:a"])
+def test_no_client_has_the_prefix_of_an_origin(client_id: str) -> None:
+    # OpenID4VP 1.0 section 5.9.3: what was signed for such a client would count at that origin, over the DC API.
+    mdoc: dict[str, Any] = {"response_uri": "https://b/r", "mdoc_generated_nonce": "m"}
+    for make in (
+        lambda: Challenge.openid4vp(client_id=client_id, nonce=NONCE, response_uri="https://b/r"),
+        lambda: Challenge.iso_18013_7_2024(client_id=client_id, nonce=NONCE, **mdoc),
+        lambda: Challenge(client_id, NONCE, 300, Handover(HandoverKind.OPENID4VP, "https://b/r")),
+        lambda: dataclasses.replace(
+            Challenge.openid4vp(client_id="a", nonce=NONCE, response_uri="https://b/r"), audience=client_id
+        ),
+    ):
+        _refused(make, "challenge.audience")
+    good = Challenge.openid4vp(client_id="x" * len(client_id), nonce=NONCE, response_uri="https://b/r").to_text()
+    forged = good.replace(_part("x" * len(client_id)), _part(client_id))
+    assert forged != good
+    _refused(lambda: Challenge.from_text(forged), "challenge")
+    # Its letters elsewhere, or in another case, are no prefix (client ids are compared character by character).
+    for name in ("redirect_uri:origin:https://a", "Origin:https://a", "web-origin:https://a"):
+        made = Challenge.openid4vp(client_id=name, nonce=NONCE, response_uri="https://b/r")
+        assert (made.audience, made.peer) == (name, name)
+
+
 def test_an_origin_counts_with_its_prefix() -> None:
     assert Challenge.dc_api(origin="o" * 2_041, nonce=NONCE).audience == "origin:" + "o" * 2_041
     _refused(lambda: Challenge.dc_api(origin="o" * 2_042, nonce=NONCE), "challenge.audience")

@@ -77,6 +77,7 @@ _REQUIRED: Final[dict[HandoverKind, frozenset[str]]] = {
     HandoverKind.TRANSCRIPT: frozenset({"transcript"}),
 }
 _OPTIONAL: Final = frozenset({HandoverKind.DC_API, HandoverKind.OPENID4VP})
+_OF_CLIENTS: Final = frozenset({HandoverKind.OPENID4VP, HandoverKind.ISO_18013_7_2024})  # the audience is a client_id
 
 
 @final
@@ -116,6 +117,10 @@ class Challenge:
             raise MalformedError(Reason.CHALLENGE_INVALID, "challenge.max_age_s")
         if self.handover is not PLAIN:
             _check_handover(self.handover)
+            # OpenID4VP 1.0 section 5.9.3: no wallet takes the prefix from a client. What a holder signed for it would
+            # count at that origin over the DC API.
+            if self.handover.kind in _OF_CLIENTS and self.audience.startswith(_ORIGIN_PREFIX):
+                raise MalformedError(Reason.CHALLENGE_INVALID, "challenge.audience")
 
     @classmethod
     def openid4vp(
@@ -139,7 +144,7 @@ class Challenge:
             max_age_s: how old the answer may be.
 
         Raises:
-            MalformedError: CHALLENGE_INVALID.
+            MalformedError: CHALLENGE_INVALID, also for a client_id with the prefix `origin:`.
         """
         handover = Handover(HandoverKind.OPENID4VP, response_uri, jwk_thumbprint)
         return cls(client_id, nonce, max_age_s, handover, reader_key)
@@ -257,7 +262,7 @@ def _check_handover(handover: object) -> None:
 
 
 def _prefixed(origin: object) -> str:
-    # OpenID4VP 1.0 section 5.9.3: no wallet takes the prefix from a client.
+    # The prefix is ours to put before what the platform says (OpenID4VP 1.0 appendix A.4).
     if type(origin) is not str or not origin or origin.startswith(_ORIGIN_PREFIX):
         raise MalformedError(Reason.CHALLENGE_INVALID, "challenge.origin")
     return _ORIGIN_PREFIX + origin
