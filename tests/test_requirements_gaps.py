@@ -2,7 +2,8 @@
 
 A test stands here because specs/requirements.toml or specs/threat-model.md names it; each name is the rule it holds.
 
-Spec: RFC 9901 sections 4, 7.2, 9.3; HAIP 1.0 section 6; RFC 9449 section 4.2; specs/threat-model.md.
+Spec: RFC 9901 sections 4, 7.2, 9.3; SD-JWT VC section 2; HAIP 1.0 section 6; RFC 9449 section 4.2; OpenID4VP 1.0
+sections 5.9.3, 14.1; ISO/IEC 18013-5 second edition 12.3.6; specs/threat-model.md.
 """
 
 from __future__ import annotations
@@ -12,19 +13,24 @@ import json
 from typing import Any, Final
 
 import builders as b
+import mdoc_builders as m
 import pytest
 from gateway.world import World, request
 
 from citizenid import (
+    ANY,
     Attestation,
+    Challenge,
     Citizenship,
     Country,
     Format,
+    KeyPurpose,
     LocalKey,
     MalformedError,
     NeedStatusList,
     Reason,
     StatusReference,
+    TrustAnchors,
     UnixTime,
     Validity,
     VerificationError,
@@ -133,6 +139,86 @@ def test_key_binding_is_never_optional() -> None:
     b.refused(b.issuer_half(), Reason.KEY_BINDING_MISSING, "V7")
     b.refused(b.issuer_half(payload={"cnf": b.ABSENT}), Reason.HOLDER_KEY_MISSING, "V7")
     b.refused(b.make(payload={"cnf": b.ABSENT}), Reason.HOLDER_KEY_MISSING, "V7")
+
+
+def test_a_confirmation_needs_neither_issuer_nor_subject() -> None:
+    payload = {name: value for name, value in b.good_payload().items() if name not in ("iss", "sub")}
+    assert "cnf" in payload
+    assert b.accepted(b.make(payload=b.dump(payload))).attestation.issuer == b.ISSUER
+
+
+def test_an_issuer_who_is_known_by_his_certificate_has_the_label_of_its_root() -> None:
+    root, leaf = b.certificate("root", "root", authority=True), b.certificate("leaf", "root")
+    signer = b.local_key(b.certificate_key("leaf"))
+    scope: dict[str, Any] = {"formats": [Format.SD_JWT_VC], "types": [b.VCT], "countries": ANY}
+    trusted = TrustAnchors.from_certificates(b.pem(root), issuer=b.ISSUER, purpose=KeyPurpose.CREDENTIAL, **scope)
+
+    def presented(issuer: Any) -> bytes:
+        return b.make({"kid": b.ABSENT, "x5c": b.x5c(leaf)}, {"iss": issuer}, signer=signer)
+
+    for issuer in (b.ISSUER, b.ABSENT):
+        assert b.accepted(presented(issuer), anchors=trusted).attestation.issuer == b.ISSUER
+    # Not even the subject of the certificate is another name for him.
+    for issuer in ("leaf", "CN=leaf", "root", "https://other.example", b.ISSUER + "/"):
+        b.refused(presented(issuer), Reason.ISSUER_MISMATCH, "V5", anchors=trusted)
+
+
+def test_a_national_type_of_the_pid_is_a_type_of_its_own() -> None:
+    types = ["urn:eudi:pid:1", "urn:eudi:pid:de:1"]
+    for trusted in types:
+        anchors = b.anchors_for(b.key("issuer").public, types=[trusted])
+        for shown in types:
+            data = b.make(payload={"vct": shown})
+            if shown == trusted:
+                assert b.accepted(data, anchors=anchors).attestation.citizenship.nationalities == b.us()
+            else:
+                b.refused(data, Reason.TYPE_NOT_ALLOWED, "V5", anchors=anchors)
+
+
+CLIENT: Final = "x509_san_dns:gateway.example"
+
+
+def test_the_audience_of_a_request_is_the_client_id_with_its_prefix() -> None:
+    challenge = Challenge.openid4vp(client_id=CLIENT, nonce=b.NONCE, response_uri=b.AUDIENCE + "/response")
+    b.accepted(b.make(kb={"aud": CLIENT}), challenge=challenge)
+    near = ("gateway.example", b.AUDIENCE, "x509_san_dns:", "x509_hash:gateway.example", CLIENT.upper(), CLIENT + " ")
+    for audience in (*near, "origin:" + CLIENT, "origin:" + b.AUDIENCE):
+        b.refused(b.make(kb={"aud": audience}), Reason.AUDIENCE_MISMATCH, "V7", challenge=challenge)
+
+
+def test_the_audience_over_the_dc_api_is_the_origin_with_its_prefix() -> None:
+    challenge = Challenge.dc_api(origin=b.AUDIENCE, nonce=b.NONCE)
+    b.accepted(b.make(kb={"aud": "origin:" + b.AUDIENCE}), challenge=challenge)
+    for audience in (b.AUDIENCE, "Origin:" + b.AUDIENCE, "web-origin:" + b.AUDIENCE, f"origin:{b.AUDIENCE}/", CLIENT):
+        b.refused(b.make(kb={"aud": audience}), Reason.AUDIENCE_MISMATCH, "V7", challenge=challenge)
+
+
+def of_mdoc(index: int) -> bytes:
+    return m.make(mso={"status": b.status_claim(index)})
+
+
+def test_of_an_mdoc_every_status_but_valid_refuses_whatever_the_width() -> None:
+    for bits in (1, 2, 4, 8):
+        values = {index: index for index in range(1, min(2**bits, 16))}
+        store = StatusStore(anchors=b.status_anchors())
+        body = b.status_token(values, bits=bits)
+        store.ingest(b.STATUS_URI, body, media_type=b.STATUS_MEDIA_TYPE, now=b.NOW)
+        m.accepted(of_mdoc(0), statuses=store)
+        for index in values:
+            named = {1: Reason.REVOKED, 2: Reason.SUSPENDED}
+            m.refused(of_mdoc(index), named.get(index, Reason.STATUS_NOT_VALID), "V9", statuses=store)
+
+
+def test_a_list_without_an_end_counts_for_an_mdoc_until_the_cap() -> None:
+    store = StatusStore(anchors=b.status_anchors())
+    body = b.status_token(payload={"exp": b.ABSENT, "ttl": b.ABSENT, "iat": b.NOW})
+    store.ingest(b.STATUS_URI, body, media_type=b.STATUS_MEDIA_TYPE, now=b.NOW)
+    cap = 86_400
+    lasting = {"validUntil": m.date_time(b.NOW + 10 * cap)}
+    data = m.make(mso={"status": b.status_claim(b.VALID_INDEX)}, validity=lasting)
+    m.accepted(data, statuses=store, now=b.NOW + cap - 1)
+    need = m.verify(data, statuses=store, now=b.NOW + cap)
+    assert need == NeedStatusList(b.STATUS_URI, Reason.STATUS_LIST_STALE)
 
 
 def test_a_credential_that_fails_makes_nobody_want_its_list() -> None:

@@ -787,7 +787,7 @@ def wanting(name: str | None) -> StatusReference:
 
 
 def test_a_list_under_the_certificate_that_was_asked_for_counts_and_no_other() -> None:
-    missing = NeedStatusList(URI, certificate=der(ROOTS["one"])[0])
+    missing = NeedStatusList(URI, Reason.STATUS_LIST_UNAVAILABLE, der(ROOTS["one"])[0])
     # Valid, but signed by a key, or under another root.
     for trusted, other in ((TRUSTED, token()), (rooted("one", "two"), under("two", 0))):
         store = StatusStore(anchors=trusted)
