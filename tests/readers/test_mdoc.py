@@ -253,6 +253,19 @@ def test_device_namespaces_without_sense_are_refused_in_our_words(content: bytes
         assert isinstance(outcome(lambda: verify(make(device={"content": content}))), tuple)
 
 
+@pytest.mark.parametrize(
+    "stated",
+    [None, [], "x", 1, [PID], {PID: None}, {PID: {}}, {PID: ["nationality"]}, {PID: "nationality"}, {1: {"a": 1}},
+     {b"a": {"a": 1}}, {PID: {"nationality": "US"}, "a": {}}],
+    ids=repr,
+)  # fmt: skip
+def test_device_namespaces_are_maps_of_elements_and_none_is_empty(stated: Any) -> None:
+    # With every element of these namespaces authorised, so that their form is all there is to refuse.
+    authorized = {"keyAuthorizations": {"nameSpaces": [PID, "a"]}}
+    error = refused(make(device={"content": dump(stated)}, key_info=authorized), Reason.MALFORMED_TOKEN, "V7")
+    assert error.where == "device-auth.nameSpaces"
+
+
 names = st.sampled_from((PID, PHOTO_ID, "a", "ab", "b", ""))
 
 
