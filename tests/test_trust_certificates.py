@@ -337,6 +337,17 @@ def test_an_issuer_is_anchored_in_one_way() -> None:
     assert len(renewed) == 2
 
 
+def test_an_anchor_has_a_key_or_a_certificate_and_not_both() -> None:
+    (of_a_key,) = TrustAnchors.from_keys(ISSUER, [key("a").public], **CREDENTIAL)
+    (of_a_root,) = rooted()
+    for neither_or_both in (
+        dataclasses.replace(of_a_key, key=None),
+        dataclasses.replace(of_a_root, root=None),
+        dataclasses.replace(of_a_root, key=of_a_key.key),
+    ):
+        misused(Reason.ANCHOR_INVALID, lambda: TrustAnchors([neither_or_both]))  # noqa: B023
+
+
 def test_a_pin_and_a_root_of_the_same_bytes_have_two_fingerprints() -> None:
     (one,), (other,) = rooted(), pinned(ROOT)
     assert one.fingerprint != other.fingerprint
