@@ -255,7 +255,10 @@ def test_device_namespaces_without_sense_are_refused_in_our_words(content: bytes
 
 @pytest.mark.parametrize(
     "stated",
-    [None, [], "x", 1, [PID], {PID: None}, {PID: {}}, {PID: ["nationality"]}, {PID: "nationality"}, {1: {"a": 1}}, {PID: {"nationality": "US"}, "a": {}}],
+    [
+        None, [], "x", 1, [PID], {PID: None}, {PID: {}}, {PID: ["nationality"]}, {PID: "nationality"}, {1: {"a": 1}},
+        {PID: {"nationality": "US"}, "a": {}},
+    ],
     ids=repr,
 )  # fmt: skip
 def test_device_namespaces_are_maps_of_elements_and_none_is_empty(stated: Any) -> None:
