@@ -248,6 +248,17 @@ def test_the_wrong_order_is_refused() -> None:
     refuses(Reason.CERTIFICATE_INVALID, [LEAF_OF_CA, LEAF_OF_CA, CA])
 
 
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_at_every_hop_the_right_name_with_the_wrong_key_signs_nothing(position: int) -> None:
+    # CHN-001: everything but one signature is as it should be, names, keys, the rest of the chain and the root.
+    good = [LEAF_OF_CA2, CA2, CA]
+    walk(good)
+    issuers = [("leaf", "ca2"), ("ca2", "ca"), ("ca", "root")]
+    name, issuer = issuers[position]
+    forged = certificate(name, issuer, authority=position > 0, signer=certificate_key("impostor"))
+    refuses(Reason.CERTIFICATE_UNTRUSTED, [*good[:position], forged, *good[position + 1 :]])
+
+
 def test_a_signer_signs_itself_never() -> None:
     self_signed = certificate("leaf", "leaf")
     refuses(Reason.CERTIFICATE_INVALID, [self_signed])
@@ -761,6 +772,15 @@ def presented(*chain: x509.Certificate, header: dict[str, Any] | None = None, **
 def test_a_presentation_with_a_chain_verifies() -> None:
     for chain in ([LEAF], [LEAF_OF_CA, CA], [LEAF_OF_CA2, CA2, CA]):
         assert accepted(presented(*chain), anchors=root_anchors()).attestation.issuer == ISSUER
+
+
+def test_the_chain_of_an_authority_helps_nobody_whom_it_did_not_certify() -> None:
+    # Who has seen the public chain of a real issuer puts a leaf with his own key and the right names below it.
+    key = certificate_key("thief")
+    for issuer, above in (("root", []), ("ca", [CA]), ("ca2", [CA2, CA])):
+        fake = certificate("leaf", issuer, public=key.public_key(), signer=key)
+        data = make({"kid": ABSENT, "x5c": x5c(fake, *above)}, signer=local_key(key))
+        refused(data, Reason.CERTIFICATE_UNTRUSTED, "V2", anchors=root_anchors())
 
 
 def test_without_a_pinned_root_a_chain_is_untrusted() -> None:
