@@ -5,6 +5,7 @@ Spec: DESIGN section 4 (ticket); RFC 8452; Reasons TICKET_INVALID, TICKET_EXPIRE
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from citizenid import ANY, Assurance, CitizenIDError, Citizenship, Country, Format, MalformedError, Reason
+from citizenid._crypto import SealingKey, derive_key
 from citizenid.gateway import Allow, Binding, Gateway
 from citizenid.gateway.ticket import TicketContents, TicketKeys, assurance_hash, fit, type_hash
 
@@ -29,6 +31,7 @@ from .world import (
     anchors,
     base64url,
     denied,
+    key,
     needed,
     policy,
     request,
@@ -539,3 +542,50 @@ def test_the_gateway_is_made_of_the_fleets_secrets_alone() -> None:
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
     assert isinstance(world.another_gateway(ticket_keys=(SECRET, OTHER_SECRET)), Gateway)
     assert world.another_gateway(anchors=anchors(countries=ANY)) is not None
+
+
+# --- what another release of the fleet may have sealed ---
+
+
+def sealed_over(plaintext: bytes) -> bytes:
+    """Seal any contents as a gateway of the fleet would."""
+    prefix = b"\x03" + derive_key(SECRET, "ticket-key-id", 4)
+    associated = prefix + hashlib.sha256(AUDIENCE.encode()).digest()
+    sealed = SealingKey(derive_key(SECRET, "ticket")).seal(NONCE, plaintext, associated)
+    return base64url(prefix + NONCE + sealed)
+
+
+def plaintext_of(text: bytes) -> bytes:
+    """Return what a ticket holds."""
+    sealed = unbase64url(text)
+    associated = sealed[:5] + hashlib.sha256(AUDIENCE.encode()).digest()
+    plaintext = SealingKey(derive_key(SECRET, "ticket")).open(sealed[5:17], sealed[17:], associated)
+    assert plaintext is not None
+    return plaintext
+
+
+FORMAT_AT, COUNTRIES_AT = 44, 68  # after three times and two identities; after type, assurance and holder
+
+
+@pytest.mark.parametrize(
+    ("place", "content"),
+    [(FORMAT_AT, b"\x03"), (COUNTRIES_AT, b"\xff" * 8), (COUNTRIES_AT, bytes(5) + b"\x0f\xff\xff")],
+    ids=["a fourth format", "countries that do not exist", "one that does not"],
+)
+def test_contents_that_cannot_be_read_do_not_open(place: int, content: bytes) -> None:
+    good = plaintext_of(keys().seal(some(), NONCE).encode())
+    assert keys().open(sealed_over(good)) == some()
+    changed = good[:place] + content + good[place + len(content) :]
+    text = sealed_over(changed)
+    refused(text)
+    assert keys().open_fields(text) is None
+    world = World()
+    for proof in (None, world.proof(key("sender of alice"), text.decode())):
+        needed(world.gateway.authorize(request(text, proof), resource="us-nationals"), Reason.TICKET_INVALID)
+
+
+@given(st.binary(min_size=153, max_size=153))
+def test_any_contents_open_or_are_refused(plaintext: bytes) -> None:
+    text = sealed_over(plaintext)
+    fields = keys().open_fields(text)
+    assert (fields is None) or keys().open(text).session_id == plaintext[12:28]

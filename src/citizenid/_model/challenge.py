@@ -57,11 +57,23 @@ class Handover(NamedTuple):
 
     @classmethod
     def from_text(cls, text: str) -> Handover:
-        """Read what `to_text` wrote. Raises ValueError for anything else."""
-        kind, *fields = text.split(",")
-        values = [None if each == "-" else _decoded(each) for each in fields]
-        uri, thumbprint, client_id, nonce, transcript = values
-        return cls(HandoverKind(kind), _text(uri), thumbprint, _text(client_id), _text(nonce), transcript)
+        """Read what `to_text` wrote; exactly that spelling and no other.
+
+        Raises:
+            MalformedError: CHALLENGE_INVALID.
+        """
+        handover = None
+        if type(text) is str:
+            try:
+                kind, *fields = text.split(",")
+                values = [None if each == "-" else _decoded(each) for each in fields]
+                uri, thumbprint, client_id, nonce, transcript = values
+                handover = cls(HandoverKind(kind), _text(uri), thumbprint, _text(client_id), _text(nonce), transcript)
+            except ValueError:
+                pass  # raised below without the input
+        if handover is None or handover.to_text() != text:
+            raise MalformedError(Reason.CHALLENGE_INVALID, "challenge.handover")
+        return handover
 
     def __repr__(self) -> str:
         return f"<Handover {self.kind}>"

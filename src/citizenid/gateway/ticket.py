@@ -236,7 +236,11 @@ class TicketKeys:
                 key, associated = held
                 plaintext = key.open(sealed[_PREFIX_BYTES:_HEADER_BYTES], sealed[_HEADER_BYTES:], associated)
                 if plaintext is not None:
-                    fields = _read(plaintext, text)
+                    try:
+                        fields = _read(plaintext, text)
+                    except (IndexError, MalformedError):
+                        pass  # a format or a country that another release of the fleet knows: not one that opens here
+                if fields is not None:
                     self._opened.put(text, fields)
         return fields
 
