@@ -1,17 +1,23 @@
 """A bug that is planted on purpose: only a search that is guided by coverage finds it.
 
-Each byte of the magic text has a branch of its own. `run.py` adds it to a target where CITIZENID_FUZZ_PLANTED says so.
+Seven nibbles have a branch each: one input in 268 million has all of them, but a search that keeps what passes one
+branch needs a few hundred tries for the next. `run.py --prove` adds it to a target.
 """
 
 from __future__ import annotations
 
+BYTES = 7
 
-def deep(data: bytes, magic: bytes) -> None:
-    """Fail on inputs that begin with the magic text."""
-    if len(data) < len(magic):
+
+def deep(data: bytes) -> None:
+    """Fail on inputs whose first seven bytes begin with the nibbles 4, 5, 4, 5, 9, 10 and 11."""
+    if len(data) < BYTES:
         return
-    if data[0] == magic[0]:
-        if data[1] == magic[1]:
-            if data[2] == magic[2]:
-                if data[3] == magic[3]:
-                    raise KeyError("the planted bug")
+    if data[0] >> 4 == 4:
+        if data[1] >> 4 == 5:
+            if data[2] >> 4 == 4:
+                if data[3] >> 4 == 5:
+                    if data[4] >> 4 == 9:
+                        if data[5] >> 4 == 10:
+                            if data[6] >> 4 == 11:
+                                raise KeyError("the planted bug")
