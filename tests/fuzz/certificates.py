@@ -178,7 +178,7 @@ def _crl(*revoked: int) -> x509.CertificateRevocationList:
 
 
 def x5chain_seeds() -> Iterator[bytes]:
-    """Return a good chain for each profile, alone, below an intermediate, and beside a CRL; and those of the vectors."""
+    """Return a good chain for each profile, alone, below an intermediate and beside a CRL; and those of the vectors."""
     ca = made("ca", "root", True)
     lists = (b"", _crl().tbs_certlist_bytes, _crl(5, _ORDERS["leaf"]).tbs_certlist_bytes)
     for which, profile in enumerate(PROFILES):

@@ -353,7 +353,7 @@ _KEY_OF: Final = (key("sender/Ed25519"), key("sender/ES256"))
 
 
 def dpop_one(data: bytes) -> None:
-    """Check a DPoP proof, raw or signed over any bytes; what passes has the sender's thumbprint and says what it must."""
+    """Check a DPoP proof, raw or signed over any bytes; what passes has the sender's thumbprint, and its claims."""
     how, header, payload, ticket = parts(data, 4)
     sender = _KEY_OF[number(how, 2)]
     proof = header if b"r" in how[1:] else jws(header, payload, sender)
@@ -519,7 +519,8 @@ def server_seeds() -> Iterator[bytes]:
     """Return headers of proxies, scopes and bodies."""
     digest = b"0123456789abcdef" * 4
     for value in (
-        b"Hash=" + digest, b'By=spiffe://a;Hash=%s;Subject="CN=a,\\"b\\"";URI=' % digest, b"hash=" + digest + b",Hash=x",
+        b"Hash=" + digest, b"hash=" + digest + b",Hash=x",
+        b'By=spiffe://a;Hash=%s;Subject="CN=a,\\"b\\"";URI=' % digest,
         b":MIIB" + b"A" * 684 + b":", bytes(31) + b"\x01", b"A" * 43, b"\x30\x82\x01\x00" + bytes(256),
     ):  # fmt: skip
         yield joined(b"\x00", value, b"x-forwarded-client-cert: " + value + b"\nclient-cert: " + value)
@@ -533,8 +534,9 @@ def server_seeds() -> Iterator[bytes]:
     yield joined(b"\x02", b"application/json", json.dumps(chat).encode())
     yield joined(b"\x02", b"application/json; charset=utf-8", b'{"model":"m","input":["a"],"stream_options":{"a":1}}')
     form = (
-        b'--xyz\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper\r\n--xyz\r\nContent-Disposition: form-data;'
-        b' name="file"; filename="a.wav"\r\nContent-Type: audio/wav\r\n\r\n\x00\x01\r\n--xyz--\r\n'
+        b'--xyz\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper\r\n'
+        b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n'
+        b"Content-Type: audio/wav\r\n\r\n\x00\x01\r\n--xyz--\r\n"
     )
     yield joined(b"\x02", b"multipart/form-data; boundary=xyz", form)
 
@@ -557,7 +559,7 @@ _FACTS: Final = tuple(
 
 
 def policy_one(data: bytes) -> None:
-    """Read a policy in TOML: what `tomllib` refuses is refused, no rule gives more than it says, and the linter agrees."""
+    """Read a policy in TOML: what `tomllib` refuses is refused, no rule gives more than it says, the linter agrees."""
     text = data.decode("utf-8", "surrogateescape")
     read = ours(AdmissionPolicy.from_toml, text)
     found = ours(lint, text)
@@ -654,7 +656,8 @@ def query_one(data: bytes) -> None:
             ours(Challenge.openid4vp, client_id=text_of(first), nonce=text_of(second), response_uri=text_of(third)),
             ours(Challenge.dc_api, origin=text_of(first), nonce=text_of(second), jwk_thumbprint=third or None),
             ours(Challenge.dc_api_draft_24, origin=text_of(first), client_id=text_of(second), nonce=text_of(third)),
-            ours(Challenge.iso_18013_7_2024, client_id=text_of(first), nonce=text_of(second), response_uri=text_of(third),
+            ours(Challenge.iso_18013_7_2024, client_id=text_of(first), nonce=text_of(second),
+                 response_uri=text_of(third),
                  mdoc_generated_nonce=text_of(fourth)),
             ours(Challenge.session_transcript, first, audience=text_of(second), nonce=third),
         )  # fmt: skip
@@ -680,10 +683,14 @@ def query_seeds() -> Iterator[bytes]:
         yield from (b"\x02" + event["challenge"].encode() for event in case["events"] if "challenge" in event)
     yield b"\x02" + CHALLENGE.to_text().encode()
     for made in (
-        Challenge.openid4vp(client_id="x509_san_dns:a", nonce="n" * 20, response_uri="https://a/b", jwk_thumbprint=bytes(32)),
+        Challenge.openid4vp(
+            client_id="x509_san_dns:a", nonce="n" * 20, response_uri="https://a/b", jwk_thumbprint=bytes(32)
+        ),
         Challenge.dc_api(origin="https://a", nonce="n" * 20, jwk_thumbprint=bytes(32)),
         Challenge.dc_api_draft_24(origin="https://a", client_id="b", nonce="n" * 20),
-        Challenge.iso_18013_7_2024(client_id="a", nonce="n" * 20, response_uri="https://a/b", mdoc_generated_nonce="m" * 20),
+        Challenge.iso_18013_7_2024(
+            client_id="a", nonce="n" * 20, response_uri="https://a/b", mdoc_generated_nonce="m" * 20
+        ),
         Challenge.session_transcript(b"\x83\xf6\xf6\x80", audience="a", nonce=b"n" * 20),
     ):  # fmt: skip
         yield b"\x02" + made.to_text().encode()

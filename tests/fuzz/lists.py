@@ -1,4 +1,4 @@
-"""Targets of status lists: tokens that a trusted signer signs over any bytes, the file they are shared in, and fetching.
+"""Targets of status lists: tokens that a trusted signer signs over any bytes, the file they lie in, fetching.
 
 Spec: Token Status List; W3C Bitstring Status List; ISO/IEC 18013-5 12.3.6.4; RFC 9110; RFC 9842.
 """
@@ -11,11 +11,9 @@ import hashlib
 import json
 import os
 import struct
-import tempfile
 import zlib
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import cbor2
@@ -53,6 +51,7 @@ from .world import (
     ours,
     parts,
     require,
+    scratch,
     sign1,
     text_of,
     told,
@@ -153,22 +152,12 @@ def status_list_seeds() -> Iterator[bytes]:
 
 
 @cache
-def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="citizenid-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
-    import atexit
-    import shutil
-
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-@cache
 def _good_file() -> bytes:
     store = StatusStore(anchors=_ANCHORS)
     for media_type, body in _published():
         with contextlib.suppress(CitizenIDError):
             store.ingest(_URI, body, media_type=media_type, now=NOW)
-    path = _folder() / "good"
+    path = scratch() / "good-file"
     write_status_file(path, store)
     return path.read_bytes()
 
@@ -188,7 +177,7 @@ def status_file_one(data: bytes) -> None:
             require(isinstance(made, CitizenIDError) is isinstance(found, CitizenIDError), "marks of a store")
         return
     whole = body if which == 0 else _with_checksum(body)
-    path = _folder() / f"changed-{os.getpid()}"
+    path = scratch() / f"changed-{os.getpid()}"
     path.write_bytes(whole)
     stored = ours(read_status_file, path)
     opened = ours(StatusFile, path, anchors=_ANCHORS)

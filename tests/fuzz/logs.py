@@ -1,4 +1,4 @@
-"""Targets of the audit log and of a fleet: notes, proofs, entries and files, signed or with right checksums, and messages.
+"""Targets of the audit log and of a fleet: notes, proofs, entries and files, signed or with right checksums; messages.
 
 Spec: C2SP signed-note, tlog-checkpoint, tlog-cosignature; RFC 6962 section 2.1; specs/profile-audit.md;
 specs/profile-fleet.md.
@@ -6,12 +6,10 @@ specs/profile-fleet.md.
 
 from __future__ import annotations
 
-import atexit
 import io
 import os
 import shutil
 import struct
-import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -47,7 +45,7 @@ from citizenid.gateway.audit import (
 from citizenid.integrations._fleet import Envelope
 from citizenid.integrations.valkey import FleetChannel, ValkeySignOuts
 
-from .world import NOW, SEPARATOR, joined, key, number, ours, parts, require, text_of, told
+from .world import NOW, SEPARATOR, joined, key, number, ours, parts, require, scratch, text_of, told
 
 _WRITER: Final = "w1"
 _ORIGIN: Final = "gateway.example/audit"
@@ -182,13 +180,6 @@ def note_seeds() -> Iterator[bytes]:
 # --- the files of a log ---
 
 
-@cache
-def _folder() -> Path:
-    made = Path(tempfile.mkdtemp(prefix="citizenid-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return made
-
-
 class _Clock:
     def __init__(self) -> None:
         self.now = float(NOW)
@@ -199,7 +190,7 @@ class _Clock:
 
 @cache
 def _good_log() -> Path:
-    folder, clock = _folder() / "good", _Clock()
+    folder, clock = scratch() / "good-log", _Clock()
     folder.mkdir()
     log = AuditLog(
         folder, writer=_WRITER, origin=_ORIGIN, key=_SIGNER, secret=bytes(range(32)), clock=clock, monotonic=clock,
@@ -223,7 +214,7 @@ def _files() -> tuple[str, ...]:
 
 @cache
 def _copy() -> Path:
-    copy = _folder() / f"copy-{os.getpid()}"
+    copy = scratch() / f"copied-log-{os.getpid()}"
     shutil.copytree(_good_log(), copy)
     return copy
 

@@ -13,7 +13,7 @@ def deep(data: bytes) -> None:
     """Fail on inputs whose first seven bytes begin with the nibbles 4, 5, 4, 5, 9, 10 and 11."""
     if len(data) < BYTES:
         return
-    if data[0] >> 4 == 4:
+    if data[0] >> 4 == 4:  # one branch each, which the search sees one after the other
         if data[1] >> 4 == 5:
             if data[2] >> 4 == 4:
                 if data[3] >> 4 == 5:

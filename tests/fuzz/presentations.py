@@ -452,7 +452,7 @@ _CHALLENGES: Final = (CHALLENGE, MDOC_CHALLENGE, SD_CWT_CHALLENGE)
 
 
 def inspect_one(data: bytes) -> None:
-    """Tell of a presentation in lines that print, and of its verification step by step, with the verdict of `verify`."""
+    """Tell of a presentation in lines that print, and of its verification by steps, with the verdict of `verify`."""
     how, body = data[:2], data[2:]
     which, serialization = number(how, 3), _SERIALIZATIONS[number(how[1:], 3)]
     format_ = _FORMATS[which]
@@ -479,7 +479,7 @@ def inspect_seeds() -> Iterator[bytes]:
 
 
 def holder_one(data: bytes) -> None:
-    """Receive a credential that the issuer signed over any bytes; show all and nothing of it; the verifier takes both."""
+    """Receive a credential that the issuer signed over any bytes; show all and nothing of it; a verifier takes both."""
     how, first, second, *rest = parts(data, 3 + 20)
     which = number(how, 3)
     format_ = _FORMATS[which]

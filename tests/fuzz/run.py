@@ -79,7 +79,8 @@ def run_target(name: str, seconds: int, corpus: Path, work: Path, max_bytes: int
     found.mkdir(parents=True, exist_ok=True)
     count = write_seeds(name, seeds)
     arguments = [
-        f"-max_total_time={seconds}", f"-timeout={INPUT_S}", f"-rss_limit_mb={RSS_MB}", f"-max_len={max_bytes or target.max_bytes}",
+        f"-max_total_time={seconds}", f"-timeout={INPUT_S}", f"-rss_limit_mb={RSS_MB}",
+        f"-max_len={max_bytes or target.max_bytes}",
         f"-artifact_prefix={found}/", "-print_final_stats=1", "-verbosity=1",
     ]  # fmt: skip
     if target.words:
@@ -130,7 +131,7 @@ def add_up(ledger: Path, results: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def prove(seconds: int) -> int:
-    """Plant a bug that only a search guided by coverage finds, and see that it is found: else no run proves anything."""
+    """Plant a bug that only a search guided by coverage finds, and see that it is found, or no run proves a thing."""
     from fuzz import planted
 
     work = Path(tempfile.mkdtemp(prefix="citizenid-fuzz-prove-"))

@@ -181,9 +181,13 @@ def test_a_broken_library_is_found_by_the_seeds(
     name: str, where: str, instead: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(where, instead)
-    with pytest.raises(Exception):  # noqa: B017, PT011  # whatever it is: that something leaves is what is tested
-        for seed in seeds_of(name):
+    strays = []
+    for seed in seeds_of(name):
+        try:
             TARGETS[name].one(seed)
+        except Exception as error:  # whatever leaves is what is tested
+            strays.append(error)
+    assert strays
 
 
 def test_the_planted_bug_is_one() -> None:

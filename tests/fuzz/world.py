@@ -8,9 +8,13 @@ Spec: specs/vectors/README.md.
 
 from __future__ import annotations
 
+import atexit
 import base64
 import hashlib
 import json
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -100,6 +104,15 @@ def number(data: bytes, below: int) -> int:
 def text_of(data: bytes) -> str:
     """Any bytes as a text of the same length, of the first 256 characters."""
     return data.decode("latin-1")
+
+
+@cache
+def scratch() -> Path:
+    """Return a folder of this process, in memory where the system has one, that goes with it."""
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  # mkdtemp makes it ours alone
+    folder = Path(tempfile.mkdtemp(prefix="citizenid-fuzz-", dir=memory))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 # --- vectors ---
