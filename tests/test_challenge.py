@@ -204,6 +204,32 @@ NEEDED = {
 }
 
 
+@given(HANDOVERS, st.integers(0, 200), st.integers(0, 3), _PIECES)
+def test_a_handover_has_one_spelling_and_any_other_is_refused(
+    handover: Handover, place: int, drop: int, piece: str
+) -> None:
+    text = handover.to_text()
+    assert Handover.from_text(text) == handover
+    place %= len(text) + 1
+    mutated = text[:place] + piece + text[place + drop :]
+    assume(mutated != text)
+    try:
+        read = Handover.from_text(mutated)
+    except MalformedError as error:
+        assert (error.reason, error.where) == (Reason.CHALLENGE_INVALID, "challenge.handover")
+        assert error.__cause__ is None and error.__context__ is None
+    else:
+        assert read.to_text() == mutated and read != handover
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1.300", "dc_api", "dc_api,-,-,-,-", "dc_api,-,-,-,-,-,-", "x,-,-,-,-,-", "dc_api,A,-,-,-,-",
+             "dc_api,_w,-,-,-,-", "dc_api,-,\u0661,-,-,-", "dc_api,-,QQ=,-,-,-", b"dc_api,-,-,-,-,-", None, 1]
+)  # fmt: skip
+def test_what_is_no_text_of_a_handover_is_refused(text: Any) -> None:
+    _refused(lambda: Handover.from_text(text))
+
+
 def test_the_table_knows_every_kind() -> None:
     assert set(NEEDED) == set(HandoverKind)
     assert set(FIELDS) == set(Handover._fields) - {"kind"}
