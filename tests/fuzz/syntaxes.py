@@ -158,6 +158,7 @@ def cbor_seeds() -> Iterator[bytes]:
         " 62c328"
     ).split():
         yield from (bytes((which,)) + bytes.fromhex(text) for which in range(2))
+    yield b"\x00" + b"\xa2" * 40  # a map for a key, deeper than the bound
     for kind in ("mdoc", "sd_cwt"):
         for case in cases(kind)[::9]:
             if len(case["input"]) < 3_000:

@@ -141,6 +141,10 @@ class Slow:
     def map(self, count: int, depth: int) -> Node:
         members, seen = [], []
         for _ in range(count):
+            if self.data[self.position : self.position + 1] >= b"\x80" and self.data[self.position] < 0xE0:
+                # An array, a map or a tag: no key, whether or not what stands in it can be read to its end.
+                self.composite_key = True
+                self.broken |= {Reason.MALFORMED_CBOR, Reason.DUPLICATE_MEMBER}
             before = set(self.broken)
             key = self.item(depth + 1)
             if self.marked and key == Node("simple", 59):
@@ -197,6 +201,15 @@ def _compare(data: bytes, tags: frozenset[int]) -> None:
             assert slow.node is not None
             assert _same(_plain(call()), _value(slow.node))
         _compare_walk(data, slow)
+
+
+@pytest.mark.parametrize("depth", [1, 15, 16, 17, 100])
+@pytest.mark.parametrize("first", ["81", "a1", "a2", "d818"])
+def test_a_composite_key_is_one_however_deep_it_goes(first: str, depth: int) -> None:
+    for tail in (b"", b"\x00", b"\x00" * (depth + 1)):
+        data = b"\xa1" + bytes.fromhex(first) * depth + tail
+        _compare(data, frozenset({24}))
+        _refused(lambda: decode(data, WHERE, frozenset({24})), Reason.MALFORMED_CBOR)  # noqa: B023
 
 
 def _compare_walk(data: bytes, slow: Slow) -> None:
