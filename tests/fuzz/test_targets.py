@@ -202,7 +202,7 @@ def test_the_planted_bug_is_one() -> None:
 
 def result(**changes: Any) -> dict[str, Any]:
     good = {
-        "target": "json", "seconds": 1.0, "seeds": 2, "executions": 10, "per_second": 10, "edges": 3, "features": 4,
+        "target": "json", "seconds": 1, "with_startup_s": 2.0, "seeds": 2, "executions": 10, "per_second": 10, "edges": 3, "features": 4,
         "corpus": 5, "slowest_s": 0, "peak_rss_mb": 50, "findings": [], "log": "",
     }  # fmt: skip
     return good | changes
@@ -222,7 +222,8 @@ def test_a_run_fails_on_a_finding_and_on_nothing(
     for runs in (1, 2):
         assert run.main(["--only", "json", "--corpus", str(tmp_path), "--json", str(tmp_path / "r.json")]) == status
         total = json.loads((tmp_path / "ledger.json").read_text())["json"]
-        assert (total["runs"], total["executions"]) == (runs, runs * result(**changes)["executions"])
+        assert (total["runs"], total["seconds"]) == (runs, runs)
+        assert total["executions"] == runs * result(**changes)["executions"]
     assert ("the end of the log" in capsys.readouterr().out) is bool(status)
     assert json.loads((tmp_path / "r.json").read_text())[0]["target"] == "json"
 
