@@ -226,15 +226,15 @@ def gateway_seeds() -> Iterator[bytes]:
 # --- tickets, challenges and nonces that are sealed over any bytes ---
 
 _SENDER: Final = key("sender/Ed25519")
+_PREFIX: Final = b"\x03" + derive_key(SECRET, "ticket-key-id", 4)  # the version, and which of the fleet's keys
+_SEALING: Final = SealingKey(derive_key(SECRET, "ticket"))
 
 
 def _ticket(plaintext: bytes) -> bytes:
     """Seal any contents as a gateway of the fleet would."""
-    prefix = b"\x03" + derive_key(SECRET, "ticket-key-id", 4)
     nonce = hashlib.sha256(plaintext).digest()[:12]
-    associated = prefix + hashlib.sha256(AUDIENCE.encode()).digest()
-    sealed = SealingKey(derive_key(SECRET, "ticket")).seal(nonce, plaintext, associated)
-    return base64url.encode(prefix + nonce + sealed)
+    associated = _PREFIX + hashlib.sha256(AUDIENCE.encode()).digest()
+    return base64url.encode(_PREFIX + nonce + _SEALING.seal(nonce, plaintext, associated))
 
 
 def _proof(ticket: bytes | None, path: str = "/v1/chat", **changes: Any) -> bytes:
@@ -263,7 +263,7 @@ def _plaintexts() -> tuple[tuple[Binding, bytes], ...]:
         assert isinstance(admitted, Admitted)
         sealed = unbase64url(admitted.ticket)
         associated = sealed[:5] + hashlib.sha256(AUDIENCE.encode()).digest()
-        plaintext = SealingKey(derive_key(SECRET, "ticket")).open(sealed[5:17], sealed[17:], associated)
+        plaintext = _SEALING.open(sealed[5:17], sealed[17:], associated)
         assert plaintext is not None
         made.append((binding, plaintext))
     return tuple(made)

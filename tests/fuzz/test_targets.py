@@ -137,6 +137,12 @@ def test_the_table_names_functions_that_exist() -> None:
             assert inspect.iscode(resolved(reached)), reached
 
 
+def test_the_page_lists_every_target() -> None:
+    page = (ROOT / "specs" / "assurance.md").read_text("utf-8")
+    table = page.partition("| target | what it is for |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| ([a-z0-9_]+) \|", table, re.M) == list(TARGETS)
+
+
 # --- a check that cannot fail is a defect ---
 
 
@@ -202,8 +208,8 @@ def test_the_planted_bug_is_one() -> None:
 
 def result(**changes: Any) -> dict[str, Any]:
     good = {
-        "target": "json", "seconds": 1, "with_startup_s": 2.0, "seeds": 2, "executions": 10, "per_second": 10, "edges": 3, "features": 4,
-        "corpus": 5, "slowest_s": 0, "peak_rss_mb": 50, "findings": [], "log": "",
+        "target": "json", "seconds": 1, "with_startup_s": 2.0, "seeds": 2, "executions": 10, "per_second": 10,
+        "edges": 3, "features": 4, "corpus": 5, "slowest_s": 0, "peak_rss_mb": 50, "findings": [], "log": "",
     }  # fmt: skip
     return good | changes
 
