@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import builders_sd_cwt
 import cbor2
+import mdoc_builders
 import pytest
 from builders import (
     ABSENT,
@@ -561,6 +562,21 @@ def test_inspect_never_answers_with_another_exception(data: bytes, serialization
 def test_inspect_of_cbor_never_answers_with_another_exception(data: bytes, format_: Format) -> None:
     with pytest.raises(CitizenIDError):
         _inspection.inspection(data, format=format_, serialization=Serialization.COMPACT, limits=cli.LIMITS)
+
+
+def test_inspect_shows_a_namespace_as_the_foreign_text_it_is() -> None:
+    """No title holds a text of the input: it could move the cursor, or go on in a line that looks like one of ours."""
+    for hostile in ("\x1b[2J", "a\nVERIFIED", "\u202e", " " * 90 + "VERIFIED, all of it"):
+        lines = _inspection.inspection(
+            mdoc_builders.make(elements={hostile: {"a": True}}),
+            format=Format.MDOC,
+            serialization=Serialization.COMPACT,
+            limits=cli.LIMITS,
+        )
+        assert all(line.isprintable() and len(line) <= _inspection.COLUMNS for line in lines[1:])
+        assert not any("VERIFIED" in line.removeprefix("UNVERIFIED") for line in lines[1:] if not line.startswith("| "))
+        assert "UNVERIFIED document 1 of 1: disclosure 1 of 1" in lines
+        assert any(line.startswith('|   "namespace": ') for line in lines)
 
 
 def inspected_claims(claims: dict[Any, Any]) -> Any:

@@ -467,7 +467,9 @@ def inspect_one(data: bytes) -> None:
 
 
 def inspect_seeds() -> Iterator[bytes]:
-    """Return the vectors."""
+    """Return the vectors, and one whose namespace would clear the screen."""
+    name = b"org.citizenid.citizenship.1"
+    yield b"\x01\x00" + _bytes_of(cases("mdoc")[0]).replace(name, b"\x1b[2J".ljust(len(name)))
     for which, kind in enumerate(_KINDS):
         for case in cases(kind)[::3]:
             if len(case["input"]) < 5_000:

@@ -12,6 +12,7 @@ Spec: specs/assurance.md; specs/decisions/0026.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -47,13 +48,20 @@ def fuzz_target(name: str, arguments: list[str]) -> None:
     import warnings
 
     warnings.simplefilter("error")  # as in the tests: a warning on hostile input is an answer that is not ours
-    one = TARGETS[name].one
+    one, with_bug = TARGETS[name].one, PLANTED in os.environ
+    prefix = next((each.partition("=")[2] for each in arguments if each.startswith("-artifact_prefix=")), "")
 
-    def with_bug(data: bytes) -> None:
-        one(data)
-        planted.deep(data)
+    def kept(data: bytes) -> None:
+        try:
+            one(data)
+            if with_bug:
+                planted.deep(data)
+        except BaseException:  # whatever it is: libFuzzer keeps the input only if the interpreter ends in good order
+            name_of = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+            Path(f"{prefix}crash-{name_of}").write_bytes(data)
+            raise
 
-    atheris.Setup([name, *arguments], with_bug if PLANTED in os.environ else one)
+    atheris.Setup([name, *arguments], kept)
     atheris.Fuzz()
 
 

@@ -52,8 +52,10 @@ def _document(title: str, presentation: Presentation) -> Iterator[tuple[str, Any
     )
     yield f"{title}: what the issuer signed", _opened(signed.payload)
     for position, data in enumerate(presentation.disclosures):
-        namespace = f" of {presentation.namespaces[position]}" if presentation.namespaces else ""
-        yield f"{title}: disclosure {position + 1} of {len(presentation.disclosures)}{namespace}", _opened(data)
+        # A namespace is a foreign text, which no title may hold: it stands among what is marked as foreign.
+        opened = _opened(data)
+        shown = {"namespace": presentation.namespaces[position], "item": opened} if presentation.namespaces else opened
+        yield f"{title}: disclosure {position + 1} of {len(presentation.disclosures)}", shown
     binding = presentation.binding
     if type(binding) is DetachedSignature:
         kind = "deviceMac" if binding.mac else "deviceSignature"
