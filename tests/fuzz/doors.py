@@ -295,9 +295,10 @@ def ticket_one(data: bytes) -> None:
     ticket = _ticket(plaintext)
     headers = [(b"Citizenship-Ticket", ticket), (b"DPoP", _proof(ticket))]
     request = Request("POST", AUDIENCE + "/v1/chat", headers if number(how, 2) else headers[:1], tail or None)
-    gateway = gateways()[number(how[1:], 3)]
+    which = number(how[1:], 3 * len(_RESOURCES))
+    gateway = gateways()[which % 3]
     _next()
-    for resource in _RESOURCES:
+    for resource in dict.fromkeys((_RESOURCES[which // 3], "citizens-only")):
         result = gateway.authorize(request, resource=resource)
         _result(result, Allow, Deny, NeedPresentation, NeedStatusList)
         _next()
@@ -340,9 +341,9 @@ def ticket_seeds() -> Iterator[bytes]:
     yield b"\x81\x00" + unbase64url(str(gateways()[0].challenge(sender=_SENDER.public.thumbprint).nonce))[:22]
     for _, plaintext in _plaintexts():
         for first in (b"\x00", b"\x01", b"\x81"):
-            for second in range(3):
+            for second in range(3 * len(_RESOURCES)):
                 yield first + bytes((second,)) + plaintext
-                yield first + bytes((second,)) + plaintext + b"\x01" * 32
+            yield first + b"\x03" + plaintext + b"\x01" * 32
 
 
 # --- proofs of the sender ---
