@@ -27,6 +27,7 @@ from . import (
     bench_limits,
     bench_sharing,
     bench_status,
+    bench_timing,
     bench_verifier,
 )
 from ._measure import FULL, QUICK, Plan, pin
@@ -46,6 +47,7 @@ BENCHES: Final[dict[str, Callable[[Plan], Iterator[Row]]]] = {
     "limits": bench_limits.rows,
     "sharing": bench_sharing.rows,
     "status": bench_status.rows,
+    "timing": bench_timing.rows,
 }
 
 
