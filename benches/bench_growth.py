@@ -1,0 +1,103 @@
+"""How the cost of the worst known input grows: time and memory at n, 2n and 4n, and no doubling beyond 2.5.
+
+Time is the least CPU time of several calls, so that what else the machine does is not counted; memory is the peak of
+tracemalloc beyond the input. What is below a floor of either is not judged: there a doubling measures a cache or one
+buffer. `tests/test_growth.py` holds the same by counts, without a clock.
+
+Spec: threat T-9.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from ._hostile import Family, answered, families
+from ._measure import Plan, peak_bytes
+from ._report import Kind, Row
+
+TARGET: Final = 2.5
+DOUBLINGS: Final = (1, 2, 4)
+TIME_FLOOR_MS: Final = 0.2
+MEMORY_FLOOR_KIB: Final = 64
+_LEAST_S: Final = 0.05  # of calls for one time
+_FEWEST: Final = 5
+
+
+class Cost(NamedTuple):
+    """What one size costs."""
+
+    size: int
+    ms: float
+    kib: float
+    outcome: str
+
+
+def cost(family: Family, size: int, plan: Plan, clock: Callable[[], int] = time.thread_time_ns) -> Cost:
+    """Measure one size."""
+    given = family.make(size)
+    outcome = answered(family, given)  # once, so that what is made once is made
+    taken: list[int] = []
+    gc.collect()
+    gc.disable()
+    try:
+        while len(taken) < min(_FEWEST, plan.samples) or (
+            sum(taken) < _LEAST_S * 1e9 and len(taken) < 20 * plan.samples
+        ):
+            started = clock()
+            answered(family, given)
+            taken.append(max(1, clock() - started))
+    finally:
+        gc.enable()
+    kib = peak_bytes(lambda: answered(family, given)) / 1024
+    return Cost(size, min(taken) / 1e6, kib, outcome)
+
+
+def doublings(numbers: Sequence[float], floor: float) -> list[float]:
+    """Return the ratios of neighbours; what stays below the floor has none."""
+    return [larger / max(smaller, floor) for smaller, larger in itertools.pairwise(numbers) if larger > floor]
+
+
+def judge(costs: Sequence[Cost]) -> float:
+    """Return the worst ratio of a doubling, of time and of memory; 0 when nothing reached a floor."""
+    times = doublings([each.ms for each in costs], TIME_FLOOR_MS)
+    memory = doublings([each.kib for each in costs], MEMORY_FLOOR_KIB)
+    return max(*times, *memory, 0.0, 0.0)
+
+
+def measured(family: Family, plan: Plan) -> list[Cost]:
+    """Measure the three sizes; a ratio that is missed is measured again, for the machine may have been elsewhere."""
+    costs = [cost(family, family.n * factor, plan) for factor in DOUBLINGS]
+    for _ in range(2):
+        if judge(costs) <= TARGET:
+            break
+        again = [cost(family, family.n * factor, plan) for factor in DOUBLINGS]
+        costs = [
+            Cost(one.size, min(one.ms, two.ms), min(one.kib, two.kib), one.outcome)
+            for one, two in zip(costs, again, strict=True)
+        ]
+    return costs
+
+
+def rows(plan: Plan, chosen: Callable[[], Iterator[Family]] = families) -> Iterator[Row]:
+    """Measure."""
+    for family in chosen():
+        costs = measured(family, plan)
+        worst = judge(costs)
+        times = " ".join(f"{each.ms:.2f}" for each in costs)
+        memory = " ".join(f"{each.kib:,.0f}" for each in costs)
+        details: dict[str, Any] = {"costs": [each._asdict() for each in costs]}
+        yield Row(
+            name=f"growth-{family.entry}-{family.name}",
+            step=f"{family.entry}: {family.name}, n = {family.n}",
+            value=worst,
+            unit="x",
+            target=TARGET,
+            reached=worst <= TARGET,
+            kind=Kind.FIGURE,
+            note=f"ms {times}; KiB {memory}; {costs[-1].outcome}",
+            details=details,
+        )
