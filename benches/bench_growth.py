@@ -27,8 +27,9 @@ TARGET: Final = 2.5
 DOUBLINGS: Final = (1, 2, 4)
 TIME_FLOOR_MS: Final = 0.2
 MEMORY_FLOOR_KIB: Final = 64
-_LEAST_S: Final = 0.05  # of calls for one time
+_LEAST_S: Final = 0.1  # of calls for one time
 _FEWEST: Final = 5
+_AGAIN: Final = 5  # times that a miss is measured once more
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # mallopt(3)
 
 
@@ -76,7 +77,7 @@ def judge(costs: Sequence[Cost]) -> float:
 def measured(family: Family, plan: Plan) -> list[Cost]:
     """Measure the three sizes; a ratio that is missed is measured again, for the machine may have been elsewhere."""
     costs = [cost(family, family.n * factor, plan) for factor in DOUBLINGS]
-    for _ in range(2):
+    for _ in range(_AGAIN):
         if judge(costs) <= TARGET:
             break
         again = [cost(family, family.n * factor, plan) for factor in DOUBLINGS]

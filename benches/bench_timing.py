@@ -41,7 +41,8 @@ from ._welch import TARGET, Verdict, cropped, welch
 from ._world import AUDIENCE, MODEL, World
 from .bench_gateway import HEADERS, URL, Door
 
-_POOL: Final = 500  # inputs of each class: more than a call remembers, less than a cache of the processor holds
+_POOL: Final = 500  # inputs of each class that are made together
+_LARGE_POOL: Final = 4
 _HTTP_SIGNED: Final = 32
 _SENDER: Final = bytes(range(32))
 
@@ -278,31 +279,32 @@ def refused(call: Call, given: Any) -> bool:
 
 
 def measure(comparison: Comparison, count: int, seed: int, clock: Callable[[], int] = time.perf_counter_ns) -> Verdict:
-    """Time `count` calls one by one, in an order by chance, and judge. Chance gives each class half of them."""
+    """Time `count` calls one by one, in an order by chance, and judge. Each class gets half of them.
+
+    No input is used twice: where it lies in the memory, and what of it a cache holds, would count as often as it is.
+    """
     source = random.Random(seed)  # noqa: S311  # an order, and no secret
-    call, size = comparison.call, max(2, min(_POOL, count // 4))
-    if comparison.name == "planted-memcmp":
-        size = 4
-    pools: tuple[list[Any], list[Any]] = ([], [])
-    for _ in range(size):  # in turn: neither class has a region of the memory of its own
-        for last in (False, True):
-            pools[last].append(comparison.make(last))
-    if comparison.refuses:
-        for given in (*pools[0], *pools[1]):
-            assert refused(call, given), f"{comparison.name} let a wrong one in"
-    order = [(source.getrandbits(1), source.randrange(size)) for _ in range(count)]
+    call = comparison.call
+    chunk = min(_LARGE_POOL if comparison.name == "planted-memcmp" else _POOL, max(1, count // 2))
     taken: tuple[list[int], list[int]] = ([], [])
     gc.collect()
     gc.disable()
     try:
-        for kind, place in order:
-            given = pools[kind][place]
-            started = clock()
-            try:
-                call(given)
-            except CitizenIDError:
-                pass
-            taken[kind].append(clock() - started)
+        while len(taken[0]) < count // 2:
+            # Made in turn: neither class has a region of the memory of its own.
+            pool = [(last, comparison.make(last)) for _ in range(chunk) for last in (False, True)]
+            if comparison.refuses and not taken[0]:
+                for last, given in pool[:20]:
+                    assert refused(call, given), f"{comparison.name} let a wrong one in: {last}"
+                pool = pool[20:] if len(pool) > 40 else pool
+            source.shuffle(pool)
+            for last, given in pool:
+                started = clock()
+                try:
+                    call(given)
+                except CitizenIDError:
+                    pass
+                taken[last].append(clock() - started)
     finally:
         gc.enable()
     return welch(*cropped(*taken))
