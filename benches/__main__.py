@@ -21,12 +21,14 @@ from . import (
     bench_cbor,
     bench_fleet,
     bench_gateway,
+    bench_growth,
     bench_holder,
     bench_import,
     bench_issuer,
     bench_limits,
     bench_sharing,
     bench_status,
+    bench_timing,
     bench_verifier,
 )
 from ._measure import FULL, QUICK, Plan, pin
@@ -44,8 +46,10 @@ BENCHES: Final[dict[str, Callable[[Plan], Iterator[Row]]]] = {
     "audit": bench_audit.rows,
     "import": bench_import.rows,
     "limits": bench_limits.rows,
+    "growth": bench_growth.rows,
     "sharing": bench_sharing.rows,
     "status": bench_status.rows,
+    "timing": bench_timing.rows,
 }
 
 

@@ -199,7 +199,14 @@ def _name(common: str) -> x509.Name:
 
 
 def _certificate(
-    subject: x509.Name, issuer: x509.Name, public: Any, private: Any, now: int, *, authority: bool
+    subject: x509.Name,
+    issuer: x509.Name,
+    public: Any,
+    private: Any,
+    now: int,
+    *,
+    authority: bool,
+    purpose: str = "1.0.18013.5.1.2",
 ) -> x509.Certificate:
     moment = datetime.datetime.fromtimestamp(now, datetime.UTC)
     bits = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
@@ -226,6 +233,5 @@ def _certificate(
     if authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     else:
-        signer = ObjectIdentifier("1.0.18013.5.1.2")
-        builder = builder.add_extension(x509.ExtendedKeyUsage([signer]), critical=True)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ObjectIdentifier(purpose)]), critical=True)
     return builder.sign(private, hashes.SHA256())

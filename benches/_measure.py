@@ -42,6 +42,7 @@ class Plan(NamedTuple):
         audited: entries of the audit log that is verified.
         callers: how many callers the simulation of sharing has.
         seeds: how many more simulations there are of a tenth of them, with other seeds.
+        timings: how many calls say whether a comparison tells what it compares.
     """
 
     samples: int
@@ -53,6 +54,7 @@ class Plan(NamedTuple):
     audited: int = 600
     callers: int = 1_000
     seeds: int = 1
+    timings: int = 120_000
 
 
 FULL: Final = Plan(
@@ -65,7 +67,9 @@ FULL: Final = Plan(
     audited=1_000_000,
     callers=10_000,
 )
-QUICK: Final = Plan(samples=9, sample_s=0.012, latencies=300, imports=7, entries=1_000_000, audited=50_000)
+QUICK: Final = Plan(
+    samples=9, sample_s=0.012, latencies=300, imports=7, entries=1_000_000, audited=50_000, timings=6_000
+)
 
 
 class Spread(NamedTuple):

@@ -1,7 +1,8 @@
 """What all tests share: how hard hypothesis tries, where the official vectors lie, and that no skip goes unseen.
 
 Environment variables, all optional:
-    HYPOTHESIS_PROFILE: "dev" (default), "ci" (the same examples in each run) or "nightly" (many).
+    HYPOTHESIS_PROFILE: "dev" (default), "ci" (the same examples in each run), "beside" (a third of them)
+        or "nightly" (many).
     CITIZENID_VECTORS: the folder of the official vectors; without it, tests that need them are skipped.
     CITIZENID_NO_SKIPS: "1" turns every skip into a failure, so that a run which claims to be complete is complete.
 """
@@ -18,6 +19,7 @@ from hypothesis import settings
 
 settings.register_profile("dev", deadline=None, max_examples=30)
 settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True)
+settings.register_profile("beside", deadline=None, max_examples=20, derandomize=True)
 settings.register_profile("nightly", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "dev")
 

@@ -34,6 +34,7 @@ from benches import __main__ as program
 from benches import (
     _callers,
     _floor,
+    _hostile,
     _measure,
     _nation,
     _report,
@@ -44,6 +45,7 @@ from benches import (
     bench_cbor,
     bench_fleet,
     bench_gateway,
+    bench_growth,
     bench_holder,
     bench_import,
     bench_issuer,
@@ -55,7 +57,7 @@ from benches import (
 from benches._measure import Plan, Samples, Spread
 from benches._report import Kind, Row
 
-TINY: Final = Plan(samples=2, sample_s=0.0, latencies=3, imports=1, entries=2_000, callers=200)
+TINY: Final = Plan(samples=2, sample_s=0.0, latencies=3, imports=1, entries=2_000, callers=200, timings=400)
 # "Figures to reach": name of the row, what must not exceed the target, the target.
 FIGURES: Final = {
     "verify": ("ratio", 1.45),
@@ -285,6 +287,12 @@ def rows() -> list[Row]:
         patch.setattr(bench_limits, "SIZE_BYTES", 300_000)  # above the default bound of a presentation
         patch.setattr(bench_cbor, "COUNTS", (4, 6))
         patch.setattr(bench_sharing, "_KNOWN", 500)
+        # One kind of input: tests/test_growth.py goes through all of them.
+        patch.setitem(
+            program.BENCHES,
+            "growth",
+            lambda plan: bench_growth.rows(plan, lambda: itertools.islice(_hostile.families(), 1)),
+        )
         patch.setattr(bench_verifier, "_LARGE", 20)
         patch.setattr(bench_verifier, "_SMALL", 10)
         patch.setattr(bench_verifier, "_FEW_DIGESTS", 10)
@@ -292,12 +300,26 @@ def rows() -> list[Row]:
         return [row for bench in program.BENCHES.values() for row in bench(TINY)]
 
 
+# Each door, comparison and entry point has one: what they must be is in these benches, and is judged by their tests.
+JUDGED: Final = ("limit-", "timing-", "growth-")
+
+
+def test_every_comparison_has_its_t_value(rows: list[Row]) -> None:
+    timed = [row for row in rows if row.name.startswith("timing-")]
+    assert len(timed) == 14
+    for row in timed:
+        planted = row.name.startswith("timing-planted")
+        assert row.target == (None if planted else 4.5)
+        assert row.value == abs(row.details["t"])
+        assert row.reached is ((row.value > 4.5) is planted)
+
+
 def test_names_are_unique(rows: list[Row]) -> None:
     assert len({row.name for row in rows}) == len({row.step for row in rows}) == len(rows)
 
 
 def test_the_figures_are_those_that_are_to_be_reached(rows: list[Row]) -> None:
-    figures = {row.name: row for row in rows if row.kind is Kind.FIGURE and not row.name.startswith("limit-")}
+    figures = {row.name: row for row in rows if row.kind is Kind.FIGURE and not row.name.startswith(JUDGED)}
     assert set(figures) == set(FIGURES)
     for name, (judged, target) in FIGURES.items():
         row = figures[name]

@@ -19,7 +19,7 @@ import pytest
 import citizenid
 
 ROOT = Path(__file__).resolve().parent.parent
-REQUIREMENTS = ("dev.txt", "floor.txt")
+REQUIREMENTS = ("dev.txt", "floor.txt", "runtime.txt", "sbom.txt")
 EXTRAS = (
     "cli",
     "fetch",

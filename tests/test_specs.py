@@ -210,14 +210,35 @@ def test_each_invariant_has_its_test_and_each_test_its_invariant() -> None:
 def test_each_threat_has_an_answer_and_tests_that_exist() -> None:
     table = rows("threat-model.md", r"T-\d+")
     assert [cells[0] for cells in table] == [f"T-{number}" for number in range(1, len(table) + 1)]
-    for number, threat, answer, tests, *_ in table:
-        assert threat.endswith(".") and answer, number
+    for number, threat, answer, tests, remains in table:
+        assert threat.endswith(".") and answer and remains, number
         named = re.findall(r"`(tests/[^`]+)`", tests)
         assert named, number
         for test in named:
             assert exists(test), test
     assert "Replay" in table[4][1]
     assert "Resources" in table[8][1]
+
+
+def numbered(cell: str) -> set[int]:
+    """Return the numbers of threats in a cell: "T-1 to T-3, T-7"."""
+    found: set[int] = set()
+    for part in cell.split(", "):
+        match = re.fullmatch(r"T-(\d+)(?: to T-(\d+))?", part)
+        assert match, part
+        found |= set(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return found
+
+
+@pytest.mark.parametrize("heading", ["Assets", "Actors"])
+def test_each_threat_is_to_an_asset_and_by_an_actor(heading: str) -> None:
+    text = page("threat-model.md").partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:2] == "| "]
+    assert all(all(cells) for cells in table)
+    named = [numbered(cells[-1]) for cells in table[1:]]
+    assert len(named) > 10
+    threats = {int(cells[0][2:]) for cells in rows("threat-model.md", r"T-\d+")}
+    assert set().union(*named) == threats
 
 
 def test_threats_and_invariants_that_the_code_cites_exist() -> None:

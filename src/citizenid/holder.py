@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from . import _registry as reg
-from ._crypto import AgreementKey, PublicKey, SigningKey, Unsigned, jwk_text
+from ._crypto import AgreementKey, PublicKey, SigningKey, Unsigned, jwk_text, refuse_copy
 from ._errors import CitizenIDError, MalformedError, Reason
 from ._limits import DEFAULT_LIMITS, Limits
 from ._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
@@ -196,6 +196,9 @@ class Credential:
 
     def __repr__(self) -> str:
         return f"<Credential {self.format}>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy
 
 
 def _bytes_of(data: bytes | str, format: Format) -> bytes:

@@ -302,13 +302,13 @@ def test_killed_and_restarted_in_mid_traffic_nothing_gets_through_twice(store: S
     assert len(admitted) == len(set(admitted))
 
 
-def test_while_it_is_down_everything_is_refused_and_nobody_waits(store: Store) -> None:
+def test_while_it_is_down_everything_is_refused_and_nobody_waits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     (node,) = nodes(store, 1, pause_s=10.0)
     store.kill()
     assert node.consume(b"token") is UNAVAILABLE
     store.start()
     asked: list[object] = []
-    node.guard._ask = lambda *given: asked.append(given)  # type: ignore[method-assign, assignment, func-returns-value]
+    monkeypatch.setattr(ValkeyReplayGuard, "_ask", lambda _, *given: asked.append(given))
     assert node.consume(b"token") is UNAVAILABLE  # it is left alone
     assert not asked
     node.clock.now += 11

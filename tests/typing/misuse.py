@@ -8,6 +8,8 @@ Spec: DESIGN section 2, laws 1, 4, 6, 7.
 
 from __future__ import annotations
 
+from typing import Any
+
 from citizenid import (
     Attestation,
     Challenge,
@@ -28,11 +30,27 @@ from citizenid import (
     Unsigned,
     Validity,
 )
-from citizenid.gateway import Allow, Deny, Gateway, NeedPresentation, Request
-from citizenid.holder import Credential
+from citizenid.gateway import (
+    AdmissionPolicy,
+    Admitted,
+    Allow,
+    DailyTicketKeys,
+    Deny,
+    Gateway,
+    NeedPresentation,
+    Request,
+    SharingDetector,
+    SharingLimits,
+    Signals,
+)
+from citizenid.gateway.audit import AuditLog, verify_audit
+from citizenid.holder import Credential, dpop_proof
+from citizenid.integrations.asgi import CitizenshipMiddleware
+from citizenid.integrations.fetch import AsyncStatusFetcher, Fetched
 from citizenid.issuer import Issuer
-from citizenid.status import StatusStore, VerifiedStatusList
+from citizenid.status import StatusPublisher, StatusStore, VerifiedStatusList
 from citizenid.verifier import (
+    IssuerHalfCache,
     VerifiedCredential,
     VerifiedPresentation,
     open_presentation,
@@ -182,3 +200,138 @@ def a_gateway_needs_all_of_it(anchors: TrustAnchors, request: Request) -> None:
     Gateway(audience="https://g.example", external_url="https://g.example", anchors=anchors)  # E: call-arg
     Gateway("https://g.example")  # E: call-arg
     Request("GET", "https://g.example/")  # E: call-arg
+
+
+# Law 5 of the flow: no cache for a holder's proof.
+def a_holder_proof_is_not_kept(
+    verified: VerifiedPresentation,
+    credential: VerifiedCredential,
+    kept: dict[bytes, VerifiedPresentation],
+    cache: IssuerHalfCache,
+    statuses: StatusStore,
+    challenge: Challenge,
+    policy: AdmissionPolicy,
+    data: bytes,
+    anchors: TrustAnchors,
+) -> None:
+    cache.put(b"key", verified)  # E: arg-type
+    cache.put(b"key", credential)  # E: arg-type
+    verify(data, format=F, anchors=anchors, challenge=challenge, statuses=statuses, now=NOW, cache=kept)  # E: arg-type
+    verify_presentation(verified, challenge=challenge, statuses=statuses, now=NOW)  # E: arg-type
+    verify_presentation(credential, challenge=challenge, statuses=statuses, now=NOW, cache=cache)  # E: call-arg
+    policy.decide("model", verified)  # E: arg-type
+    policy.decide("model", data)  # E: arg-type
+
+
+def a_list_of_my_own(anchor: TrustAnchor) -> None:
+    VerifiedStatusList(uri="https://id.example/1", anchor=anchor)  # E: call-arg
+
+
+# Law 9: a gateway's results, every one of which must be told from Allow.
+def every_result_is_handled(gateway: Gateway, request: Request) -> int:
+    decision = gateway.authorize(request, resource="model")
+    decision.rule  # E: union-attr
+    match decision:  # E: exhaustive-match
+        case Allow():
+            return 200
+        case Deny() | NeedPresentation():
+            return 401
+    return 500
+
+
+def the_rest_is_not_nothing(gateway: Gateway, request: Request) -> Allow:
+    decision = gateway.authorize(request, resource="model")
+    if isinstance(decision, Deny):
+        raise PermissionError
+    return decision  # E: return-value
+
+
+def every_renewal_is_handled(gateway: Gateway, request: Request) -> None:
+    gateway.renew(request).ticket  # E: union-attr
+    gateway.sign_out(request).session_id  # E: union-attr
+    admitted = gateway.admit(b"", format=F, challenge="x", request=request)
+    admitted.ticket  # E: union-attr
+    if not isinstance(admitted, Deny):
+        admitted.ticket  # E: union-attr
+
+
+def a_result_is_made_by_no_caller(request: Request) -> None:
+    Allow()  # E: call-arg
+    Deny("expired", "V6")  # E: arg-type
+    Admitted(ticket=b"bytes", expires_at=NOW, ends_at=NOW)  # E: arg-type
+
+
+# Tickets are text in our hands and bytes on the wire; a request is what the server saw.
+def tickets_and_requests(gateway: Gateway, admitted: Admitted, key: LocalKey, allow: Allow) -> None:
+    Request("POST", "https://g.example/", [(b"citizenship-ticket", admitted.ticket)])  # E: list-item
+    Request("POST", "https://g.example/", {"citizenship-ticket": admitted.ticket})  # E: dict-item
+    Request("POST", "https://g.example/", [("dpop", "proof")])  # E: list-item
+    Request("POST", "https://g.example/", [], client_certificate="PEM")  # E: arg-type
+    dpop_proof(key, method="POST", url="https://g.example/", ticket=b"ticket", now=NOW)  # E: arg-type
+    dpop_proof(key, method="POST", url="https://g.example/", now=NOW)  # E: call-arg
+    dpop_proof(key.public, method="POST", url="https://g.example/", ticket=None, now=NOW)  # E: arg-type
+    gateway.authorize({"headers": []}, resource="model")  # E: arg-type
+    gateway.authorize(Request("GET", "https://g.example/", []))  # E: call-arg
+    gateway.authorize(Request("GET", "https://g.example/", []), resource=None)  # E: arg-type
+    gateway.authorize(Request("GET", "https://g.example/", []), resource="model", now=NOW)  # E: call-arg
+    gateway.admit_http(Request("GET", "https://g.example/", []), "body")  # E: arg-type
+    gateway.challenge()  # E: call-arg
+    gateway.challenge(sender=key)  # E: arg-type
+    gateway.challenge(sender=b"", binding="mtls")  # E: arg-type
+    gateway.revoke_session(admitted.ticket)  # E: arg-type
+    gateway.revoke_session(allow.session_id)  # E: arg-type
+    gateway.reload(ticket_keys=bytes(32))  # E: arg-type
+    gateway.reload(ticket_keys=["secret"])  # E: list-item
+    DailyTicketKeys(bytes(32))  # E: arg-type
+    gateway.statuses = StatusStore  # E: misc, assignment
+
+
+def my_gateway() -> None:
+    class MyGateway(Gateway):  # E: misc
+        """A gateway that allows everybody."""
+
+
+def my_allow() -> None:
+    class MyAllow(Allow):  # E: misc
+        """A permission of one's own."""
+
+
+# The log of refusals, and what counts sharing.
+def audit_and_sharing(gateway: Gateway, request: Request, key: LocalKey, log: AuditLog) -> None:
+    AuditLog("folder", writer="w", origin="g.example/audit", key=key)  # E: call-arg
+    AuditLog("folder", writer="w", origin="g.example/audit", key=key, secret="text")  # E: arg-type
+    AuditLog("folder", writer="w", origin="g.example/audit", key=key.public, secret=bytes(32))  # E: arg-type
+    verify_audit("folder")  # E: call-arg
+    verify_audit("folder", keys=[log.verifier_key])  # E: call-arg
+    verify_audit("folder", keys=[key.public], now=NOW)  # E: list-item
+    gateway.authorize(request, resource="model", signals="AS64500")  # E: arg-type
+    Signals(api_key="sk-42")  # E: arg-type
+    SharingLimits(networks_hour=3)  # E: arg-type
+    SharingDetector(5)  # E: call-arg
+
+
+# Doors of an event loop are awaited, and take what is of this library.
+async def asynchronous_doors(app: Any, gateway: Gateway, fetcher: AsyncStatusFetcher) -> tuple[Fetched, ...]:
+    CitizenshipMiddleware(app, gateway=gateway)  # E: call-arg
+    CitizenshipMiddleware(app, gateway, "model")  # E: call-arg
+    CitizenshipMiddleware(app, gateway=gateway, resource=None)  # E: arg-type
+    CitizenshipMiddleware(app, gateway=gateway, resource="model", certificates=True)  # E: arg-type
+    CitizenshipMiddleware(app, gateway=fetcher, resource="model")  # E: arg-type
+    fetcher.refresh().report  # E: attr-defined
+    await fetcher.run(pause_s="5")  # E: arg-type
+    return fetcher.refresh()  # E: return-value
+
+
+# A publisher keeps the states of its list, and gives a reference out once.
+def a_publisher(publisher: StatusPublisher, reference: StatusReference, key: LocalKey, allow: Allow) -> None:
+    StatusPublisher("https://id.example/1", 10)  # E: call-arg
+    StatusPublisher(uri="https://id.example/1")  # E: call-arg
+    publisher.revoke(7)  # E: arg-type
+    publisher.revoke(reference, at="now")  # E: arg-type
+    publisher.revoke(allow)  # E: arg-type
+    publisher.publish(key)  # E: call-arg
+    publisher.publish(key, now=NOW, ttl_s=60, expires_s=120, format="json")  # E: arg-type
+    publisher.publish(key.public, now=NOW, ttl_s=60, expires_s=120)  # E: arg-type
+    publisher.status(reference).revoked  # E: attr-defined
+    publisher.uri = "https://id.example/2"  # E: misc
+    publisher.changed = False  # E: misc

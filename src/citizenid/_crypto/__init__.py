@@ -8,6 +8,7 @@ imports PyNaCl.
 from __future__ import annotations
 
 from .agreement import AgreementKey, ReaderAgreement
+from .equality import same_text
 from .keys import (
     EXPLICIT_CURVE,
     LocalKey,
@@ -21,7 +22,7 @@ from .keys import (
     pem_bytes,
     verify_signature,
 )
-from .sealing import SealingKey, derive_key
+from .sealing import SealingKey, derive_key, refuse_copy
 from .unsigned import HolderAgreement, Unsigned
 
 __all__ = [
@@ -41,5 +42,7 @@ __all__ = [
     "load_holder_key",
     "material_of",
     "pem_bytes",
+    "refuse_copy",
+    "same_text",
     "verify_signature",
 ]

@@ -5,7 +5,7 @@ Spec: RFC 5869 (HKDF), RFC 8452 (AES-GCM-SIV); specs/decisions/0007.
 
 from __future__ import annotations
 
-from typing import final
+from typing import NoReturn, final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -18,6 +18,11 @@ from .._errors import CitizenIDError, Reason
 def derive_key(secret: bytes, purpose: str, size: int = 32) -> bytes:
     """Derive a key for one purpose from an operator's secret (HKDF-SHA256, RFC 5869; `purpose` is the info)."""
     return HKDF(hashes.SHA256(), size, salt=None, info=b"citizenid/1/" + purpose.encode("ascii")).derive(secret)
+
+
+def refuse_copy(self: object, *_: object) -> NoReturn:
+    """Stand for `__reduce_ex__` and `__getstate__` of a class that holds a secret: no copy, no pickle, no state."""
+    raise TypeError(f"{type(self).__name__} holds a secret: it is not copied or pickled")
 
 
 @final
@@ -44,3 +49,6 @@ class SealingKey:
 
     def __repr__(self) -> str:
         return "<SealingKey>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy

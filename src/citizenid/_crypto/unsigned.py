@@ -12,6 +12,7 @@ from .._errors import CitizenIDError, Reason
 from .._model import KeyHint, SignedObject
 from .agreement import AgreementKey
 from .keys import LocalKey, PublicKey, SigningKey, verify_signature
+from .sealing import refuse_copy
 
 _MAC: Final = "HMAC 256/256"
 
@@ -95,3 +96,6 @@ class Unsigned:
 
     def __repr__(self) -> str:
         return f"<Unsigned {self.algorithm}>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy

@@ -10,6 +10,7 @@ Spec: draft-ietf-spice-sd-cwt sections 5 to 10 (between -07 and -08); RFC 8392; 
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -354,7 +355,9 @@ def bind(
     if not _NOT_IN_BINDING.isdisjoint(claims) or type(claims.get(reg.CWT_CTI, b"")) is not bytes:
         raise MalformedError(Reason.CLAIM_INVALID, _KB_PAYLOAD)
     nonce = challenge.nonce
-    if claims.get(reg.CWT_CNONCE) != (nonce.encode() if isinstance(nonce, str) else nonce):
+    stated = claims.get(reg.CWT_CNONCE)
+    expected = nonce.encode() if isinstance(nonce, str) else nonce
+    if type(stated) is not bytes or not hmac.compare_digest(stated, expected):
         reason = Reason.NONCE_MISMATCH if reg.CWT_CNONCE in claims else Reason.CLAIM_MISSING
         raise VerificationError(reason, _KB_PAYLOAD + ".cnonce")
     if claims.get(reg.CWT_AUD) != audience:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from .. import _registry as reg
-from .._crypto import PublicKey, load_holder_key
+from .._crypto import PublicKey, load_holder_key, same_text
 from .._errors import MalformedError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, MAX_STATUS_REFERENCES, MAX_UNIX_TIME, Limits
 from .._model import (
@@ -329,14 +329,13 @@ def bind(
     if reading.audiences is not None and challenge.audience not in reading.audiences:
         raise VerificationError(Reason.AUDIENCE_MISMATCH, _PAYLOAD + ".aud")
     claims = json.parse_object(binding.payload, _KB + ".payload", limits.depth)
-    # None of the three is a secret: the holder was told the first two and has computed the third.
     nonce = _nonce_text(challenge)
-    if nonce is None or claims.get(reg.NONCE) != nonce:
+    if nonce is None or not same_text(claims.get(reg.NONCE), nonce):
         raise _mismatch(claims, reg.NONCE)
     if claims.get(reg.AUD) != challenge.audience:
         raise _mismatch(claims, reg.AUD)
     digest = HASHES[reading.hash_name](presentation.issuer_half).digest()
-    if claims.get(reg.SD_HASH) != base64url.encode_text(digest):
+    if not same_text(claims.get(reg.SD_HASH), base64url.encode_text(digest)):
         raise _mismatch(claims, reg.SD_HASH)
     _check_binding_time(claims, challenge.max_age_s, now, limits.clock_skew_s)
     return binding, claims

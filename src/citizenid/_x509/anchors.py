@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final, NamedTuple
 
 from cryptography import x509
@@ -100,16 +101,23 @@ def pinned_below(roots: Iterable[Root]) -> Iterator[tuple[Root, Root]]:
 
     No signature is verified, so that a pair too many may be given, and none too few.
     """
-    by_subject: dict[x509.Name, list[Root]] = {}
+    # By subject and key identifier, as `names_key_of` compares them, so that many of one name are no square; None
+    # stands for those that state no identifier, which may be anybody's.
+    by_subject: dict[x509.Name, dict[bytes | None, list[Root]]] = {}
     pinned = list(roots)
     for root in pinned:
-        by_subject.setdefault(root.certificate.subject, []).append(root)
+        named = extension(root.certificate, x509.SubjectKeyIdentifier)
+        of_name = by_subject.setdefault(root.certificate.subject, {})
+        of_name.setdefault(None if named is None else named.value.digest, []).append(root)
     for below in pinned:
         stated = extension(below.certificate, x509.AuthorityKeyIdentifier)
-        for above in by_subject.get(below.certificate.issuer, ()):
-            # A root that issued itself is below another one of its name only if it says so: else it was renewed.
-            own = is_self_issued(below.certificate) and stated is None
-            if above.key != below.key and not own and names_key_of(below.certificate, above.certificate):
+        if stated is None and is_self_issued(below.certificate):
+            continue  # a root that issued itself is below another one of its name only if it says so: it was renewed
+        of_name = by_subject.get(below.certificate.issuer, {})
+        identifier = None if stated is None else stated.value.key_identifier
+        chosen = of_name.values() if identifier is None else (of_name.get(None, ()), of_name.get(identifier, ()))
+        for above in chain.from_iterable(chosen):
+            if above.key != below.key:
                 yield below, above
 
 

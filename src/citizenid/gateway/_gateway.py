@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NoReturn, final
 
 from .._answer import Answer
-from .._crypto import AgreementKey
+from .._crypto import AgreementKey, refuse_copy
 from .._errors import CitizenIDError, Reason
 from .._limits import DEFAULT_LIMITS, Limits
 from .._model import Binding, Challenge, Format, Handover, NeedStatusList, UnixTime
@@ -377,6 +377,9 @@ class Gateway:
 
     def __repr__(self) -> str:
         return "<Gateway>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("Gateway is final")

@@ -14,6 +14,7 @@ Spec: RFC 9421 sections 2, 3.2, 4; RFC 8941; specs/profile-sender-proofs.md sect
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -119,7 +120,7 @@ def check_http_signature(
     token = replay_token(_string(parameters, b"nonce"), "http-signature.nonce")
     _check_time(parameters, rules, not_before, now)
     base = _signature_base(stated, fields, method, url, ticket, rules.origin)
-    if expected is not None and sender.thumbprint != expected:  # a thief's own signature is not worth a verification
+    if expected is not None and not hmac.compare_digest(sender.thumbprint, expected):  # a thief's own is not worth more
         raise VerificationError(Reason.PROOF_KEY_MISMATCH, "http-signature.keyid")
     signature = _find_signature(signatures, stated.label)
     signed = SignedObject(base, b"", algorithm, signature, KeyHint(), None)

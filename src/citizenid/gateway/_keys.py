@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple, NoReturn, final
 
-from .._crypto import AgreementKey, derive_key
+from .._crypto import AgreementKey, derive_key, refuse_copy
 from .._errors import CitizenIDError, Reason
 from .._model import UnixTime
 from .challenge import ChallengeKeys
@@ -59,8 +59,8 @@ class DailyTicketKeys:
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("DailyTicketKeys is final")
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("DailyTicketKeys are not copied or pickled")
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy
 
 
 class Keys(NamedTuple):
@@ -124,3 +124,6 @@ class KeyRing:
 
     def __repr__(self) -> str:
         return "<KeyRing>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy

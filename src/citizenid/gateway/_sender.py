@@ -8,6 +8,7 @@ Spec: specs/profile-dpop.md; specs/profile-sender-proofs.md.
 
 from __future__ import annotations
 
+import hmac
 from typing import Final
 
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
@@ -76,10 +77,10 @@ def identify(
         return ticket, None, alone
     if binding is _MTLS:
         thumbprint = certificate_thumbprint(request.client_certificate, credentials[2], parts.certificate_header)
-        if thumbprint == sender:
-            return ticket, None, alone
         if thumbprint is None:
             return Deny(Reason.PROOF_MISSING, "proof", "mtls.certificate")
+        if hmac.compare_digest(thumbprint, sender):
+            return ticket, None, alone
         return Deny(Reason.PROOF_KEY_MISMATCH, "proof", "mtls.certificate")
     proof = check_signed(parts, state, binding, credentials, request, text, ticket, now, monotonic)
     _, token, lifetime_s, new_nonce = proof

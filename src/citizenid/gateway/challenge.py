@@ -13,7 +13,7 @@ from __future__ import annotations
 import hmac
 from typing import Final
 
-from .._crypto import AgreementKey, derive_key
+from .._crypto import AgreementKey, derive_key, refuse_copy
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._model import Binding, Challenge, Handover, HandoverKind, UnixTime
 from .._wire import base64url
@@ -35,6 +35,8 @@ def expires_at(nonce: bytes) -> int:
 
 class ChallengeKeys:
     """Makes and recognises challenges under the fleet's secrets; the first makes, all recognise."""
+
+    __slots__ = ("_audience", "_context", "_keys", "_reader_key")
 
     def __init__(self, secrets: tuple[bytes, ...], audience: str, reader_key: AgreementKey | None) -> None:
         self._keys: Final = tuple(derive_key(secret, "challenge") for secret in secrets)
@@ -98,6 +100,12 @@ class ChallengeKeys:
         # Most challenges ask by no protocol in particular: what stands for that is written once.
         asked = _PLAIN if handover == _NO_HANDOVER else _framed(handover.to_text().encode())
         return hmac.digest(key, fixed + self._context + _framed(sender) + asked, "sha256")
+
+    def __repr__(self) -> str:
+        return "<ChallengeKeys>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy
 
 
 def _framed(part: bytes) -> bytes:

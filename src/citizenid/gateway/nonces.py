@@ -14,7 +14,7 @@ import hmac
 from enum import Enum
 from typing import Final, final
 
-from .._crypto import derive_key
+from .._crypto import derive_key, refuse_copy
 from .._errors import MalformedError
 from .._model import UnixTime
 from .._wire import base64url
@@ -39,6 +39,8 @@ class DPoPNonces(Enum):
 @final
 class NonceKeys:
     """Makes and recognises nonces; the first secret makes, all recognise."""
+
+    __slots__ = ("_keys", "_name")
 
     def __init__(self, secrets: tuple[bytes, ...], audience: str) -> None:
         self._keys: Final = tuple(derive_key(secret, "dpop-nonce") for secret in secrets)
@@ -69,3 +71,9 @@ class NonceKeys:
 
     def _mac(self, key: bytes, stretch: bytes, sender: bytes) -> bytes:
         return hmac.digest(key, stretch + sender + self._name, "sha256")[:_MAC_BYTES]
+
+    def __repr__(self) -> str:
+        return "<NonceKeys>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy

@@ -10,10 +10,11 @@ Spec: RFC 9449 sections 4.3, 7.1, 8, 11.1; specs/profile-dpop.md.
 from __future__ import annotations
 
 import hashlib
+import hmac
 from typing import Any, Final, NamedTuple
 
 from .. import _registry as reg
-from .._crypto import PublicKey, load_holder_key, verify_signature
+from .._crypto import PublicKey, load_holder_key, same_text, verify_signature
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._limits import MAX_UNIX_TIME, Limits
 from .._model import KeyHint, SignedObject, UnixTime
@@ -140,7 +141,7 @@ def check_dpop(
         raise VerificationError(Reason.PROOF_METHOD_MISMATCH, "dpop.payload.htm")
     if claims.get("htu") != url or not _is_ours(url, origin):
         _check_url(claims, url, origin)
-    if ath is None or claims.get("ath") != ath:
+    if ath is None or not same_text(claims.get("ath"), ath):
         _check_ticket(claims, ticket)
     issued_at, skew_s = claims.get("iat"), limits.clock_skew_s
     if type(issued_at) is not int or not 0 <= issued_at <= MAX_UNIX_TIME:
@@ -148,7 +149,8 @@ def check_dpop(
     if not now - max_age_s <= issued_at <= now + skew_s or issued_at < not_before:
         check_age(issued_at, max_age_s, skew_s, not_before, now, "dpop.payload.iat")
     new_nonce = None if nonces is None else _check_nonce(claims, nonces, thumbprint, now)
-    if expected is not None and thumbprint != expected:  # a thief's own proof is not worth a verification
+    # A thief's own proof is not worth a verification.
+    if expected is not None and not hmac.compare_digest(thumbprint, expected):
         raise VerificationError(Reason.PROOF_KEY_MISMATCH, "dpop.header.jwk")
     signed = _new(SignedObject, (to_be_signed, payload, header[0], signature, header[2], header[1], None))
     verify_signature(signed, key, "dpop")
@@ -236,8 +238,7 @@ def _check_ticket(claims: dict[str, Any], ticket: bytes | None) -> None:
         if "ath" in claims:
             raise VerificationError(Reason.PROOF_TICKET_MISMATCH, "dpop.payload.ath")
         return
-    # The hash of what the client sent itself: no secret, and compared as any text.
-    if claims.get("ath") != ticket_hash(ticket) and _text(claims, "ath"):
+    if not same_text(claims.get("ath"), ticket_hash(ticket)) and _text(claims, "ath"):
         raise VerificationError(Reason.PROOF_TICKET_MISMATCH, "dpop.payload.ath")
 
 

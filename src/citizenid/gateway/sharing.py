@@ -23,6 +23,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, final
 
+from .._crypto import refuse_copy
 from .._errors import CitizenIDError, MalformedError, Reason
 from ._suspicion import Observation, SharingLimits, Signals, Suspicion, Threshold, judge
 from ._table import RecordTable
@@ -80,6 +81,9 @@ class _Key(NamedTuple):
     def drawn(cls, random: Callable[[int], bytes]) -> _Key:
         salt = random(16)
         return cls(salt, salt.hex() + "/network/", salt.hex() + "/country/")
+
+    def __repr__(self) -> str:
+        return "<_Key>"
 
     def components(self, sender: bytes, signals: Signals) -> tuple[int, int, int]:
         """Return the hashes of sender key, network and country, each where a slot has it; 0 is not known."""
@@ -364,3 +368,6 @@ class SharingDetector:
 
     def __repr__(self) -> str:
         return f"<SharingDetector of {len(self)}>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy

@@ -22,7 +22,7 @@ import struct
 from functools import lru_cache
 from typing import Final, NamedTuple, final
 
-from .._crypto import SealingKey, derive_key
+from .._crypto import SealingKey, derive_key, refuse_copy
 from .._errors import CitizenIDError, MalformedError, Reason
 from .._model import Assurance, Binding, Citizenship, Format
 from .._wire import base64url
@@ -160,6 +160,8 @@ class TicketKeys:
         CitizenIDError: CONFIGURATION_INVALID without a secret, with one below 32 bytes, or with two alike.
     """
 
+    __slots__ = ("_keys", "_opened", "_sealing")
+
     def __init__(self, secrets: tuple[bytes, ...], audience: str) -> None:
         if not secrets or any(type(secret) is not bytes or len(secret) < MIN_SECRET_BYTES for secret in secrets):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "ticket_keys")
@@ -243,6 +245,12 @@ class TicketKeys:
                 if fields is not None:
                     self._opened.put(text, fields)
         return fields
+
+    def __repr__(self) -> str:
+        return "<TicketKeys>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy
 
 
 def ticket_hash(text: bytes) -> str:

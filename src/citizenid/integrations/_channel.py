@@ -13,6 +13,7 @@ from typing import Final, final
 
 from valkey import Valkey
 
+from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
 from ._fleet import UNREACHABLE, Envelope, Message, Subscription, check_client, names_of
 
@@ -141,3 +142,6 @@ class FleetChannel:
 
     def __repr__(self) -> str:
         return "<FleetChannel>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy

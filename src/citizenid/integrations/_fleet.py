@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple, NoReturn, final
 from valkey import Valkey
 from valkey.exceptions import ValkeyError
 
-from .._crypto import derive_key
+from .._crypto import derive_key, refuse_copy
 from .._errors import CitizenIDError, Reason
 
 # What a client may raise for a server that is away, slow, or answers nonsense.
@@ -100,6 +100,8 @@ class Envelope:
         clock: Unix seconds.
     """
 
+    __slots__ = ("_clock", "_key", "_last", "_lock", "_number", "_sender")
+
     def __init__(self, key: bytes, *, sender: bytes, clock: Callable[[], float]) -> None:
         self._key: Final = key
         self._sender: Final = sender
@@ -153,6 +155,12 @@ class Envelope:
 
     def _mac(self, sealed: bytes) -> bytes:
         return hmac.digest(self._key, sealed, "sha256")
+
+    def __repr__(self) -> str:
+        return "<Envelope>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy
 
 
 @final

@@ -15,6 +15,7 @@ from typing import Any, Final, final
 
 from valkey import Valkey
 
+from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
 from ._fleet import UNREACHABLE, Envelope, Message, Subscription, WhenDown, check_client, names_of
 
@@ -78,6 +79,24 @@ class ValkeySignOuts:
     Raises:
         CitizenIDError: CONFIGURATION_INVALID.
     """
+
+    __slots__ = (
+        "_all",
+        "_always",
+        "_channel",
+        "_client",
+        "_clock",
+        "_envelope",
+        "_held",
+        "_key",
+        "_monotonic",
+        "_overflown",
+        "_stale_after_s",
+        "_strict",
+        "_subscription",
+        "_unheld",
+        "_until",
+    )
 
     def __init__(
         self,
@@ -206,3 +225,6 @@ class ValkeySignOuts:
 
     def __repr__(self) -> str:
         return f"<ValkeySignOuts of {len(self._until)}>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy

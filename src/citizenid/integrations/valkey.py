@@ -24,6 +24,7 @@ from valkey.backoff import NoBackoff
 from valkey.exceptions import NoScriptError, OutOfMemoryError
 from valkey.retry import Retry
 
+from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
 from ..gateway import Consumption, MemoryReplayGuard
 from ._channel import FleetChange, FleetChannel
@@ -112,6 +113,22 @@ class ValkeyReplayGuard:
     Raises:
         CitizenIDError: CONFIGURATION_INVALID.
     """
+
+    __slots__ = (
+        "_again_at",
+        "_began",
+        "_client",
+        "_epoch",
+        "_instead",
+        "_key",
+        "_local",
+        "_lock",
+        "_monotonic",
+        "_pause_s",
+        "_prefix",
+        "_proof_life_s",
+        "_random",
+    )
 
     def __init__(
         self,
@@ -221,3 +238,6 @@ class ValkeyReplayGuard:
 
     def __repr__(self) -> str:
         return "<ValkeyReplayGuard>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy

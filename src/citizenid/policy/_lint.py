@@ -18,7 +18,7 @@ from ._findings import Findings
 from ._patterns import covers
 from ._rules import Rule
 
-_MAX_PATTERNS: Final = 1_000  # each later name is compared with all of them when a policy is read
+_MAX_PATTERNS: Final = 1_000  # each later name may be compared with all of them when a policy is read
 _MAX_LIMITED: Final = 1_000  # rules for a time or a region: each later name is compared with all that take it
 
 
@@ -56,7 +56,7 @@ def find_unreachable(rules: Sequence[Rule], findings: Findings) -> None:
                 where + ".region", "unreachable: earlier rules take all of a region", "rule", rule.number, "region"
             )
         earlier.add(rule)
-        if len(earlier.patterns) > _MAX_PATTERNS or earlier.limited > _MAX_LIMITED:
+        if earlier.patterns > _MAX_PATTERNS or earlier.limited > _MAX_LIMITED:
             findings.add(where + ".resource", "too many patterns", "rule", rule.number, "resource")
             return
 
@@ -66,20 +66,31 @@ class _Earlier:
 
     def __init__(self) -> None:
         self.exact: defaultdict[str, list[Rule]] = defaultdict(list)
-        self.patterns: list[tuple[list[str], Rule]] = []
+        self.patterns = 0
+        # By one piece that a name must hold for a pattern to take all of it: a name then meets the patterns of the
+        # pieces that it holds, and not all of them.
+        self.by_piece: defaultdict[str, list[tuple[list[str], Rule]]] = defaultdict(list)
+        self.lengths: set[int] = set()
         self.limited = 0
 
     def add(self, rule: Rule) -> None:
         for name in rule.resources:
             if "*" in name:
-                self.patterns.append((name.split("*"), rule))
+                pieces = name.split("*")
+                # The piece of which there are fewest so far: many patterns may begin alike. "*" alone has none.
+                piece = min(pieces, key=lambda each: (not each, len(self.by_piece.get(each, ())), -len(each)))
+                self.by_piece[piece].append((pieces, rule))
+                self.lengths.add(len(piece))
+                self.patterns += 1
             else:
                 self.exact[name].append(rule)
         self.limited += rule.limited
 
     def taking(self, name: str) -> list[Rule]:
         """Return the rules that take every resource of a name, where and when they exist."""
-        return [*self.exact.get(name, ()), *(rule for pieces, rule in self.patterns if covers(pieces, name))]
+        held = {name[at : at + length] for length in self.lengths for at in range(len(name) - length + 1)}
+        patterns = [pattern for piece in held & self.by_piece.keys() for pattern in self.by_piece[piece]]
+        return [*self.exact.get(name, ()), *(rule for pieces, rule in patterns if covers(pieces, name))]
 
 
 def _hidden(rule: Rule, region: str | None, taking: Iterable[Rule]) -> bool:

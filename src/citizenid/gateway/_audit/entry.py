@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from ..._crypto import derive_key
+from ..._crypto import derive_key, refuse_copy
 from ..._errors import MalformedError, Reason
 from ..._wire import cbor
 
@@ -247,6 +247,9 @@ class Tags:
 
     def __repr__(self) -> str:
         return "<Tags>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy
 
 
 def commitment(salt: bytes, detail: bytes) -> bytes:

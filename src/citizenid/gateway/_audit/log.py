@@ -15,7 +15,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Final, NamedTuple, final
 
-from ..._crypto import SigningKey
+from ..._crypto import SigningKey, refuse_copy
 from ..._errors import CitizenIDError, Reason
 from .details import AuditDetails, Detail, DetailRow, detail_row
 from .entry import SALT_BYTES, Tags, allowed_entry, refused_entry
@@ -331,6 +331,9 @@ class AuditLog:
 
     def __repr__(self) -> str:
         return "<AuditLog>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy
 
     # --- inside, for the one thread that has the place of the writer ---
 
