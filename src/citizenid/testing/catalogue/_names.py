@@ -147,8 +147,8 @@ CASE_REASONS: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "ENC-009": frozenset({_R.MALFORMED_JSON, _R.MALFORMED_CBOR, _R.LIMIT_EXCEEDED}),
         # The two headers of COSE are one, and a label in both has this Reason of headers.
         "ENC-014": frozenset({_R.HEADER_INVALID}),
-        # In a JWS a signature of no bytes is a part that is missing.
-        "SIG-004": frozenset({_R.MALFORMED_TOKEN}),
+        # In a JWS a signature of no bytes is a part that is missing, and in a header field it is not of the form.
+        "SIG-004": frozenset({_R.MALFORMED_TOKEN, _R.PROOF_MALFORMED}),
         "EDD-008": frozenset({_R.MALFORMED_TOKEN}),
         # What is signed is not there at all.
         "SIG-013": frozenset({_R.MALFORMED_TOKEN}),

@@ -1,23 +1,25 @@
-"""Where a fault is tried besides a presentation: in a status list token, in a DPoP proof, and in one part of a text.
+"""Where a fault is tried besides a presentation: in a status list, in the proof of a sender, in one part of a text.
 
 A rule holds in every place in which a signed object can stand. The groups write a case once for presentations; the
 other places are one line each by means of what stands here.
 
-Spec: Token Status List section 5; RFC 9449 section 4.2; RFC 7515 section 7.1.
+Spec: Token Status List section 5; RFC 9449 section 4.2; RFC 9421 section 4; RFC 7515 section 7.1.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any, Final
 
 from ... import Format, Reason
-from ...gateway import Request
+from ...gateway import Binding, Request
 from ...status import StatusStore
-from ..forge.parts import NOW, STATUS_MEDIA_TYPE, STATUS_URI
+from ..forge.parts import NOW, STATUS_MEDIA_TYPE, STATUS_URI, segment
 from ..forge.proofs import hand_made_proof
 from ..forge.status_lists import status_anchors, status_token, status_token_cwt
 from ..forgery import Outcome
+from ..senders import Sender
 from ..targets import RESOURCES, Library, Party
 from ..trials import Kind, Trial, asked, holds, raises
 from ..world import ORIGIN
@@ -26,7 +28,8 @@ CWT_MEDIA_TYPE: Final = "application/statuslist+cwt"
 ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 Edit = Callable[[bytes], bytes]
 AnyEdit = Callable[[bytes], Any]
-_URL: Final = ORIGIN + RESOURCES + "us-nationals"
+_PATH: Final = RESOURCES + "us-nationals"
+_URL: Final = ORIGIN + _PATH
 
 
 def expect(condition: bool, text: str) -> None:
@@ -64,6 +67,39 @@ def dpop(name: str, reason: Reason | None, *, edit: AnyEdit | None = None, claim
         stated = claims if isinstance(claims, bytes) else {"htu": _URL, **(claims or {})}
         made = hand_made_proof(party.client.key, stated, ticket=ticket, now=party.world.now, **parts)
         return party.send(proven(ticket, made if edit is None else edit(made)))
+
+    return asked(name, reason, act)
+
+
+def http(
+    name: str, reason: Reason | None, *, edit: Edit | None = None, respell: Edit | None = None, jwk: Any = None
+) -> Trial:
+    """Expect this of a request with a ticket and an HTTP Message Signature; None: that it is allowed.
+
+    Args:
+        name: what is tried.
+        reason: with which it is refused.
+        edit: the bytes of the signature.
+        respell: its base64.
+        jwk: what the request shows for the key that signed.
+    """
+
+    def act(party: Party) -> Outcome:
+        sender = Sender(Binding.HTTP_SIGNATURE)
+        ticket = party.ticket(sender)
+        request = sender.request(party.world, ticket, path=_PATH)
+        headers = []
+        for header, value in request.headers:
+            made = value
+            if header.lower() == b"signature":
+                label, text = value.split(b":")[:2]
+                if edit is not None:
+                    text = base64.b64encode(edit(base64.b64decode(text)))
+                made = label + b":" + (text if respell is None else respell(text)) + b":"
+            elif header.lower() == b"citizenship-key" and jwk is not None:
+                made = segment(jwk)
+            headers.append((header, made))
+        return party.send(Request(request.method, request.url, headers))
 
     return asked(name, reason, act)
 

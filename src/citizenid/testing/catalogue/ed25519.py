@@ -20,7 +20,7 @@ from ..forge.parts import base64url, key, unbase64url
 from ..forge.sd_cwt import ALGORITHMS
 from ..trials import Trial, accepted, holds, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
-from ._places import constant, dpop, expect
+from ._places import constant, dpop, expect, http
 from .weak_keys import held, trust
 
 _INVALID: Final = Reason.SIGNATURE_INVALID
@@ -162,6 +162,7 @@ def holder_of_small_order() -> Iterator[Trial]:
         yield from _of_holders(name, _KEY, public, _forged(_bytes(1), 0), "V4")
         yield from _of_holders(f"{name}, its own R", _KEY, public, _forged(public, 0), "V4")
         yield dpop(f"DPoP, {name}", _KEY, header={"alg": "Ed25519", "jwk": _jwk(public)}, sign=_forged(_bytes(1), 0))
+        yield http(f"HTTP signature, {name}", _KEY, edit=_forged(_bytes(1), 0), jwk=_jwk(public))
     for y in (0, 1, 2**448 - 2**224 - 2):
         cose = {1: 1, -1: 7, -2: y.to_bytes(57, "little")}
         yield refused(f"Ed448, y = {y:x}"[:40], _KEY, mdoc(key_info={"deviceKey": cose}), step="V4")

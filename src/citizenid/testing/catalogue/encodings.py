@@ -23,7 +23,7 @@ from ..targets import Party
 from ..trials import Trial, accepted, asked, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from . import json_texts
-from ._places import ALPHABET, Edit, constant, dpop, filled, in_part, proven, status_cwt, status_jwt, stray
+from ._places import ALPHABET, Edit, constant, dpop, filled, http, in_part, proven, status_cwt, status_jwt, stray
 
 _BASE64: Final = Reason.MALFORMED_BASE64
 _TOKEN: Final = Reason.MALFORMED_TOKEN
@@ -76,6 +76,10 @@ def padded_signature() -> Iterator[Trial]:
 def stray_bits() -> Iterator[Trial]:
     """Bits that stand for nothing are set in the last character of the signature."""
     yield from _each("the lowest bit", _BASE64, stray)
+    # The standard alphabet, and padded, as structured fields have it (RFC 8941 section 3.3.5).
+    yield http("HTTP signature", None)
+    yield http("HTTP signature, the lowest bit", _BASE64, respell=lambda text: stray(text.rstrip(b"=")) + b"==")
+    yield http("HTTP signature, without its padding", _BASE64, respell=lambda text: text.rstrip(b"="))
     for bit in range(4):  # 64 bytes leave four of them
         yield refused(f"bit {bit}", _BASE64, jwt(after=in_part(0, 2, partial(_with_bit, bit))), step="V1")
     signer = key("leaves two bits", "ML-DSA-44")  # 2,420 bytes

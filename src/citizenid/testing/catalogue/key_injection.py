@@ -26,7 +26,7 @@ from ..targets import Party, outcome_of
 from ..trials import Trial, accepted, holds, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from . import weak_keys
-from ._places import dpop, expect, here, status_cwt, status_jwt
+from ._places import dpop, expect, here, http, status_cwt, status_jwt
 
 _FORBIDDEN: Final = Reason.HEADER_FORBIDDEN
 _INVALID: Final = Reason.SIGNATURE_INVALID
@@ -356,6 +356,7 @@ def key_for_another_use() -> Iterator[Trial]:
         yield raises(f"trusted, {members}", forbidden, partial(_trust, [("issuer", members)]))
         held = {"cnf": {"jwk": {**key("holder").public.to_jwk(), **members}}}
         yield refused(f"of the holder, {members}", forbidden, jwt(payload=held), step="V4")
+    yield http("HTTP signature", forbidden, jwk={**key("sender client").public.to_jwk(), "use": "enc"})
     yield dpop("DPoP", forbidden, header={"jwk": {**key("sender client").public.to_jwk(), "use": "enc"}})
     device = mdoc_keys.cose_key(mdoc_keys.key("device"))
     holder = sd_cwt_forge.cose_key(key("holder"))

@@ -27,7 +27,7 @@ from ..targets import Library, Party, outcome_of
 from ..trials import Trial, accepted, asked, holds, mdoc, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from . import rsa_signatures, signed_bytes
-from ._places import constant, dpop, expect, in_part, proven, status_cwt, status_jwt
+from ._places import constant, dpop, expect, http, in_part, proven, status_cwt, status_jwt
 
 _INVALID: Final = Reason.SIGNATURE_INVALID
 _MALFORMED: Final = Reason.SIGNATURE_MALFORMED
@@ -56,6 +56,7 @@ def _everywhere(name: str, reason: Reason, change: Callable[[bytes], bytes]) -> 
     yield status_jwt(f"status list, {name}", reason, sign=_changed(key("status").sign, change))
     yield status_cwt(f"status list, CWT, {name}", reason, sign=_changed(key("status").sign, change))
     yield dpop(f"DPoP, {name}", reason, sign=_changed(key("sender client").sign, change))
+    yield http(f"HTTP signature, {name}", reason, edit=change)
 
 
 def _halves(signature: bytes) -> tuple[int, int]:
@@ -134,7 +135,7 @@ def _without_leading(signature: bytes) -> bytes:
 @attack("SIG-004", "SIGNATURE_MALFORMED")
 def another_length() -> Iterator[Trial]:
     """A signature with a byte more or less, or of another length altogether."""
-    for size in (1, 32, 63, 65, 128, 10_000):
+    for size in (1, 32, 63, 65, 128, 2_000):
         yield from _everywhere(f"{size} bytes", _MALFORMED, partial(_sized, size=size))
     # A JWS without a signature does not have its three parts.
     empty, token = constant(b""), Reason.MALFORMED_TOKEN
@@ -142,6 +143,7 @@ def another_length() -> Iterator[Trial]:
     yield refused("key binding, none", token, jwt(kb_sign=empty), step="V1")
     yield status_jwt("status list, none", token, sign=empty)
     yield dpop("DPoP, none", token, sign=empty)
+    yield http("HTTP signature, none", Reason.PROOF_MALFORMED, edit=empty)
     yield refused("SD-CWT, none", _MALFORMED, sd_cwt(sign=empty), step="V3")
     yield refused("SD-KBT, none", _MALFORMED, sd_cwt(kb_sign=empty), step="V8")
     yield refused("issuerAuth, none", _MALFORMED, mdoc(sign_with=empty), step="V3")
@@ -192,6 +194,7 @@ def second_signature() -> Iterator[Trial]:
     yield accepted("mdoc", mdoc(sign_with=_changed(_private("signer"), _twin), device=device))
     yield status_jwt("status list", None, sign=_changed(key("status").sign, _twin))
     yield dpop("DPoP", None, sign=_changed(key("sender client").sign, _twin))
+    yield http("HTTP signature", None, edit=_twin)
     revoked = {"status": status_claim(REVOKED_INDEX)}
     yield refused("issuer, revoked", Reason.REVOKED, jwt(payload=revoked, sign=by_issuer), step="V9")
     yield refused("key binding, revoked", Reason.REVOKED, jwt(payload=revoked, kb_sign=by_holder), step="V9")

@@ -23,7 +23,7 @@ from ..forge.parts import ABSENT, ISSUER, VCT, base64url, key, unbase64url
 from ..forgery import called
 from ..trials import Trial, accepted, holds, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
-from ._places import dpop, expect
+from ._places import dpop, expect, http
 
 _INVALID: Final = Reason.KEY_INVALID
 _P: Final = 2**256 - 2**224 + 2**192 + 2**96 - 1  # SP 800-186 section 3.2.1.3
@@ -91,6 +91,7 @@ def rsa_key() -> Iterator[Trial]:
         yield refused(name + ", of the holder", _INVALID, jwt(**held(jwk)), step="V4")
     jwk = _rsa_jwk(_odd(2_048), 65_537)
     yield dpop("DPoP", _INVALID, header={"jwk": jwk})
+    yield http("HTTP signature", _INVALID, jwk=jwk)
     cose = {1: 3, -1: _odd(2_048).to_bytes(256, "big"), -2: b"\x01\x00\x01"}
     yield refused("SD-CWT", _INVALID, sd_cwt(claims={8: {1: cose}}), step="V4")
     yield refused("deviceKey", _INVALID, mdoc(key_info={"deviceKey": cose}), step="V4")
@@ -195,6 +196,7 @@ def no_point() -> Iterator[Trial]:
         yield refused(f"deviceKey, {name}", _INVALID, mdoc(key_info={"deviceKey": cose}), step="V4")
     off = {**key("sender client").public.to_jwk(), "y": base64url(bytes(32)).decode()}
     yield dpop("DPoP, not on the curve", _INVALID, header={"jwk": off})
+    yield http("HTTP signature, not on the curve", _INVALID, jwk=off)
     yield accepted("deviceKey, the sign of y", mdoc(key_info={"deviceKey": {**device, -3: bool(device[-3][-1] & 1)}}))
     for name, member in (("y is a number", 1), ("y is missing", ABSENT), ("y is text", "y")):
         changed = {**device, -3: member}
