@@ -135,8 +135,10 @@ def _without_leading(signature: bytes) -> bytes:
 @attack("SIG-004", "SIGNATURE_MALFORMED")
 def another_length() -> Iterator[Trial]:
     """A signature with a byte more or less, or of another length altogether."""
-    for size in (1, 32, 63, 65, 128, 2_000):
+    for size in (1, 32, 63, 65, 128, 600):
         yield from _everywhere(f"{size} bytes", _MALFORMED, partial(_sized, size=size))
+    long = _changed(key("issuer").sign, partial(_sized, size=100_000))
+    yield refused("issuer, 100,000 bytes", _MALFORMED, jwt(sign=long), step="V3")
     # A JWS without a signature does not have its three parts.
     empty, token = constant(b""), Reason.MALFORMED_TOKEN
     yield refused("issuer, none", token, jwt(sign=empty), step="V1")
