@@ -5,8 +5,7 @@ Spec: RFC 8725 sections 3.8, 3.10, 3.12; RFC 7515 section 4.1; specs/verificatio
 
 from __future__ import annotations
 
-import sys
-import threading
+import os
 from collections.abc import Iterator
 from functools import cache, partial
 from typing import Any, Final
@@ -26,6 +25,7 @@ from ..targets import Party, outcome_of
 from ..trials import Trial, accepted, holds, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from . import weak_keys
+from ._outside import heard_during
 from ._places import dpop, expect, here, http, status_cwt, status_jwt
 
 _FORBIDDEN: Final = Reason.HEADER_FORBIDDEN
@@ -96,20 +96,6 @@ def address_of_a_key() -> Iterator[Trial]:
     yield holds("no socket and no file is opened", _opens_nothing)
 
 
-_HEARD: Final[list[tuple[int, str]]] = []
-_LISTENING: Final = threading.Event()
-_OUTSIDE: Final = frozenset({"socket", "open", "os", "urllib", "http", "ftplib", "subprocess", "shutil", "mmap"})
-
-
-@cache
-def _hear() -> None:
-    def note(event: str, _: object) -> None:
-        if _LISTENING.is_set() and event.partition(".")[0] in _OUTSIDE:
-            _HEARD.append((threading.get_ident(), event))
-
-    sys.addaudithook(note)  # it stays as long as the process does, and is silent
-
-
 def _opens_nothing() -> None:
     refusals = [
         partial(sd_jwt.verify, sd_jwt.make({name: place}, signer=key(_STRANGER)))
@@ -117,20 +103,17 @@ def _opens_nothing() -> None:
         for place in _PLACES
     ]
     refusals.append(partial(mdoc_forge.verify, mdoc_forge.make(unprotected={35: _PLACES[0]})))
-    _hear()
-    with open(sys.executable, "rb"):
-        pass
-    for heard in (False, True):  # at the first time modules may be loaded
-        del _HEARD[:]
-        if heard:
-            _LISTENING.set()
-        try:
-            outcomes = {called(each).reason for each in refusals}
-        finally:
-            _LISTENING.clear()
-        expect(outcomes == {_FORBIDDEN}, str(outcomes))
-    ours = [event for thread, event in _HEARD if thread == threading.get_ident()]
-    expect(ours == [], str(ours))
+    for each in refusals:  # at the first time modules may be loaded
+        called(each)
+    outcomes: set[Reason | None] = set()
+
+    def refuse() -> None:
+        outcomes.update(called(each).reason for each in refusals)
+
+    heard = heard_during(refuse)
+    expect(outcomes == {_FORBIDDEN}, str(outcomes))
+    expect(heard == [], str(heard))
+    expect(heard_during(lambda: open(os.devnull, "rb").close()) != [], "nothing is heard of anything")
 
 
 @cache

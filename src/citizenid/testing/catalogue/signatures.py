@@ -6,6 +6,7 @@ Spec: RFC 7518 section 3.4; RFC 9052 sections 4.4, 6.3; FIPS 186-5 section 6.4.2
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any, Final
@@ -13,17 +14,18 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from ... import Challenge, Reason
-from ..._crypto import AgreementKey
-from ...gateway import SieveCache
+from ... import AgreementKey, Challenge, Format, Reason
+from ...gateway import Binding, SharingDetector, SharingLimits, SieveCache
+from ...gateway.sharing import Threshold
 from ..attacks import Group, attack
 from ..forge import mdoc as mdoc_forge
 from ..forge import mdoc_keys, sd_jwt
-from ..forge.parts import REVOKED_INDEX, base64url, key, unbase64url
+from ..forge.parts import REVOKED_INDEX, VALID_INDEX, base64url, key, unbase64url
 from ..forge.proofs import hand_made_proof
 from ..forge.status_lists import status_claim
 from ..forgery import Outcome, called
-from ..targets import Library, Party, outcome_of
+from ..senders import Sender
+from ..targets import Library, Party, outcome_of, serving
 from ..trials import Trial, accepted, asked, holds, mdoc, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from . import rsa_signatures, signed_bytes
@@ -203,6 +205,7 @@ def second_signature() -> Iterator[Trial]:
     yield asked("DPoP, sent again as its twin", Reason.REPLAYED, _proof_again)
     yield asked("a challenge is answered again by the twin", Reason.REPLAYED, _answer_again)
     yield holds("the attestation is the same", _same_attestation)
+    yield holds("whoever counts its devices counts one credential", _one_credential)
 
 
 def _proof_again(party: Party) -> Outcome:
@@ -235,6 +238,19 @@ def _same_attestation() -> None:
     expect(len(cached) == 2, "what was not seen before is not verified")
     for name in ("attestation", "anchor", "citizenship", "not_after"):
         expect(getattr(one, name) == getattr(two, name), name)
+
+
+def _one_credential() -> None:
+    by_twin = jwt(sign=_changed(key("issuer").sign, _twin))
+    elsewhere = jwt(payload={"status": status_claim(VALID_INDEX - 1)})
+    for shown, reason in ((by_twin, Reason.SHARING_SUSPECTED), (elsewhere, None)):
+        detector = SharingDetector(limits=SharingLimits(senders_hour=Threshold(step_up=2)))
+        party = Party(lambda world: serving(world.gateway), format=Format.SD_JWT_VC, sharing=detector)
+        other = Sender(Binding.DPOP, "another device")
+        expect(party.use(party.ticket()).allowed, "the first device is refused")
+        second = json.loads(party.apply(shown, other).body)["ticket"]
+        outcome = party.use(second, sender=other)
+        expect(outcome.reason is reason, str(outcome))
 
 
 @cache
