@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
-from ... import AgreementKey, LocalKey, PublicKey, Reason
+from ... import AgreementKey, KeyPurpose, LocalKey, PublicKey, Reason, TrustAnchors
 from ..attacks import Group, attack
 from ..forge import mdoc_keys, sd_jwt
-from ..forge.parts import base64url, key, unbase64url
+from ..forge.der import exchanged
+from ..forge.parts import ISSUER, base64url, key, unbase64url
 from ..forge.sd_cwt import ALGORITHMS
 from ..trials import Trial, accepted, holds, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
@@ -271,10 +272,19 @@ def trusted_key_of_small_order() -> Iterator[Trial]:
         yield raises(name, _KEY, partial(trust, _jwk(public)))
         info = bytes.fromhex("302a300506032b6570032100") + public
         yield raises(f"{name}, PEM", _KEY, partial(PublicKey.from_pem, _pem(info)))
+        yield raises(f"{name}, for status lists", _KEY, partial(_trust_for_lists, _jwk(public)))
+        authority = mdoc_keys.key("IACA")
+        signed = mdoc_keys.certificate("DS", "IACA", mdoc_keys.key("signer"), authority)
+        chain = exchanged(signed, key_info=info, signer=authority)
+        yield refused(f"{name}, of a document signer", _KEY, mdoc(chain=chain), step="V2")
 
 
 def _pem(info: bytes) -> bytes:
     return b"-----BEGIN PUBLIC KEY-----\n" + base64url(info) + b"\n-----END PUBLIC KEY-----\n"
+
+
+def _trust_for_lists(jwk: dict[str, str]) -> TrustAnchors:
+    return TrustAnchors.from_jwks(ISSUER, {"keys": [jwk]}, purpose=KeyPurpose.STATUS_LIST)
 
 
 def _mixed() -> bytes:

@@ -197,6 +197,7 @@ def second_signature() -> Iterator[Trial]:
     device = {"sign_with": _changed(_private("device"), _twin)}
     yield accepted("mdoc", mdoc(sign_with=_changed(_private("signer"), _twin), device=device))
     yield status_jwt("status list", None, sign=_changed(key("status").sign, _twin))
+    yield status_cwt("status list, CWT", None, sign=_changed(key("status").sign, _twin))
     yield dpop("DPoP", None, sign=_changed(key("sender client").sign, _twin))
     yield http("HTTP signature", None, edit=_twin)
     revoked = {"status": status_claim(REVOKED_INDEX)}
