@@ -156,7 +156,7 @@ CASE_REASONS: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "SIG-014": frozenset({_R.ALGORITHM_NOT_ALLOWED, _R.CERTIFICATE_UNTRUSTED}),
         # Whether a holder's key lies on the curve costs as much as a signature, and none is good by one that does not.
         "EDD-006": frozenset({_R.SIGNATURE_INVALID}),
-        # x = 0 is the x of two good points, whose secret nobody has shown.
+        # x = 0 is the x of two good points, whose secret nobody has shown; and under a good key a MAC of nothing.
         "EDD-011": frozenset({_R.SIGNATURE_INVALID}),
     }
 )

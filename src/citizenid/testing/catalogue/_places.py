@@ -12,7 +12,7 @@ import base64
 from collections.abc import Callable
 from typing import Any, Final
 
-from ... import Format, Reason
+from ... import Reason
 from ...gateway import Binding, Request
 from ...status import StatusStore
 from ..forge.parts import NOW, STATUS_MEDIA_TYPE, STATUS_URI, segment
@@ -29,7 +29,7 @@ ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 Edit = Callable[[bytes], bytes]
 AnyEdit = Callable[[bytes], Any]
 _PATH: Final = RESOURCES + "us-nationals"
-_URL: Final = ORIGIN + _PATH
+URL: Final = ORIGIN + _PATH
 
 
 def expect(condition: bool, text: str) -> None:
@@ -64,7 +64,7 @@ def dpop(name: str, reason: Reason | None, *, edit: AnyEdit | None = None, claim
 
     def act(party: Party) -> Outcome:
         ticket = party.ticket()
-        stated = claims if isinstance(claims, bytes) else {"htu": _URL, **(claims or {})}
+        stated = claims if isinstance(claims, bytes) else {"htu": URL, **(claims or {})}
         made = hand_made_proof(party.client.key, stated, ticket=ticket, now=party.world.now, **parts)
         return party.send(proven(ticket, made if edit is None else edit(made)))
 
@@ -107,14 +107,13 @@ def http(
 def proven(ticket: str, proof: bytes) -> Request:
     """Ask for a resource with this ticket and this proof."""
     headers = [(b"host", b"gateway.example"), (b"citizenship-ticket", ticket.encode()), (b"dpop", proof)]
-    return Request("POST", _URL, headers)
+    return Request("POST", URL, headers)
 
 
-def here(name: str, reason: Reason | None, act: Callable[[Party], Outcome], *, format: Format | None = None) -> Trial:
+def here(name: str, reason: Reason | None, act: Callable[[Party], Outcome]) -> Trial:
     """Expect this of our own gateway alone: the trial does to it what no client can."""
     kind = Kind.HOLDS if reason is None else Kind.REFUSED
-    made = {} if format is None else {"format": format}
-    return Trial(name, kind, reason, "", lambda _: act(Library().party(**made)), anywhere=False)
+    return Trial(name, kind, reason, "", lambda _: act(Library().party()), anywhere=False)
 
 
 def in_part(part: int, segment: int, edit: Edit) -> Edit:

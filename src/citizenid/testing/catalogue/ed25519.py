@@ -9,13 +9,19 @@ Spec: RFC 8032 sections 5.1.3, 5.1.7, 8.4; RFC 7748 section 6.1; specs/verificat
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from ... import AgreementKey, KeyPurpose, LocalKey, PublicKey, Reason, TrustAnchors
 from ..attacks import Group, attack
+from ..forge import mdoc as mdoc_forge
 from ..forge import mdoc_keys, sd_jwt
+from ..forge.cbor import dump, embedded
 from ..forge.der import exchanged
 from ..forge.parts import ISSUER, base64url, key, unbase64url
 from ..forge.sd_cwt import ALGORITHMS
@@ -40,8 +46,7 @@ _EIGHT: Final = int.from_bytes(
     bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"
 )
 _OTHER_EIGHT: Final = _P - _EIGHT
-# Every encoding of the eight points of small order: RFC 8032 section 5.1.3 takes the first five, the others are second
-# spellings of them.
+# The canonical encodings of the eight points of small order, and spellings that RFC 8032 section 5.1.3 does not take.
 _SMALL_ORDER: Final = {
     "the identity": _bytes(1),
     "of order 2": _bytes(_P - 1),
@@ -294,25 +299,48 @@ def _mixed() -> bytes:
     return _bytes(_P - y, 1 - sign)  # (x, y) + (0, -1) = (-x, -y)
 
 
+# The u of all points of low order (RFC 7748 section 6.1): 0, 1, p - 1 and the two of order 8, and second spellings.
+_LOW_X25519: Final = {
+    "0": _bytes(0),
+    "1": _bytes(1),
+    "p - 1": _bytes(_P - 1),
+    "p": _bytes(_P),
+    "p + 1": _bytes(_P + 1),
+    "of order 8": bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+    "of order 8, the other": bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
+}
+
+
+def _mac_of_nothing() -> dict[str, Any]:
+    """Answer by a MAC under the key that a shared secret of zeros leaves."""
+    transcript = mdoc_forge.handover()
+    salt = hashlib.sha256(embedded(dump(transcript))).digest()
+    secret = HKDF(hashes.SHA256(), 32, salt=salt, info=b"EMacKey").derive(bytes(32))
+    public = mdoc_keys.key("device").public_key()
+    return {"reader_public": public, "sign_with": lambda data: hmac.digest(secret, data, "sha256")}
+
+
 @attack("EDD-011", "KEY_INVALID")
 def agreement_of_low_order() -> Iterator[Trial]:
     """A key to agree with that leaves one shared secret for all: a MAC under it could be made by anybody."""
     device = mdoc_keys.cose_key(mdoc_keys.key("device"))
     yield accepted("a device on P-256", mdoc(key_info={"deviceKey": device}))
     reader = AgreementKey.generate("P-256")
-    x25519 = {"0": 0, "1": 1, "p - 1": _P - 1, "p": _P, "p + 1": _P + 1, "of order 8": 2**255 - 2}
-    for name, u in x25519.items():
-        public = u.to_bytes(32, "little")
-        for crv in (4, 6):
-            cose = {1: 1, -1: crv, -2: public}
-            if crv == 6 and name == "of order 8":
-                continue
-            yield refused(f"deviceKey, {crv}, u = {name}", _KEY, mdoc(key_info={"deviceKey": cose}), step="V4")
+    challenge = mdoc_forge.challenge(reader_key=reader)
+    for name, public in _LOW_X25519.items():
+        cose = {1: 1, -1: 4, -2: public}
+        yield refused(f"deviceKey, u = {name}", _KEY, mdoc(key_info={"deviceKey": cose}), step="V4")
+        forged = mdoc(key_info={"deviceKey": cose}, device=_mac_of_nothing())
+        yield refused(f"a MAC under nothing, u = {name}", _KEY, forged, challenge=challenge, step="V4")
         jwk = {"kty": "OKP", "crv": "X25519", "x": base64url(public).decode(), "d": base64url(bytes(32)).decode()}
         yield raises(f"a reader on X25519, u = {name}", _KEY, partial(AgreementKey.from_jwk, jwk))
         yield raises(f"a holder on X25519, u = {name}", _KEY, partial(PublicKey.from_jwk, jwk))
     infinity = {1: 2, -1: 1, -2: bytes(32), -3: bytes(32)}
     yield refused("deviceKey, infinity", _KEY, mdoc(key_info={"deviceKey": infinity}), step="V4")
+    forged = mdoc(key_info={"deviceKey": infinity}, device=_mac_of_nothing())
+    yield refused("a MAC under nothing, infinity", _KEY, forged, challenge=challenge, step="V4")
+    forged = mdoc(device=_mac_of_nothing())
+    yield refused("a MAC under nothing, a good key", _INVALID, forged, challenge=challenge, step="V8")
     for sign in (False, True):
         pressed = {**infinity, -3: sign}
         # With x = 0 there are two points of order n on P-256: they are keys, and the holder proves possession of none.

@@ -23,7 +23,7 @@ from ..targets import Party
 from ..trials import Trial, accepted, asked, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from . import json_texts
-from ._places import ALPHABET, Edit, constant, dpop, filled, http, in_part, proven, status_cwt, status_jwt, stray
+from ._places import ALPHABET, URL, Edit, constant, dpop, filled, http, in_part, proven, status_cwt, status_jwt, stray
 
 _BASE64: Final = Reason.MALFORMED_BASE64
 _TOKEN: Final = Reason.MALFORMED_TOKEN
@@ -140,7 +140,7 @@ def _hidden(*disclosures: bytes, **payload: Any) -> dict[str, Any]:
 
 def _respelt_proof(how: str, party: Party) -> Outcome:
     ticket, now = party.ticket(), party.world.now
-    claims = {"jti": how, "htm": "POST", "htu": proven("", b"").url, "iat": now, "ath": ath(ticket)}
+    claims = {"jti": how, "htm": "POST", "htu": URL, "iat": now, "ath": ath(ticket)}
     made = hand_made_proof(party.client.key, _respelt(dump(claims), how), ticket=ticket, now=now)
     return party.send(proven(ticket, made))
 

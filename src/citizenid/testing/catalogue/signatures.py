@@ -29,7 +29,7 @@ from ..targets import Library, Party, outcome_of, serving
 from ..trials import Trial, accepted, asked, holds, mdoc, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from . import rsa_signatures, signed_bytes
-from ._places import constant, dpop, expect, http, in_part, proven, status_cwt, status_jwt
+from ._places import URL, constant, dpop, expect, http, in_part, proven, status_cwt, status_jwt
 
 _INVALID: Final = Reason.SIGNATURE_INVALID
 _MALFORMED: Final = Reason.SIGNATURE_MALFORMED
@@ -211,8 +211,7 @@ def second_signature() -> Iterator[Trial]:
 
 def _proof_again(party: Party) -> Outcome:
     ticket, now, sender = party.ticket(), party.world.now, party.client.key
-    claims = {"htu": proven("", b"").url}
-    made = hand_made_proof(sender, claims, ticket=ticket, now=now)
+    made = hand_made_proof(sender, {"htu": URL}, ticket=ticket, now=now)
     expect(party.send(proven(ticket, made)).allowed, "the proof is refused at first")
     return party.send(proven(ticket, in_part(0, 2, _twin_text)(made)))
 
