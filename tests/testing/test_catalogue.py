@@ -16,7 +16,7 @@ import pytest
 
 from citizenid import Reason
 from citizenid.testing.attacks import Attack
-from citizenid.testing.catalogue import GROUPS, REASON_NAMES, attack_catalogue
+from citizenid.testing.catalogue import CASE_REASONS, GROUPS, REASON_NAMES, attack_catalogue
 from citizenid.testing.targets import Served, serving
 from citizenid.testing.trials import Kind
 
@@ -75,11 +75,21 @@ def test_each_case_proposes_what_is_listed_and_is_refused_where_it_must_be(liste
 def test_each_refusal_has_a_name_that_is_proposed_for_it() -> None:
     wrong = []
     for attack in attack_catalogue():
-        permitted = frozenset[Reason]().union(*(REASON_NAMES[name] for name in attack.proposed))
+        named = frozenset[Reason]().union(*(REASON_NAMES[name] for name in attack.proposed))
+        permitted = named | CASE_REASONS.get(attack.id, frozenset())
         for trial in attack.trials():
             if permitted and trial.reason is not None and trial.reason not in permitted:
                 wrong.append((attack.id, trial.name, trial.reason, attack.proposed))
     assert wrong == []
+
+
+def test_what_a_case_has_besides_its_name_it_is_refused_with() -> None:
+    idle = []
+    for attack in attack_catalogue():
+        reasons = {trial.reason for trial in attack.trials()}
+        idle += [(attack.id, each) for each in CASE_REASONS.get(attack.id, frozenset()) - reasons]
+    assert idle == []
+    assert set(CASE_REASONS) <= {attack.id for attack in attack_catalogue()}
 
 
 def test_the_table_names_what_is_proposed_and_nothing_else(proposed_names: set[str]) -> None:

@@ -8,12 +8,17 @@ from __future__ import annotations
 from typing import Final
 
 from ..attacks import Attack, Group
-from ._names import REASON_NAMES
+from ._names import CASE_REASONS, REASON_NAMES
 from .algorithms import GROUP as _ALGORITHMS
+from .ed25519 import GROUP as _ED25519
+from .encodings import GROUP as _ENCODINGS
+from .headers import GROUP as _HEADERS
+from .key_injection import GROUP as _KEY_INJECTION
+from .signatures import GROUP as _SIGNATURES
 
-__all__ = ["GROUPS", "REASON_NAMES", "attack_catalogue"]
+__all__ = ["CASE_REASONS", "GROUPS", "REASON_NAMES", "attack_catalogue"]
 
-GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS,)
+GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS, _KEY_INJECTION, _HEADERS, _ENCODINGS, _SIGNATURES, _ED25519)
 
 
 def attack_catalogue(*, served: bool = False) -> tuple[Attack, ...]:

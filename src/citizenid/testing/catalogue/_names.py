@@ -3,6 +3,8 @@
 Ours are finer where one rule of theirs is several of ours, and the other way round where a fault has no reading of its
 own (a MAC under a public key is an algorithm that does not exist here, whatever the key).
 
+What only one case has stands by that case.
+
 Spec: specs/reasons.md.
 """
 
@@ -63,7 +65,7 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "MALFORMED_BASE64": frozenset({_R.MALFORMED_BASE64}),
         "MALFORMED_CBOR": frozenset({_R.MALFORMED_CBOR}),
         "MALFORMED_COSE": frozenset({_R.MALFORMED_TOKEN}),
-        "MALFORMED_JSON": frozenset({_R.MALFORMED_JSON}),
+        "MALFORMED_JSON": frozenset({_R.MALFORMED_JSON, _R.MALFORMED_CBOR}),  # the same fault in CBOR
         "MALFORMED_MDOC": frozenset({_R.MALFORMED_TOKEN}),
         "MALFORMED_TOKEN": frozenset({_R.MALFORMED_TOKEN}),
         "MDOC_DEVICE_AUTH_INVALID": frozenset({_R.SIGNATURE_INVALID}),
@@ -101,3 +103,61 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "VCT_MISMATCH": frozenset({_R.TYPE_NOT_ALLOWED}),
     }
 )
+
+CASE_REASONS: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
+    {
+        # Who brings a key along is refused for that, before any signature is looked at.
+        "KEY-001": frozenset({_R.HEADER_FORBIDDEN}),
+        # A leaf that issued itself, or was issued by a leaf, may not stand there: that is said before a root is asked.
+        "KEY-004": frozenset({_R.CERTIFICATE_INVALID}),
+        # A chain is asked alone, and its key has not signed; two names of one certificate name two.
+        "KEY-005": frozenset({_R.SIGNATURE_INVALID, _R.HEADER_INVALID}),
+        # Longer than any kid: no hint at all.
+        "KEY-007": frozenset({_R.HEADER_INVALID}),
+        # A parameter that has the wrong type; in a set of keys it is the key that is invalid.
+        "KEY-008": frozenset({_R.HEADER_INVALID, _R.KEY_INVALID}),
+        # No key is broken: the anchors would mean two things.
+        "KEY-010": frozenset({_R.ANCHOR_INVALID}),
+        # kid finds the key of another issuer, and V5 says so; or the issuer that is named narrows to his own key.
+        "KEY-011": frozenset({_R.ISSUER_MISMATCH, _R.SIGNATURE_INVALID}),
+        # To a ticket that is out: the trust has ended since. Where his kid has another key by now, that has not signed.
+        "KEY-012": frozenset({_R.ANCHOR_REMOVED, _R.SIGNATURE_INVALID}),
+        # For one purpose the keys of the other are nobody's; what is signed by such a key fails by that of the purpose.
+        "KEY-015": frozenset({_R.KEY_UNKNOWN, _R.CERTIFICATE_USE_FORBIDDEN, _R.SIGNATURE_INVALID}),
+        # A set of which no key is left, or a root with a weak one, makes no anchor.
+        "KEY-017": frozenset({_R.ANCHOR_INVALID}),
+        # Of a chain, the certificate is invalid, and of a root, the anchor.
+        "KEY-020": frozenset({_R.ANCHOR_INVALID, _R.CERTIFICATE_INVALID}),
+        # b64 must be demanded by crit, and whatever is demanded is refused first.
+        "HDR-004": frozenset({_R.CRIT_UNSUPPORTED}),
+        # An SD-KBT without a credential in it.
+        "HDR-009": frozenset({_R.HEADER_INVALID}),
+        # What is no text is no media type.
+        "HDR-011": frozenset({_R.HEADER_INVALID}),
+        # Nothing is unpacked: the payload is no object.
+        "HDR-013": frozenset({_R.MALFORMED_JSON, _R.MALFORMED_CBOR}),
+        # What is read in the wrong way is refused by the first part that cannot be read so.
+        "HDR-014": frozenset({_R.MALFORMED_BASE64, _R.MALFORMED_JSON}),
+        # The first signature counts (RFC 9901 section 8.3).
+        "HDR-015": frozenset({_R.SIGNATURE_INVALID}),
+        "HDR-016": frozenset({_R.MALFORMED_BASE64, _R.MALFORMED_CBOR}),
+        # Nothing is trimmed, so what stands before is a part of the first segment, or of the item.
+        "ENC-008": frozenset({_R.MALFORMED_BASE64, _R.MALFORMED_CBOR}),
+        # An empty header is three segments, and no object; of tildes there is a bound.
+        "ENC-009": frozenset({_R.MALFORMED_JSON, _R.MALFORMED_CBOR, _R.LIMIT_EXCEEDED}),
+        # The two headers of COSE are one, and a label in both has this Reason of headers.
+        "ENC-014": frozenset({_R.HEADER_INVALID}),
+        # In a JWS a signature of no bytes is a part that is missing, and in a header field it is not of the form.
+        "SIG-004": frozenset({_R.MALFORMED_TOKEN, _R.PROOF_MALFORMED}),
+        "EDD-008": frozenset({_R.MALFORMED_TOKEN}),
+        # What is signed is not there at all.
+        "SIG-013": frozenset({_R.MALFORMED_TOKEN}),
+        # Nothing but certificates is signed by RSA.
+        "SIG-014": frozenset({_R.ALGORITHM_NOT_ALLOWED, _R.CERTIFICATE_UNTRUSTED}),
+        # Whether a holder's key lies on the curve costs as much as a signature, and none is good by one that does not.
+        "EDD-006": frozenset({_R.SIGNATURE_INVALID}),
+        # x = 0 is the x of two good points, whose secret nobody has shown; and under a good key a MAC of nothing.
+        "EDD-011": frozenset({_R.SIGNATURE_INVALID}),
+    }
+)
+"""By case: a Reason that says more than its name, or another one, because a rule that is looked at earlier meets it."""

@@ -12,7 +12,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ... import LocalKey
 
@@ -29,7 +29,15 @@ REVOKED_INDEX: Final = 8
 SUSPENDED_INDEX: Final = 9
 OTHER_INDEX: Final = 10
 STATUS_SIZE: Final = 64
-Changes = Mapping[Any, Any] | bytes
+
+
+class Encoded(NamedTuple):
+    """A segment of a JWS that goes in as it is spelt here: what is signed is this spelling."""
+
+    text: bytes
+
+
+Changes = Mapping[Any, Any] | bytes | Encoded
 """Members to set over the good ones, `ABSENT` to leave one out; or the bytes that stand in their place."""
 
 
@@ -68,13 +76,15 @@ def dump(value: Any) -> bytes:
 
 
 def segment(value: Any) -> bytes:
-    """Encode a segment: bytes as they are, anything else as JSON."""
+    """Encode a segment: bytes as they are, anything else as JSON; `Encoded` is encoded already."""
+    if isinstance(value, Encoded):
+        return value.text
     return base64url(value if isinstance(value, bytes) else dump(value))
 
 
 def changed(good: Mapping[Any, Any], changes: Changes | None) -> Any:
     """Apply `Changes` to good members; None changes nothing."""
-    if isinstance(changes, bytes):
+    if isinstance(changes, bytes | Encoded):
         return changes
     merged = {**good, **(changes or {})}
     return {name: value for name, value in merged.items() if value is not ABSENT}

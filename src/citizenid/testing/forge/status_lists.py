@@ -10,8 +10,12 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+import cbor2
+from cbor2 import CBORTag
+
 from ... import KeyPurpose, LocalKey, TrustAnchors
 from ...status import StatusStore
+from .cbor import dump
 from .parts import (
     ISSUER,
     NOW,
@@ -41,6 +45,16 @@ def status_anchors() -> TrustAnchors:
     return TrustAnchors.from_jwks(ISSUER, {"keys": [jwk]}, purpose=KeyPurpose.STATUS_LIST)
 
 
+def packed_statuses(values: Mapping[int, int] | None = None, *, bits: int = 4, size: int = STATUS_SIZE) -> bytes:
+    """Return the compressed list: what these indices say, and zero at every other."""
+    if values is None:
+        values = {REVOKED_INDEX: 1, SUSPENDED_INDEX: 2, OTHER_INDEX: 3}
+    packed = bytearray(size * bits // 8)
+    for index, value in values.items():
+        packed[index * bits // 8] |= value << index * bits % 8
+    return zlib.compress(bytes(packed), 9)
+
+
 def status_token(
     values: Mapping[int, int] | None = None,
     *,
@@ -52,21 +66,42 @@ def status_token(
     sign: Callable[[bytes], bytes] | None = None,
 ) -> bytes:
     """Make a Status List Token by hand (Token Status List section 5.1)."""
-    if values is None:
-        values = {REVOKED_INDEX: 1, SUSPENDED_INDEX: 2, OTHER_INDEX: 3}
-    packed = bytearray(size * bits // 8)
-    for index, value in values.items():
-        packed[index * bits // 8] |= value << index * bits % 8
     good = {
         "sub": STATUS_URI,
         "iat": NOW - 10,
         "exp": NOW + 86_400,
         "ttl": 43_200,
-        "status_list": {"bits": bits, "lst": base64url(zlib.compress(bytes(packed), 9)).decode()},
+        "status_list": {"bits": bits, "lst": base64url(packed_statuses(values, bits=bits, size=size)).decode()},
     }
     signer = signer or key("status")
     good_header_ = {"alg": signer.public.algorithm, "typ": "statuslist+jwt", "kid": "s1"}
     return jws(changed(good_header_, header), changed(good, payload), signer, sign)
+
+
+def status_token_cwt(
+    values: Mapping[int, int] | None = None,
+    *,
+    header: Changes | None = None,
+    payload: Changes | None = None,
+    unprotected: Mapping[Any, Any] | None = None,
+    signer: LocalKey | None = None,
+    sign: Callable[[bytes], bytes] | None = None,
+) -> bytes:
+    """Make the same list as a CWT, by hand (Token Status List section 5.2)."""
+    signer = signer or key("status")
+    good = {
+        2: STATUS_URI,
+        6: NOW - 10,
+        4: NOW + 86_400,
+        65534: 43_200,
+        65533: {"bits": 4, "lst": packed_statuses(values)},
+    }
+    claims = changed(good, payload)
+    protected = changed({1: -7, 4: b"s1", 16: "application/statuslist+cwt"}, header)
+    body = claims if isinstance(claims, bytes) else dump(claims)
+    head = protected if isinstance(protected, bytes) else dump(protected)
+    signature = (sign or signer.sign)(cbor2.dumps(["Signature1", head, b"", body]))
+    return dump(CBORTag(18, [head, unprotected or {}, body, signature]))
 
 
 def statuses(now: int = NOW) -> StatusStore:
