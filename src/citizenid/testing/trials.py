@@ -18,7 +18,7 @@ from .forgery import ALLOWED, Forgery, Outcome, called, mdoc, sd_cwt, sd_jwt
 from .targets import Party, Target
 
 __all__ = [
-    "Kind", "Trial", "accepted", "asked", "holds", "mdoc", "raises", "refused", "sd_cwt", "sd_jwt"
+    "Kind", "Trial", "accepted", "asked", "expect", "holds", "mdoc", "raises", "refused", "sd_cwt", "sd_jwt"
 ]  # fmt: skip
 
 
@@ -83,6 +83,12 @@ def holds(name: str, check: Callable[[], object]) -> Trial:
         return ALLOWED
 
     return Trial(name, Kind.HOLDS, None, "", act, anywhere=False)
+
+
+def expect(condition: bool, text: str) -> None:
+    """Say in a check of `holds` what must be so."""
+    if not condition:
+        raise AssertionError(text)
 
 
 def asked(name: str, reason: Reason | None, act: Callable[[Party], Outcome], *, step: str = "") -> Trial:

@@ -3,6 +3,9 @@
 Ours are finer where one rule of theirs is several of ours, and the other way round where a fault has no reading of its
 own (a MAC under a public key is an algorithm that does not exist here, whatever the key).
 
+A name for one place stands for the same fault in others: who is over, or came too early, may be a credential, a key
+binding, a list, a proof, a ticket or an anchor, and each of these has a Reason that says so.
+
 Spec: specs/reasons.md.
 """
 
@@ -15,6 +18,8 @@ from typing import Final
 from ... import Reason
 
 _R = Reason
+_OVER = frozenset({_R.EXPIRED, _R.KEY_BINDING_STALE, _R.STATUS_LIST_EXPIRED, _R.ANCHOR_EXPIRED, _R.TICKET_EXPIRED})
+_FUTURE = frozenset({_R.ISSUED_IN_FUTURE, _R.KEY_BINDING_IN_FUTURE, _R.STATUS_LIST_IN_FUTURE, _R.PROOF_IN_FUTURE})
 REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
     {
         "ALG_KEY_MISMATCH": frozenset({_R.ALGORITHM_MISMATCH, _R.ALGORITHM_NOT_ALLOWED}),
@@ -31,8 +36,10 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "CHAIN_STRUCTURE": frozenset({_R.CERTIFICATE_INVALID}),
         "CHAIN_UNTRUSTED": frozenset({_R.CERTIFICATE_UNTRUSTED}),
         "CLAIM_MISSING": frozenset({_R.CLAIM_MISSING}),
-        "CLAIM_TYPE": frozenset({_R.CLAIM_INVALID}),
-        "CLOCK_UNUSABLE": frozenset({_R.CLOCK_UNUSABLE}),
+        # 1e400 and a bignum are refused as JSON and CBOR, before anybody asks for the type of a claim.
+        "CLAIM_TYPE": frozenset({_R.CLAIM_INVALID, _R.MALFORMED_JSON, _R.MALFORMED_CBOR}),
+        # A step back makes nothing usable again: what has ended, and what was used, is refused as that.
+        "CLOCK_UNUSABLE": frozenset({_R.CLOCK_UNUSABLE, _R.TICKET_EXPIRED, _R.REPLAYED}),
         "CONFIG_INVALID": frozenset({_R.CONFIGURATION_INVALID, _R.POLICY_INVALID, _R.ANCHOR_INVALID}),
         "COUNTRY_INVALID": frozenset({_R.COUNTRY_INVALID}),
         "CRIT_UNSUPPORTED": frozenset({_R.CRIT_UNSUPPORTED}),
@@ -42,11 +49,11 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "DISCLOSURE_MALFORMED": frozenset({_R.DISCLOSURE_MALFORMED}),
         "DISCLOSURE_UNREFERENCED": frozenset({_R.DISCLOSURE_UNREFERENCED}),
         "DUPLICATE_MEMBER": frozenset({_R.DUPLICATE_MEMBER}),
-        "EXPIRED": frozenset({_R.EXPIRED}),
+        "EXPIRED": _OVER,
         "HASH_ALG_NOT_ALLOWED": frozenset({_R.HASH_ALGORITHM_NOT_ALLOWED}),
         "HEADER_FORBIDDEN": frozenset({_R.HEADER_FORBIDDEN}),
         "INPUT_TOO_LARGE": frozenset({_R.INPUT_TOO_LARGE}),
-        "ISSUED_IN_FUTURE": frozenset({_R.ISSUED_IN_FUTURE}),
+        "ISSUED_IN_FUTURE": _FUTURE,
         "ISSUER_UNTRUSTED": frozenset({_R.ISSUER_MISMATCH, _R.COUNTRY_NOT_ALLOWED, _R.KEY_UNKNOWN}),
         "KB_AUDIENCE": frozenset({_R.AUDIENCE_MISMATCH}),
         "KB_INVALID": frozenset({_R.SIGNATURE_INVALID}),
@@ -74,7 +81,7 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "MDOC_DUPLICATE_ELEMENT": frozenset({_R.DISCLOSURE_DUPLICATE}),
         "MDOC_STATUS": frozenset({_R.RESPONSE_NOT_OK}),
         "MDOC_VERSION": frozenset({_R.VERSION_UNSUPPORTED}),
-        "NOT_YET_VALID": frozenset({_R.NOT_YET_VALID}),
+        "NOT_YET_VALID": frozenset({_R.NOT_YET_VALID, _R.KEY_BINDING_IN_FUTURE, _R.ANCHOR_NOT_YET_VALID}),
         "POLICY_CLAIM_MISSING": frozenset({_R.CITIZENSHIP_NOT_SHOWN}),
         "POLICY_DENIED": frozenset({_R.CITIZENSHIP_NOT_PERMITTED}),
         "PROOF_BINDING": frozenset(
@@ -86,7 +93,8 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "PROOF_STALE": frozenset({_R.PROOF_STALE}),
         "REPLAY": frozenset({_R.REPLAYED}),
         "REVOKED": frozenset({_R.REVOKED}),
-        "SD_STRUCTURE": frozenset({_R.REDACTION_MALFORMED}),
+        # A control claim that is hidden: the mark is well formed, and stands where none may.
+        "SD_STRUCTURE": frozenset({_R.REDACTION_MALFORMED, _R.CLAIM_NOT_DISCLOSABLE}),
         "SIGNATURE_INVALID": frozenset({_R.SIGNATURE_INVALID}),
         "SIGNATURE_MALFORMED": frozenset({_R.SIGNATURE_MALFORMED}),
         "STATUS_INDEX": frozenset({_R.STATUS_INDEX_OUT_OF_RANGE}),
