@@ -10,11 +10,12 @@ from typing import Final
 from ..attacks import Attack, Group
 from ._names import REASON_NAMES
 from .algorithms import GROUP as _ALGORITHMS
+from .sd_jwt import GROUP as _SD_JWT
 from .times import GROUP as _TIMES
 
 __all__ = ["GROUPS", "REASON_NAMES", "attack_catalogue"]
 
-GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS, _TIMES)
+GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS, _TIMES, _SD_JWT)
 
 
 def attack_catalogue(*, served: bool = False) -> tuple[Attack, ...]:

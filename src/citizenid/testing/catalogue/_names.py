@@ -44,10 +44,14 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "COUNTRY_INVALID": frozenset({_R.COUNTRY_INVALID}),
         "CRIT_UNSUPPORTED": frozenset({_R.CRIT_UNSUPPORTED}),
         "DEPTH_EXCEEDED": frozenset({_R.DEPTH_EXCEEDED}),
-        "DIGEST_DUPLICATE": frozenset({_R.DIGEST_DUPLICATE}),
-        "DISCLOSURE_CLASH": frozenset({_R.DISCLOSURE_CLASH}),
-        "DISCLOSURE_MALFORMED": frozenset({_R.DISCLOSURE_MALFORMED}),
-        "DISCLOSURE_UNREFERENCED": frozenset({_R.DISCLOSURE_UNREFERENCED}),
+        # One digest in two places, or one disclosure sent twice.
+        "DIGEST_DUPLICATE": frozenset({_R.DIGEST_DUPLICATE, _R.DISCLOSURE_DUPLICATE}),
+        # Over a claim that decides on validity nothing can be disclosed, whether it stands there or not.
+        "DISCLOSURE_CLASH": frozenset({_R.DISCLOSURE_CLASH, _R.CLAIM_NOT_DISCLOSABLE}),
+        # The name of an SD-CWT's disclosure that is a mark is no name that CBOR of this profile has.
+        "DISCLOSURE_MALFORMED": frozenset({_R.DISCLOSURE_MALFORMED, _R.MALFORMED_CBOR}),
+        # An item of an mdoc says which digest is its own: one that was changed does not match it.
+        "DISCLOSURE_UNREFERENCED": frozenset({_R.DISCLOSURE_UNREFERENCED, _R.DIGEST_MISMATCH}),
         "DUPLICATE_MEMBER": frozenset({_R.DUPLICATE_MEMBER}),
         "EXPIRED": _OVER,
         "HASH_ALG_NOT_ALLOWED": frozenset({_R.HASH_ALGORITHM_NOT_ALLOWED}),
@@ -72,7 +76,8 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "MALFORMED_COSE": frozenset({_R.MALFORMED_TOKEN}),
         "MALFORMED_JSON": frozenset({_R.MALFORMED_JSON}),
         "MALFORMED_MDOC": frozenset({_R.MALFORMED_TOKEN}),
-        "MALFORMED_TOKEN": frozenset({_R.MALFORMED_TOKEN}),
+        # A part that stands in the place of another is not of the alphabet of that place.
+        "MALFORMED_TOKEN": frozenset({_R.MALFORMED_TOKEN, _R.MALFORMED_BASE64}),
         "MDOC_DEVICE_AUTH_INVALID": frozenset({_R.SIGNATURE_INVALID}),
         "MDOC_DEVICE_AUTH_MISSING": frozenset({_R.KEY_BINDING_MISSING}),
         "MDOC_DIGEST_MISMATCH": frozenset({_R.DIGEST_MISMATCH}),
@@ -106,6 +111,7 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "STATUS_UNAVAILABLE": frozenset({_R.STATUS_LIST_UNAVAILABLE, _R.STATUS_MISSING, _R.STATUS_MECHANISM_UNKNOWN}),
         "STATUS_UNKNOWN_VALUE": frozenset({_R.STATUS_NOT_VALID}),
         "TYP_MISMATCH": frozenset({_R.TYP_MISMATCH}),
-        "VCT_MISMATCH": frozenset({_R.TYPE_NOT_ALLOWED}),
+        # A type that is not there, or no text, is not the right one either.
+        "VCT_MISMATCH": frozenset({_R.TYPE_NOT_ALLOWED, _R.CLAIM_MISSING, _R.CLAIM_INVALID}),
     }
 )
