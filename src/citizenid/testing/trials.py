@@ -85,13 +85,13 @@ def holds(name: str, check: Callable[[], object]) -> Trial:
     return Trial(name, Kind.HOLDS, None, "", act, anywhere=False)
 
 
-def expect(condition: bool, text: str) -> None:
-    """Say in a check of `holds` what must be so."""
-    if not condition:
-        raise AssertionError(text)
-
-
 def asked(name: str, reason: Reason | None, act: Callable[[Party], Outcome], *, step: str = "") -> Trial:
     """Expect this of requests to a gateway: a refusal, or with None that the last one is allowed."""
     kind = Kind.ACCEPTED if reason is None else Kind.REFUSED
     return Trial(name, kind, reason, step, lambda target: act(target.party()), anywhere=True)
+
+
+def expect(condition: bool, text: str) -> None:
+    """Fail the check of a `holds` unless this is so."""
+    if not condition:
+        raise AssertionError(text)

@@ -10,12 +10,13 @@ from typing import Final
 from ..attacks import Attack, Group
 from ._names import REASON_NAMES
 from .algorithms import GROUP as _ALGORITHMS
+from .key_binding import GROUP as _KEY_BINDING
 from .sd_jwt import GROUP as _SD_JWT
 from .times import GROUP as _TIMES
 
 __all__ = ["GROUPS", "REASON_NAMES", "attack_catalogue"]
 
-GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS, _TIMES, _SD_JWT)
+GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS, _TIMES, _SD_JWT, _KEY_BINDING)
 
 
 def attack_catalogue(*, served: bool = False) -> tuple[Attack, ...]:

@@ -20,6 +20,20 @@ from ... import Reason
 _R = Reason
 _OVER = frozenset({_R.EXPIRED, _R.KEY_BINDING_STALE, _R.STATUS_LIST_EXPIRED, _R.ANCHOR_EXPIRED, _R.TICKET_EXPIRED})
 _FUTURE = frozenset({_R.ISSUED_IN_FUTURE, _R.KEY_BINDING_IN_FUTURE, _R.STATUS_LIST_IN_FUTURE, _R.PROOF_IN_FUTURE})
+# No key to verify it by, not by that key, or said to be something else.
+_NO_PROOF = frozenset(
+    {
+        _R.SIGNATURE_INVALID,
+        _R.SIGNATURE_MALFORMED,
+        _R.ALGORITHM_MISMATCH,
+        _R.HOLDER_KEY_MISSING,
+        _R.CLAIM_MISSING,
+        _R.KEY_INVALID,
+        _R.HEADER_FORBIDDEN,
+        _R.HEADER_INVALID,
+        _R.TYP_MISMATCH,
+    }
+)
 REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
     {
         "ALG_KEY_MISMATCH": frozenset({_R.ALGORITHM_MISMATCH, _R.ALGORITHM_NOT_ALLOWED}),
@@ -59,11 +73,13 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "INPUT_TOO_LARGE": frozenset({_R.INPUT_TOO_LARGE}),
         "ISSUED_IN_FUTURE": _FUTURE,
         "ISSUER_UNTRUSTED": frozenset({_R.ISSUER_MISMATCH, _R.COUNTRY_NOT_ALLOWED, _R.KEY_UNKNOWN}),
-        "KB_AUDIENCE": frozenset({_R.AUDIENCE_MISMATCH}),
-        "KB_INVALID": frozenset({_R.SIGNATURE_INVALID}),
-        "KB_MISSING": frozenset({_R.KEY_BINDING_MISSING}),
-        "KB_NONCE_MISMATCH": frozenset({_R.NONCE_MISMATCH}),
-        "KB_SD_HASH_MISMATCH": frozenset({_R.SD_HASH_MISMATCH}),
+        # What a key binding does not state is missing; what an mdoc or an SD-KBT signs and does not state is seen to be
+        # another thing by the signature.
+        "KB_AUDIENCE": frozenset({_R.AUDIENCE_MISMATCH, _R.CLAIM_MISSING, _R.SIGNATURE_INVALID}),
+        "KB_INVALID": _NO_PROOF,
+        "KB_MISSING": frozenset({_R.KEY_BINDING_MISSING, _R.CLAIM_MISSING}),
+        "KB_NONCE_MISMATCH": frozenset({_R.NONCE_MISMATCH, _R.CLAIM_MISSING, _R.SIGNATURE_INVALID}),
+        "KB_SD_HASH_MISMATCH": frozenset({_R.SD_HASH_MISMATCH, _R.CLAIM_MISSING, _R.SIGNATURE_INVALID}),
         "KB_STALE": frozenset({_R.KEY_BINDING_STALE}),
         "KB_UNEXPECTED": frozenset({_R.KEY_BINDING_UNEXPECTED}),
         "KEY_INVALID": frozenset({_R.KEY_INVALID, _R.CURVE_UNSUPPORTED}),
