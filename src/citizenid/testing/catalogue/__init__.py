@@ -11,12 +11,13 @@ from ..attacks import Attack, Group
 from ._names import REASON_NAMES
 from .algorithms import GROUP as _ALGORITHMS
 from .key_binding import GROUP as _KEY_BINDING
+from .policy import GROUP as _POLICY
 from .sd_jwt import GROUP as _SD_JWT
 from .times import GROUP as _TIMES
 
 __all__ = ["GROUPS", "REASON_NAMES", "attack_catalogue"]
 
-GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS, _TIMES, _SD_JWT, _KEY_BINDING)
+GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS, _TIMES, _SD_JWT, _KEY_BINDING, _POLICY)
 
 
 def attack_catalogue(*, served: bool = False) -> tuple[Attack, ...]:

@@ -103,8 +103,12 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "MDOC_STATUS": frozenset({_R.RESPONSE_NOT_OK}),
         "MDOC_VERSION": frozenset({_R.VERSION_UNSUPPORTED}),
         "NOT_YET_VALID": frozenset({_R.NOT_YET_VALID, _R.KEY_BINDING_IN_FUTURE, _R.ANCHOR_NOT_YET_VALID}),
-        "POLICY_CLAIM_MISSING": frozenset({_R.CITIZENSHIP_NOT_SHOWN}),
-        "POLICY_DENIED": frozenset({_R.CITIZENSHIP_NOT_PERMITTED}),
+        # What states nothing readable is refused before any rule is asked; so is what a device may not state.
+        "POLICY_CLAIM_MISSING": frozenset(
+            {_R.CITIZENSHIP_NOT_SHOWN, _R.COUNTRY_INVALID, _R.DEVICE_ELEMENT_NOT_AUTHORIZED}
+        ),
+        # A rule that excludes denies whom it excludes, and whom nobody has declared not to be excluded.
+        "POLICY_DENIED": frozenset({_R.CITIZENSHIP_NOT_PERMITTED, _R.COMPLETENESS_NOT_SHOWN}),
         "PROOF_BINDING": frozenset(
             {_R.PROOF_KEY_MISMATCH, _R.PROOF_METHOD_MISMATCH, _R.PROOF_URL_MISMATCH, _R.PROOF_TICKET_MISMATCH}
         ),
