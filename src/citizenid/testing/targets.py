@@ -31,7 +31,7 @@ Handler = Callable[[Request, bytes], Answer]
 
 RESOURCES: Final = "/resources/"
 _REASONS: Final = {reason.value: reason for reason in Reason}
-_VERIFY: Final = {Format.SD_JWT_VC: _sd_jwt.verify, Format.MDOC: _mdoc.verify, Format.SD_CWT: _sd_cwt.verify}
+VERIFY: Final = {Format.SD_JWT_VC: _sd_jwt.verify, Format.MDOC: _mdoc.verify, Format.SD_CWT: _sd_cwt.verify}
 _ANCHORS: Final = {Format.SD_JWT_VC: _sd_jwt.anchors, Format.MDOC: _mdoc.anchors, Format.SD_CWT: _sd_cwt.anchors}
 
 
@@ -153,7 +153,7 @@ class Library:
     def present(self, forgery: Forgery, **judged: Any) -> Outcome:
         """Verify a presentation; `judged` replaces arguments."""
         try:
-            result = _VERIFY[forgery.format](forgery.made(), **judged)
+            result = VERIFY[forgery.format](forgery.made(), **judged)
         except CitizenIDError as error:
             return Outcome(False, error.reason, error.step, error.where)
         if type(result) is NeedStatusList:

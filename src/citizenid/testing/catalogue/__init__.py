@@ -10,6 +10,7 @@ from typing import Final
 from ..attacks import Attack, Group
 from ._names import REASON_NAMES
 from .algorithms import GROUP as _ALGORITHMS
+from .api_misuse import GROUP as _API_MISUSE
 from .key_binding import GROUP as _KEY_BINDING
 from .policy import GROUP as _POLICY
 from .sd_jwt import GROUP as _SD_JWT
@@ -17,7 +18,7 @@ from .times import GROUP as _TIMES
 
 __all__ = ["GROUPS", "REASON_NAMES", "attack_catalogue"]
 
-GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS, _TIMES, _SD_JWT, _KEY_BINDING, _POLICY)
+GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS, _TIMES, _SD_JWT, _KEY_BINDING, _POLICY, _API_MISUSE)
 
 
 def attack_catalogue(*, served: bool = False) -> tuple[Attack, ...]:
