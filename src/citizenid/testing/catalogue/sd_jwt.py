@@ -223,6 +223,12 @@ def hidden_status() -> Iterator[Trial]:
     begins = disclosure("salt", "iat", NOW - 60)
     late = {**short, "iat": ABSENT, "_sd": [digest(text), digest(begins)]}
     yield refused("SD-JWT VC, iat withheld too", Reason.STATUS_MISSING, jwt(payload=late), step="V9")
+    # With nbf alone it could have been issued, and revoked, long before.
+    begun = jwt(payload={**late, "nbf": NOW - 30, "exp": NOW + 3_600})
+    yield refused("SD-JWT VC, iat withheld, with nbf", Reason.STATUS_MISSING, begun, step="V9")
+    strict = _sd_jwt.anchors().requiring_status()
+    yield accepted("SD-JWT VC, stated, where a status is required", jwt(), anchors=strict)
+    yield refused("SD-JWT VC, withheld for a day, there", Reason.STATUS_MISSING, jwt(payload=short), anchors=strict)
 
 
 @attack("SDJ-031", "VCT_MISMATCH")

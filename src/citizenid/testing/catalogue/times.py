@@ -15,7 +15,8 @@ from typing import Any, Final
 import cbor2
 from cbor2 import CBORTag
 
-from ... import Limits, Reason
+from ... import Format, Limits, Reason
+from ...holder import Credential
 from ...status import StatusStore
 from ..attacks import Group, attack
 from ..forge import sd_cwt as _sd_cwt
@@ -97,6 +98,11 @@ def _ticket_after(seconds: int, lifetime_s: int = 100) -> Callable[[Party], Outc
     return act
 
 
+def _received(expires: int) -> Callable[[], object]:
+    data, trusted = _sd_jwt.issuer_half(payload={"exp": expires}), _sd_jwt.anchors()
+    return partial(Credential.receive, data, format=Format.SD_JWT_VC, anchors=trusted, now=NOW)
+
+
 def _ticket_of(body: bytes) -> str:
     return str(json.loads(body)["ticket"])
 
@@ -119,6 +125,9 @@ def the_last_second() -> Iterator[Trial]:
     yield refused("the skew, mdoc", expired, mdoc(validity={"validUntil": date_time(NOW - 1)}), limits=patient)
     yield accepted("a key binding, one second left", jwt(kb={"exp": NOW + 1}))
     yield refused("a key binding at its end", Reason.KEY_BINDING_STALE, jwt(kb={"exp": NOW}), step="V7")
+    # A holder who receives a credential verifies its issuer's half alone.
+    yield holds("a credential that is received, one second left", _received(NOW + 1))
+    yield raises("a credential that is received at its end", expired, _received(NOW), step="V6")
     trusted = partial(_sd_jwt.anchors_for, key("issuer").public)
     yield accepted("an anchor, one second left", jwt(), anchors=trusted(not_after=NOW + 1))
     yield refused("an anchor at its end", Reason.ANCHOR_EXPIRED, jwt(), step="V2", anchors=trusted(not_after=NOW))
@@ -168,6 +177,9 @@ def times_as_booleans() -> Iterator[Trial]:
     """A time is true or false, which Python takes for 1 and 0, or null."""
     yield accepted("the number 0 as a beginning", jwt(payload={"nbf": 0}))
     yield from _each_place({"true": True, "false": False, "null": None})
+    alone = {"iat": ABSENT, "exp": True}  # nothing that it could lie before
+    yield refused("exp of an SD-JWT VC, true, and no other time", _INVALID, jwt(payload=alone), step="V4")
+    yield refused("exp of an SD-CWT, true, and no other time", _INVALID, sd_cwt(claims={6: ABSENT, 4: True}), step="V4")
     yield _proof("DPoP proof", _INVALID, iat=True)
 
 
@@ -176,14 +188,12 @@ def times_out_of_range() -> Iterator[Trial]:
     """A time is larger than any time, negative, or no whole number."""
     yield accepted("the largest time, SD-JWT VC", jwt(payload={"exp": _MAX}))
     yield accepted("the largest time, SD-CWT", sd_cwt(claims={4: _MAX}))
-    yield from _each_place(
-        {"2^53": _MAX + 1, "2^63": 2**63, "-1": -1, "-0.0": -0.0, "a float": NOW + 0.0, "a fraction": NOW + 0.5}
-    )
+    yield from _each_place({"2^53": _MAX + 1, "2^63": 2**63, "-1": -1, "-0.0": -0.0, "a float": NOW + 0.5})
     # Beyond 64 bits CBOR has no integer but a bignum: TIM-009.
     for name, value in (("2^64", 2**64), ("10^400", 10**400), ("an array", [NOW]), ("an object", {"exp": NOW})):
         yield refused(f"SD-JWT VC, {name}", _INVALID, jwt(payload={"exp": value}), step="V4")
-        yield refused(f"KB-JWT, {name}", _INVALID, jwt(kb={"iat": value}), step="V7")
         yield raises(f"status list, {name}", _INVALID, _ingest(payload={"exp": value}))
+    yield refused("KB-JWT, 10^400", _INVALID, jwt(kb={"iat": 10**400}), step="V7")
     # 1e400 is a number that no double holds: it is refused as JSON before anybody asks what it is for.
     yield refused("SD-JWT VC, 1e400", _NO_JSON, jwt(payload=_raw(_sd_jwt.good_payload(), "exp", b"1e400")), step="V4")
     yield refused("SD-JWT VC, 1e3", _INVALID, jwt(payload=_raw(_sd_jwt.good_payload(), "exp", b"1e10")), step="V4")
@@ -200,7 +210,7 @@ def times_that_compare_with_nothing() -> Iterator[Trial]:
     """A time is NaN or infinite: whatever it is compared with, no rule is broken."""
     binding = _sd_jwt.good_key_binding(_sd_jwt.issuer_half())
     listed = {"sub": STATUS_URI, "iat": NOW, "status_list": {"bits": 1, "lst": "eNpjAAAAAQAB"}}
-    for number, value in enumerate((b"NaN", b"Infinity", b"-Infinity", b"nan", b"1e999", b"-1E+999")):
+    for number, value in enumerate((b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-1E+999")):
         text = value.decode()
         for name in ("evidence_checked_at", "of_no_meaning", *dict(_turn(number))):
             forged = jwt(payload=_raw(_sd_jwt.good_payload(), name, value))
@@ -226,13 +236,11 @@ def times_of_cbor() -> Iterator[Trial]:
     no_times: dict[str, tuple[Any, Reason]] = {
         "float": (float(NOW + 60), _INVALID),
         "text": (str(NOW + 60), _INVALID),
-        "bytes": (b"\x6b\x49\xd2\x00", _INVALID),
         "negative": (-1, _INVALID),
         "true": (True, _INVALID),
         "null": (None, _INVALID),
         # What is under a tag that its place does not have, or compares with nothing, is no CBOR of this profile.
         "bignum": (CBORTag(2, b"\x6b\x49\xd2\x00"), no_cbor),
-        "negative bignum": (CBORTag(3, b"\x01"), no_cbor),
         "2^64": (2**64, no_cbor),
         "epoch": (CBORTag(1, NOW + 60), no_cbor),
         "tdate": (date_time(NOW + 60), no_cbor),
