@@ -17,7 +17,7 @@ from typing import Any, Final
 from ... import Citizenship, Country, Format, Limits, Reason, StatusReference, holder, issuer, status, verifier
 from ...gateway import Admitted, Allow
 from ...gateway.cache import SieveCache
-from ...holder import Credential
+from ...holder import Credential, dpop_proof, http_signature
 from ...issuer import prepare_attestation
 from ...status import StatusPublisher, StatusStore
 from ..attacks import attack
@@ -80,6 +80,9 @@ def no_clock() -> Iterator[Trial]:
         yield raises(f"a status list, {name}", _UNUSABLE, partial(_ingest, now))
         yield raises(f"a status, {name}", _UNUSABLE, partial(_checked, now))
         yield raises(f"a credential that is received, {name}", _UNUSABLE, partial(_received, now))
+        shown = {"method": "POST", "url": ORIGIN + ENDPOINT, "ticket": None, "now": now}
+        yield raises(f"a DPoP proof, {name}", _UNUSABLE, partial(dpop_proof, key("sender"), **shown))
+        yield raises(f"an HTTP signature, {name}", _UNUSABLE, partial(http_signature, key("sender"), **shown))
         yield raises(f"an attestation, {name}", Reason.CLAIM_INVALID, partial(_attested, now))
         yield raises(f"a status list that is published, {name}", _CONFIGURATION, partial(_published, now))
 

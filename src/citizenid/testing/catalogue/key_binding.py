@@ -16,8 +16,9 @@ from typing import Any, Final
 import cbor2
 from cbor2 import CBORTag
 
-from ... import Reason, Serialization
+from ... import AgreementKey, Reason, Serialization
 from ..attacks import Group, attack
+from ..forge import mdoc as _mdoc
 from ..forge import mdoc_keys
 from ..forge import sd_cwt as _sd_cwt
 from ..forge import sd_jwt as _sd_jwt
@@ -134,13 +135,21 @@ def signed_by_another() -> Iterator[Trial]:
     for name in ("attacker", "signer", "IACA"):
         yield refused(f"mdoc, {name}", _SIGNATURE, mdoc(device={"device": mdoc_keys.key(name)}), step="V8")
     for algorithm in ("ES384", "Ed25519", "ML-DSA-44"):
-        other = key("attacker", algorithm)
-        yield refused(f"SD-JWT VC, {algorithm}", Reason.ALGORITHM_MISMATCH, jwt(kb_signer=other), step="V8")
-        yield refused(f"SD-CWT, {algorithm}", Reason.ALGORITHM_MISMATCH, sd_cwt(kb_signer=other), step="V8")
+        signer = key("attacker", algorithm)
+        yield refused(f"SD-JWT VC, {algorithm}", Reason.ALGORITHM_MISMATCH, jwt(kb_signer=signer), step="V8")
+        yield refused(f"SD-CWT, {algorithm}", Reason.ALGORITHM_MISMATCH, sd_cwt(kb_signer=signer), step="V8")
     yield refused("SD-JWT VC, zeros", _SIGNATURE, jwt(kb_sign=lambda _: bytes(64)), step="V8")
     yield refused("SD-JWT VC, of something else", _SIGNATURE, jwt(kb_sign=_of_something_else), step="V8")
     half = jwt(kb_sign=lambda data: key("holder").sign(data)[:63])
     yield refused("SD-JWT VC, a byte less", Reason.SIGNATURE_MALFORMED, half, step="V8")
+    reader = mdoc_keys.key("reader")
+    agreed = _mdoc.challenge(reader_key=AgreementKey(reader))
+    mac: dict[str, Any] = {"reader_public": reader.public_key()}
+    yield accepted("mdoc, a MAC by the device", mdoc(device=mac), challenge=agreed)
+    other: dict[str, Any] = {**mac, "device": mdoc_keys.key("attacker")}
+    yield refused("mdoc, a MAC by another", _SIGNATURE, mdoc(device=other), step="V8", challenge=agreed)
+    other = {"reader_public": mdoc_keys.key("attacker").public_key()}
+    yield refused("mdoc, a MAC for another", _SIGNATURE, mdoc(device=other), step="V8", challenge=agreed)
     yield refused("mdoc, zeros", _SIGNATURE, mdoc(device={"sign_with": lambda _: bytes(64)}), step="V8")
     yield refused("SD-CWT, zeros", _SIGNATURE, sd_cwt(kb_sign=lambda _: bytes(64)), step="V8")
 
