@@ -206,9 +206,11 @@ def test_decoys_are_a_number(decoys: Any) -> None:
     misused(Reason.CONFIGURATION_INVALID, lambda: issuer().issue(usual(), decoys=decoys, **SD_JWT_VC))
 
 
-@pytest.mark.parametrize("format", ["mso-mdoc", "vc+sd-jwt", "", None, 5])
+@pytest.mark.parametrize("format", ["mso-mdoc", "vc+sd-jwt", "", None, 5, {}, "dc+sd-jwt", "mso_mdoc", "sd-cwt"])
 def test_a_format_that_is_none_is_refused(format: Any) -> None:
+    # The text of a member equals it, and is none: what is a format is told by its type.
     misused(Reason.CONFIGURATION_INVALID, lambda: issuer().issue(usual(), format=format))
+    misused(Reason.CONFIGURATION_INVALID, lambda: usual(format=format))
 
 
 def test_the_published_key_verifies_what_is_issued() -> None:

@@ -1002,10 +1002,12 @@ def test_a_serialization_that_is_none_is_loud_and_not_another_one(serialization:
             verify(data, serialization=serialization)
 
 
-@pytest.mark.parametrize("format", ["mso-mdoc", "vc+sd-jwt", "", None, 5])
+@pytest.mark.parametrize("format", ["mso-mdoc", "vc+sd-jwt", "", None, 5, {}, "dc+sd-jwt", "mso_mdoc", "sd-cwt"])
 def test_a_format_that_is_none_is_loud(format: Any) -> None:
-    with pytest.raises((CitizenIDError, ValueError)):
+    # The text of a member equals it, and is none: what is a format is told by its type.
+    with pytest.raises(CitizenIDError) as caught:
         verify(GOOD, format=format)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "format")
 
 
 def test_no_public_function_gives_claims_of_what_is_not_verified() -> None:

@@ -73,8 +73,11 @@ def prepare_attestation(
 
     Raises:
         CitizenIDError: STATUS_MISSING without a status reference and a lifetime over 24 h, CLAIM_INVALID,
-            CLAIM_RESERVED when `claims` states citizenship too; CLAIM_INVALID for an `evidence_at` after `now`.
+            CLAIM_RESERVED when `claims` states citizenship too; CLAIM_INVALID for an `evidence_at` after `now`;
+            CONFIGURATION_INVALID for what is no format.
     """
+    if type(format) is not Format:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
     stated = _merged(dict(claims or {}), citizenship.to_claims(format), format)
     if type(now) is not int or type(lifetime_s) is not int or lifetime_s <= 0:
         raise CitizenIDError(Reason.CLAIM_INVALID, "exp")
@@ -241,12 +244,11 @@ class Issuer:
         if type(serialization) is not Serialization:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "serialization")
         options = IssueOptions(disclosable, decoys, hash_algorithm, serialization)
-        writer = WRITERS.get(format)
-        if writer is None:
+        if type(format) is not Format:  # a text may equal a member
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
         if self._signer.certificates:
             signer_window(self._signer.certificates, _PROFILES[format])
-        return writer.issue(attestation, self._signer, options, self._draw, self._limits)
+        return WRITERS[format].issue(attestation, self._signer, options, self._draw, self._limits)
 
     def _draw(self, size: int) -> bytes:
         block = self._random(size)

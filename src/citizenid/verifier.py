@@ -168,14 +168,14 @@ def open_presentation(
 
     Raises:
         MalformedError: a Reason of form (step V1).
+        CitizenIDError: CONFIGURATION_INVALID for a format or serialization that is no member of its enumeration.
 
     Spec: specs/verification.md V1.
     """
-    reader = READERS.get(format)
-    if reader is None or type(serialization) is not Serialization:
+    if type(format) is not Format or type(serialization) is not Serialization:  # a text may equal a member
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
     try:
-        return reader.open(data, limits, serialization)
+        return READERS[format].open(data, limits, serialization)
     except CitizenIDError as error:
         error.at("V1")
         raise

@@ -31,7 +31,7 @@ Handler = Callable[[Request, bytes], Answer]
 
 RESOURCES: Final = "/resources/"
 _REASONS: Final = {reason.value: reason for reason in Reason}
-_VERIFY: Final = {Format.SD_JWT_VC: _sd_jwt.verify, Format.MDOC: _mdoc.verify, Format.SD_CWT: _sd_cwt.verify}
+VERIFY: Final = {Format.SD_JWT_VC: _sd_jwt.verify, Format.MDOC: _mdoc.verify, Format.SD_CWT: _sd_cwt.verify}
 _ANCHORS: Final = {Format.SD_JWT_VC: _sd_jwt.anchors, Format.MDOC: _mdoc.anchors, Format.SD_CWT: _sd_cwt.anchors}
 
 
@@ -140,8 +140,8 @@ class Target(Protocol):
     def present(self, forgery: Forgery, **judged: Any) -> Outcome:
         """Show a presentation, and return what came of it."""
 
-    def party(self, *, format: Format = Format.SD_JWT_VC) -> Party:
-        """Return a client at a gateway, in a new world."""
+    def party(self, *, format: Format = Format.SD_JWT_VC, policy_text: str = POLICY) -> Party:
+        """Return a client at a gateway with this policy, in a new world."""
 
 
 @final
@@ -153,7 +153,7 @@ class Library:
     def present(self, forgery: Forgery, **judged: Any) -> Outcome:
         """Verify a presentation; `judged` replaces arguments."""
         try:
-            result = _VERIFY[forgery.format](forgery.made(), **judged)
+            result = VERIFY[forgery.format](forgery.made(), **judged)
         except CitizenIDError as error:
             return Outcome(False, error.reason, error.step, error.where)
         if type(result) is NeedStatusList:
@@ -162,9 +162,9 @@ class Library:
             raise AssertionError(result)
         return ALLOWED
 
-    def party(self, *, format: Format = Format.SD_JWT_VC) -> Party:
+    def party(self, *, format: Format = Format.SD_JWT_VC, policy_text: str = POLICY) -> Party:
         """Return a client at a gateway of ours."""
-        return Party(lambda world: serving(world.gateway), format=format)
+        return Party(lambda world: serving(world.gateway), format=format, policy_text=policy_text)
 
 
 @final
@@ -195,6 +195,6 @@ class Served:
             return outcome_of(answer)
         return party.use(json.loads(answer.body)["ticket"])
 
-    def party(self, *, format: Format = Format.SD_JWT_VC) -> Party:
+    def party(self, *, format: Format = Format.SD_JWT_VC, policy_text: str = POLICY) -> Party:
         """Return a client at this gateway."""
-        return Party(self._make, format=format)
+        return Party(self._make, format=format, policy_text=policy_text)

@@ -10,15 +10,32 @@ from typing import Final
 from ..attacks import Attack, Group
 from ._names import CASE_REASONS, REASON_NAMES
 from .algorithms import GROUP as _ALGORITHMS
+from .api_misuse import GROUP as _API_MISUSE
 from .ed25519 import GROUP as _ED25519
 from .encodings import GROUP as _ENCODINGS
 from .headers import GROUP as _HEADERS
+from .key_binding import GROUP as _KEY_BINDING
 from .key_injection import GROUP as _KEY_INJECTION
+from .policy import GROUP as _POLICY
+from .sd_jwt import GROUP as _SD_JWT
 from .signatures import GROUP as _SIGNATURES
+from .times import GROUP as _TIMES
 
 __all__ = ["CASE_REASONS", "GROUPS", "REASON_NAMES", "attack_catalogue"]
 
-GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS, _KEY_INJECTION, _HEADERS, _ENCODINGS, _SIGNATURES, _ED25519)
+GROUPS: Final[tuple[Group, ...]] = (
+    _ALGORITHMS,
+    _KEY_INJECTION,
+    _HEADERS,
+    _ENCODINGS,
+    _SIGNATURES,
+    _ED25519,
+    _TIMES,
+    _SD_JWT,
+    _KEY_BINDING,
+    _POLICY,
+    _API_MISUSE,
+)
 
 
 def attack_catalogue(*, served: bool = False) -> tuple[Attack, ...]:

@@ -3,7 +3,9 @@
 Ours are finer where one rule of theirs is several of ours, and the other way round where a fault has no reading of its
 own (a MAC under a public key is an algorithm that does not exist here, whatever the key).
 
-What only one case has stands by that case.
+A name for one place stands for the same fault in others: who is over, or came too early, may be a credential, a key
+binding, a list, a proof, a ticket or an anchor, and each of these has a Reason that says so. What
+only one case has stands by that case.
 
 Spec: specs/reasons.md.
 """
@@ -17,6 +19,22 @@ from typing import Final
 from ... import Reason
 
 _R = Reason
+_OVER = frozenset({_R.EXPIRED, _R.KEY_BINDING_STALE, _R.STATUS_LIST_EXPIRED, _R.ANCHOR_EXPIRED, _R.TICKET_EXPIRED})
+_FUTURE = frozenset({_R.ISSUED_IN_FUTURE, _R.KEY_BINDING_IN_FUTURE, _R.STATUS_LIST_IN_FUTURE, _R.PROOF_IN_FUTURE})
+# No key to verify it by, not by that key, or said to be something else.
+_NO_PROOF = frozenset(
+    {
+        _R.SIGNATURE_INVALID,
+        _R.SIGNATURE_MALFORMED,
+        _R.ALGORITHM_MISMATCH,
+        _R.HOLDER_KEY_MISSING,
+        _R.CLAIM_MISSING,
+        _R.KEY_INVALID,
+        _R.HEADER_FORBIDDEN,
+        _R.HEADER_INVALID,
+        _R.TYP_MISMATCH,
+    }
+)
 REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
     {
         "ALG_KEY_MISMATCH": frozenset({_R.ALGORITHM_MISMATCH, _R.ALGORITHM_NOT_ALLOWED}),
@@ -33,28 +51,36 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "CHAIN_STRUCTURE": frozenset({_R.CERTIFICATE_INVALID}),
         "CHAIN_UNTRUSTED": frozenset({_R.CERTIFICATE_UNTRUSTED}),
         "CLAIM_MISSING": frozenset({_R.CLAIM_MISSING}),
-        "CLAIM_TYPE": frozenset({_R.CLAIM_INVALID}),
-        "CLOCK_UNUSABLE": frozenset({_R.CLOCK_UNUSABLE}),
+        # 1e400 and a bignum are refused as JSON and CBOR, before anybody asks for the type of a claim.
+        "CLAIM_TYPE": frozenset({_R.CLAIM_INVALID, _R.MALFORMED_JSON, _R.MALFORMED_CBOR}),
+        # A step back makes nothing usable again: what has ended, and what was used, is refused as that.
+        "CLOCK_UNUSABLE": frozenset({_R.CLOCK_UNUSABLE, _R.TICKET_EXPIRED, _R.REPLAYED}),
         "CONFIG_INVALID": frozenset({_R.CONFIGURATION_INVALID, _R.POLICY_INVALID, _R.ANCHOR_INVALID}),
         "COUNTRY_INVALID": frozenset({_R.COUNTRY_INVALID}),
         "CRIT_UNSUPPORTED": frozenset({_R.CRIT_UNSUPPORTED}),
         "DEPTH_EXCEEDED": frozenset({_R.DEPTH_EXCEEDED}),
-        "DIGEST_DUPLICATE": frozenset({_R.DIGEST_DUPLICATE}),
-        "DISCLOSURE_CLASH": frozenset({_R.DISCLOSURE_CLASH}),
-        "DISCLOSURE_MALFORMED": frozenset({_R.DISCLOSURE_MALFORMED}),
-        "DISCLOSURE_UNREFERENCED": frozenset({_R.DISCLOSURE_UNREFERENCED}),
+        # One digest in two places, or one disclosure sent twice.
+        "DIGEST_DUPLICATE": frozenset({_R.DIGEST_DUPLICATE, _R.DISCLOSURE_DUPLICATE}),
+        # Over a claim that decides on validity nothing can be disclosed, whether it stands there or not.
+        "DISCLOSURE_CLASH": frozenset({_R.DISCLOSURE_CLASH, _R.CLAIM_NOT_DISCLOSABLE}),
+        # The name of an SD-CWT's disclosure that is a mark is no name that CBOR of this profile has.
+        "DISCLOSURE_MALFORMED": frozenset({_R.DISCLOSURE_MALFORMED, _R.MALFORMED_CBOR}),
+        # An item of an mdoc says which digest is its own: one that was changed does not match it.
+        "DISCLOSURE_UNREFERENCED": frozenset({_R.DISCLOSURE_UNREFERENCED, _R.DIGEST_MISMATCH}),
         "DUPLICATE_MEMBER": frozenset({_R.DUPLICATE_MEMBER}),
-        "EXPIRED": frozenset({_R.EXPIRED}),
+        "EXPIRED": _OVER,
         "HASH_ALG_NOT_ALLOWED": frozenset({_R.HASH_ALGORITHM_NOT_ALLOWED}),
         "HEADER_FORBIDDEN": frozenset({_R.HEADER_FORBIDDEN}),
         "INPUT_TOO_LARGE": frozenset({_R.INPUT_TOO_LARGE}),
-        "ISSUED_IN_FUTURE": frozenset({_R.ISSUED_IN_FUTURE}),
+        "ISSUED_IN_FUTURE": _FUTURE,
         "ISSUER_UNTRUSTED": frozenset({_R.ISSUER_MISMATCH, _R.COUNTRY_NOT_ALLOWED, _R.KEY_UNKNOWN}),
-        "KB_AUDIENCE": frozenset({_R.AUDIENCE_MISMATCH}),
-        "KB_INVALID": frozenset({_R.SIGNATURE_INVALID}),
-        "KB_MISSING": frozenset({_R.KEY_BINDING_MISSING}),
-        "KB_NONCE_MISMATCH": frozenset({_R.NONCE_MISMATCH}),
-        "KB_SD_HASH_MISMATCH": frozenset({_R.SD_HASH_MISMATCH}),
+        # What a key binding does not state is missing; what an mdoc or an SD-KBT signs and does not state is seen to be
+        # another thing by the signature.
+        "KB_AUDIENCE": frozenset({_R.AUDIENCE_MISMATCH, _R.CLAIM_MISSING, _R.SIGNATURE_INVALID}),
+        "KB_INVALID": _NO_PROOF,
+        "KB_MISSING": frozenset({_R.KEY_BINDING_MISSING, _R.CLAIM_MISSING}),
+        "KB_NONCE_MISMATCH": frozenset({_R.NONCE_MISMATCH, _R.CLAIM_MISSING, _R.SIGNATURE_INVALID}),
+        "KB_SD_HASH_MISMATCH": frozenset({_R.SD_HASH_MISMATCH, _R.CLAIM_MISSING, _R.SIGNATURE_INVALID}),
         "KB_STALE": frozenset({_R.KEY_BINDING_STALE}),
         "KB_UNEXPECTED": frozenset({_R.KEY_BINDING_UNEXPECTED}),
         "KEY_INVALID": frozenset({_R.KEY_INVALID, _R.CURVE_UNSUPPORTED}),
@@ -67,7 +93,8 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "MALFORMED_COSE": frozenset({_R.MALFORMED_TOKEN}),
         "MALFORMED_JSON": frozenset({_R.MALFORMED_JSON, _R.MALFORMED_CBOR}),  # the same fault in CBOR
         "MALFORMED_MDOC": frozenset({_R.MALFORMED_TOKEN}),
-        "MALFORMED_TOKEN": frozenset({_R.MALFORMED_TOKEN}),
+        # A part that stands in the place of another is not of the alphabet of that place.
+        "MALFORMED_TOKEN": frozenset({_R.MALFORMED_TOKEN, _R.MALFORMED_BASE64}),
         "MDOC_DEVICE_AUTH_INVALID": frozenset({_R.SIGNATURE_INVALID}),
         "MDOC_DEVICE_AUTH_MISSING": frozenset({_R.KEY_BINDING_MISSING}),
         "MDOC_DIGEST_MISMATCH": frozenset({_R.DIGEST_MISMATCH}),
@@ -76,9 +103,13 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "MDOC_DUPLICATE_ELEMENT": frozenset({_R.DISCLOSURE_DUPLICATE}),
         "MDOC_STATUS": frozenset({_R.RESPONSE_NOT_OK}),
         "MDOC_VERSION": frozenset({_R.VERSION_UNSUPPORTED}),
-        "NOT_YET_VALID": frozenset({_R.NOT_YET_VALID}),
-        "POLICY_CLAIM_MISSING": frozenset({_R.CITIZENSHIP_NOT_SHOWN}),
-        "POLICY_DENIED": frozenset({_R.CITIZENSHIP_NOT_PERMITTED}),
+        "NOT_YET_VALID": frozenset({_R.NOT_YET_VALID, _R.KEY_BINDING_IN_FUTURE, _R.ANCHOR_NOT_YET_VALID}),
+        # What states nothing readable is refused before any rule is asked; so is what a device may not state.
+        "POLICY_CLAIM_MISSING": frozenset(
+            {_R.CITIZENSHIP_NOT_SHOWN, _R.COUNTRY_INVALID, _R.DEVICE_ELEMENT_NOT_AUTHORIZED}
+        ),
+        # A rule that excludes denies whom it excludes, and whom nobody has declared not to be excluded.
+        "POLICY_DENIED": frozenset({_R.CITIZENSHIP_NOT_PERMITTED, _R.COMPLETENESS_NOT_SHOWN}),
         "PROOF_BINDING": frozenset(
             {_R.PROOF_KEY_MISMATCH, _R.PROOF_METHOD_MISMATCH, _R.PROOF_URL_MISMATCH, _R.PROOF_TICKET_MISMATCH}
         ),
@@ -88,7 +119,8 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "PROOF_STALE": frozenset({_R.PROOF_STALE}),
         "REPLAY": frozenset({_R.REPLAYED}),
         "REVOKED": frozenset({_R.REVOKED}),
-        "SD_STRUCTURE": frozenset({_R.REDACTION_MALFORMED}),
+        # A control claim that is hidden: the mark is well formed, and stands where none may.
+        "SD_STRUCTURE": frozenset({_R.REDACTION_MALFORMED, _R.CLAIM_NOT_DISCLOSABLE}),
         "SIGNATURE_INVALID": frozenset({_R.SIGNATURE_INVALID}),
         "SIGNATURE_MALFORMED": frozenset({_R.SIGNATURE_MALFORMED}),
         "STATUS_INDEX": frozenset({_R.STATUS_INDEX_OUT_OF_RANGE}),
@@ -100,7 +132,8 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "STATUS_UNAVAILABLE": frozenset({_R.STATUS_LIST_UNAVAILABLE, _R.STATUS_MISSING, _R.STATUS_MECHANISM_UNKNOWN}),
         "STATUS_UNKNOWN_VALUE": frozenset({_R.STATUS_NOT_VALID}),
         "TYP_MISMATCH": frozenset({_R.TYP_MISMATCH}),
-        "VCT_MISMATCH": frozenset({_R.TYPE_NOT_ALLOWED}),
+        # A type that is not there, or no text, is not the right one either.
+        "VCT_MISMATCH": frozenset({_R.TYPE_NOT_ALLOWED, _R.CLAIM_MISSING, _R.CLAIM_INVALID}),
     }
 )
 
