@@ -10,10 +10,11 @@ from typing import Final
 from ..attacks import Attack, Group
 from ._names import REASON_NAMES
 from .algorithms import GROUP as _ALGORITHMS
+from .cbor import GROUP as _CBOR
 
 __all__ = ["GROUPS", "REASON_NAMES", "attack_catalogue"]
 
-GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS,)
+GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS, _CBOR)
 
 
 def attack_catalogue(*, served: bool = False) -> tuple[Attack, ...]:
