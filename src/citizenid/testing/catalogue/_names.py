@@ -43,7 +43,8 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "DISCLOSURE_UNREFERENCED": frozenset({_R.DISCLOSURE_UNREFERENCED}),
         "DUPLICATE_MEMBER": frozenset({_R.DUPLICATE_MEMBER}),
         "EXPIRED": frozenset({_R.EXPIRED}),
-        "HASH_ALG_NOT_ALLOWED": frozenset({_R.HASH_ALGORITHM_NOT_ALLOWED}),
+        # An MSO must name its hash: one that is no text, or not there, is a claim's fault before it is a hash's.
+        "HASH_ALG_NOT_ALLOWED": frozenset({_R.HASH_ALGORITHM_NOT_ALLOWED, _R.CLAIM_MISSING, _R.CLAIM_INVALID}),
         "HEADER_FORBIDDEN": frozenset({_R.HEADER_FORBIDDEN}),
         "INPUT_TOO_LARGE": frozenset({_R.INPUT_TOO_LARGE}),
         "ISSUED_IN_FUTURE": frozenset({_R.ISSUED_IN_FUTURE}),
@@ -62,17 +63,32 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "LIMIT_EXCEEDED": frozenset({_R.LIMIT_EXCEEDED}),
         "MALFORMED_BASE64": frozenset({_R.MALFORMED_BASE64}),
         "MALFORMED_CBOR": frozenset({_R.MALFORMED_CBOR}),
-        "MALFORMED_COSE": frozenset({_R.MALFORMED_TOKEN}),
+        # A tag where the format wants none is refused by the codec.
+        "MALFORMED_COSE": frozenset({_R.MALFORMED_TOKEN, _R.MALFORMED_CBOR}),
         "MALFORMED_JSON": frozenset({_R.MALFORMED_JSON}),
-        "MALFORMED_MDOC": frozenset({_R.MALFORMED_TOKEN}),
+        # What stands under tag 24 is CBOR, or not, before it is an item, or not.
+        "MALFORMED_MDOC": frozenset({_R.MALFORMED_TOKEN, _R.MALFORMED_CBOR, _R.DISCLOSURE_MALFORMED}),
         "MALFORMED_TOKEN": frozenset({_R.MALFORMED_TOKEN}),
-        "MDOC_DEVICE_AUTH_INVALID": frozenset({_R.SIGNATURE_INVALID}),
+        # A Reason for each way in which it is none: two proofs, no proof, a MAC nobody can judge, or cut short, and
+        # what the device may not state.
+        "MDOC_DEVICE_AUTH_INVALID": frozenset(
+            {
+                _R.SIGNATURE_INVALID,
+                _R.SIGNATURE_MALFORMED,
+                _R.MALFORMED_TOKEN,
+                _R.KEY_BINDING_MISSING,
+                _R.READER_KEY_MISSING,
+                _R.DEVICE_ELEMENT_NOT_AUTHORIZED,
+            }
+        ),
         "MDOC_DEVICE_AUTH_MISSING": frozenset({_R.KEY_BINDING_MISSING}),
         "MDOC_DIGEST_MISMATCH": frozenset({_R.DIGEST_MISMATCH}),
         "MDOC_DIGEST_MISSING": frozenset({_R.DISCLOSURE_UNREFERENCED}),
         "MDOC_DOCTYPE_MISMATCH": frozenset({_R.TYPE_NOT_ALLOWED}),
-        "MDOC_DUPLICATE_ELEMENT": frozenset({_R.DISCLOSURE_DUPLICATE}),
-        "MDOC_STATUS": frozenset({_R.RESPONSE_NOT_OK}),
+        # One item twice; one element in two items; and of two items under one digestID, the one that was not signed.
+        "MDOC_DUPLICATE_ELEMENT": frozenset({_R.DISCLOSURE_DUPLICATE, _R.DISCLOSURE_CLASH, _R.DIGEST_MISMATCH}),
+        # What is no integer is no status at all.
+        "MDOC_STATUS": frozenset({_R.RESPONSE_NOT_OK, _R.MALFORMED_TOKEN}),
         "MDOC_VERSION": frozenset({_R.VERSION_UNSUPPORTED}),
         "NOT_YET_VALID": frozenset({_R.NOT_YET_VALID}),
         "POLICY_CLAIM_MISSING": frozenset({_R.CITIZENSHIP_NOT_SHOWN}),
