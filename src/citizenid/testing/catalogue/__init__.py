@@ -11,11 +11,12 @@ from ..attacks import Attack, Group
 from ._names import REASON_NAMES
 from .algorithms import GROUP as _ALGORITHMS
 from .cbor import GROUP as _CBOR
+from .chains import GROUP as _CHAINS
 from .mdoc import GROUP as _MDOC
 
 __all__ = ["GROUPS", "REASON_NAMES", "attack_catalogue"]
 
-GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS, _CBOR, _MDOC)
+GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS, _CBOR, _MDOC, _CHAINS)
 
 
 def attack_catalogue(*, served: bool = False) -> tuple[Attack, ...]:

@@ -24,12 +24,15 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "AUDIT_PROOF_INVALID": frozenset({_R.AUDIT_INVALID, _R.AUDIT_MALFORMED}),
         "AUDIT_TAMPERED": frozenset({_R.AUDIT_INVALID, _R.AUDIT_MALFORMED}),
         "CACHE_TAMPERED": frozenset({_R.STATUS_FILE_MALFORMED, _R.STATUS_MARKS_MALFORMED}),
-        "CHAIN_COUNTRY_MISMATCH": frozenset({_R.CERTIFICATE_COUNTRY_MISMATCH}),
+        # The country of its root, and the one that the credential states.
+        "CHAIN_COUNTRY_MISMATCH": frozenset({_R.CERTIFICATE_COUNTRY_MISMATCH, _R.ISSUER_MISMATCH}),
         "CHAIN_EKU": frozenset({_R.CERTIFICATE_USE_FORBIDDEN}),
         "CHAIN_EXPIRED": frozenset({_R.CERTIFICATE_EXPIRED}),
         "CHAIN_KEY_USAGE": frozenset({_R.CERTIFICATE_USE_FORBIDDEN}),
-        "CHAIN_STRUCTURE": frozenset({_R.CERTIFICATE_INVALID}),
-        "CHAIN_UNTRUSTED": frozenset({_R.CERTIFICATE_UNTRUSTED}),
+        # A root with such a fault is not even pinned.
+        "CHAIN_STRUCTURE": frozenset({_R.CERTIFICATE_INVALID, _R.ANCHOR_INVALID}),
+        # A signer that signed itself may stand nowhere in a chain; and one that wants to be searched is too long.
+        "CHAIN_UNTRUSTED": frozenset({_R.CERTIFICATE_UNTRUSTED, _R.CERTIFICATE_INVALID, _R.LIMIT_EXCEEDED}),
         "CLAIM_MISSING": frozenset({_R.CLAIM_MISSING}),
         "CLAIM_TYPE": frozenset({_R.CLAIM_INVALID}),
         "CLOCK_UNUSABLE": frozenset({_R.CLOCK_UNUSABLE}),
@@ -60,7 +63,8 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "KEY_UNKNOWN": frozenset({_R.KEY_UNKNOWN}),
         "KEY_USE_FORBIDDEN": frozenset({_R.KEY_USE_FORBIDDEN}),
         "LIFETIME_TOO_LONG": frozenset({_R.CREDENTIAL_TOO_OLD}),
-        "LIMIT_EXCEEDED": frozenset({_R.LIMIT_EXCEEDED}),
+        # A bound on bytes has a Reason of its own.
+        "LIMIT_EXCEEDED": frozenset({_R.LIMIT_EXCEEDED, _R.INPUT_TOO_LARGE}),
         "MALFORMED_BASE64": frozenset({_R.MALFORMED_BASE64}),
         "MALFORMED_CBOR": frozenset({_R.MALFORMED_CBOR}),
         # A tag where the format wants none is refused by the codec.
