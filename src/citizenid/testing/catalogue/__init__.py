@@ -13,10 +13,11 @@ from .algorithms import GROUP as _ALGORITHMS
 from .cbor import GROUP as _CBOR
 from .chains import GROUP as _CHAINS
 from .mdoc import GROUP as _MDOC
+from .sd_cwt import GROUP as _SD_CWT
 
 __all__ = ["GROUPS", "REASON_NAMES", "attack_catalogue"]
 
-GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS, _CBOR, _MDOC, _CHAINS)
+GROUPS: Final[tuple[Group, ...]] = (_ALGORITHMS, _CBOR, _MDOC, _CHAINS, _SD_CWT)
 
 
 def attack_catalogue(*, served: bool = False) -> tuple[Attack, ...]:

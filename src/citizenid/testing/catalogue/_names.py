@@ -106,7 +106,8 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "PROOF_STALE": frozenset({_R.PROOF_STALE}),
         "REPLAY": frozenset({_R.REPLAYED}),
         "REVOKED": frozenset({_R.REVOKED}),
-        "SD_STRUCTURE": frozenset({_R.REDACTION_MALFORMED}),
+        # A mark that belongs into requests alone is no CBOR of a credential; a header has a Reason of its own.
+        "SD_STRUCTURE": frozenset({_R.REDACTION_MALFORMED, _R.MALFORMED_CBOR, _R.HEADER_INVALID}),
         "SIGNATURE_INVALID": frozenset({_R.SIGNATURE_INVALID}),
         "SIGNATURE_MALFORMED": frozenset({_R.SIGNATURE_MALFORMED}),
         "STATUS_INDEX": frozenset({_R.STATUS_INDEX_OUT_OF_RANGE}),
