@@ -98,6 +98,18 @@ def trusting(format: Format, *roots: x509.Certificate, **changes: Any) -> TrustA
     )
 
 
+def pinned(signer: x509.Certificate) -> TrustAnchors:
+    """Trust this document signer by equality, and no root."""
+    return TrustAnchors.from_document_signers(
+        pem(signer),
+        issuer=ISSUER,
+        purpose=KeyPurpose.CREDENTIAL,
+        formats=(Format.MDOC,),
+        types=m.TYPES,
+        countries=ANY,
+    )
+
+
 def shown(format: Format, chain: Sequence[Certificate], private: Any = None, **further: Any) -> Forgery:
     """Return a good presentation that comes with a chain, signed by the private key of its leaf."""
     signer, ders = private or key("signer"), encoded(*chain)

@@ -12,13 +12,11 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from ... import ANY, Format, KeyPurpose, Reason, TrustAnchors
+from ... import Format, Reason
 from ..attacks import Group, attack
 from ..forge.cbor import date_time
-from ..forge.certificates import pem
-from ..forge.mdoc_issuer import PID
 from ..forge.mdoc_keys import DOCUMENT_SIGNER, key, root
-from ..forge.parts import ISSUER, NOW
+from ..forge.parts import NOW
 from ..trials import Trial, accepted, mdoc, raises, refused
 from ._chains import (
     accepts,
@@ -26,6 +24,7 @@ from ._chains import (
     encoded,
     identified,
     leaf,
+    pinned,
     refuses,
     resigned,
     shown,
@@ -109,23 +108,12 @@ def signer_of_itself() -> Iterator[Trial]:
     yield from refuses("the root as signer", _INVALID, root(), private=key("IACA"))
     alone = leaf(issuer="Nobody")
     one = partial(shown, Format.MDOC)
-    yield accepted("pinned by equality", one([alone]), anchors=_pinned(alone))
+    yield accepted("pinned by equality", one([alone]), anchors=pinned(alone))
     renewed = leaf(issuer="Nobody", serial=7)
-    yield refused("another certificate of a pinned key", _UNTRUSTED, one([renewed]), anchors=_pinned(alone))
+    yield refused("another certificate of a pinned key", _UNTRUSTED, one([renewed]), anchors=pinned(alone))
     own = leaf("DS", "DS", signer=key("signer"))
-    yield accepted("its own, pinned", one([own]), anchors=_pinned(own))
-    yield refused("another of its own", _INVALID, one([leaf("DS", "DS", signer=key("signer"))]), anchors=_pinned(alone))
-
-
-def _pinned(certificate: x509.Certificate) -> TrustAnchors:
-    return TrustAnchors.from_document_signers(
-        pem(certificate),
-        issuer=ISSUER,
-        purpose=KeyPurpose.CREDENTIAL,
-        formats=_MDOC,
-        types=[PID],
-        countries=ANY,
-    )
+    yield accepted("its own, pinned", one([own]), anchors=pinned(own))
+    yield refused("another of its own", _INVALID, one([leaf("DS", "DS", signer=key("signer"))]), anchors=pinned(alone))
 
 
 @attack("CHN-006", "CHAIN_EXPIRED")

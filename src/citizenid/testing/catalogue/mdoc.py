@@ -275,6 +275,9 @@ def answer_of_an_error() -> Iterator[Trial]:
             expect(found is Reason.VERSION_UNSUPPORTED, f"{version!r}: {found}")
             found = verdict(mdoc(mso={"version": version}))
             expect(found is Reason.VERSION_UNSUPPORTED, f"MSO {version!r}: {found}")
+        for number in (None, 1, 1.0, b"1.0", ["1.0"], ABSENT):
+            found = verdict(mdoc(response_changes={"version": number}))
+            expect(found is Reason.MALFORMED_TOKEN, f"{number!r}: {found}")
         for version in ("1.0", "1.1", "1.10"):
             expect(verdict(mdoc(response_changes={"version": version}, mso={"version": version})) is None, version)
 
