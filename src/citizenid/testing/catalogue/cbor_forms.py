@@ -37,6 +37,7 @@ from ._cbor_places import (
     spread,
     status_lists,
     verdict,
+    whole,
     wholes,
 )
 
@@ -78,7 +79,7 @@ def _expect_no_prefix_inside() -> None:
     # A header that has no byte at all is an empty one, which is another fault.
     for place in ("IssuerSignedItem", "Salted Disclosed Claim", "protected header of the SD-CWT"):
         for missing in range(1, 60):
-            forgery = wholes(first(-missing))[place]
+            forgery = whole(place, first(-missing))
             expect(verdict(forgery) is MALFORMED, f"{missing} bytes of {place}")
 
 
