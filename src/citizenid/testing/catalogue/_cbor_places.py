@@ -174,6 +174,18 @@ def status_lists(edit: Edit) -> dict[str, Callable[[], object]]:
     }
 
 
+def _token_with(value: Any) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Return calls that ingest a status list token with a value where nobody asks for it."""
+
+    def add(data: bytes) -> bytes:
+        # One member more behind the last one: none of these maps is so long that its head is not one byte.
+        return bytes((data[0] + 1,)) + data[1:] + dump(99) + dump(value)
+
+    for place, call in status_lists(add).items():
+        if place != "status list token":
+            yield place, call
+
+
 def verdict(forgery: Forgery, **judged: Any) -> Reason | None:
     """Return the Reason with which the library refuses a presentation, or None."""
     verify = m.verify if forgery.format is Format.MDOC else c.verify
@@ -204,6 +216,9 @@ def _expect_everywhere(values: Mapping[str, bytes], reason: Reason | None, tried
         for place in itertools.islice(turn, many):
             found = verdict(place.holding(Raw(value)))
             expect(found is reason, f"{name}: {place.name}: {found}")
+        for where, call in _token_with(Raw(value)):
+            found = called(call).reason
+            expect(found is reason, f"{name}: {where}: {found}")
 
 
 def from_hex(**values: str) -> dict[str, bytes]:

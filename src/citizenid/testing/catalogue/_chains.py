@@ -15,12 +15,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ... import ANY, Format, KeyPurpose, Reason, TrustAnchors
+from ...status import StatusStore
 from ..forge import mdoc as m
 from ..forge.certificates import certificate, der, local_key, pem
 from ..forge.mdoc_keys import DOCUMENT_SIGNER, key, root
-from ..forge.parts import ABSENT, ISSUER, VCT
+from ..forge.parts import ABSENT, ISSUER, NOW, STATUS_MEDIA_TYPE, STATUS_URI, VCT
+from ..forge.status_lists import status_token
 from ..forgery import Forgery
-from ..trials import Trial, accepted, mdoc, refused, sd_cwt, sd_jwt
+from ..trials import Trial, accepted, holds, mdoc, raises, refused, sd_cwt, sd_jwt
 
 Certificate = x509.Certificate | bytes
 SHA256: Final = bytes.fromhex("300a06082a8648ce3d040302")  # ecdsa-with-SHA256, as an AlgorithmIdentifier
@@ -149,6 +151,21 @@ def accepts(
         forged = shown(format, chain, **further)
         judged = {} if format is Format.MDOC and not roots else {"anchors": trusting(format, *(roots or (root(),)))}
         yield accepted(f"{name}: {format.value}", forged, **judged)
+
+
+def status_list(name: str, reason: Reason | None, *chain: Certificate, roots: Sequence[x509.Certificate] = ()) -> Trial:
+    """Expect this of a status list token that comes with a chain: a refusal, or with None that it is taken in."""
+
+    def ingest() -> None:
+        x5c = [base64.b64encode(each).decode() for each in encoded(*chain)]
+        token = status_token(header={"kid": ABSENT, "x5c": x5c}, signer=local_key(key("signer")))
+        trusted = TrustAnchors.from_certificates(
+            pem(*(roots or (root(),))), issuer=ISSUER, purpose=KeyPurpose.STATUS_LIST
+        )
+        StatusStore(anchors=trusted).ingest(STATUS_URI, token, media_type=STATUS_MEDIA_TYPE, now=NOW)
+
+    said = f"{name}: status list token"
+    return holds(said, ingest) if reason is None else raises(said, reason, ingest)
 
 
 def tlv(tag: int, *contents: bytes) -> bytes:

@@ -25,7 +25,7 @@ from ..forge.parts import ABSENT, NOW
 from ..forgery import called
 from ..trials import Trial, accepted, holds, mdoc, refused, sd_cwt, sd_jwt
 from ._cbor_places import expect
-from ._chains import accepts, authority, encoded, leaf, pinned, refuses, resigned, shown, trusting
+from ._chains import accepts, authority, encoded, leaf, pinned, refuses, resigned, shown, status_list, trusting
 
 _UNTRUSTED: Final = Reason.CERTIFICATE_UNTRUSTED
 _ELSEWHERE: Final = Reason.CERTIFICATE_COUNTRY_MISMATCH
@@ -134,6 +134,7 @@ def weak_key() -> Iterator[Trial]:
         yield accepted(curve, mdoc(signer=private, chain=signer_certificate(curve)))
     for name, public in _other_keys().items():
         yield from refuses(f"a leaf of {name}", weak, leaf(public=public))
+        yield status_list(f"a leaf of {name}", weak, leaf(public=public, purposes=None))
     listed = ec.generate_private_key(ec.SECP256K1()).public_key()
     yield from refuses("a leaf of secp256k1", Reason.CURVE_UNSUPPORTED, leaf(public=listed))
     below, wide = leaf(issuer="CA"), authority("IACA", path_length=1)
@@ -174,10 +175,12 @@ def weak_hash() -> Iterator[Trial]:
     others: dict[str, Any] = {"SHA-224": hashes.SHA224(), "SHA3-256": hashes.SHA3_256()}
     for name, weak in others.items():
         yield from refuses(name, _UNTRUSTED, leaf(hash_algorithm=weak))
+        yield status_list(name, _UNTRUSTED, leaf(hash_algorithm=weak, purposes=None))
         ca = authority("CA", "IACA", hash_algorithm=weak)
         yield from refuses(f"{name}, in an intermediate", _UNTRUSTED, leaf(issuer="CA"), ca, roots=wide)
     yield from accepts("SHA-256, signed anew by hand", resigned(leaf(), key("IACA")))
     yield from refuses("SHA-1", _UNTRUSTED, _with_sha1(leaf(), key("IACA")))
+    yield status_list("SHA-1", _UNTRUSTED, _with_sha1(leaf(purposes=None), key("IACA")))
     chain = leaf(issuer="CA"), _with_sha1(authority("CA", "IACA"), key("IACA"))
     yield from refuses("SHA-1, in an intermediate", _UNTRUSTED, *chain, roots=wide)
     # Document signers have such numbers; their certificates are then verified by their bytes, not by the backend.

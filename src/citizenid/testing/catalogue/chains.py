@@ -28,6 +28,7 @@ from ._chains import (
     refuses,
     resigned,
     shown,
+    status_list,
     tlv,
     trusting,
 )
@@ -68,6 +69,8 @@ def namesake() -> Iterator[Trial]:
     wide = authority("IACA", path_length=1)
     yield from accepts("an intermediate", leaf(issuer="CA"), authority("CA", "IACA"), roots=[wide])
     yield from refuses("an intermediate by another key", _UNTRUSTED, leaf(issuer="CA"), below, roots=[wide])
+    yield status_list("the trusted one", None, leaf(purposes=None))
+    yield status_list("another key of that name", _UNTRUSTED, leaf(purposes=None, signer=stranger))
     swapped = authority("CA", "IACA", public=stranger.public_key())
     yield from refuses("an intermediate of another key", _UNTRUSTED, leaf(issuer="CA"), swapped, roots=[wide])
 
@@ -83,6 +86,8 @@ def root_that_came_along() -> Iterator[Trial]:
     yield from refuses("a root of the trusted name", _UNTRUSTED, leaf(signer=key("stranger")), fake)
     yield from refuses("the trusted root behind a leaf of another", _UNTRUSTED, leaf(issuer="Other root"), root())
     yield from refuses("the trusted root itself", _UNTRUSTED, leaf(), root())
+    yield status_list("an unknown root behind", _UNTRUSTED, leaf(issuer="Other root", purposes=None), other)
+    yield status_list("the trusted root itself", _UNTRUSTED, leaf(purposes=None), root())
     crossed = authority("Other root", "IACA", signer=key("stranger"))
     yield from refuses(
         "a root that claims to be crossed", _UNTRUSTED, leaf(issuer="Other root"), crossed, roots=[_wide()]
@@ -105,6 +110,7 @@ def signer_of_itself() -> Iterator[Trial]:
     yield from refuses("signed by itself in the name of the root", _UNTRUSTED, leaf(signer=key("signer")))
     yield from refuses("with the name of the root twice", _INVALID, leaf("IACA", "IACA", signer=key("signer")))
     yield from refuses("signed by somebody unknown", _UNTRUSTED, leaf(issuer="Nobody"))
+    yield status_list("signed by itself", _INVALID, leaf("DS", "DS", signer=key("signer"), purposes=None))
     yield from refuses("the root as signer", _INVALID, root(), private=key("IACA"))
     alone = leaf(issuer="Nobody")
     one = partial(shown, Format.MDOC)
@@ -124,6 +130,8 @@ def outside_of_its_time() -> Iterator[Trial]:
     yield accepted("in its first second", mdoc(chain=encoded(leaf(not_before=NOW))[0], validity=now))
     yield from refuses("a second too late", _EXPIRED, leaf(not_after=NOW - 1))
     yield from refuses("a second too early", _EXPIRED, leaf(not_before=NOW + 1))
+    yield status_list("a second too late", _EXPIRED, leaf(not_after=NOW - 1, purposes=None))
+    yield status_list("a second too early", _EXPIRED, leaf(not_before=NOW + 1, purposes=None))
     yield from refuses("years ago", _EXPIRED, leaf(not_before=NOW - 900 * _DAY, not_after=NOW - 800 * _DAY))
     yield from refuses("in years", _EXPIRED, leaf(not_before=NOW + 800 * _DAY, not_after=NOW + 900 * _DAY))
     for name, window in (("too late", {"not_after": NOW - 1}), ("too early", {"not_before": NOW + 1})):
@@ -175,6 +183,7 @@ def neighbouring_purpose() -> Iterator[Trial]:
         "status lists": "1.3.6.1.5.5.7.3.30",
     }.items():
         yield from refuses(name, _FORBIDDEN, leaf(purposes=[oid]))
+        yield status_list(name, _FORBIDDEN, leaf(purposes=[oid]))
 
 
 @attack("CHN-011", "CHAIN_KEY_USAGE")
@@ -186,6 +195,9 @@ def other_key_usage() -> Iterator[Trial]:
         said = "critical" if critical else "not critical"
         without = leaf(usage={"digital_signature": False, "content_commitment": True}, usage_critical=critical)
         yield from refuses(f"without digitalSignature, {said}", _FORBIDDEN, without)
+        bits = {"digital_signature": False, "content_commitment": True}
+        other = leaf(usage=bits, usage_critical=critical, purposes=None)
+        yield status_list(f"without digitalSignature, {said}", _FORBIDDEN, other)
         for bit in ("key_cert_sign", "crl_sign"):
             both = leaf(usage={bit: True}, usage_critical=critical)
             yield from refuses(f"with {bit}, {said}", _FORBIDDEN, both)
@@ -204,6 +216,7 @@ def unknown_demand() -> Iterator[Trial]:
     unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")
     yield from accepts("not critical", leaf(extensions=[(unknown, False)]))
     yield from refuses("critical", _INVALID, leaf(extensions=[(unknown, True)]))
+    yield status_list("critical", _INVALID, leaf(extensions=[(unknown, True)], purposes=None))
     demanding = authority("CA", "IACA", extensions=[(unknown, True)])
     yield from refuses("critical, in an intermediate", _INVALID, leaf(issuer="CA"), demanding, roots=[_wide()])
     permitted = x509.NameConstraints([x509.DirectoryName(x509.Name([]))], None)
@@ -249,6 +262,7 @@ def authority_without_authority() -> Iterator[Trial]:
     for name, above in (("one below", authority("IACA", path_length=1)), ("as many as like", authority("IACA"))):
         yield from accepts(f"{name}", below, plain, roots=[above])
     yield from refuses("a sub-CA below an IACA that permits none", _INVALID, below, plain)
+    yield status_list("a sub-CA below one that permits none", _INVALID, leaf(issuer="CA", purposes=None), plain)
     narrow = authority("CA2", "CA"), authority("CA", "IACA", path_length=0)
     yield from refuses("a sub-CA below one that permits none", _INVALID, leaf(issuer="CA2"), *narrow, roots=[wide])
     yield from accepts(
