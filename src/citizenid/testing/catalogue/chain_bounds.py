@@ -20,8 +20,9 @@ from ... import Country, Format, Reason
 from ..attacks import attack
 from ..forge import mdoc as m
 from ..forge.mdoc_issuer import MDL, PHOTO_ID, PID
-from ..forge.mdoc_keys import key, root, signer_certificate
-from ..forge.parts import ABSENT, NOW
+from ..forge.mdoc_keys import cose_key, key, root, signer_certificate
+from ..forge.parts import ABSENT, NOW, unbase64url
+from ..forge.parts import key as local
 from ..forgery import called
 from ..trials import Trial, accepted, holds, mdoc, refused, sd_cwt, sd_jwt
 from ._cbor_places import expect
@@ -137,6 +138,7 @@ def weak_key() -> Iterator[Trial]:
         yield status_list(f"a leaf of {name}", weak, leaf(public=public, purposes=None))
     listed = ec.generate_private_key(ec.SECP256K1()).public_key()
     yield from refuses("a leaf of secp256k1", Reason.CURVE_UNSUPPORTED, leaf(public=listed))
+    yield from _other_device_keys()
     below, wide = leaf(issuer="CA"), authority("IACA", path_length=1)
     for name, private in (("P-192", _ec("P-192", ec.SECP192R1())), ("P-224", _ec("P-224", ec.SECP224R1()))):
         chain = leaf(issuer="CA", signer=private), authority("CA", "IACA", public=private.public_key())
@@ -154,6 +156,26 @@ def weak_key() -> Iterator[Trial]:
             expect(permitted or outcome.reason is Reason.ANCHOR_INVALID, f"a root of {name}: {outcome}")
 
     yield holds("nor is a root of such a key pinned", roots)
+
+
+def _other_device_keys() -> Iterator[Trial]:
+    good = cose_key(key("device"))
+    yield accepted("a device key of P-256", mdoc())
+    others: dict[str, Any] = {
+        "ML-DSA-44": {1: 7, 3: -48, -1: unbase64url(local("device", "ML-DSA-44").public.to_jwk()["pub"])},
+        "another curve by its name": {**good, -1: 2},
+        "secp256k1": {**good, -1: 8},
+        "X25519": {1: 1, -1: 4, -2: bytes(32)},
+        "RSA": {1: 3, -1: bytes(256), -2: b"\1\0\1"},
+        "a point off its curve": {**good, -3: bytes(32)},
+        "a coordinate that is cut short": {**good, -2: good[-2][1:]},
+        "a private member": {**good, -4: bytes(32)},
+    }
+    for name, stated in others.items():
+        yield refused(f"a device key: {name}", Reason.KEY_INVALID, mdoc(key_info={"deviceKey": stated}), step="V4")
+    missing = {**good, -1: 257}
+    forged = mdoc(key_info={"deviceKey": missing})
+    yield refused("a device key of brainpoolP320r1", Reason.CURVE_UNSUPPORTED, forged, step="V4")
 
 
 @cache

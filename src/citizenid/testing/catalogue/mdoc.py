@@ -166,6 +166,10 @@ def guessable_item() -> Iterator[Trial]:
     numbers: dict[str, Any] = {"true": True, "below zero": -1, "of 33 bits": 2**32, "a float": 0.0, "text": "0"}
     for name, number in numbers.items():
         yield refused(f"a digestID: {name}", malformed, _one(item(0, "nationality", ["US"], {"digestID": number})))
+    names: dict[str, Any] = {"bytes": b"nationality", "a number": 1, "null": None, "true": True, "too long": "n" * 256}
+    for name, value in names.items():
+        named = item(0, "nationality", ["US"], {"elementIdentifier": value})
+        yield refused(f"an elementIdentifier: {name}", malformed, _one(named))
     for size in (0, 15, 17, 32):
         hidden = c.disclosure(bytes(size), "x", "y")
         yield refused(f"a salt of {size} bytes", malformed, sd_cwt(claims=c.hide(hidden), disclosures=[hidden]))
