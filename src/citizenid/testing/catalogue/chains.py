@@ -119,7 +119,7 @@ def signer_of_itself() -> Iterator[Trial]:
     yield refused("another certificate of a pinned key", _UNTRUSTED, one([renewed]), anchors=pinned(alone))
     own = leaf("DS", "DS", signer=key("signer"))
     yield accepted("its own, pinned", one([own]), anchors=pinned(own))
-    yield refused("another of its own", _INVALID, one([leaf("DS", "DS", signer=key("signer"))]), anchors=pinned(alone))
+    yield refused("another of its own", _INVALID, one([leaf("DS", "DS", signer=key("signer"))]), anchors=pinned(own))
 
 
 @attack("CHN-006", "CHAIN_EXPIRED")
