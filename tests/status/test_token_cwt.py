@@ -13,7 +13,7 @@ from typing import Any, Final
 import cbor2
 import pytest
 from builders import certificate, certificate_key, changed, der, local_key, pem, raises
-from cbor2 import CBORTag
+from cbor2 import CBORSimpleValue, CBORTag
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -285,6 +285,36 @@ def test_crit_a_foreign_algorithm_and_a_remote_key_are_refused() -> None:
 
 
 # --- the claims ---
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        float("nan"),
+        float("inf"),
+        cbor2.undefined,
+        CBORSimpleValue(99),
+        CBORTag(2, b"\1"),
+        CBORTag(24, b"\0"),
+        {True: 1},
+    ],
+    ids=repr,
+)
+def test_what_nobody_asks_for_is_sound_cbor(value: Any) -> None:
+    identified = {"identifiers": {b"x": {}, b"y": {"rfu": 1}}}
+    verify(cwt(cwt_claims(IDENTIFIERS, ids=identified), kind=IDENTIFIERS), media_type=IDENTIFIERS)
+    for claims in (
+        cwt_claims(other=value),
+        cwt_claims(other=[{"below": [value]}]),
+        cwt_claims(status_list={"bits": 2, "lst": PACKED, "rfu": value}),
+    ):
+        refused(Reason.MALFORMED_CBOR, cwt(claims))
+    for claims in (
+        cwt_claims(IDENTIFIERS, other=value),
+        cwt_claims(IDENTIFIERS, ids={**identified, "rfu": value}),
+        cwt_claims(IDENTIFIERS, ids={"identifiers": {b"x": {}, b"y": {"rfu": value}}}),
+    ):
+        refused(Reason.MALFORMED_CBOR, cwt(claims, kind=IDENTIFIERS), media_type=IDENTIFIERS)
 
 
 @pytest.mark.parametrize("kind", [LIST, IDENTIFIERS])

@@ -441,6 +441,32 @@ def test_every_truncation_is_refused() -> None:
         _refused(lambda: decode(SCANNED + good[:end], WHERE), Reason.MALFORMED_CBOR)  # noqa: B023
 
 
+@given(ITEMS)
+@example(b"\xa3\x04\x00\x05\x42ab\x06\x00")
+def test_no_beginning_of_a_sound_item_is_anything_but_malformed(data: bytes) -> None:
+    if not Slow(data).broken:
+        for end in range(len(data)):
+            _refused(lambda: decode(data[:end], WHERE), Reason.MALFORMED_CBOR)  # noqa: B023
+
+
+@pytest.mark.parametrize("door", [decode, decode_marked])
+def test_what_the_mark_holds_is_no_fault_of_the_data(door: Callable[[bytes, str], Any]) -> None:
+    # A string that is cut short takes the head of the mark, and what is left of it is read as items: as keys that are
+    # there already, or as one level more than may be.
+    for key in (b"\x04", b"\x01"):
+        for missing in (1, 2):
+            data = b"\xa3" + key + b"\x00\x05" + head(2, 2 + missing) + b"ab"
+            _refused(lambda: door(data, WHERE), Reason.MALFORMED_CBOR)  # noqa: B023
+    size = 0x8181 - 1 - 16 - 3
+    _refused(lambda: door(b"\x81" * 15 + b"\x82" + head(2, size + 1) + bytes(size), WHERE), Reason.MALFORMED_CBOR)
+    size = 0x0101 * 8 - 1 - 5 - 3
+    data = b"\xa3\x08\x00\x05" + head(2, size + 2) + bytes(size)
+    _refused(lambda: door(data, WHERE), Reason.MALFORMED_CBOR)
+    # What is a fault of the data stays one, whatever is missing behind it.
+    _refused(lambda: door(b"\xa3\x01\x00\x01\x00\x05", WHERE), Reason.DUPLICATE_MEMBER)
+    _refused(lambda: door(b"\x81" * 18 + b"\x42a", WHERE), Reason.DEPTH_EXCEEDED)
+
+
 def test_a_byte_string_whose_length_is_that_of_the_mark_is_an_item_like_any_other() -> None:
     for size in (*range(40), 254, 255, 256, 257, 65_535, 65_536):
         assert decode(byte_string(bytes(size)), WHERE) == bytes(size)

@@ -35,26 +35,10 @@ from .heads import (
 )
 
 __all__ = [
-    "MAX_DEPTH",
-    "NO_TAGS",
-    "CBORTag",
-    "Redacted",
-    "byte_string",
-    "check",
-    "check_names",
-    "decode",
-    "decode_marked",
-    "embedded",
-    "encode",
-    "head",
-    "joined",
-    "load",
-    "load_each",
-    "load_signed",
-    "member_slices",
-    "text_string",
-    "unwrap",
-]
+    "MAX_DEPTH", "NO_TAGS", "CBORTag", "Redacted", "byte_string", "check", "check_names", "decode", "decode_marked",
+    "embedded", "encode", "head", "joined", "load", "load_each", "load_signed", "member_slices", "text_string",
+    "unwrap"
+]  # fmt: skip
 
 MAX_NAME_BYTES: Final = 255  # of a text key, draft-ietf-spice-sd-cwt section 6.3
 NO_TAGS: Final[frozenset[int]] = frozenset()
@@ -228,19 +212,31 @@ def _load(data: bytes, where: str, decoders: dict[int, Callable[[Any, bool], Any
         if type(end) is not bytes or end != mark:
             fault = Reason.MALFORMED_CBOR
     except cbor2.CBORDecodeError as error:
-        text = str(error)  # looked at, and never passed on: it may name a key
-        fault = (
-            Reason.DEPTH_EXCEEDED
-            if text.startswith("maximum container nesting depth")
-            else Reason.DUPLICATE_MEMBER
-            if "Duplicate map key" in text
-            else Reason.MALFORMED_CBOR
-        )
+        fault = _named(str(error))
     if fault is not None:
-        if short:  # what follows the item may hold the duplicate or the depth: then it is a byte too many that refuses
+        if short:
             refuse_costly(data, where)
-        raise MalformedError(fault, where)
+        # A string that is cut short takes a part of what was put behind, and the rest of that is read as items: these
+        # hold the duplicate or the depth then, and not `data`.
+        raise MalformedError(fault if whole else _fault_of(data, decoders), where)
     return item
+
+
+def _fault_of(data: bytes, decoders: dict[int, Callable[[Any, bool], Any]]) -> Reason:
+    try:
+        cbor2.loads(
+            data, semantic_decoders=decoders, max_depth=MAX_DEPTH, allow_indefinite=False, allow_duplicate_keys=False
+        )
+    except cbor2.CBORDecodeError as error:
+        return _named(str(error))
+    return Reason.MALFORMED_CBOR  # a byte too many
+
+
+def _named(text: str) -> Reason:
+    # Looked at, and never passed on: it may name a key.
+    if text.startswith("maximum container nesting depth"):
+        return Reason.DEPTH_EXCEEDED
+    return Reason.DUPLICATE_MEMBER if "Duplicate map key" in text else Reason.MALFORMED_CBOR
 
 
 def check(value: Any, where: str, tags: frozenset[int] = NO_TAGS) -> None:

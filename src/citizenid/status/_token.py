@@ -206,13 +206,16 @@ def _claims_of_jwt(payload: bytes) -> dict[Any, Any]:
 
 def _claims_of_cwt(payload: bytes) -> dict[Any, Any]:
     claims = cbor.load_signed(payload, _WHERE)
-    if type(claims) is not dict or not {int, str}.issuperset(map(type, claims)):
+    if type(claims) is not dict:
         raise MalformedError(Reason.MALFORMED_CBOR, _WHERE)
+    # What nobody asks for is sound too; the lists are looked at where they are read.
+    cbor.check({label: claims[label] for label in claims if label not in _LISTS}, _WHERE)
     if not reg.CWT_CLAIM_TEXTS.isdisjoint(claims) or reg.TTL in claims or reg.STATUS_LIST in claims:
         raise MalformedError(Reason.CLAIM_INVALID, _WHERE)  # a second claim of its kind, under its name in JSON
     return {_NAMES.get(label, label): value for label, value in claims.items()}
 
 
+_LISTS: Final = frozenset({reg.CWT_STATUS_LIST, reg.CWT_IDENTIFIER_LIST})
 _NAMES: Final[dict[Any, str]] = {
     reg.CWT_ISS: reg.ISS,
     reg.CWT_SUB: reg.SUB,
@@ -234,7 +237,9 @@ def _list_of_cwt(claims: Mapping[Any, Any], limits: Limits) -> StatusList:
     member = claims.get(reg.CWT_STATUS_LIST)
     if type(member) is not dict or type(member.get("lst")) is not bytes or reg.CWT_IDENTIFIER_LIST in claims:
         raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".status_list")
-    return _inflated(member, member["lst"], limits)
+    statuses = _inflated(member, member["lst"], limits)
+    cbor.check(member, _WHERE)
+    return statuses
 
 
 def _inflated(member: Mapping[Any, Any], compressed: bytes, limits: Limits) -> StatusList:
@@ -245,7 +250,7 @@ def _inflated(member: Mapping[Any, Any], compressed: bytes, limits: Limits) -> S
 
 
 def _identifiers(claims: Mapping[Any, Any], _: Limits) -> IdentifierList:
-    member = claims.get(reg.CWT_IDENTIFIER_LIST)
+    member: Any = claims.get(reg.CWT_IDENTIFIER_LIST)
     listed = member.get("identifiers") if type(member) is dict else None
     # 12.3.6.4: claim 65533 is not there. What it would say of a credential, nobody would have asked.
     if (
@@ -256,6 +261,8 @@ def _identifiers(claims: Mapping[Any, Any], _: Limits) -> IdentifierList:
         or not all(0 < size <= _MAX_IDENTIFIER_BYTES for size in map(len, listed))
     ):
         raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".identifier_list")
+    stated = list(filter(None, listed.values()))  # of a nation there are very many, and nearly all are empty
+    cbor.check([stated, {name: member[name] for name in member if name != "identifiers"}], _WHERE)
     return IdentifierList(listed)
 
 

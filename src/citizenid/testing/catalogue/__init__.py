@@ -11,12 +11,16 @@ from ..attacks import Attack, Group
 from ._names import CASE_REASONS, REASON_NAMES
 from .algorithms import GROUP as _ALGORITHMS
 from .api_misuse import GROUP as _API_MISUSE
+from .cbor import GROUP as _CBOR
+from .chains import GROUP as _CHAINS
 from .ed25519 import GROUP as _ED25519
 from .encodings import GROUP as _ENCODINGS
 from .headers import GROUP as _HEADERS
 from .key_binding import GROUP as _KEY_BINDING
 from .key_injection import GROUP as _KEY_INJECTION
+from .mdoc import GROUP as _MDOC
 from .policy import GROUP as _POLICY
+from .sd_cwt import GROUP as _SD_CWT
 from .sd_jwt import GROUP as _SD_JWT
 from .signatures import GROUP as _SIGNATURES
 from .times import GROUP as _TIMES
@@ -33,6 +37,10 @@ GROUPS: Final[tuple[Group, ...]] = (
     _TIMES,
     _SD_JWT,
     _KEY_BINDING,
+    _CBOR,
+    _MDOC,
+    _CHAINS,
+    _SD_CWT,
     _POLICY,
     _API_MISUSE,
 )

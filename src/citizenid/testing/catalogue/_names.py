@@ -44,12 +44,15 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "AUDIT_PROOF_INVALID": frozenset({_R.AUDIT_INVALID, _R.AUDIT_MALFORMED}),
         "AUDIT_TAMPERED": frozenset({_R.AUDIT_INVALID, _R.AUDIT_MALFORMED}),
         "CACHE_TAMPERED": frozenset({_R.STATUS_FILE_MALFORMED, _R.STATUS_MARKS_MALFORMED}),
-        "CHAIN_COUNTRY_MISMATCH": frozenset({_R.CERTIFICATE_COUNTRY_MISMATCH}),
+        # The country of its root, and the one that the credential states.
+        "CHAIN_COUNTRY_MISMATCH": frozenset({_R.CERTIFICATE_COUNTRY_MISMATCH, _R.ISSUER_MISMATCH}),
         "CHAIN_EKU": frozenset({_R.CERTIFICATE_USE_FORBIDDEN}),
         "CHAIN_EXPIRED": frozenset({_R.CERTIFICATE_EXPIRED}),
         "CHAIN_KEY_USAGE": frozenset({_R.CERTIFICATE_USE_FORBIDDEN}),
-        "CHAIN_STRUCTURE": frozenset({_R.CERTIFICATE_INVALID}),
-        "CHAIN_UNTRUSTED": frozenset({_R.CERTIFICATE_UNTRUSTED}),
+        # A root with such a fault is not even pinned.
+        "CHAIN_STRUCTURE": frozenset({_R.CERTIFICATE_INVALID, _R.ANCHOR_INVALID}),
+        # A signer that signed itself may stand nowhere in a chain; and one that wants to be searched is too long.
+        "CHAIN_UNTRUSTED": frozenset({_R.CERTIFICATE_UNTRUSTED, _R.CERTIFICATE_INVALID, _R.LIMIT_EXCEEDED}),
         "CLAIM_MISSING": frozenset({_R.CLAIM_MISSING}),
         # 1e400 and a bignum are refused as JSON and CBOR, before anybody asks for the type of a claim.
         "CLAIM_TYPE": frozenset({_R.CLAIM_INVALID, _R.MALFORMED_JSON, _R.MALFORMED_CBOR}),
@@ -69,7 +72,8 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "DISCLOSURE_UNREFERENCED": frozenset({_R.DISCLOSURE_UNREFERENCED, _R.DIGEST_MISMATCH}),
         "DUPLICATE_MEMBER": frozenset({_R.DUPLICATE_MEMBER}),
         "EXPIRED": _OVER,
-        "HASH_ALG_NOT_ALLOWED": frozenset({_R.HASH_ALGORITHM_NOT_ALLOWED}),
+        # An MSO must name its hash: one that is no text, or not there, is a claim's fault before it is a hash's.
+        "HASH_ALG_NOT_ALLOWED": frozenset({_R.HASH_ALGORITHM_NOT_ALLOWED, _R.CLAIM_MISSING, _R.CLAIM_INVALID}),
         "HEADER_FORBIDDEN": frozenset({_R.HEADER_FORBIDDEN}),
         "INPUT_TOO_LARGE": frozenset({_R.INPUT_TOO_LARGE}),
         "ISSUED_IN_FUTURE": _FUTURE,
@@ -87,21 +91,37 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "KEY_UNKNOWN": frozenset({_R.KEY_UNKNOWN}),
         "KEY_USE_FORBIDDEN": frozenset({_R.KEY_USE_FORBIDDEN}),
         "LIFETIME_TOO_LONG": frozenset({_R.CREDENTIAL_TOO_OLD}),
-        "LIMIT_EXCEEDED": frozenset({_R.LIMIT_EXCEEDED}),
+        # A bound on bytes has a Reason of its own.
+        "LIMIT_EXCEEDED": frozenset({_R.LIMIT_EXCEEDED, _R.INPUT_TOO_LARGE}),
         "MALFORMED_BASE64": frozenset({_R.MALFORMED_BASE64}),
         "MALFORMED_CBOR": frozenset({_R.MALFORMED_CBOR}),
-        "MALFORMED_COSE": frozenset({_R.MALFORMED_TOKEN}),
+        # A tag where the format wants none is refused by the codec.
+        "MALFORMED_COSE": frozenset({_R.MALFORMED_TOKEN, _R.MALFORMED_CBOR}),
         "MALFORMED_JSON": frozenset({_R.MALFORMED_JSON, _R.MALFORMED_CBOR}),  # the same fault in CBOR
-        "MALFORMED_MDOC": frozenset({_R.MALFORMED_TOKEN}),
+        # What stands under tag 24 is CBOR, or not, before it is an item, or not.
+        "MALFORMED_MDOC": frozenset({_R.MALFORMED_TOKEN, _R.MALFORMED_CBOR, _R.DISCLOSURE_MALFORMED}),
         # A part that stands in the place of another is not of the alphabet of that place.
         "MALFORMED_TOKEN": frozenset({_R.MALFORMED_TOKEN, _R.MALFORMED_BASE64}),
-        "MDOC_DEVICE_AUTH_INVALID": frozenset({_R.SIGNATURE_INVALID}),
+        # A Reason for each way in which it is none: two proofs, no proof, a MAC nobody can judge, or cut short, and
+        # what the device may not state.
+        "MDOC_DEVICE_AUTH_INVALID": frozenset(
+            {
+                _R.SIGNATURE_INVALID,
+                _R.SIGNATURE_MALFORMED,
+                _R.MALFORMED_TOKEN,
+                _R.KEY_BINDING_MISSING,
+                _R.READER_KEY_MISSING,
+                _R.DEVICE_ELEMENT_NOT_AUTHORIZED,
+            }
+        ),
         "MDOC_DEVICE_AUTH_MISSING": frozenset({_R.KEY_BINDING_MISSING}),
         "MDOC_DIGEST_MISMATCH": frozenset({_R.DIGEST_MISMATCH}),
         "MDOC_DIGEST_MISSING": frozenset({_R.DISCLOSURE_UNREFERENCED}),
         "MDOC_DOCTYPE_MISMATCH": frozenset({_R.TYPE_NOT_ALLOWED}),
-        "MDOC_DUPLICATE_ELEMENT": frozenset({_R.DISCLOSURE_DUPLICATE}),
-        "MDOC_STATUS": frozenset({_R.RESPONSE_NOT_OK}),
+        # One item twice; one element in two items; and of two items under one digestID, the one that was not signed.
+        "MDOC_DUPLICATE_ELEMENT": frozenset({_R.DISCLOSURE_DUPLICATE, _R.DISCLOSURE_CLASH, _R.DIGEST_MISMATCH}),
+        # What is no integer is no status at all.
+        "MDOC_STATUS": frozenset({_R.RESPONSE_NOT_OK, _R.MALFORMED_TOKEN}),
         "MDOC_VERSION": frozenset({_R.VERSION_UNSUPPORTED}),
         "NOT_YET_VALID": frozenset({_R.NOT_YET_VALID, _R.KEY_BINDING_IN_FUTURE, _R.ANCHOR_NOT_YET_VALID}),
         # What states nothing readable is refused before any rule is asked; so is what a device may not state.
@@ -119,8 +139,11 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "PROOF_STALE": frozenset({_R.PROOF_STALE}),
         "REPLAY": frozenset({_R.REPLAYED}),
         "REVOKED": frozenset({_R.REVOKED}),
-        # A control claim that is hidden: the mark is well formed, and stands where none may.
-        "SD_STRUCTURE": frozenset({_R.REDACTION_MALFORMED, _R.CLAIM_NOT_DISCLOSABLE}),
+        # A control claim that is hidden: the mark is well formed, and stands where none may. A mark that belongs into
+        # requests alone is no CBOR of a credential; a header has a Reason of its own.
+        "SD_STRUCTURE": frozenset(
+            {_R.REDACTION_MALFORMED, _R.CLAIM_NOT_DISCLOSABLE, _R.MALFORMED_CBOR, _R.HEADER_INVALID}
+        ),
         "SIGNATURE_INVALID": frozenset({_R.SIGNATURE_INVALID}),
         "SIGNATURE_MALFORMED": frozenset({_R.SIGNATURE_MALFORMED}),
         "STATUS_INDEX": frozenset({_R.STATUS_INDEX_OUT_OF_RANGE}),

@@ -6,6 +6,7 @@ Spec: RFC 8949 section 3; RFC 8943 section 1; ISO/IEC 18013-5 8.3.1.
 from __future__ import annotations
 
 import datetime
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,3 +55,45 @@ def embedded(content: bytes) -> Raw:
 def date_time(moment: int) -> CBORTag:
     """Write a tdate."""
     return CBORTag(0, datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def canonical(data: bytes) -> bytes:
+    """Write one item again in the core deterministic form, with no codec but this one."""
+    written, end = _canonical(data, 0)
+    if end != len(data):
+        raise ValueError
+    return written
+
+
+def _canonical(data: bytes, position: int) -> tuple[bytes, int]:
+    major, info = data[position] >> 5, data[position] & 0x1F
+    start = position + 1
+    end = start + (1 << (info - 24) if 24 <= info < 28 else 0)
+    count = info if info < 24 else int.from_bytes(data[start:end], "big")
+    if info > 27 or end > len(data):
+        raise ValueError
+    if major == 7:
+        return (_shortest(data[position:end]) if info > 24 else data[position:end]), end
+    if major < 2:
+        return head(major, count), end
+    if major < 4:
+        return head(major, count) + data[end : end + count], end + count
+    items = []
+    for _ in range(1 if major == 6 else count << (major - 4)):
+        item, end = _canonical(data, end)
+        items.append(item)
+    if major == 5:
+        items = [part for pair in sorted(zip(items[::2], items[1::2], strict=True)) for part in pair]
+    return head(major, count) + b"".join(items), end
+
+
+def _shortest(written: bytes) -> bytes:
+    value = struct.unpack({3: ">e", 5: ">f", 9: ">d"}[len(written)], written[1:])[0]
+    for first, form in ((b"\xf9", ">e"), (b"\xfa", ">f")):
+        try:
+            shorter = struct.pack(form, value)
+        except OverflowError:
+            continue
+        if struct.unpack(form, shorter)[0] == value:
+            return first + shorter
+    return written

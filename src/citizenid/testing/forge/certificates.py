@@ -45,13 +45,14 @@ def certificate(
     not_before: int = NOW - 86_400,
     not_after: int = NOW + 86_400,
     usage: Mapping[str, bool] | None = None,
+    usage_critical: bool | None = True,
     constraints: bool = True,
     extensions: Iterable[tuple[x509.ExtensionType, bool]] = (),
     hash_algorithm: Any = hashes.SHA256(),  # noqa: B008  # an immutable value
     serial: int | None = None,
     names: Callable[[str], x509.Name] | None = None,
 ) -> x509.Certificate:
-    """Make a certificate. Keys are those of the two names unless others are given."""
+    """Make a certificate. Keys are those of the two names unless others are given; `usage_critical` None: no usage."""
     names = names or (lambda text: x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]))
     private = signer or certificate_key(issuer)
     bits = {
@@ -73,8 +74,9 @@ def certificate(
         .serial_number(serial or x509.random_serial_number())
         .not_valid_before(datetime.datetime.fromtimestamp(not_before, datetime.UTC))
         .not_valid_after(datetime.datetime.fromtimestamp(not_after, datetime.UTC))
-        .add_extension(x509.KeyUsage(**(bits | dict(usage or {}))), critical=True)
     )
+    if usage_critical is not None:
+        builder = builder.add_extension(x509.KeyUsage(**(bits | dict(usage or {}))), critical=usage_critical)
     if constraints:
         builder = builder.add_extension(x509.BasicConstraints(authority, path_length), critical=True)
     for extension, critical in extensions:

@@ -1,4 +1,4 @@
-"""SD-CWT presentations made by hand with plain cbor2, every part of which may be replaced.
+"""SD-CWT presentations made by hand, every part of which may be replaced; `Raw` and `Pairs` may stand anywhere.
 
 Nothing here uses the writers or the codec of the library. `make()` alone is a good presentation of a US national.
 
@@ -18,6 +18,7 @@ from cbor2 import CBORSimpleValue, CBORTag
 from ... import ANY, NO_TYPE, Challenge, Format, KeyPurpose, LocalKey, NeedStatusList, TrustAnchors
 from ...verifier import VerifiedPresentation
 from ...verifier import verify as _verify
+from .cbor import dump
 from .parts import AUDIENCE, ISSUER, NONCE, NOW, STATUS_URI, VALID_INDEX, VCT, changed, key, unbase64url
 from .status_lists import shared_statuses
 
@@ -51,7 +52,7 @@ def salt(number: int = 0) -> bytes:
 
 def disclosure(*parts: Any) -> bytes:
     """Write a disclosure: (salt, value, name), (salt, value), (salt,), or anything else."""
-    return cbor2.dumps(list(parts))
+    return dump(list(parts))
 
 
 def digest(content: bytes, algorithm: str = "sha256") -> bytes:
@@ -72,8 +73,8 @@ def sign1(
     sign: Callable[[bytes], bytes] | None = None,
 ) -> CBORTag:
     """Sign a COSE_Sign1 over any header and payload."""
-    header = protected if isinstance(protected, bytes) else cbor2.dumps(protected)
-    body = payload if isinstance(payload, bytes) else cbor2.dumps(payload)
+    header = bytes(protected) if isinstance(protected, bytes) else dump(protected)
+    body = bytes(payload) if isinstance(payload, bytes) else dump(payload)
     covered = b"" if header == b"\xa0" else header
     to_be_signed = cbor2.dumps(["Signature1", covered, b"", body])
     return CBORTag(18, [header, unprotected, body, (sign or signer.sign)(to_be_signed)])
@@ -134,7 +135,7 @@ def bound(
     signer = signer or key("holder")
     good_header = {1: ALGORITHMS[signer.public.algorithm], 13: inner, 16: 294}
     made = sign1(changed(good_header, header), unprotected or {}, changed(good_binding(), claims), signer, sign)
-    return cbor2.dumps(made)
+    return dump(made)
 
 
 def make(
