@@ -252,7 +252,7 @@ def times_of_cbor() -> Iterator[Trial]:
         for claim, label in _turn(number):
             yield refused(f"{claim} of an SD-CWT, {name}", reason, sd_cwt(claims={label: value}), step="V4")
         yield refused(f"iat of an SD-KBT, {name}", reason, sd_cwt(kb={6: value}), step="V7")
-        yield raises(f"exp of a status list, {name}", _INVALID, partial(_ingest_cwt, value), step="status")
+        yield raises(f"exp of a status list, {name}", reason, partial(_ingest_cwt, value), step="status")
     yield from _dates_of_an_mdoc()
 
 
