@@ -938,6 +938,22 @@ def test_any_byte_of_the_issuer_half_makes_another_key() -> None:
     assert len(cache) == 1 and cache.hits == 0
 
 
+@pytest.mark.parametrize(
+    "found", [True, False, 0, 1, "allowed", b"", b"\x80\x04N.", (), [], {}, object(), Reason.EXPIRED]
+)
+def test_what_a_cache_returns_that_is_no_reading_is_a_miss(found: Any) -> None:
+    # A store that was changed, or mistaken for another: it neither lets through nor makes verification fail.
+    class Changed:
+        def get(self, key: bytes, /) -> Any:
+            return found
+
+        def put(self, key: bytes, value: Reading, /) -> None:
+            pass
+
+    accepted(GOOD, cache=Changed())
+    refused(make(signer=key("attacker")), Reason.SIGNATURE_INVALID, "V3", cache=Changed())
+
+
 def test_keys_of_the_cache_are_digests() -> None:
     cache = Cache()
     accepted(GOOD, cache=cache)

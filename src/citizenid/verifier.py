@@ -212,7 +212,7 @@ def verify_credential(
         anchor = resolved.anchor
         key = b"" if cache is None else _cache_key(presentation, resolved, limits)
         reading = None if cache is None else cache.get(key)
-        if reading is None:
+        if not isinstance(reading, Reading):  # a miss, as is whatever else a changed store may say
             step = "V3"
             verify_signature(signed, resolved.key, reader.credential_path)
             step = "V4"
