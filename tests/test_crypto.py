@@ -1362,3 +1362,9 @@ def test_a_sealing_key_is_not_pickled() -> None:
 
 def test_the_package_hands_out_what_it_lists() -> None:
     assert set(_crypto.__all__) >= {"LocalKey", "PublicKey", "SealingKey", "SigningKey", "Unsigned", "verify_signature"}
+
+
+@pytest.mark.parametrize("pem", [None, 0, True, 1.5, [], {}, (), ["-----"], object()])
+def test_what_is_neither_bytes_nor_text_is_no_pem(pem: Any) -> None:
+    for load in (PublicKey.from_pem, LocalKey.from_pem):
+        _no_key(partial(load, pem), "pem")

@@ -111,10 +111,10 @@ def pem_bytes(pem: bytes | str) -> bytes:
     """Return PEM as bytes.
 
     Raises:
-        ValueError: for more than 1 MiB, which no set of roots needs, a character outside ASCII, and for explicit curve
-            parameters: whoever spells out a curve may choose its generator (CVE-2020-0601).
+        ValueError: for what is neither, more than 1 MiB, which no set of roots needs, a character outside ASCII, and
+            for explicit curve parameters: whoever spells out a curve may choose its generator (CVE-2020-0601).
     """
-    if len(pem) > _MAX_PEM_BYTES:
+    if not isinstance(pem, bytes | str) or len(pem) > _MAX_PEM_BYTES:
         raise ValueError
     data = pem.encode("ascii") if isinstance(pem, str) else pem
     if any(EXPLICIT_CURVE in base64.b64decode(body) for body in data.split(b"-----")[2::4]):
