@@ -32,13 +32,13 @@ Handler = Callable[[Request, bytes], Answer]
 RESOURCES: Final = "/resources/"
 _REASONS: Final = {reason.value: reason for reason in Reason}
 VERIFY: Final = {Format.SD_JWT_VC: _sd_jwt.verify, Format.MDOC: _mdoc.verify, Format.SD_CWT: _sd_cwt.verify}
-_ANCHORS: Final = {Format.SD_JWT_VC: _sd_jwt.anchors, Format.MDOC: _mdoc.anchors, Format.SD_CWT: _sd_cwt.anchors}
+ANCHORS: Final = {Format.SD_JWT_VC: _sd_jwt.anchors, Format.MDOC: _mdoc.anchors, Format.SD_CWT: _sd_cwt.anchors}
 
 
 def forged_world(policy_text: str = POLICY, *, format: Format, **options: Any) -> SimulatedWorld:
     """Return a world that trusts the issuer of `forge` in this format."""
     store = statuses()
-    world = SimulatedWorld(policy_text, **{"anchors": _ANCHORS[format](), "statuses": store, **options})
+    world = SimulatedWorld(policy_text, **{"anchors": ANCHORS[format](), "statuses": store, **options})
     world.statuses = store
     return world
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import cbor2
 from cbor2 import CBORTag
@@ -32,6 +32,9 @@ from .parts import (
     key,
 )
 
+CWT_MEDIA_TYPE: Final = "application/statuslist+cwt"
+IDENTIFIER_MEDIA_TYPE: Final = "application/identifierlist+cwt"
+
 
 def status_claim(index: Any, uri: Any = STATUS_URI) -> dict[str, Any]:
     """Return a `status` claim."""
@@ -45,14 +48,29 @@ def status_anchors() -> TrustAnchors:
     return TrustAnchors.from_jwks(ISSUER, {"keys": [jwk]}, purpose=KeyPurpose.STATUS_LIST)
 
 
+def packed(values: Mapping[int, int], *, bits: int, size: int) -> bytes:
+    """Write values of some bits each, the least significant bit first (section 4.1), and zero at every other index."""
+    made = bytearray(size * bits // 8)
+    for index, value in values.items():
+        made[index * bits // 8] |= value << index * bits % 8
+    return bytes(made)
+
+
 def packed_statuses(values: Mapping[int, int] | None = None, *, bits: int = 4, size: int = STATUS_SIZE) -> bytes:
     """Return the compressed list: what these indices say, and zero at every other."""
     if values is None:
         values = {REVOKED_INDEX: 1, SUSPENDED_INDEX: 2, OTHER_INDEX: 3}
-    packed = bytearray(size * bits // 8)
-    for index, value in values.items():
-        packed[index * bits // 8] |= value << index * bits % 8
-    return zlib.compress(bytes(packed), 9)
+    return zlib.compress(packed(values, bits=bits, size=size), 9)
+
+
+def zero_bomb(mebibytes: int) -> bytes:
+    """Write a zlib stream of so many MiB of zeros without making them: one flushed block, over and over."""
+    block_maker = zlib.compressobj(9)
+    first = block_maker.compress(bytes(2**20)) + block_maker.flush(zlib.Z_FULL_FLUSH)
+    again = block_maker.compress(bytes(2**20)) + block_maker.flush(zlib.Z_FULL_FLUSH)
+    # Adler-32 of n zeros: the first sum stays 1, the second counts n modulo 65521 (RFC 1950 section 8.2).
+    checksum = (mebibytes * 2**20 % 65_521 << 16 | 1).to_bytes(4, "big")
+    return first + again * (mebibytes - 1) + b"\x03\x00" + checksum
 
 
 def status_token(
@@ -81,23 +99,22 @@ def status_token(
 def status_token_cwt(
     values: Mapping[int, int] | None = None,
     *,
+    media_type: str = CWT_MEDIA_TYPE,
     header: Changes | None = None,
     payload: Changes | None = None,
     unprotected: Mapping[Any, Any] | None = None,
     signer: LocalKey | None = None,
     sign: Callable[[bytes], bytes] | None = None,
 ) -> bytes:
-    """Make the same list as a CWT, by hand (Token Status List section 5.2)."""
+    """Make the same list as a CWT, or as an identifier list, by hand (section 5.2; ISO/IEC 18013-5 12.3.6)."""
     signer = signer or key("status")
-    good = {
-        2: STATUS_URI,
-        6: NOW - 10,
-        4: NOW + 86_400,
-        65534: 43_200,
-        65533: {"bits": 4, "lst": packed_statuses(values)},
-    }
+    good: dict[int, Any] = {2: STATUS_URI, 6: NOW - 10, 4: NOW + 86_400, 65534: 43_200}
+    if media_type == IDENTIFIER_MEDIA_TYPE:
+        good[65530] = {"identifiers": {b"revoked": {}}}
+    else:
+        good[65533] = {"bits": 4, "lst": packed_statuses(values)}
     claims = changed(good, payload)
-    protected = changed({1: -7, 4: b"s1", 16: "application/statuslist+cwt"}, header)
+    protected = changed({1: -7, 4: b"s1", 16: media_type}, header)
     body = claims if isinstance(claims, bytes) else dump(claims)
     head = protected if isinstance(protected, bytes) else dump(protected)
     signature = (sign or signer.sign)(cbor2.dumps(["Signature1", head, b"", body]))
