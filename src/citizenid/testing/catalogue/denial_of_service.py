@@ -1,0 +1,328 @@
+"""Attacks that would make the library fail in any other way than by an error of its own.
+
+Spec: DESIGN laws 9, 12; specs/invariants.md; specs/threat-model.md (T-9).
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from typing import Any, Final
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ... import (
+    Challenge,
+    CitizenIDError,
+    Country,
+    Format,
+    Handover,
+    KeyPurpose,
+    LocalKey,
+    PublicKey,
+    Reason,
+    TrustAnchors,
+)
+from ...gateway import AdmissionPolicy, Deny, NeedPresentation, NeedStatusList, Request, parse_vp_token
+from ...gateway.audit import verify_proof
+from ...holder import Credential
+from ...status import STATUS_LIST_MEDIA_TYPES, StatusList, StatusStore, verify_status_list
+from ...verifier import VerifiedPresentation, verify_each
+from ..attacks import Group, attack
+from ..forge import mdoc as _mdoc
+from ..forge.parts import ISSUER, NOW, STATUS_URI, VCT
+from ..forge.status_lists import status_anchors, status_token
+from ..forgery import MAKE, called
+from ..senders import Sender
+from ..targets import ANCHORS, VERIFY
+from ..trials import Trial, expect, holds
+from ..world import ENDPOINT, ORIGIN, PATH, SimulatedWorld
+from ._floods import ATTACKS
+from ._sending import BOUND
+from ._statuses import ingested
+
+_EXAMPLES: Final = 25
+_Parse = Callable[[Any], object]
+_REFUSALS: Final = (Deny, NeedPresentation, NeedStatusList)
+
+
+def _chance(name: str) -> random.Random:
+    return random.Random(name)  # noqa: S311  # hostile input, the same in each run
+
+
+def _scope(**further: Any) -> dict[str, Any]:
+    return {"formats": list(Format), "types": [VCT], "countries": [Country("US")], **further}
+
+
+@cache
+def _entries() -> dict[str, _Parse]:
+    """Return every function of the library that reads what somebody else has written."""
+    entries: dict[str, _Parse] = {
+        "verify_each": lambda data: verify_each(data, **_mdoc.arguments()),
+        "StatusStore": lambda data: StatusStore(anchors=status_anchors(), marks=data),
+        "StatusList": lambda data: StatusList.decompress(_bytes(data), bits=1, limit_bytes=1_000),
+        "TrustAnchors.from_jwks": lambda data: TrustAnchors.from_jwks(
+            ISSUER, data, **_scope(purpose=KeyPurpose.CREDENTIAL)
+        ),
+        "TrustAnchors.from_certificates": lambda data: TrustAnchors.from_certificates(
+            data, issuer=ISSUER, **_scope(purpose=KeyPurpose.CREDENTIAL)
+        ),
+        "TrustAnchors.from_issuer_metadata": lambda data: TrustAnchors.from_issuer_metadata(
+            data, issuer=ISSUER, **_scope()
+        ),
+        "AdmissionPolicy": lambda data: AdmissionPolicy.from_toml(_text(data)),
+        "PublicKey.from_pem": PublicKey.from_pem,
+        "PublicKey.from_jwk": lambda data: PublicKey.from_jwk({"kty": "EC", "crv": "P-256", "x": data, "y": data}),
+        "LocalKey.from_pem": LocalKey.from_pem,
+        "LocalKey.from_jwk": lambda data: LocalKey.from_jwk({"kty": "OKP", "crv": "Ed25519", "x": data, "d": data}),
+        "Challenge": lambda data: Challenge.from_text(data),
+        "Handover": lambda data: Handover.from_text(data),
+        "Country": lambda data: Country.parse(data),
+        "parse_vp_token": lambda data: parse_vp_token(data, _QUERY),
+        "verify_proof": lambda data: verify_proof(_bytes(data), _bytes(data), key="log+00000000+AQ"),
+    }
+    for format in Format:
+        entries[f"verify, {format.value}"] = VERIFY[format]
+        entries[f"receive, {format.value}"] = partial(_receive, format)
+    for media_type in STATUS_LIST_MEDIA_TYPES:
+        how = {"uri": STATUS_URI, "media_type": media_type, "anchors": status_anchors(), "now": NOW}
+        entries[f"a list, {media_type}"] = partial(verify_status_list, **how)  # type: ignore[arg-type]  # a table
+    return entries
+
+
+_QUERY: Final = {"credentials": [{"id": "one", "format": "dc+sd-jwt", "meta": {"vct_values": [VCT]}}]}
+
+
+def _receive(format: Format, data: Any) -> object:
+    return Credential.receive(data, format=format, anchors=ANCHORS[format](), now=NOW)
+
+
+def _bytes(data: Any) -> bytes:
+    return data if isinstance(data, bytes) else str(data).encode("utf-8", "replace")
+
+
+def _text(data: Any) -> str:
+    return data.decode("latin-1") if isinstance(data, bytes) else data
+
+
+def _ours_alone(call: Callable[[], object]) -> None:
+    """Check that nothing but an error of ours leaves, and that it holds nothing of what came in."""
+    try:
+        call()
+    except CitizenIDError as error:
+        expect(error.__context__ is None and error.__cause__ is None, f"{error} carries another error")
+
+
+@attack("DOS-011")
+def anything() -> Iterator[Trial]:
+    """Any bytes and any text come in at each function that reads."""
+    for name, parse in _entries().items():
+        yield holds(name, partial(_any_input, parse))
+    yield holds("generated bytes and text, at each of them", _generated)
+    for name in ("authorize", "renew", "sign_out", "admit", "admit_http"):
+        yield holds(f"Gateway.{name}", partial(_any_request, name))
+
+
+def _any_input(parse: _Parse) -> None:
+    for seed in _SEEDS:
+        _ours_alone(partial(parse, seed))
+    for odd in (None, 0, True, 1.5, [], {}, (), object(), bytearray(b"a.b.c"), memoryview(b"a")):
+        _ours_or_type(parse, odd)
+
+
+@settings(
+    max_examples=_EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+@given(st.binary(max_size=120) | st.text(max_size=60))
+def _generated(data: bytes | str) -> None:
+    for parse in _entries().values():
+        _ours_alone(partial(parse, data))
+
+
+def _ours_or_type(parse: _Parse, odd: Any) -> None:
+    """Check that what no type of ours permits is an error as well: one of ours, or the language's word for it."""
+    try:
+        parse(odd)
+    except (CitizenIDError, TypeError):
+        return
+
+
+_SEEDS: Final[list[bytes | str]] = [
+    b"", b".", b"..", b"~", b"a.b.c~", b"e30.e30.e30~", b"eyJhbGciOiJFUzI1NiJ9..~", b"{}", b"[]", b"null", b"{" * 60,
+    b"[" * 60, b"\x80" * 9, b"\xa0", b"\xd2\x84\x40\xa0\x40\x40", b"\x9f\xff", b"\x81" * 60, b"\xd8\x18" * 30,
+    b"\xbf\xff", b"\x5b\xff\xff\xff\xff\xff\xff\xff\xff", b"x\x9c", b"\x1f\x8b\x08", b"-----BEGIN CERTIFICATE-----",
+    b"-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----", b"\xff\xfe", "\ud800", "\u0000", "1.300.sA.QQ",
+    "2.300.sA.QQ.dc_api,-,-,-,-,-", "dc_api,-,-,-,-,-", "version = 1", "[[rule]]", "\u202e", b"citizenid marks\x01",
+]  # fmt: skip
+
+
+def _any_request(name: str) -> None:
+    world = SimulatedWorld()
+    chance = _chance(name)
+    ticket = Sender(BOUND[0]).ticket(world)
+    proof = world.proof(Sender(BOUND[0]).key, ticket)
+    parts: list[Any] = [*_SEEDS, ticket.encode(), proof, None, 7, b"A" * 300]
+    for _ in range(50):
+        names = [b"citizenship-ticket", b"dpop", b"DPoP", b"signature", b"signature-input", b"host", b"authorization"]
+        headers: Any = [(chance.choice(names), chance.choice(parts)) for _ in range(chance.randrange(4))]
+        headers = chance.choice([headers, headers, headers, None, 5, [5], [(b"a",)], iter(headers)])
+        method: Any = chance.choice(["POST", "POST", "GET", "", None, 5])
+        url: Any = chance.choice(
+            [ORIGIN + PATH, ORIGIN + ENDPOINT, "", "/", "https://", "\ud800", None, 5, "x" * 9_000]
+        )
+        certificate: Any = chance.choice([None, b"", b"x", 5])
+        request = Request(method, url, headers, certificate)
+        result = _asked(world, name, request, chance.choice(parts))
+        expect(isinstance(result, _REFUSALS) or getattr(result, "status", 0) >= 400, f"{result}")
+
+
+def _asked(world: SimulatedWorld, name: str, request: Request, data: Any) -> Any:
+    gateway = world.gateway
+    if name == "authorize":
+        return gateway.authorize(request, resource=data if isinstance(data, str) else "us-nationals")
+    if name == "admit":
+        text = data if isinstance(data, str) else world.challenge(Sender(BOUND[0]).key).to_text()
+        return gateway.admit(data, format=Format.SD_JWT_VC, challenge=text, request=request)
+    if name == "admit_http":
+        return gateway.admit_http(request, data)
+    return getattr(gateway, name)(request)
+
+
+@attack("DOS-012")
+def accidents() -> Iterator[Trial]:
+    """Good objects are flipped, cut, spliced and doubled: what is accepted says what it said before."""
+    for format in Format:
+        for how in _ACCIDENTS:
+            yield holds(f"{format.value}, {how}", partial(_after, format, how))
+    for how in _ACCIDENTS:
+        yield holds(f"a status list, {how}", partial(_list_after, how))
+
+
+def _flip(data: bytearray, chance: random.Random, _: bytes) -> None:
+    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+
+
+def _cut(data: bytearray, chance: random.Random, _: bytes) -> None:
+    start = chance.randrange(len(data))
+    del data[start : start + chance.choice([1, 2, 30, len(data)])]
+
+
+def _splice(data: bytearray, chance: random.Random, other: bytes) -> None:
+    place = chance.randrange(min(len(data), len(other)))
+    data[place:] = other[place:]
+
+
+def _double(data: bytearray, chance: random.Random, _: bytes) -> None:
+    start = chance.randrange(len(data))
+    data[start:start] = data[start : start + chance.choice([1, 2, 30, 200])]
+
+
+_ACCIDENTS: Final[dict[str, Callable[[bytearray, random.Random, bytes], None]]] = {
+    "a bit flipped": _flip,
+    "bytes cut out": _cut,
+    "spliced with another": _splice,
+    "bytes doubled": _double,
+}
+
+
+def _after(format: Format, how: str) -> None:
+    good, other = MAKE[format](), MAKE[format]()
+    chance = _chance(f"{format} {how}")
+    said = _said(VERIFY[format](good))
+    for _ in range(25):
+        data = bytearray(good)
+        _ACCIDENTS[how](data, chance, other)
+        verdict: Any = None
+        try:
+            verdict = VERIFY[format](bytes(data))
+        except CitizenIDError as error:
+            expect(error.__context__ is None, "an error carries another")
+        if verdict is not None and bytes(data) not in (good, other):
+            # Of an mdoc some bytes are nobody's: its version, and the names of what is shown.
+            expect(format is Format.MDOC, f"{how}: it was accepted")
+            expect(_said(verdict) <= said, f"{how}: something else was accepted")
+
+
+def _said(verdict: Any) -> set[object]:
+    """Return what a presentation proves. Which elements of an mdoc are shown is not signed: fewer may be."""
+    if type(verdict) is not VerifiedPresentation:
+        return set()
+    stated = verdict.attestation
+    return {
+        *verdict.citizenship.nationalities,
+        *verdict.citizenship.citizenships,
+        ("type", stated.type),
+        ("issuer", stated.issuer),
+        ("end", stated.validity.not_after),
+        ("key", stated.holder_key),
+        ("status", stated.status),
+    }
+
+
+def _list_after(how: str) -> None:
+    good, other = status_token(), status_token()
+    chance, before = _chance(how), ingested(good).export().lists[0].statuses
+    for _ in range(40):
+        data = bytearray(good)
+        _ACCIDENTS[how](data, chance, other)
+        outcome = called(partial(ingested, bytes(data)))
+        if outcome.allowed:
+            found = ingested(bytes(data)).export().lists[0].statuses
+            expect(found == before, f"{how}: another list was taken in")
+
+
+@attack("DOS-014")
+def no_room_to_call() -> Iterator[Trial]:
+    """The caller stands so deep that hardly a call is left, or everything nests as deep as it may."""
+    for room in (45, 60, 90, 150):
+        for format in Format:
+            yield holds(
+                f"{room} frames left, {format.value}", partial(_deep, room, partial(VERIFY[format], MAKE[format]()))
+            )
+        nested = MAKE[Format.SD_JWT_VC](payload=_nested_claims(30))
+        yield holds(
+            f"{room} frames left, nested claims", partial(_deep, room, partial(VERIFY[Format.SD_JWT_VC], nested))
+        )
+    yield holds("nothing of ours recurses without a bound", _bounded_recursion)
+
+
+def _nested_claims(depth: int) -> dict[str, Any]:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"n": value}
+    return {"n": value}
+
+
+def _deep(room: int, call: Callable[[], object]) -> None:
+    """Call where so many frames are left: there is a result, or one error of ours."""
+    call()  # what is made once is made where there is room
+    left = sys.getrecursionlimit() - _depth() - room
+    outcome = _at_depth(left, lambda: called(call))
+    expect(outcome.allowed or outcome.reason is Reason.DEPTH_EXCEEDED, f"{outcome}")
+
+
+def _depth() -> int:
+    frame, count = sys._getframe(), 0
+    while frame.f_back is not None:
+        frame, count = frame.f_back, count + 1
+    return count
+
+
+def _at_depth(frames: int, call: Callable[[], Any]) -> Any:
+    return call() if frames <= 0 else _at_depth(frames - 1, call)
+
+
+def _bounded_recursion() -> None:
+    for data in (b'{"a":' * 5_000, b"[" * 5_000, b"\x81" * 5_000, b"\xa1\x01" * 5_000, b"\xd8\x18" * 5_000):
+        for parse in _entries().values():
+            _ours_or_type(parse, data)
+
+
+GROUP: Final = Group(
+    "denial of service",
+    "bounds come before parsing and work is linear; whatever comes in, what leaves is a result or one error of ours",
+    (*ATTACKS, anything, accidents, no_room_to_call),
+)
