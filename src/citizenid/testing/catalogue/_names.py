@@ -214,6 +214,41 @@ CASE_REASONS: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "EDD-006": frozenset({_R.SIGNATURE_INVALID}),
         # x = 0 is the x of two good points, whose secret nobody has shown; and under a good key a MAC of nothing.
         "EDD-011": frozenset({_R.SIGNATURE_INVALID}),
+        # The list of another issuer is that issuer's, and the one of the credential's own is still not at hand.
+        "STA-002": frozenset({_R.STATUS_LIST_UNAVAILABLE, _R.ISSUER_MISMATCH}),
+        # What is not signed at all is no token, or names no algorithm of signatures.
+        "STA-003": frozenset({_R.SIGNATURE_MALFORMED, _R.ALGORITHM_NOT_ALLOWED, _R.MALFORMED_TOKEN, _R.MALFORMED_CBOR}),
+        # What has ended is not even taken in, whether it states its end or not.
+        "STA-005": frozenset({_R.STATUS_LIST_EXPIRED}),
+        "STA-006": frozenset({_R.STATUS_LIST_TOO_OLD}),
+        # In the credential another spelling names another list.
+        "STA-008": frozenset({_R.STATUS_LIST_UNAVAILABLE}),
+        # What is below 0, or has more than 32 bits, is no index of any list: the claim itself is refused.
+        "STA-018": frozenset({_R.CLAIM_INVALID}),
+        # A ticket is what a gateway remembers and the client keeps: what was changed is none, and a presentation helps.
+        "CAC-023": frozenset({_R.TICKET_INVALID}),
+        # A challenge binds to a key as a ticket does; and the bound key has not signed what another one has.
+        "DPO-002": frozenset({_R.SIGNATURE_INVALID, _R.CHALLENGE_INVALID}),
+        # What a signed message covers is put together from the request: what is another one, it does not sign.
+        "DPO-006": frozenset({_R.SIGNATURE_INVALID}),
+        "DPO-007": frozenset({_R.SIGNATURE_INVALID}),
+        # In the future it is as little of now as in the past, and so is what does not say when it was made.
+        "DPO-011": frozenset({_R.PROOF_IN_FUTURE, _R.CLAIM_MISSING}),
+        # The form of a proof is that of its parts, and each has its Reason.
+        "DPO-020": frozenset(
+            {
+                _R.TYP_MISMATCH,
+                _R.HEADER_INVALID,
+                _R.HEADER_FORBIDDEN,
+                _R.ALGORITHM_NOT_ALLOWED,
+                _R.ALGORITHM_MISMATCH,
+                _R.KEY_INVALID,
+            }
+        ),
+        "DPO-021": frozenset({_R.KEY_INVALID}),
+        "DPO-024": frozenset({_R.MALFORMED_TOKEN, _R.MALFORMED_BASE64}),
+        # What its writer has not signed is not his.
+        "LOG-006": frozenset({_R.SIGNATURE_INVALID}),
     }
 )
 """By case: a Reason that says more than its name, or another one, because a rule that is looked at earlier meets it."""
