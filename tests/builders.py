@@ -6,10 +6,9 @@ Spec: RFC 9901 sections 4 and 4.3; SD-JWT VC section 2; Token Status List sectio
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 import pytest
-from hypothesis import strategies as st
 
 from citizenid import CitizenIDError, Country, MalformedError, Reason, VerificationError
 from citizenid import verifier as _verifier
@@ -67,6 +66,8 @@ from citizenid.testing.forge.status_lists import (  # noqa: F401  # handed on
     status_token,
     statuses,
 )
+from citizenid.testing.strategies import values, wire
+from citizenid.testing.strategies.wire import CITIZENSHIP, RESERVED, STRUCTURAL  # noqa: F401  # handed on
 
 
 def accepted(data: Any, **changes: Any) -> _verifier.VerifiedPresentation:
@@ -104,34 +105,10 @@ def misused(reason: Reason, call: Callable[[], object]) -> CitizenIDError:
 
 # --- generated claims ---
 
-# Names with a meaning of their own: never a claim of the person, at the top level.
-STRUCTURAL: Final = frozenset(
-    {"iss", "vct", "exp", "nbf", "iat", "cnf", "status", "aud", "vct#integrity", "aka_vcts", "assurance"}
-)
-CITIZENSHIP: Final = frozenset({"nationalities", "citizenships", "nationalities_complete"})
-RESERVED: Final = frozenset({"_sd", "...", "_sd_alg"})
-
-names = st.text(max_size=8).filter(lambda name: name not in RESERVED)
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**70), 2**70)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=12)
-)
-json_values = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
-    max_leaves=12,
-)
-"""JSON values of the kinds an attestation may hold, without the names that mark hidden parts."""
-
-person_claims = st.dictionaries(
-    names.filter(lambda name: name not in STRUCTURAL | CITIZENSHIP), json_values, max_size=5
-)
-"""Further claims of a person, beside the citizenship."""
-
-country_lists = st.lists(st.sampled_from(Country.all()), min_size=1, max_size=4, unique=True)
+names = wire.names()
+json_values = wire.json_values()
+person_claims = wire.person_claims()
+country_lists = values.country_lists()
 
 
 def paths(value: Any, prefix: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:

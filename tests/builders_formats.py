@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import builders as b
 import builders_sd_cwt as c
-import cbor2
 import mdoc_builders as m
 from hypothesis import strategies as st
 
@@ -41,6 +40,8 @@ from citizenid import verifier as _verifier
 from citizenid.gateway import AdmissionPolicy, Admitted, Gateway, MemoryReplayGuard, Request
 from citizenid.holder import Credential, dpop_proof
 from citizenid.issuer import Issuer
+from citizenid.testing.forgery import merged
+from citizenid.testing.strategies import wire
 
 FORMATS: Final = st.sampled_from(Format)
 PERSON: Final = "org.example.person"  # the namespace of further claims in an mdoc
@@ -313,15 +314,6 @@ FAULTS: Final[dict[Format, dict[str, dict[str, Any]]]] = {
 """For each format and step, the arguments of `make` for a presentation that this step refuses."""
 
 
-def merged(*changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Join arguments of `make`, member by member."""
-    arguments: dict[str, Any] = {}
-    for each in changes:
-        for name, value in each.items():
-            arguments[name] = {**arguments.get(name, {}), **value} if isinstance(value, dict) else value
-    return arguments
-
-
 def faulty(format: Format, steps: Collection[str]) -> bytes:
     """Return a presentation that each of these steps would refuse, the same in the whole run."""
     return _faulty(format, tuple(sorted(steps)))
@@ -415,19 +407,4 @@ class World:
 
 # --- CBOR from nowhere ---
 
-_LABELS: Final = st.integers(-70_000, 70_000) | st.text(max_size=6)
-CBOR_VALUES: Final = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**64), 2**64 - 1)
-    | st.floats()
-    | st.text(max_size=8)
-    | st.binary(max_size=8)
-    | st.sampled_from([cbor2.undefined, c.REDACTED, cbor2.CBORSimpleValue(99)]),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(_LABELS, inner, max_size=3)
-        | st.builds(cbor2.CBORTag, st.sampled_from([0, 2, 18, 24, 28, 29, 58, 60, 61, 1004, 55_799]), inner)
-    ),
-    max_leaves=8,
-)
+CBOR_VALUES: Final = wire.cbor_values()

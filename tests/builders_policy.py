@@ -6,22 +6,27 @@ looks at our `Rule`. Rules are tables as TOML has them, callers are dicts.
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 from hypothesis import strategies as st
 
-from citizenid import Assurance, CitizenIDError, Country, Format, Reason
+from citizenid import Assurance, Country, Format, Reason
 from citizenid.gateway import Binding
-from citizenid.policy import AdmissionPolicy, Facts
-
-CODES: Final = ("US", "DE", "FR")
-LEVELS: Final = {"eidas": ["low", "substantial", "high"], "nist": ["IAL1", "IAL2", "IAL3"], "house": ["bad", "good"]}
-HOUSE: Final = '[assurance.house]\nlevels = ["bad", "good"]\n'
-AGE_KEYS: Final = ("max_admission_age_s", "max_credential_age_s", "max_evidence_age_s", "max_status_age_s")
+from citizenid.policy import Facts
+from citizenid.testing.strategies import policies as _policies
+from citizenid.testing.strategies.policies import (  # noqa: F401  # handed on
+    AGE_KEYS,
+    CODES,
+    HOUSE,
+    LEVELS,
+    load,
+    reachable_part,
+    rule_tables,
+    subsets,
+    toml,
+)
 
 # --- the slow decider ---
 
@@ -100,55 +105,11 @@ def reaches(floors: dict[str, str], stated: tuple[str, str] | None) -> bool:
 
 # --- what is generated ---
 
-names = st.text("ab/", max_size=6)
-patterns = st.text("ab/*", min_size=1, max_size=5).map(lambda text: re.sub(r"\*+", "*", text))
-
-
-def subsets(*values: str, least: int = 0) -> st.SearchStrategy[list[str]]:
-    """Some of a few values, drawn at once: sets that are put together value by value are often drawn in vain."""
-    chosen = [c for size in range(least, len(values) + 1) for c in itertools.combinations(values, size)]
-    return st.sampled_from(chosen).map(list)
-
-
+names = _policies.resource_names()
+patterns = _policies.patterns()
+policies = _policies.policy_tables
 country_lists = subsets(*CODES, least=1)
 moments = st.integers(1_000, 1_004)
-zones = st.sampled_from([UTC, timezone(timedelta(hours=2)), timezone(timedelta(hours=-9, minutes=-30))])
-
-
-@st.composite
-def rule_tables(draw: st.DrawFn) -> dict[str, Any]:
-    """A rule that does not contradict itself."""
-    rule: dict[str, Any] = {"resource": draw(patterns | st.lists(patterns, min_size=1, max_size=2, unique=True))}
-    condition = draw(st.sampled_from(["citizenship", "nationality", "anyone"]))
-    rule[condition] = True if condition == "anyone" else draw(country_lists)
-    others = [code for code in CODES if condition == "anyone" or code not in rule[condition]]
-    if others and draw(st.booleans()):
-        rule["none_of"] = draw(subsets(*others, least=1))
-    optional: dict[str, Any] = {
-        "region": st.sampled_from(["eu-*", "us-1", ["eu-1", "us-*"], "*", "*-1"]),
-        "not_before": st.builds(lambda at, zone: datetime.fromtimestamp(at, zone), moments, zones),
-        "not_after": st.builds(lambda at, zone: datetime.fromtimestamp(at, zone), moments, zones),
-    }
-    if condition != "anyone" or "none_of" in rule:
-        optional |= {
-            "binding": st.sampled_from(["bearer", "dpop"]),
-            "assurance": subsets(*LEVELS, least=1).flatmap(
-                lambda frameworks: st.fixed_dictionaries({name: st.sampled_from(LEVELS[name]) for name in frameworks})
-            ),
-            "issuers": subsets("one", "two", least=1),
-            "formats": subsets("dc+sd-jwt", "mso_mdoc", least=1),
-            "types": subsets("t", "u", least=1),
-            **{key: st.sampled_from([1, 60]) for key in AGE_KEYS},
-        }
-    for key in draw(st.lists(st.sampled_from(sorted(optional)), max_size=4)):
-        rule[key] = draw(optional[key])
-    if "not_before" in rule and "not_after" in rule and rule["not_before"] >= rule["not_after"]:
-        del rule["not_before"]
-    return rule
-
-
-def policies(most: int = 4) -> st.SearchStrategy[list[dict[str, Any]]]:
-    return st.lists(rule_tables(), min_size=1, max_size=most)
 
 
 ages = st.none() | st.sampled_from([0, 1, 2, 60, 61])
@@ -174,47 +135,6 @@ callers: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 
 
 # --- into our own words ---
-
-
-def toml(rules: Iterable[Mapping[str, Any]]) -> str:
-    """Write rules down as TOML."""
-
-    def value(item: Any) -> str:
-        if isinstance(item, bool):
-            return str(item).lower()
-        if isinstance(item, list):
-            return "[" + ", ".join(map(value, item)) + "]"
-        if isinstance(item, dict):
-            return "{ " + ", ".join(f"{name} = {value(each)}" for name, each in item.items()) + " }"
-        if isinstance(item, datetime):
-            return item.isoformat()
-        return f'"{item}"' if isinstance(item, str) else str(item)
-
-    lines = ["version = 1"]
-    for rule in rules:
-        lines += ["[[rule]]", *(f"{name} = {value(item)}" for name, item in rule.items())]
-    return "\n".join(lines) + "\n" + HOUSE
-
-
-def load(rules: Iterable[Mapping[str, Any]]) -> AdmissionPolicy | None:
-    """Read rules, or return None when one of them can never be reached."""
-    try:
-        return AdmissionPolicy.from_toml(toml(rules))
-    except CitizenIDError as error:
-        assert error.reason is Reason.POLICY_INVALID
-        assert re.fullmatch(r"policy\.rule\[\d+\]\.(resource|region)", error.where)
-        return None
-
-
-def reachable_part(rules: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], AdmissionPolicy]:
-    """Leave out of generated rules those that can never be reached, so that a policy is left."""
-    kept: list[dict[str, Any]] = []
-    for rule in rules:
-        if load([*kept, rule]) is not None:
-            kept.append(rule)
-    policy = load(kept)
-    assert policy is not None
-    return kept, policy
 
 
 def facts(caller: Mapping[str, Any]) -> Facts:
