@@ -104,7 +104,7 @@ def anchors(format: Format, algorithm: str = "ES256") -> TrustAnchors:
         return _mdoc.anchors()
     public = issuer_key(format, algorithm).public
     scope: dict[str, Any] = {"purpose": KeyPurpose.CREDENTIAL, "formats": [format], "types": [VCT], "countries": ANY}
-    return TrustAnchors.from_keys(ISSUER, [public], **scope)
+    return TrustAnchors.from_jwks(ISSUER, {"keys": [{**public.to_jwk(), "kid": "k1"}]}, **scope)
 
 
 @cache

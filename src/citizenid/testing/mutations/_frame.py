@@ -1,0 +1,158 @@
+"""A mutation: what makes something hostile of what is valid, and which Reasons may answer it.
+
+Spec: specs/testing.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, final
+
+from ... import CitizenIDError, NeedStatusList, Reason
+from ..attacks import JOURNAL, Finding, UnexpectedOutcomeError
+from ..forgery import ALLOWED, Outcome
+from ..targets import Library, Target
+from ..trials import Kind, Trial
+
+_T = TypeVar("_T")
+CHOICES: Final = 6
+"""How many numbers are drawn for a mutation: more than any of them looks at."""
+
+
+@final
+class Choice:
+    """Numbers that were drawn, and decide what a mutation leaves open: which bit, which disclosure, which spelling."""
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        self._numbers = tuple(numbers)
+        self._next = 0
+
+    def below(self, bound: int) -> int:
+        """Return a number from 0 to below `bound`."""
+        number = self._numbers[self._next % len(self._numbers)]
+        self._next += 1
+        return number % bound
+
+    def of(self, *values: _T) -> _T:
+        """Return one of these."""
+        return values[self.below(len(values))]
+
+    def flipped(self, data: bytes) -> bytes:
+        """Return data with one bit turned over."""
+        place = self.below(8 * len(data))
+        changed = bytearray(data)
+        changed[place // 8] ^= 1 << place % 8
+        return bytes(changed)
+
+
+Edit = Callable[[Any, Choice], Any]
+"""Makes something hostile of what is valid, or None where there is nothing that it could change."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One way to make something hostile of what is valid.
+
+    Attributes:
+        name: what is changed, in a few words.
+        reasons: with one of which it must be refused. One, unless the same change can meet several rules.
+        step: at which, or "" where the Reasons say enough.
+        edit: makes it.
+        keyless: whether anybody on the way can do it, without the key of issuer, holder, signer or gateway.
+    """
+
+    name: str
+    reasons: frozenset[Reason]
+    step: str
+    edit: Edit
+    keyless: bool = False
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+def row(name: str, reasons: Reason | tuple[Reason, ...], edit: Edit, *, step: str = "") -> Mutation:
+    """Return a mutation by whoever has the keys."""
+    return Mutation(name, frozenset((reasons,) if isinstance(reasons, Reason) else reasons), step, edit)
+
+
+def keyless(name: str, reasons: Reason | tuple[Reason, ...], edit: Edit, *, step: str = "") -> Mutation:
+    """Return a mutation by whoever has no key."""
+    return Mutation(name, frozenset((reasons,) if isinstance(reasons, Reason) else reasons), step, edit, keyless=True)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Hostile:
+    """Something hostile that was made of something valid.
+
+    Attributes:
+        data: what is sent.
+        mutation: how it was made.
+        form: the name of its table.
+        valid: what it was made of.
+        judged: judges `data` as the valid one is judged.
+        served: shows it to a gateway of somebody else, or None where there is no way to.
+    """
+
+    data: Any
+    mutation: Mutation
+    form: str
+    valid: Any
+    judged: Callable[[Any], object]
+    served: Callable[[Target], Outcome] | None = None
+
+    @property
+    def reasons(self) -> frozenset[Reason]:
+        """With one of which it must be refused."""
+        return self.mutation.reasons
+
+    def judge(self, target: Target | None = None) -> Outcome:
+        """Judge it by the library, or by a gateway that somebody has built, and note what came of it.
+
+        Raises:
+            UnexpectedOutcomeError: when it is not refused, or with another Reason, or at another step.
+        """
+        named = target is None or target.names_reasons
+        outcome = self._tried(target)
+        mutation = self.mutation
+        expected = not outcome.allowed and (
+            (outcome.reason in mutation.reasons and mutation.step in ("", outcome.step))
+            if outcome.reason is not None
+            else not named
+        )
+        reason = outcome.reason if outcome.reason in mutation.reasons else next(iter(sorted(mutation.reasons)))
+        trial = Trial(mutation.name, Kind.REFUSED, reason, mutation.step, self._tried, self.served is not None)
+        finding = Finding("mutated " + self.form, trial, outcome, expected)
+        JOURNAL.note(finding)
+        if not expected:
+            raise UnexpectedOutcomeError([finding])
+        return outcome
+
+    def _tried(self, target: Target | None) -> Outcome:
+        if target is not None and type(target) is not Library:
+            if self.served is None:
+                raise AssertionError("this can be tried on the library alone")
+            return self.served(target)
+        return outcome_of(self.judged, self.data)
+
+    def __repr__(self) -> str:
+        """Return what it is, for a report of hypothesis."""
+        return f"<Hostile {self.form}: {self.mutation.name}>"
+
+
+def outcome_of(judged: Callable[[Any], object], data: Any) -> Outcome:
+    """Judge, and return what came of it: an error, an answer of a gateway, or what was verified."""
+    try:
+        result = judged(data)
+    except CitizenIDError as error:
+        return Outcome(False, error.reason, error.step, error.where)
+    if type(result) is NeedStatusList:
+        return Outcome(False, result.reason, result.reason.step)
+    reason = getattr(result, "reason", None)  # of a Deny or a NeedPresentation
+    if reason is not None:
+        return Outcome(False, Reason(reason), getattr(result, "step", "") or Reason(reason).step)
+    return ALLOWED

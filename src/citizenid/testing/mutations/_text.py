@@ -1,0 +1,85 @@
+"""Other spellings of base64url, and other writings of CBOR, that say the same to a lenient reader.
+
+Spec: RFC 4648 section 3.5; RFC 8949 sections 3.2 and 4.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cbor2
+
+from ..forge.cbor import Pairs, Raw, dump, head
+from ._frame import Choice
+
+_ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def padded(segment: bytes, _: Choice) -> bytes:
+    """Pad it, or where there is nothing to pad, pad it nevertheless."""
+    return segment + b"=" * (-len(segment) % 4 or 1)
+
+
+def of_another_alphabet(segment: bytes, choice: Choice) -> bytes:
+    """Put a character of the other alphabet, or of none, in the place of one."""
+    place = choice.below(len(segment))
+    return segment[:place] + choice.of(b"+", b"/", b" ", b"\n", b".."[:1] * 0 + b",") + segment[place + 1 :]
+
+
+def with_spare_bits(segment: bytes, _: Choice) -> bytes | None:
+    """Set a bit that stands for nothing in the last character; where every bit counts, there is none."""
+    if len(segment) % 4 in (0, 1):
+        return None
+    return segment[:-1] + _ALPHABET[_ALPHABET.index(segment[-1:]) ^ 1 :][:1]
+
+
+def not_canonical(data: bytes, choice: Choice) -> bytes | None:
+    """Write a map or an array of CBOR otherwise: of indefinite length, with a member twice, or with bytes behind it."""
+    value = cbor2.loads(data)
+    kind = choice.below(2)
+    if isinstance(value, dict) and value and kind:
+        pairs = list(value.items())
+        return dump(Pairs([*pairs, pairs[choice.below(len(pairs))]]))
+    return indefinite(data)
+
+
+def indefinite(data: bytes) -> bytes | None:
+    """Write a map or an array of CBOR with an indefinite length."""
+    major, (size, width) = data[0] >> 5, _count(data)
+    if major not in (4, 5) or size < 0:
+        return None
+    return bytes((major << 5 | 31,)) + data[width:] + b"\xff"
+
+
+def with_duplicate(value: dict[Any, Any], choice: Choice) -> Raw:
+    """Write a map with one of its members twice."""
+    pairs = list(value.items())
+    return Raw(dump(Pairs([*pairs, pairs[choice.below(len(pairs))]])))
+
+
+def _count(data: bytes) -> tuple[int, int]:
+    info = data[0] & 31
+    if info < 24:
+        return info, 1
+    width = {24: 1, 25: 2, 26: 4, 27: 8}.get(info, 0)
+    return int.from_bytes(data[1 : 1 + width], "big"), 1 + width
+
+
+def nested(depth: int) -> list[Any]:
+    """Return arrays in arrays."""
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+__all__ = [
+    "head",
+    "indefinite",
+    "nested",
+    "not_canonical",
+    "of_another_alphabet",
+    "padded",
+    "with_duplicate",
+    "with_spare_bits",
+]
