@@ -140,8 +140,8 @@ class Target(Protocol):
     def present(self, forgery: Forgery, **judged: Any) -> Outcome:
         """Show a presentation, and return what came of it."""
 
-    def party(self, *, format: Format = Format.SD_JWT_VC, policy_text: str = POLICY) -> Party:
-        """Return a client at a gateway with this policy, in a new world."""
+    def party(self, *, format: Format = Format.SD_JWT_VC, policy_text: str = POLICY, **options: Any) -> Party:
+        """Return a client at a gateway with this policy, in a new world; options replace arguments of its Gateway."""
 
 
 @final
@@ -162,9 +162,9 @@ class Library:
             raise AssertionError(result)
         return ALLOWED
 
-    def party(self, *, format: Format = Format.SD_JWT_VC, policy_text: str = POLICY) -> Party:
+    def party(self, *, format: Format = Format.SD_JWT_VC, policy_text: str = POLICY, **options: Any) -> Party:
         """Return a client at a gateway of ours."""
-        return Party(lambda world: serving(world.gateway), format=format, policy_text=policy_text)
+        return Party(lambda world: serving(world.gateway), format=format, policy_text=policy_text, **options)
 
 
 @final
@@ -195,6 +195,6 @@ class Served:
             return outcome_of(answer)
         return party.use(json.loads(answer.body)["ticket"])
 
-    def party(self, *, format: Format = Format.SD_JWT_VC, policy_text: str = POLICY) -> Party:
+    def party(self, *, format: Format = Format.SD_JWT_VC, policy_text: str = POLICY, **options: Any) -> Party:
         """Return a client at this gateway."""
-        return Party(self._make, format=format, policy_text=policy_text)
+        return Party(self._make, format=format, policy_text=policy_text, **options)

@@ -119,11 +119,7 @@ class Hostile:
         named = target is None or target.names_reasons
         outcome = self._tried(target)
         mutation = self.mutation
-        expected = not outcome.allowed and (
-            (outcome.reason in mutation.reasons and mutation.step in ("", outcome.step))
-            if outcome.reason is not None
-            else not named
-        )
+        expected = not outcome.allowed and (not named if outcome.reason is None else _meets(mutation, outcome))
         reason = outcome.reason if outcome.reason in mutation.reasons else next(iter(sorted(mutation.reasons)))
         trial = Trial(mutation.name, Kind.REFUSED, reason, mutation.step, self._tried, self.served is not None)
         finding = Finding("mutated " + self.form, trial, outcome, expected)
@@ -144,6 +140,12 @@ class Hostile:
         return f"<Hostile {self.form}: {self.mutation.name}>"
 
 
+def _meets(mutation: Mutation, outcome: Outcome) -> bool:
+    # An answer that asks for another presentation names no step: then the Reason does, unless it is one of form.
+    step = outcome.step or (outcome.reason.step if outcome.reason is not None else "")
+    return outcome.reason in mutation.reasons and mutation.step in ("", step)
+
+
 def outcome_of(judged: Callable[[Any], object], data: Any) -> Outcome:
     """Judge, and return what came of it: an error, an answer of a gateway, or what was verified."""
     try:
@@ -154,5 +156,5 @@ def outcome_of(judged: Callable[[Any], object], data: Any) -> Outcome:
         return Outcome(False, result.reason, result.reason.step)
     reason = getattr(result, "reason", None)  # of a Deny or a NeedPresentation
     if reason is not None:
-        return Outcome(False, Reason(reason), getattr(result, "step", "") or Reason(reason).step)
+        return Outcome(False, reason, getattr(result, "step", "") or reason.step)
     return ALLOWED

@@ -116,20 +116,27 @@ class TicketHeld:
         text: of the ticket.
         sender: the client it is bound to.
         world: in which it was made; its clock stands at that moment.
+        path: of what it is used for. `resource`: its name in the policy.
     """
 
     text: str
     sender: Sender
     world: SimulatedWorld
+    path: str = PATH
+    resource: str = "us-nationals"
 
     @property
     def gateway(self) -> Gateway:
         """The gateway that sealed it."""
         return self.world.gateway
 
-    def request(self, *, path: str = PATH, method: str = "POST") -> Request:
+    def request(self, *, method: str = "POST") -> Request:
         """Use it, with a fresh proof."""
-        return self.sender.request(self.world, self.text, path=path, method=method)
+        return self.sender.request(self.world, self.text, path=self.path, method=method)
+
+    def authorize(self, request: Request | None = None) -> Any:
+        """Send a request, by default a good one, to the gateway."""
+        return self.gateway.authorize(self.request() if request is None else request, resource=self.resource)
 
 
 @st.composite

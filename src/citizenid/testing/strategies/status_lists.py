@@ -61,7 +61,8 @@ class PublishedList:
         """Take the list, or `data` in its place, into a new store, and return it."""
         store = StatusStore(anchors=self.anchors)
         body = self.data if data is None else data
-        store.ingest(self.uri, body, media_type=media_type or self.media_type, now=self.now)
+        sent_as = self.media_type if media_type is None else media_type
+        store.ingest(self.uri, body, media_type=sent_as, now=self.now)
         return store
 
     def status(self, store: StatusStore, reference: StatusReference) -> Status | NeedStatusList:

@@ -1,0 +1,271 @@
+"""Mutations: each is refused, with a Reason of its own set; what it was made of is accepted; no Reason is idle.
+
+Spec: specs/testing.md.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from citizenid import (
+    Assurance,
+    Attestation,
+    Citizenship,
+    Country,
+    Format,
+    NeedStatusList,
+    Reason,
+    Serialization,
+    StatusReference,
+    Validity,
+)
+from citizenid.gateway import Allow, Binding
+from citizenid.policy import AdmissionPolicy
+from citizenid.testing.attacks import JOURNAL, UnexpectedOutcomeError
+from citizenid.testing.forge import mdoc as forged
+from citizenid.testing.forge.parts import ISSUER, NOW, STATUS_URI, VCT
+from citizenid.testing.mutations import TABLES, Hostile, Mutation, form_of, mutate, mutations
+from citizenid.testing.mutations._frame import CHOICES, Choice, keyless
+from citizenid.testing.senders import Sender
+from citizenid.testing.strategies import (
+    TicketHeld,
+    certificate_chains,
+    policy_tables,
+    presentations,
+    status_lists,
+    tickets,
+)
+from citizenid.testing.strategies.policies import reachable_part, toml
+from citizenid.testing.strategies.presentations import Issued, Presented, holder_key, issuer
+from citizenid.testing.targets import Library, Served, serving
+from citizenid.testing.world import SimulatedWorld
+from citizenid.verifier import VerifiedPresentation
+
+COMPACT = (Serialization.COMPACT,)
+IN_JSON = (Serialization.FLATTENED, Serialization.GENERAL)
+NUMBERS = st.lists(st.integers(0, 2**32 - 1), min_size=CHOICES, max_size=CHOICES)
+
+
+class Case(NamedTuple):
+    """How a form is tried: what is valid of it, how that is accepted, and which share of the examples it has."""
+
+    valid: st.SearchStrategy[Any]
+    accepted: Callable[[Any], object]
+    share: float = 0.15
+    rich: Callable[[], Any] | None = None
+
+
+def verified(valid: Presented) -> bool:
+    return type(valid.verify()) is VerifiedPresentation
+
+
+def rich(format: Format, serialization: Serialization = Serialization.COMPACT) -> Presented:
+    """A presentation that shows everything of a credential in which disclosures stand inside of others."""
+    holder = holder_key(format, "ES256")
+    citizenship = Citizenship([Country("US"), Country("DE")], [Country("US")], complete=True)
+    further: dict[str, Any] = {"x": {"a": 1, "b": [1, 2]}}
+    stated = Attestation(
+        type=forged.OURS if format is Format.MDOC else VCT,
+        issuer=ISSUER,
+        claims=({"org.example.person": further} if format is Format.MDOC else further) | citizenship.to_claims(format),
+        validity=Validity(NOW - 60, None, NOW + 30 * 86_400),  # type: ignore[arg-type]  # integers are UnixTimes
+        holder_key=holder.public,
+        status=(StatusReference(STATUS_URI, 7),),
+        assurance=Assurance("nist", "IAL2"),
+    )
+    made = issuer(format).issue(stated, format=format, serialization=serialization)
+    issued = Issued(made, format, serialization, stated, "ES256", "ES256")
+    return issued.present(issued.receive().disclosable, forged.challenge())
+
+
+def requests_of_new_worlds() -> st.SearchStrategy[Any]:
+    # The world is made anew: what a gateway remembers of one example is nothing to the next.
+    return st.builds(SimulatedWorld).flatmap(lambda world: tickets(world, bindings=[Binding.DPOP]))
+
+
+CASES = {
+    "dc+sd-jwt": Case(
+        presentations(Format.SD_JWT_VC, serializations=COMPACT), verified, rich=lambda: rich(Format.SD_JWT_VC)
+    ),
+    "dc+sd-jwt in JSON": Case(
+        presentations(Format.SD_JWT_VC, serializations=IN_JSON),
+        verified,
+        rich=lambda: rich(Format.SD_JWT_VC, Serialization.GENERAL),
+    ),
+    "mso_mdoc": Case(presentations(Format.MDOC), verified, rich=lambda: rich(Format.MDOC)),
+    "sd-cwt": Case(presentations(Format.SD_CWT), verified, rich=lambda: rich(Format.SD_CWT)),
+    "status list, jwt": Case(status_lists(forms=["jwt"]), lambda valid: valid.ingest(), 0.07),
+    "status list, cwt": Case(status_lists(forms=["cwt"]), lambda valid: valid.ingest(), 0.07),
+    "status list, identifier": Case(status_lists(forms=["identifier"]), lambda valid: valid.ingest()),
+    "status list, bitstring": Case(status_lists(forms=["bitstring"]), lambda valid: valid.ingest()),
+    "certificate chain": Case(certificate_chains(), lambda valid: valid.verify(), 0.3),
+    "request": Case(requests_of_new_worlds(), lambda valid: type(valid.authorize()) is Allow),
+    "policy": Case(
+        policy_tables().map(lambda rules: reachable_part(rules)[0]),
+        lambda rules: AdmissionPolicy.from_toml(toml(rules)),
+    ),
+}
+
+
+def data_of(valid: Any) -> Any:
+    return toml(valid) if isinstance(valid, list) else getattr(valid, "data", None)
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_each_mutation_is_refused_with_a_reason_of_its_set_and_no_reason_is_idle(form: str) -> None:
+    case, table = CASES[form], TABLES[form]
+    seen: dict[str, set[Reason | None]] = defaultdict(set)
+
+    def tried(valid: Any, numbers: list[int]) -> None:
+        assert form_of(valid) == form
+        assert case.accepted(valid) is not False
+        for mutation in table:
+            hostile = mutate(valid, mutation, numbers)
+            if hostile is not None:
+                assert hostile.data != data_of(valid), mutation.name
+                seen[mutation.name].add(hostile.judge().reason)
+
+    @settings(
+        max_examples=max(2, int(settings().max_examples * case.share)),
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case.valid, NUMBERS)
+    def run(valid: Any, numbers: list[int]) -> None:
+        tried(valid, numbers)
+
+    run()
+    if case.rich is not None:
+        valid = case.rich()
+        for number in range(4):
+            tried(valid, [number] * CHOICES)
+    assert {each.name: set(each.reasons) for each in table} == seen
+
+
+def test_the_tables_are_closed_and_name_each_mutation_once() -> None:
+    assert set(TABLES) == set(CASES)
+    for table in TABLES.values():
+        names = [mutation.name for mutation in table]
+        assert len(set(names)) == len(names)
+        assert all(mutation.reasons and len(mutation.reasons) <= 2 for mutation in table)
+    with pytest.raises(TypeError):
+        TABLES["another"] = ()  # type: ignore[index]  # which is what is tried
+
+
+@given(st.data())
+@settings(max_examples=20)
+def test_a_drawn_mutation_is_of_the_table_and_is_refused(data: st.DataObject) -> None:
+    valid = data.draw(presentations(Format.MDOC) | presentations(Format.SD_CWT) | presentations(Format.SD_JWT_VC))
+    hostile = data.draw(mutations(valid))
+    assert hostile.mutation in TABLES[form_of(valid)]
+    outcome = hostile.judge()
+    assert not outcome.allowed and outcome.reason in hostile.reasons
+    finding = JOURNAL.findings[-1]
+    assert (finding.id, finding.trial.name) == ("mutated " + hostile.form, hostile.mutation.name)
+    assert finding.expected and finding.trial.reason is outcome.reason
+
+
+@given(st.data())
+@settings(max_examples=10)
+def test_among_says_which_mutations_are_drawn(data: st.DataObject) -> None:
+    valid = data.draw(certificate_chains())
+    among = [mutation for mutation in TABLES["certificate chain"] if mutation.keyless]
+    assert data.draw(mutations(valid, among=among)).mutation in among
+
+
+@cache
+def unchanged() -> Presented:
+    return rich(Format.SD_CWT)
+
+
+def hostile(reasons: Any, edit: Callable[[Any, Choice], Any], step: str = "") -> Hostile:
+    made = mutate(unchanged(), keyless("made here", reasons, edit, step=step))
+    assert made is not None
+    return made
+
+
+def test_what_is_accepted_is_reported_as_a_failure_and_noted() -> None:
+    with pytest.raises(UnexpectedOutcomeError, match="made here: allowed, NOT as expected: refused"):
+        hostile(Reason.NONCE_MISMATCH, lambda valid, choice: valid.data).judge()
+    assert not JOURNAL.findings[-1].expected
+    JOURNAL.findings.pop()
+
+
+@pytest.mark.parametrize(
+    ("reasons", "step", "good"),
+    [
+        (Reason.MALFORMED_CBOR, "V1", True),
+        ((Reason.MALFORMED_CBOR, Reason.MALFORMED_TOKEN), "", True),
+        (Reason.MALFORMED_TOKEN, "V1", False),
+        (Reason.MALFORMED_CBOR, "V2", False),
+    ],
+)
+def test_a_refusal_counts_with_its_reason_at_its_step_alone(reasons: Any, step: str, good: bool) -> None:
+    made = hostile(reasons, lambda valid, choice: valid.data[:-1], step)
+    if good:
+        assert made.judge().reason is Reason.MALFORMED_CBOR
+    else:
+        with pytest.raises(UnexpectedOutcomeError):
+            made.judge()
+        JOURNAL.findings.pop()
+
+
+def test_a_missing_status_list_is_no_acceptance() -> None:
+    valid = unchanged()
+    row = next(each for each in TABLES["sd-cwt"] if each.name == "a list that nobody has")
+    made = mutate(valid, row)
+    assert made is not None
+    assert type(valid.verify(made.data)) is NeedStatusList
+    assert made.judge().reason is Reason.STATUS_LIST_UNAVAILABLE
+
+
+# --- on a gateway of somebody else ---
+
+OURS = Served(lambda world: serving(world.gateway))
+
+
+def of(form: str) -> Any:
+    if form != "request":
+        return rich(Format(form))
+    world, client = SimulatedWorld(), Sender(Binding.DPOP)
+    return TicketHeld(client.ticket(world), client, world)
+
+
+@pytest.mark.parametrize("form", ["dc+sd-jwt", "mso_mdoc", "sd-cwt", "request"])
+def test_each_mutation_is_refused_by_a_served_gateway_for_the_same_reason(form: str) -> None:
+    valid = of(form)
+    for number, mutation in enumerate(TABLES[form]):
+        made = mutate(valid, mutation, [number] * CHOICES)
+        if made is not None and made.served is not None:
+            made.judge(OURS)
+
+
+def test_what_needs_the_keys_of_the_fleet_is_tried_on_the_library_alone() -> None:
+    made = mutate(reachable_part([{"resource": "a", "anyone": True}])[0], TABLES["policy"][0])
+    assert made is not None and made.served is None
+    assert made.judge(Library()).reason is Reason.POLICY_INVALID
+    with pytest.raises(AssertionError, match="on the library alone"):
+        made.judge(OURS)
+
+
+def test_a_gateway_that_names_no_reasons_must_only_refuse() -> None:
+    made = hostile(Reason.NONCE_MISMATCH, lambda valid, choice: valid.data[:-1])
+    silent = Served(lambda world: serving(world.gateway), names_reasons=False)
+    with pytest.raises(UnexpectedOutcomeError):
+        made.judge(silent)  # it does name one, and the wrong one
+    JOURNAL.findings.pop()
+
+
+def test_a_mutation_is_shown_by_its_name() -> None:
+    made = hostile(Reason.NONCE_MISMATCH, lambda valid, choice: valid.data)
+    assert repr(made) == "<Hostile sd-cwt: made here>"
+    assert str(made.mutation) == "made here"
+    assert isinstance(made.mutation, Mutation)
