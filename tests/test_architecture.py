@@ -187,8 +187,8 @@ def test_the_one_exception_is_a_type_and_is_still_needed() -> None:
         if (unit_at(each.file), unit_of(each.target)) in TYPE_ONLY
     }
     assert used == dict.fromkeys(TYPE_ONLY, True)
-    others = [each for each in imports() if each.type_only and unit_of(each.target) is not None]
-    assert all((unit_at(each.file), unit_of(each.target)) in TYPE_ONLY for each in others)
+    pairs = {(unit_at(each.file), unit_of(each.target)) for each in imports() if each.type_only}
+    assert {(here, there) for here, there in pairs if there not in (None, here)} == TYPE_ONLY
 
 
 def test_there_is_no_cycle() -> None:

@@ -81,12 +81,13 @@ class Attack:
     proposed: tuple[str, ...]
     trials: Callable[[], Iterable[Trial]]
 
-    def run(self, target: Target = _OURS) -> tuple[Finding, ...]:
-        """Try every attempt that can be tried on the target.
+    def run(self, target: Target | None = None) -> tuple[Finding, ...]:
+        """Try every attempt that can be tried on the target, by default the library.
 
         Raises:
             UnexpectedOutcomeError: when one of them had another outcome than it must have, or none could be tried.
         """
+        target = _OURS if target is None else target
         findings = []
         for trial in self.trials():
             if trial.anywhere or type(target) is Library:
