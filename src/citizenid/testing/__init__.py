@@ -1,9 +1,9 @@
 """The security reviewer's kit: attacks on the library, or on a gateway that is built on it, and what refused which.
 
-`attack_catalogue()` is every known case as code; `strategies` makes what is valid, `mutations` makes it hostile and
-says which Reasons may answer it; `SimulatedWorld` has issuers, wallets, status lists, gateways and two clocks moved by hand;
-`forge` makes by hand what no honest writer would. `Served` attacks a gateway of somebody else over HTTP alone, and
-`-p citizenid.testing.plugin` prints case by case what refused what. The extra is `testing`.
+`attack_catalogue()` is every known case as code. `strategies` makes what is valid; `mutations` makes it hostile, and
+says which Reasons may answer it. `SimulatedWorld` has issuers, wallets, status lists, gateways, and two clocks that are
+moved by hand; `forge` makes by hand what no honest writer would. `Served` attacks a gateway of somebody else over HTTP
+alone, and `-p citizenid.testing.plugin` prints case by case what refused what. The extra is `testing`.
 
 >>> from citizenid.testing import SimulatedWorld, attack_catalogue
 >>> attack = attack_catalogue()[0]

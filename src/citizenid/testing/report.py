@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from textwrap import wrap
 from typing import Any, Final, NamedTuple, final
 
 from .. import Reason
@@ -119,7 +120,10 @@ class Report:
         for rule in self.rules:
             if rule.attacks or rule.mutations:
                 yield f"{rule.reason.step:<14}{rule.reason.value:<32}{rule.attacks:>8}{rule.mutations:>11}"
-        yield "refused nothing: " + (", ".join(reason.value for reason in self.idle) or "none")
+        yield "refused nothing:" if self.idle else "every Reason refused something"
+        for step in dict.fromkeys(reason.step for reason in self.idle):
+            idle = ", ".join(reason.value for reason in self.idle if reason.step == step)
+            yield from wrap(f"{step}: {idle}", 118, initial_indent="  ", subsequent_indent="    ")
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON has it."""

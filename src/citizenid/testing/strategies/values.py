@@ -88,14 +88,13 @@ def jwks(*, most: int = 4) -> st.SearchStrategy[dict[str, Any]]:
         max_size=most,
         unique_by=lambda pair: pair[0],
     )
-    return names.map(
-        lambda pairs: {
-            "keys": [
-                {**key("of a set", algorithm).public.to_jwk(), "kid": kid, "use": "sig", "alg": algorithm}
-                for kid, algorithm in pairs
-            ]
-        }
-    )
+    return names.map(_set_of_keys)
+
+
+def _set_of_keys(pairs: list[tuple[str, str]]) -> dict[str, Any]:
+    public = [key(f"number {number} of a set", algorithm).public for number, (_, algorithm) in enumerate(pairs)]
+    named = zip(public, pairs, strict=True)
+    return {"keys": [{**each.to_jwk(), "kid": kid, "use": "sig", "alg": name} for each, (kid, name) in named]}
 
 
 def status_references(*, uri: str = STATUS_URI) -> st.SearchStrategy[StatusReference]:

@@ -1,0 +1,311 @@
+"""Strategies: whatever they make is valid, and every format, algorithm and option comes up.
+
+Spec: specs/testing.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+import cbor2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from citizenid import (
+    AgreementKey,
+    Attestation,
+    Challenge,
+    Citizenship,
+    Format,
+    HandoverKind,
+    KeyPurpose,
+    Limits,
+    Serialization,
+    Status,
+    StatusKind,
+    TrustAnchors,
+)
+from citizenid._model import CertificateProfile
+from citizenid._wire import cbor, jws
+from citizenid._wire import json as strict_json
+from citizenid.gateway import AdmissionPolicy, Allow, Binding, SharingDetector
+from citizenid.testing import strategies as s
+from citizenid.testing.forge.parts import NOW, base64url, unbase64url
+from citizenid.testing.strategies.presentations import AGREEMENTS, ALGORITHMS, Presented
+from citizenid.testing.strategies.status_lists import FORMS
+from citizenid.testing.strategies.values import COSE_ALGORITHMS, JOSE_ALGORITHMS
+from citizenid.testing.world import ORIGIN, SimulatedWorld
+from citizenid.verifier import VerifiedPresentation
+
+MANY = settings(max_examples=60, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+
+
+def drawn(strategy: st.SearchStrategy[Any], count: int = 60) -> list[Any]:
+    """Draw examples, the same in each run."""
+    found: list[Any] = []
+
+    @settings(MANY, max_examples=count)
+    @given(strategy)
+    def draw(value: Any) -> None:
+        found.append(value)
+
+    draw()
+    return found
+
+
+# --- what is issued and shown ---
+
+
+def aspects(presented: Presented) -> Iterator[Hashable]:
+    """What a presentation is an example of."""
+    issued, stated = presented.issued, presented.stated
+    yield "issuer", issued.algorithm
+    yield "holder", issued.holder_algorithm
+    yield "serialization", issued.serialization
+    yield "handover", presented.challenge.handover.kind
+    yield "mac", issued.by_mac
+    yield "status", bool(stated.status)
+    yield "assurance", stated.assurance is not None
+    yield "evidence", stated.evidence_at is not None
+    yield "complete", stated.citizenship.complete
+    yield "shown", bool(presented.shown)
+    yield "further", len(stated.claims) > 3 or "org.example.person" in stated.claims
+
+
+def expected_aspects(format: Format) -> set[Hashable]:
+    either: set[Hashable] = {
+        (name, value)
+        for name in ("status", "assurance", "evidence", "complete", "shown", "further")
+        for value in (False, True)
+    }
+    kinds = set(HandoverKind) - {HandoverKind.TRANSCRIPT}
+    either |= {("mac", False)} | {("handover", kind) for kind in kinds}
+    written = Serialization if format is Format.SD_JWT_VC else [Serialization.COMPACT]
+    either |= {("serialization", each) for each in written}
+    if format is Format.MDOC:
+        either |= {("mac", True)}
+    return either
+
+
+@pytest.mark.parametrize("format", Format)
+def test_each_presentation_verifies_and_states_and_shows_what_it_says(format: Format) -> None:
+    seen: Counter[Hashable] = Counter()
+
+    @MANY
+    @given(s.presentations(format))
+    def run(presented: Presented) -> None:
+        verified = presented.verify()
+        assert type(verified) is VerifiedPresentation
+        assert verified.format is format is presented.format
+        assert verified.attestation.holder_key == presented.issued.holder.public
+        assert set(verified.citizenship.all_nationalities) <= presented.stated.citizenship.all_nationalities
+        top = {path[0] for path in presented.shown}
+        assert top <= set(verified.attestation.claims) | {"evidence_checked_at", "assurance"}
+        seen.update(aspects(presented))
+
+    run()
+    assert expected_aspects(format) <= set(seen)
+    for half in ("issuer", "holder"):
+        assert len({name for kind, name in seen if kind == half}) >= 5  # type: ignore[misc]  # aspects are pairs
+
+
+@pytest.mark.parametrize(("format", "algorithm"), [(each, name) for each in Format for name in ALGORITHMS[each]])
+def test_each_algorithm_of_a_format_can_be_asked_for(format: Format, algorithm: str) -> None:
+    (presented,) = drawn(s.presentations(format, algorithms=[algorithm], by_mac=False), 1)
+    assert (presented.issued.algorithm, presented.issued.holder_algorithm) == (algorithm, algorithm)
+    assert presented.issued.holder.public.algorithm == algorithm
+    assert type(presented.verify()) is VerifiedPresentation
+
+
+@pytest.mark.parametrize("algorithm", AGREEMENTS)
+def test_possession_of_each_curve_can_be_proved_by_a_mac(algorithm: str) -> None:
+    (presented,) = drawn(s.presentations(Format.MDOC, algorithms=[algorithm], asked=dc_api(), by_mac=True), 1)
+    assert type(presented.issued.holder) is AgreementKey
+    assert type(presented.verify()) is VerifiedPresentation
+
+
+def dc_api() -> st.SearchStrategy[Challenge]:
+    return st.just(Challenge.dc_api(origin=ORIGIN, nonce="n" * 20))
+
+
+@pytest.mark.parametrize("format", Format)
+@settings(MANY, max_examples=10)
+@given(st.data())
+def test_the_same_can_be_shown_to_somebody_else(format: Format, data: st.DataObject) -> None:
+    presented = data.draw(s.presentations(format, by_mac=False))
+    other = Challenge(audience="https://other.example", nonce="another-nonce-0123")
+    shown = presented.answering(other, now=NOW)
+    assert shown.data != presented.data and shown.shown == presented.shown
+    assert type(shown.verify()) is VerifiedPresentation
+
+
+@pytest.mark.parametrize("format", Format)
+def test_each_credential_is_received_and_each_attestation_can_be_issued(format: Format) -> None:
+    for issued in drawn(s.credentials(format), 20):
+        received = issued.receive()
+        assert received.attestation.citizenship == issued.stated.citizenship
+    for stated in drawn(s.attestations(format), 20):
+        assert type(stated) is Attestation
+        assert stated.citizenship.all_nationalities
+
+
+# --- what is published ---
+
+
+def test_each_status_list_is_ingested_and_says_what_it_says() -> None:
+    seen: Counter[Hashable] = Counter()
+    for published in (each for form in FORMS for each in drawn(s.status_lists(forms=[form]), 30)):
+        store = published.ingest()
+        for reference, fate in published.says:
+            assert published.status(store, reference) is fate
+            seen[published.form, fate] += 1
+        seen[published.form, published.bits] += 1
+    bits = {(form, each) for form in ("jwt", "cwt") for each in (1, 2, 4, 8)} | {("bitstring", 1), ("bitstring", 2)}
+    fates = {(form, fate) for form in FORMS for fate in (Status.VALID, Status.INVALID)}
+    suspended = {(form, Status.SUSPENDED) for form in ("jwt", "cwt", "bitstring")}
+    assert bits | fates | suspended | {("identifier", 1)} <= set(seen)
+
+
+def test_each_chain_leads_to_its_root_under_its_profile() -> None:
+    seen: set[tuple[CertificateProfile, int]] = set()
+    for chain in drawn(s.certificate_chains(), 120):
+        assert chain.verify().key.algorithm == "ES256"
+        seen.add((chain.profile, len(chain.links)))
+    assert {profile for profile, _ in seen} == set(CertificateProfile)
+    assert {length for _, length in seen} == {1, 2, 3}
+
+
+# --- what goes to a gateway ---
+
+
+def test_each_ticket_opens_the_gateway_for_its_sender() -> None:
+    seen: Counter[Hashable] = Counter()
+
+    @MANY
+    @given(st.data())
+    def run(data: st.DataObject) -> None:
+        held = data.draw(s.tickets(SimulatedWorld()))
+        assert type(held.authorize()) is Allow
+        seen[held.sender.binding] += 1
+        seen[held.sender.algorithm] += 1
+
+    run()
+    assert {Binding.DPOP, Binding.MTLS, Binding.HTTP_SIGNATURE} <= set(seen)
+    assert len(set(seen) & set(JOSE_ALGORITHMS)) >= 5
+
+
+@settings(MANY, max_examples=20)
+@given(st.data())
+def test_a_request_with_a_ticket_and_a_drawn_proof_is_allowed_in_any_order_and_case(data: st.DataObject) -> None:
+    held = data.draw(s.tickets(SimulatedWorld(), bindings=[Binding.DPOP], algorithms=["ES256"]))
+    proof = data.draw(s.dpop_proofs(sender=held.sender.key, ticket=held.text, now=held.world.now))
+    concerning = [("citizenship-ticket", held.text.encode()), ("dpop", proof.data)]
+    request = data.draw(s.requests(concerning, method=proof.method, path=proof.url.removeprefix(ORIGIN)))
+    assert type(held.authorize(request)) is Allow
+
+
+def test_requests_are_of_many_methods_and_repeat_what_concerns_nobody() -> None:
+    requests = drawn(s.requests([("dpop", b"x")]), 80)
+    assert len({request.method for request in requests}) >= 4
+    names = [[name.lower() for name, _ in request.headers] for request in requests]
+    assert all(each.count(b"dpop") == 1 for each in names)
+    assert any(len(set(each)) < len(each) for each in names)
+    assert {next(name for name, _ in each.headers if name.lower() == b"dpop") for each in requests} == {
+        b"dpop",
+        b"Dpop",
+        b"DPOP",
+    }
+    assert {each.index(b"dpop") == 0 for each in names} == {True, False}
+
+
+@given(s.signals())
+def test_a_detector_counts_any_signals(signals: Any) -> None:
+    detector = SharingDetector()
+    assert detector.observe(credential=b"c" * 32, sender=b"s" * 32, signals=signals, now=1.0).tracked
+
+
+# --- what an operator writes, and what a verifier asks ---
+
+
+@given(s.policy_texts())
+def test_each_policy_can_be_read(text: str) -> None:
+    assert AdmissionPolicy.from_toml(text).rules
+
+
+def test_rules_have_each_condition_and_option() -> None:
+    names = {name for rules in drawn(s.policy_tables(), 60) for rule in rules for name in rule}
+    assert names >= {"resource", "citizenship", "nationality", "anyone", "none_of", "region", "not_before", "not_after"}
+    assert names >= {"binding", "assurance", "issuers", "formats", "types", "max_admission_age_s", "max_status_age_s"}
+
+
+def test_challenges_are_of_each_handover() -> None:
+    assert {each.handover.kind for each in drawn(s.challenges())} == set(HandoverKind) - {HandoverKind.TRANSCRIPT}
+
+
+@given(s.challenges())
+def test_each_challenge_survives_its_text(challenge: Challenge) -> None:
+    assert Challenge.from_text(challenge.to_text()) == challenge
+
+
+@given(s.jwks())
+def test_each_set_of_keys_can_be_trusted(document: dict[str, Any]) -> None:
+    anchors = TrustAnchors.from_jwks("https://id.example", document, purpose=KeyPurpose.STATUS_LIST)
+    assert len(list(anchors)) == len(document["keys"])
+
+
+def test_references_are_of_each_mechanism_and_citizenships_of_each_shape() -> None:
+    assert {each.kind for each in drawn(s.status_references())} == set(StatusKind)
+    stated: list[Citizenship] = drawn(s.citizenships())
+    assert {each.complete for each in stated} == {True, False}
+    assert {bool(each.citizenships) for each in stated} == {True, False}
+    assert any(not set(each.citizenships) <= set(each.nationalities) for each in stated)
+    assert len({each.framework for each in drawn(s.assurances())}) > 3
+
+
+@pytest.mark.parametrize("format", Format)
+@given(st.data())
+def test_a_validity_holds_now(format: Format, data: st.DataObject) -> None:
+    validity = data.draw(s.validities(format=format, lifetime_s=86_400))
+    assert validity.start is not None
+    assert validity.start <= NOW < validity.not_after <= validity.start + 86_400 + 3_600
+
+
+def test_keys_are_of_each_algorithm_and_the_same_for_the_same_name() -> None:
+    keys = drawn(s.signing_keys(COSE_ALGORITHMS), 200)
+    assert {each.algorithm for each in keys} == set(COSE_ALGORITHMS)
+    assert len({each.public.thumbprint for each in keys}) == len(COSE_ALGORITHMS)
+
+
+# --- wire forms ---
+
+
+@given(s.json_documents())
+def test_our_reader_reads_each_json_document(data: bytes) -> None:
+    assert strict_json.parse_object(data, "x", 64) == json.loads(data)
+
+
+@given(s.base64url_texts())
+def test_base64url_is_in_its_one_spelling(text: str) -> None:
+    assert base64url(unbase64url(text)).decode() == text
+
+
+@given(s.compact_jws())
+def test_each_jws_is_signed_by_its_key(signed: s.Signed) -> None:
+    opened = jws.open_compact(signed.data, "x", Limits())
+    assert opened.payload == signed.payload
+    assert signed.signer.public.algorithm in (opened.algorithm, {"EdDSA": "Ed25519"}.get(opened.algorithm))
+
+
+@given(s.cose_sign1())
+def test_each_cose_sign1_is_signed_by_its_key(signed: s.Signed) -> None:
+    message = cbor.decode(signed.data, "x", frozenset({18})).value
+    assert message[2] == signed.payload
+
+
+@given(st.data())
+def test_cbor_from_nowhere_is_cbor(data: st.DataObject) -> None:
+    cbor2.dumps(data.draw(s.cbor_values()))
