@@ -55,6 +55,7 @@ EXAMPLES = ROOT / "examples"
 LINES = {"identity_provider.py": 102, "wallet.py": 100, "gateway_fastapi.py": 100, "openid4vc.py": 85}
 """How long an example may be where it may be longer than 80."""
 PROGRAMS = sorted(path.name for path in EXAMPLES.glob("*.py"))
+REVIEW = ["python", "-m", "pytest", "-p", "citizenid.testing.plugin", "--attack-report", "examples/reviewer"]
 GATEWAYS = [name for name in ("gateway.py", "gateway_fastapi.py") if name in PROGRAMS]
 ISSUER, TYPE = "https://id.example", "urn:citizenid:citizenship:1"
 CHAT = "/v1/chat/completions"
@@ -235,9 +236,12 @@ def until(answer: str, *arguments: str) -> list[str]:
 def test_the_commands_of_the_readme_do_what_it_says(program: str, tmp_path: Path) -> None:
     text = (EXAMPLES / "README.md").read_text("utf-8")
     blocks = re.findall(r"^```console\n(.+?)^```$", text, re.M | re.S)
-    servers, use, thief, revocation, formats, lists = ([shlex.split(each) for each in b.splitlines()] for b in blocks)
+    servers, use, thief, revocation, formats, lists, review = (
+        [shlex.split(each) for each in b.splitlines()] for b in blocks
+    )
     assert formats == [["python", "examples/mdoc.py"], ["python", "examples/sd_cwt.py"]]
     assert lists == [["python", "examples/status_fetcher.py"]]
+    assert review == [REVIEW]
     places = {name: str(tmp_path / name) for name in ("idp", "ada", "thief")}
 
     def example(command: list[str]) -> list[str]:
@@ -276,6 +280,21 @@ def test_the_readme_names_every_example() -> None:
     text = (EXAMPLES / "README.md").read_text("utf-8")
     for path in [*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*.toml")]:
         assert f"| [{path.name}]({path.name}) |" in text
+
+
+# --- the reviewer's tests ---
+
+
+def test_the_reviewers_tests_pass_and_say_which_rule_refused_what() -> None:
+    command = [sys.executable, "-W", "error", *REVIEW[1:], "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=SERVING_SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^ALG-001  The issuer's JWS says alg none and has no signature\.$", done.stdout, re.M)
+    assert re.search(r"^form +algorithm_not_allowed +\d+ +\d+$", done.stdout, re.M)
+    assert re.search(r"^attacks: \d+ trials, 0 unexplained; \d+ of \d+ Reasons refused something$", done.stdout, re.M)
+    assert len((EXAMPLES / "reviewer" / "test_gateway.py").read_text("utf-8").splitlines()) <= 45
 
 
 # --- identity provider ---

@@ -6,7 +6,7 @@ Spec: specs/testing.md.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from citizenid import (
     StatusReference,
     Validity,
 )
+from citizenid._model import CertificateProfile
 from citizenid.gateway import Allow, Binding
 from citizenid.policy import AdmissionPolicy
 from citizenid.testing.attacks import JOURNAL, UnexpectedOutcomeError
@@ -35,6 +36,8 @@ from citizenid.testing.mutations import TABLES, Hostile, Mutation, form_of, muta
 from citizenid.testing.mutations._frame import CHOICES, Choice, keyless
 from citizenid.testing.senders import Sender
 from citizenid.testing.strategies import (
+    Chain,
+    Link,
     TicketHeld,
     certificate_chains,
     policy_tables,
@@ -42,6 +45,7 @@ from citizenid.testing.strategies import (
     status_lists,
     tickets,
 )
+from citizenid.testing.strategies.chains import PURPOSES
 from citizenid.testing.strategies.policies import reachable_part, toml
 from citizenid.testing.strategies.presentations import Issued, Presented, holder_key, issuer
 from citizenid.testing.targets import Library, Served, serving
@@ -59,7 +63,7 @@ class Case(NamedTuple):
     valid: st.SearchStrategy[Any]
     accepted: Callable[[Any], object]
     share: float = 0.15
-    rich: Callable[[], Any] | None = None
+    rich: Callable[[], Iterable[Any]] = tuple
 
 
 def verified(valid: Presented) -> bool:
@@ -85,6 +89,15 @@ def rich(format: Format, serialization: Serialization = Serialization.COMPACT) -
     return issued.present(issued.receive().disclosable, forged.challenge())
 
 
+def chain(profile: CertificateProfile) -> Chain:
+    """A chain of three certificates."""
+    of_authority: dict[str, Any] = {"authority": True, "usage": ("key_cert_sign", "crl_sign")}
+    usage = ("content_commitment",) if profile is CertificateProfile.VICAL_SIGNER else ("digital_signature",)
+    leaf = Link("leaf", purpose=PURPOSES[profile][0] if PURPOSES[profile] else None, usage=usage)
+    above = (Link("intermediate 0", **of_authority), Link("intermediate 1", **of_authority))
+    return Chain(profile, (leaf, *above), Link("root", **of_authority))
+
+
 def requests_of_new_worlds() -> st.SearchStrategy[Any]:
     # The world is made anew: what a gateway remembers of one example is nothing to the next.
     return st.builds(SimulatedWorld).flatmap(lambda world: tickets(world, bindings=[Binding.DPOP]))
@@ -92,20 +105,22 @@ def requests_of_new_worlds() -> st.SearchStrategy[Any]:
 
 CASES = {
     "dc+sd-jwt": Case(
-        presentations(Format.SD_JWT_VC, serializations=COMPACT), verified, rich=lambda: rich(Format.SD_JWT_VC)
+        presentations(Format.SD_JWT_VC, serializations=COMPACT), verified, rich=lambda: [rich(Format.SD_JWT_VC)]
     ),
     "dc+sd-jwt in JSON": Case(
         presentations(Format.SD_JWT_VC, serializations=IN_JSON),
         verified,
-        rich=lambda: rich(Format.SD_JWT_VC, Serialization.GENERAL),
+        rich=lambda: [rich(Format.SD_JWT_VC, Serialization.GENERAL)],
     ),
-    "mso_mdoc": Case(presentations(Format.MDOC), verified, rich=lambda: rich(Format.MDOC)),
-    "sd-cwt": Case(presentations(Format.SD_CWT), verified, rich=lambda: rich(Format.SD_CWT)),
+    "mso_mdoc": Case(presentations(Format.MDOC), verified, rich=lambda: [rich(Format.MDOC)]),
+    "sd-cwt": Case(presentations(Format.SD_CWT), verified, rich=lambda: [rich(Format.SD_CWT)]),
     "status list, jwt": Case(status_lists(forms=["jwt"]), lambda valid: valid.ingest(), 0.07),
     "status list, cwt": Case(status_lists(forms=["cwt"]), lambda valid: valid.ingest(), 0.07),
     "status list, identifier": Case(status_lists(forms=["identifier"]), lambda valid: valid.ingest()),
     "status list, bitstring": Case(status_lists(forms=["bitstring"]), lambda valid: valid.ingest()),
-    "certificate chain": Case(certificate_chains(), lambda valid: valid.verify(), 0.3),
+    "certificate chain": Case(
+        certificate_chains(), lambda valid: valid.verify(), rich=lambda: map(chain, CertificateProfile)
+    ),
     "request": Case(requests_of_new_worlds(), lambda valid: type(valid.authorize()) is Allow),
     "policy": Case(
         policy_tables().map(lambda rules: reachable_part(rules)[0]),
@@ -143,8 +158,7 @@ def test_each_mutation_is_refused_with_a_reason_of_its_set_and_no_reason_is_idle
         tried(valid, numbers)
 
     run()
-    if case.rich is not None:
-        valid = case.rich()
+    for valid in case.rich():
         for number in range(4):
             tried(valid, [number] * CHOICES)
     assert {each.name: set(each.reasons) for each in table} == seen

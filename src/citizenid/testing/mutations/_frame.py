@@ -139,6 +139,9 @@ class Hostile:
         """Return what it is, for a report of hypothesis."""
         return f"<Hostile {self.form}: {self.mutation.name}>"
 
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:  # hypothesis would print every field
+        printer.text(repr(self))
+
 
 def _meets(mutation: Mutation, outcome: Outcome) -> bool:
     # An answer that asks for another presentation names no step: then the Reason does, unless it is one of form.

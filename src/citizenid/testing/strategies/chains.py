@@ -112,7 +112,7 @@ class Chain:
     links: tuple[Link, ...]
     root: Link
     now: int = NOW
-    data: tuple[bytes, ...] = field(init=False)
+    data: tuple[bytes, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         above = (*self.links[1:], self.root)

@@ -134,7 +134,7 @@ def drawn(seed: bytes) -> Callable[[int], bytes]:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Issued:
     """A credential, and how it came about.
 
@@ -190,9 +190,16 @@ class Issued:
         )
         return Presented(self, data, paths, challenge, shared_statuses(), at)
 
+    def __repr__(self) -> str:
+        """Return what it is, without its bytes."""
+        return f"<Issued {self.format}, {self.serialization}, {self.algorithm} for {self.holder_algorithm}>"
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:  # hypothesis would print every field
+        printer.text(repr(self))
+
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Presented:
     """A presentation, and what it takes to verify it.
 
@@ -245,6 +252,13 @@ class Presented:
     def answering(self, challenge: Challenge, *, now: int) -> Presented:
         """Show the same of the same credential to somebody else."""
         return self.issued.present(self.shown, challenge, now=now)
+
+    def __repr__(self) -> str:
+        """Return what it is, without its bytes."""
+        return f"<Presented {self.issued!r}, {len(self.shown)} paths shown, {self.challenge.handover.kind}>"
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:  # hypothesis would print every field
+        printer.text(repr(self))
 
 
 def further_claims(format: Format) -> st.SearchStrategy[dict[Any, Any]]:

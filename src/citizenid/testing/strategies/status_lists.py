@@ -28,7 +28,7 @@ _ENTRIES: Final = 131_072  # W3C Bitstring Status List section 4.2: the least
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PublishedList:
     """A status list, and what it says.
 
@@ -68,6 +68,13 @@ class PublishedList:
     def status(self, store: StatusStore, reference: StatusReference) -> Status | NeedStatusList:
         """Look a reference up, as a verifier does."""
         return store.check(reference, issuer=ISSUER, now=self.now)
+
+    def __repr__(self) -> str:
+        """Return what it is, without its bytes."""
+        return f"<PublishedList {self.form} of {self.bits} bits, {[fate.name for _, fate in self.says]}>"
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:  # hypothesis would print every field
+        printer.text(repr(self))
 
 
 @st.composite
