@@ -32,8 +32,10 @@ from citizenid.policy import AdmissionPolicy
 from citizenid.testing.attacks import JOURNAL, UnexpectedOutcomeError
 from citizenid.testing.forge import mdoc as forged
 from citizenid.testing.forge.parts import ISSUER, NOW, STATUS_URI, VCT
+from citizenid.testing.forgery import ALLOWED
 from citizenid.testing.mutations import TABLES, Hostile, Mutation, form_of, mutate, mutations
 from citizenid.testing.mutations._frame import CHOICES, Choice, keyless
+from citizenid.testing.mutations.gateways import Sent
 from citizenid.testing.senders import Sender
 from citizenid.testing.strategies import (
     Chain,
@@ -260,6 +262,27 @@ def test_each_mutation_is_refused_by_a_served_gateway_for_the_same_reason(form: 
         made = mutate(valid, mutation, [number] * CHOICES)
         if made is not None and made.served is not None:
             made.judge(OURS)
+
+
+@pytest.mark.parametrize("form", ["dc+sd-jwt", "mso_mdoc", "sd-cwt", "request"])
+def test_a_served_gateway_allows_what_nobody_changed(form: str) -> None:
+    same = keyless("nothing", Reason.REPLAYED, lambda valid, choice: sent_as_it_is(valid))
+    made = mutate(of(form), same)
+    assert made is not None and made.served is not None
+    assert made.served(OURS) == ALLOWED
+
+
+def sent_as_it_is(valid: Any) -> Any:
+    return valid.data if isinstance(valid, Presented) else Sent((valid.request(),))
+
+
+@given(st.data())
+@settings(max_examples=3)
+def test_where_nothing_can_be_changed_nothing_is_drawn(data: st.DataObject) -> None:
+    idle = keyless("nothing", Reason.REPLAYED, lambda valid, choice: None)
+    assert mutate(unchanged(), idle) is None
+    with pytest.raises(AssertionError, match="none of these mutations"):
+        data.draw(mutations(unchanged(), among=[idle]))
 
 
 def test_what_needs_the_keys_of_the_fleet_is_tried_on_the_library_alone() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, TypeVar, final
 
 from ... import CitizenIDError, NeedStatusList, Reason
@@ -121,7 +122,7 @@ class Hostile:
         mutation = self.mutation
         expected = not outcome.allowed and (not named if outcome.reason is None else _meets(mutation, outcome))
         reason = outcome.reason if outcome.reason in mutation.reasons else next(iter(sorted(mutation.reasons)))
-        trial = Trial(mutation.name, Kind.REFUSED, reason, mutation.step, self._tried, self.served is not None)
+        trial = _trial(mutation, reason, self.served is not None)
         finding = Finding("mutated " + self.form, trial, outcome, expected)
         JOURNAL.note(finding)
         if not expected:
@@ -141,6 +142,16 @@ class Hostile:
 
     def _repr_pretty_(self, printer: Any, _: bool) -> None:  # hypothesis would print every field
         printer.text(repr(self))
+
+
+@cache
+def _trial(mutation: Mutation, reason: Reason, anywhere: bool) -> Trial:
+    # The same for every input: a journal of many thousand findings holds none of them.
+    return Trial(mutation.name, Kind.REFUSED, reason, mutation.step, _kept_no_input, anywhere)
+
+
+def _kept_no_input(_: Target) -> Outcome:
+    raise AssertionError("the finding of a mutation does not keep what was tried")
 
 
 def _meets(mutation: Mutation, outcome: Outcome) -> bool:

@@ -19,7 +19,7 @@ from ..forge.parts import ABSENT
 from ..strategies.presentations import Presented
 from ._frame import Choice, Edit, Mutation, keyless
 from ._replays import elsewhere, replayed_audience, replayed_nonce
-from ._text import indefinite
+from ._text import indefinite, with_long_head
 from .mdoc_parts import Parts, kept
 
 R: Final = Reason
@@ -277,6 +277,12 @@ BY_ANYBODY: Final[tuple[Mutation, ...]] = (
         "where to get a certificate", R.HEADER_FORBIDDEN, in_auth(0, header({35: "https://evil.example"})), step="V1"
     ),
     keyless("an extension that is critical", R.CRIT_UNSUPPORTED, in_auth(0, header({2: ([1], [], [99])})), step="V1"),
+    keyless(
+        "a header written longer than need be",
+        R.SIGNATURE_INVALID,
+        in_auth(0, lambda h, c: with_long_head(h)),
+        step="V3",
+    ),
     keyless("a member of the header twice", R.DUPLICATE_MEMBER, in_auth(0, _twice), step="V1"),
     keyless("a label in both headers", R.HEADER_INVALID, in_auth(1, header({1: -7})), step="V1"),
 )

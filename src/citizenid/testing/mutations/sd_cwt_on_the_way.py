@@ -20,7 +20,7 @@ from ..forge.sd_cwt import ALGORITHMS, digest, disclosure, salt
 from ..strategies.presentations import Presented
 from ._frame import Choice, Edit, Mutation, keyless
 from ._replays import elsewhere, replayed_audience, replayed_nonce
-from ._text import indefinite
+from ._text import indefinite, with_long_head
 from .sd_cwt_parts import Parts, kept, of
 
 R: Final = Reason
@@ -122,9 +122,8 @@ def _twice(message: list[Any], choice: Choice) -> None:
     message[0] = dump(Pairs([*pairs, choice.of(*pairs)]))
 
 
-def _indefinite(message: list[Any], choice: Choice) -> None:
-    place = choice.of(0, 2)
-    message[place] = indefinite(message[place])
+def _lengthened(message: list[Any], _: Choice) -> None:
+    message[0] = with_long_head(message[0])
 
 
 def _unbound(valid: Presented, _: Choice) -> bytes:
@@ -206,6 +205,7 @@ BY_ANYBODY: Final[tuple[Mutation, ...]] = (
     keyless("where to get a key", R.HEADER_FORBIDDEN, inside(_headed({35: "https://evil.example"})), step="V1"),
     keyless("an extension that is critical", R.CRIT_UNSUPPORTED, inside(_headed({2: of([1], [], [99])})), step="V1"),
     keyless("a label in both headers", R.HEADER_INVALID, inside(_headed({4: b"k1"}, 1)), step="V1"),
+    keyless("a header written longer than need be", R.SIGNATURE_INVALID, inside(_lengthened), step="V3"),
     keyless("a member of the header twice", R.DUPLICATE_MEMBER, inside(_twice), step="V1"),
     keyless("claims where nobody signs them", R.HEADER_INVALID, inside(_headed({15: {1: "x"}}, 1)), step="V1"),
     keyless("an encrypted disclosure", R.DISCLOSURE_ENCRYPTED, inside(_headed({171: [b"x"]}, 1)), step="V1"),

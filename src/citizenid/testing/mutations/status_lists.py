@@ -341,6 +341,13 @@ _OF_TOKENS: Final = (  # a bitstring has its times and its subject elsewhere
 )
 
 
+def _otherwise(parts: Parts, choice: Choice) -> None:
+    member = parts.claims["status_list" if parts.jose else 65533]
+    before = zlib.decompress(unbase64url(member["lst"]) if parts.jose else member["lst"])
+    made = zlib.compress(choice.flipped(before))
+    member["lst"] = base64url(made).decode() if parts.jose else made
+
+
 @cache
 def _bomb() -> bytes:
     compressor = zlib.compressobj(9)
@@ -372,6 +379,7 @@ _OF_LISTS: Final = (
         packed(lambda p, c: c.of(b"\0" * 8, b"x", zlib.decompress(p))),
         step="status",
     ),
+    row("another list of the same second", R.STATUS_LIST_CONFLICT, signed(_otherwise, after=True), step="status"),
     row("a list that is a bomb", R.INPUT_TOO_LARGE, packed(lambda p, c: _bomb()), step="status"),
 )
 

@@ -29,7 +29,6 @@ JOSE_ALGORITHMS: Final = ("ES256", "ES384", "ES512", "Ed25519", "ML-DSA-44", "ML
 COSE_ALGORITHMS: Final = (*JOSE_ALGORITHMS, "ESB256", "ESB384", "ESB512", "Ed448")
 """In which a COSE_Sign1 may be signed."""
 DAY: Final = 86_400
-MOST: Final = 2**53 - 1
 
 
 def countries() -> st.SearchStrategy[Country]:
