@@ -24,7 +24,7 @@ from .forge.parts import base64url
 from .forge.status_lists import statuses
 from .forgery import ALLOWED, Forgery, Outcome
 from .senders import Sender
-from .world import ENDPOINT, ORIGIN, POLICY, SimulatedWorld
+from .world import ENDPOINT, ORIGIN, POLICY, UPTIME_S, SimulatedWorld
 
 Handler = Callable[[Request, bytes], Answer]
 """Answers a request and its body. The resource that is asked for is the path behind `RESOURCES`."""
@@ -81,7 +81,9 @@ class Party:
     def __init__(self, handler: Callable[[SimulatedWorld], Handler], *, format: Format, **options: Any) -> None:
         self.world: Final = forged_world(format=format, **options)
         self.format: Final = format
+        self.world.wait(-UPTIME_S)  # what answers has been running for a while: a younger one refuses older proofs
         self.handler: Final = handler(self.world)
+        self.world.wait(UPTIME_S)
         self.client: Final = Sender(Binding.DPOP)
 
     def send(self, request: Request, body: bytes = b"") -> Outcome:
