@@ -772,7 +772,9 @@ def test_what_is_printed_may_go_anywhere(folder: Path, monkeypatch: pytest.Monke
     with contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as exit_:
         cli.main()
     assert exit_.value.code == 0
-    assert sections(printed.getvalue().splitlines()).keys() == sections(inspection(make(), Serialization.COMPACT)).keys()
+    assert (
+        sections(printed.getvalue().splitlines()).keys() == sections(inspection(make(), Serialization.COMPACT)).keys()
+    )
 
 
 def test_the_name_of_a_file_is_escaped_too(run: Run) -> None:
