@@ -100,7 +100,7 @@ class _Sums:
                 self.refused[entry.reason] = self.refused.get(entry.reason, 0) + 1
             elif type(entry) is Allowed:
                 self.sampled += 1
-            elif type(entry) is Counted:
+            else:
                 self._count(entry)
 
     def _count(self, entry: Counted) -> None:
