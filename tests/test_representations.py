@@ -47,7 +47,7 @@ def named_tuples() -> list[Any]:
 
 def test_a_named_tuple_that_writes_itself_shows_no_value_of_the_input() -> None:
     classes = named_tuples()
-    assert len(classes) > 40
+    assert len(classes) >= 40
     for each in classes:
         value = tuple.__new__(each, [f"{MARK}-{field}-" for field in each._fields])
         for text in (repr(value), f"{value}", repr([value])):

@@ -800,6 +800,9 @@ def test_a_used_up_memory_of_proofs_permits_nothing() -> None:
     alice = world.wallet()
     ticket = world.ticket(alice)  # a challenge and a proof
     denied(world.ask(alice, ticket), Reason.REPLAY_GUARD_FULL, "replay")
+    denied(world.admit(world.wallet("bob")), Reason.REPLAY_GUARD_FULL, "replay")
+    world = World(replay=MemoryReplayGuard(max_entries=1))  # room for the proof, and none for the challenge
+    denied(world.admit(world.wallet()), Reason.REPLAY_GUARD_FULL, "replay")
     assert world.gateway.authorize(request(), resource="open") == Allow(1)
 
 
