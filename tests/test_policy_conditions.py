@@ -437,3 +437,9 @@ def test_showing_more_takes_a_permission_away_from_the_excluded_alone(
             assert after.reason is Reason.CITIZENSHIP_NOT_PERMITTED
             shown = more["nationalities"] | more["citizenships"] | more["stated"]
             assert shown & set(rules[after.rule - 1]["none_of"])
+
+
+def test_the_state_of_a_condition_has_no_truth_value() -> None:
+    for state in ConditionState:  # "not met" would be true
+        with pytest.raises(TypeError):
+            bool(state)

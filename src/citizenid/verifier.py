@@ -405,14 +405,12 @@ def _check_status(
         if type(status) is NeedStatusList:
             return status
         if status is not _VALID:
-            check_status_valid(status)
+            _refuse_status(status)
     return _VALID
 
 
-def check_status_valid(status: Status) -> None:
-    """Refuse every status but VALID. Raises REVOKED, SUSPENDED or STATUS_NOT_VALID."""
-    if status is Status.VALID:
-        return
+def _refuse_status(status: Status) -> NoReturn:
+    """Refuse a status that is not VALID. Raises REVOKED, SUSPENDED or STATUS_NOT_VALID."""
     if status is Status.INVALID:
         raise VerificationError(Reason.REVOKED, "status")
     if status is Status.SUSPENDED:
