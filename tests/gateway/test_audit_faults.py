@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from citizenid import Reason
 from citizenid.gateway._audit import disk
 from citizenid.gateway._audit.counts import Counts
+from citizenid.gateway._audit.group import GroupCommit
 from citizenid.gateway._audit.wal import FILE_HEAD_BYTES
 from citizenid.gateway.audit import AuditLog, WhenUnwritable
 
@@ -366,6 +367,26 @@ def test_where_no_thread_can_be_had_whoever_refuses_writes(
     assert allow(log) is None
     log.close()
     assert len(subjects(tmp_path)) == 2
+
+
+def test_whoever_is_woken_while_another_writes_goes_on_waiting() -> None:
+    """The place may be taken again before a waiting thread runs: two writers would write one file."""
+    group = GroupCommit[bytes](
+        lambda _: True, lambda: None, most=1, wait_s=30.0, max_waiting=1, monotonic=time.monotonic
+    )
+    assert group.enter()
+    entered: list[bool] = []
+    waiting = threading.Thread(target=lambda: entered.append(group.enter()))
+    waiting.start()
+    wait_until(lambda: bool(group._changed._waiters))  # type: ignore[attr-defined]  # who waits for it
+    for _ in range(3):
+        with group._changed:
+            group._changed.notify_all()
+        wait_until(lambda: bool(group._changed._waiters))  # type: ignore[attr-defined]
+        assert entered == []
+    group.leave()
+    waiting.join(10)
+    assert entered == [True]
 
 
 def test_a_second_attempt_leaves_the_first_one_alone(tmp_path: Path, system: Disk) -> None:
