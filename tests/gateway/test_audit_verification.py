@@ -664,3 +664,28 @@ def test_the_command_verifies(three: Path, tmp_path: Path) -> None:
     assert "audit_invalid" in bad.stderr
     assert run(str(three), *keys, "--previous", str(three / "none")).returncode == 2
     assert run(str(three)).returncode == 2
+
+
+def test_the_command_says_in_words_what_an_auditor_must_know(tmp_path: Path) -> None:
+    log = open_log(tmp_path, witnesses=[w.witness_key()])
+    settle(log, 3)
+    log.checkpoint()
+    request = log.witness_request(0)
+    log.add_cosignatures(request, w.witness(request))
+    log._tally.refused("unwritten/revoked")  # as where there was no room for an entry
+    log.checkpoint()
+    settle(log, 2)
+    with (tmp_path / "w1" / "wal").open("ab") as wal:
+        wal.write(bytes(7))  # a batch that was torn
+    arguments = (str(tmp_path), "--key", w.vkey(), "--witness", w.witness_key())
+    done = run(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"{w.ORIGIN}/w1" and lines[-1] == "valid"
+    assert "  WITHOUT AN ENTRY: revoked 1" in lines
+    assert "  after the checkpoint: 2 entries, 7 bytes of a torn end" in lines
+    assert "  witnessed: 3 entries" in lines
+    assert "  no write-ahead file: a copy" not in lines
+    (tmp_path / "w1" / "wal").unlink()
+    assert "  no write-ahead file: a copy" in run(*arguments).stdout.splitlines()
+    log.close()
