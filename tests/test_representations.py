@@ -21,6 +21,10 @@ from citizenid import LocalKey, TrustAnchors, UnixTime
 from citizenid.gateway._keys import KeyRing
 from citizenid.gateway.asking import Terms
 from citizenid.gateway.audit import AuditDetails
+from citizenid.gateway.challenge import ChallengeKeys
+from citizenid.gateway.nonces import NonceKeys
+from citizenid.gateway.sharing import _Key
+from citizenid.integrations._fleet import Envelope
 from citizenid.integrations.publish import StatusListApp
 from citizenid.integrations.telemetry import GatewayCollector
 from citizenid.policy import AdmissionPolicy
@@ -65,6 +69,10 @@ def test_what_holds_secrets_or_what_others_sent_shows_its_class_alone(tmp_path: 
     details = AuditDetails(tmp_path / MARK)
     texts = {
         repr(KeyRing([secret], MARK, None, UnixTime(1))): "<KeyRing>",
+        repr(ChallengeKeys([secret], MARK, None)): "<ChallengeKeys>",
+        repr(NonceKeys([secret], MARK)): "<NonceKeys>",
+        repr(_Key.drawn(lambda size: secret[:size])): "<_Key>",
+        repr(Envelope(secret, sender=secret[:8], clock=lambda: 1)): "<Envelope>",
         repr(Terms(policy, TrustAnchors(), resource_metadata=f"https://{MARK}.example")): "<Terms>",
         repr(details): "<AuditDetails>",
         repr(GatewayCollector(world.gateway)): "<GatewayCollector>",
