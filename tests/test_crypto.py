@@ -400,6 +400,17 @@ def test_what_cryptography_signs_verifies_here_and_what_we_sign_verifies_there(a
         theirs.public_key().verify(encode_dss_signature(r, s), data, scheme)
 
 
+@pytest.mark.parametrize("algorithm", sorted(algorithms.ALGORITHMS))
+def test_a_secret_has_the_length_of_its_algorithm(algorithm: str) -> None:
+    """A number has many lengths, and of one key there is to be one JWK (RFC 7518 section 6.2.2.1)."""
+    jwk = LocalKey.generate(algorithm).to_private_jwk()
+    name = "priv" if "priv" in jwk else "d"
+    secret = base64.urlsafe_b64decode(jwk[name] + "=" * (-len(jwk[name]) % 4))
+    assert LocalKey.from_jwk(jwk).to_private_jwk() == jwk
+    for other in (b"\0" + secret, secret[:-1], secret + b"\0", b""):
+        _no_key(lambda other=other: LocalKey.from_jwk({**jwk, name: _base64url(other)}), "jwk")  # type: ignore[misc]
+
+
 @pytest.mark.parametrize("algorithm", ECDSA)
 def test_a_point_off_its_curve_is_no_key(algorithm: str) -> None:
     curve = CURVES[algorithm]

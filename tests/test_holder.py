@@ -139,6 +139,14 @@ def test_a_wallet_needs_a_clock(now: Any) -> None:
     misused(Reason.CLOCK_UNUSABLE, lambda: presented(received(issued({})), (), now=now))
 
 
+@pytest.mark.parametrize("serialization", ["compact", None, Serialization])
+def test_a_presentation_is_written_in_a_serialisation_that_there_is(serialization: Any) -> None:
+    credential = received(issued({"nationalities": ["US"]}))
+    with pytest.raises(CitizenIDError) as caught:
+        presented(credential, [], serialization=serialization)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "serialization")
+
+
 @pytest.mark.parametrize("serialization", list(Serialization))
 def test_a_credential_may_come_in_any_serialisation(serialization: Serialization) -> None:
     data = issued({"nationalities": ["US", "DE"]}, serialization=serialization)

@@ -6,9 +6,11 @@ The demo runs here with few trials, since its counts are parameters, and with ga
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import json
+import os
 import subprocess
 import sys
 import time
@@ -50,15 +52,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
 
 from citizenid import Challenge, CitizenIDError, Format, MalformedError, Reason, Serialization, VerificationError, _demo
 from citizenid import __main__ as cli
 from citizenid._cli import inspection as _inspection
 from citizenid._cli.steps import STEPS, Steps, verify_steps
+from citizenid._demo import cases as _cases
+from citizenid._demo import world as _world
 from citizenid.gateway import Admitted, Allow, Deny, Gateway, NeedPresentation, NeedStatusList, Request
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSED: Final = ["passed"] * 9
+# Of our own environment a process gets what coverage needs to count it, and nothing else.
+MEASURED: Final = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 # A shared machine may take the processor away for milliseconds; with so few trials each of them is the p99.
 PATIENT: Final = tuple(row._replace(budget_s=60.0) for row in _demo.ROWS)
 
@@ -142,7 +149,7 @@ def test_it_runs_as_a_module() -> None:
 
 
 def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "utf-8"}
+    environment = {**MEASURED, "PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
@@ -271,6 +278,63 @@ def test_the_json_serialisations_must_be_named(run: Run, folder: Path, general: 
     assert run("verify", str(folder / "presentation"), *options(folder, serialization=name))[0] == 0
     assert run("verify", str(folder / "presentation"), *options(folder, serialization=other))[0] == 1
     assert run("verify", str(folder / "presentation"), *options(folder))[0] == 1
+
+
+def of_format(folder: Path, format_: Format) -> list[str]:
+    """The options of a good `verify` of the presentation that a format's builders make."""
+    if format_ is Format.SD_CWT:
+        return options(folder, format="sd-cwt")
+    (folder / "root.pem").write_bytes(mdoc_builders.pem(mdoc_builders.root()))
+    asked = {"challenge": mdoc_builders.challenge().to_text(), "audience": None, "nonce": None}
+    trusted = {"certificates": str(folder / "root.pem"), "jwks": None, "type": mdoc_builders.PID}
+    return options(folder, format="mdoc", **asked, **trusted)
+
+
+@pytest.mark.parametrize(
+    ("format_", "data"), [(Format.SD_CWT, builders_sd_cwt.make()), (Format.MDOC, mdoc_builders.make())]
+)
+def test_cbor_is_read_as_it_is_and_as_base64url(run: Run, folder: Path, format_: Format, data: bytes) -> None:
+    for content_, code in ((data, 0), (base64url(data), 0), (base64url(data) + b"\n", 0), (data + b"\n", 1)):
+        (folder / "presentation").write_bytes(content_)
+        assert run("verify", str(folder / "presentation"), *of_format(folder, format_))[0] == code
+    # and what is read as another format is refused, not guessed at
+    (folder / "presentation").write_bytes(data)
+    assert run("verify", str(folder / "presentation"), *options(folder))[0] == 1
+
+
+def test_of_two_documents_none_is_verified(run: Run, folder: Path) -> None:
+    two = mdoc_builders.response(
+        *[mdoc_builders.document(mdoc_builders.issuer_signed(), mdoc_builders.device_signed())] * 2
+    )
+    error = mdoc_builders.refused(two, Reason.LIMIT_EXCEEDED, "V1")  # the library says the same
+    (folder / "presentation").write_bytes(two)
+    code, out, _ = run("verify", str(folder / "presentation"), *of_format(folder, Format.MDOC), "--json")
+    document = json.loads(out)
+    assert (code, document["reason"], document["step"]) == (1, "limit_exceeded", "V1")
+    assert document["where"] == error.where
+    assert [each["outcome"] for each in document["steps"]] == ["refused", *["not_reached"] * 8]
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_issuers_are_trusted_by_keys_or_by_certificates(run: Run, folder: Path, both: bool) -> None:
+    changes = {"certificates": str(folder / "jwks")} if both else {"jwks": None}
+    code, out, err = run("verify", str(folder / "presentation"), *options(folder, **changes))
+    assert (code, out, err) == (2, "", "citizenid: name --jwks or --certificates\n")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"challenge": "x"}, {"challenge": "x", "nonce": None}, {"audience": None, "nonce": None}]
+)
+def test_a_challenge_is_described_in_one_way(run: Run, folder: Path, changes: dict[str, str | None]) -> None:
+    code, out, err = run("verify", str(folder / "presentation"), *options(folder, **changes))
+    assert (code, out, err) == (2, "", "citizenid: name --challenge, or --audience and --nonce\n")
+
+
+def test_a_challenge_that_is_none_is_a_wrong_call(run: Run, folder: Path) -> None:
+    changes = {"challenge": "{", "audience": None, "nonce": None}
+    code, out, err = run("verify", str(folder / "presentation"), *options(folder, **changes))
+    assert (code, out) == (2, "")
+    assert err.startswith("citizenid: --challenge: challenge_invalid")
 
 
 def test_a_missing_status_list_is_a_need_and_no_verdict(run: Run, folder: Path) -> None:
@@ -597,6 +661,10 @@ def test_inspect_opens_three_levels_of_cbor_in_cbor_and_no_more() -> None:
     assert shown.startswith("h'd818")
 
 
+def test_inspect_shows_bytes_that_are_no_cbor_as_bytes() -> None:
+    assert inspected_claims({"x": CBORTag(24, b"\xff\x01")})["x"] == {"tag 24": "h'ff01'"}
+
+
 def test_inspect_shows_both_of_two_claims_whose_names_json_takes_for_one() -> None:
     hidden = builders_sd_cwt.hide(builders_sd_cwt.disclosure(bytes(16), "US", "nationality"))
     false = {"1": "https://false.example", "-1": 0, '"1"': 0, "redacted claim keys": 0, "redacted element": 0, "01 ": 0}
@@ -605,6 +673,45 @@ def test_inspect_shows_both_of_two_claims_whose_names_json_takes_for_one() -> No
     assert shown['"1"'] == "https://false.example"
     assert {'"-1"', '"\\"1\\""', '"redacted claim keys"', '"redacted element"', "01 "} <= shown.keys()
     assert len(shown) == len(builders_sd_cwt.good_claims()) + 8
+
+
+def inspected(data: bytes, format_: Format) -> dict[str, Any]:
+    """Return what inspect shows of CBOR, by section."""
+    lines = _inspection.inspection(data, format=format_, serialization=Serialization.COMPACT, limits=cli.LIMITS)
+    return {title: content(shown) for title, shown in sections(lines).items()}
+
+
+def test_inspect_shows_the_disclosures_of_a_document_by_namespace() -> None:
+    shown = inspected(mdoc_builders.make(), Format.MDOC)
+    disclosures = {title: value for title, value in shown.items() if "disclosure" in title}
+    elements = [(space, name, value) for space, each in mdoc_builders.ELEMENTS.items() for name, value in each.items()]
+    assert len(disclosures) == len(elements) > 1
+    for number, (title, value), (space, name, stated) in zip(
+        itertools.count(1), disclosures.items(), elements, strict=False
+    ):
+        assert title.endswith(f"disclosure {number} of {len(elements)} of {space}")
+        assert value["elementIdentifier"] == name
+        assert value["elementValue"] == stated
+
+
+@pytest.mark.parametrize("mac", [False, True])
+def test_inspect_says_how_the_device_answered(mac: bool) -> None:
+    device = {"reader_public": mdoc_builders.key("reader").public_key()} if mac else {}
+    shown = inspected(mdoc_builders.make(device=device), Format.MDOC)
+    (kind,) = [title for title in shown if "device" in title.partition(": ")[2].lower() and "issuer" not in title]
+    assert kind.endswith("deviceMac" if mac else "deviceSignature")
+    assert shown[kind]["algorithm"] == ("HMAC 256/256" if mac else "-7")  # as its header says it: ES256
+    assert shown[kind]["device-signed elements"] == {}
+
+
+def test_inspect_says_of_a_cbor_credential_that_it_is_no_presentation() -> None:
+    credentials = {
+        Format.MDOC: mdoc_builders.dump(mdoc_builders.issuer_signed()),
+        Format.SD_CWT: cbor2.dumps(builders_sd_cwt.credential()),
+    }
+    for format_, data in credentials.items():
+        (binding,) = [shown for title, shown in inspected(data, format_).items() if title.endswith("key binding")]
+        assert binding == "none, so this is a credential and no presentation"
 
 
 hostile_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=150) | st.sampled_from(
@@ -648,7 +755,7 @@ def test_letters_of_every_script_stay_readable_and_a_poor_terminal_gets_escapes(
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "ascii"},
+        env={**MEASURED, "PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "ascii"},
         input=make(payload={"name": "山田"}),
         capture_output=True,
         timeout=60,
@@ -656,6 +763,18 @@ def test_letters_of_every_script_stay_readable_and_a_poor_terminal_gets_escapes(
     )
     assert done.returncode == 0
     assert b'"name": "\\u5c71\\u7530"' in done.stdout
+
+
+def test_what_is_printed_may_go_anywhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook, or whoever calls `main()`, has streams of his own, without an encoding."""
+    monkeypatch.setattr(sys, "argv", ["citizenid", "inspect", str(folder / "presentation")])
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert exit_.value.code == 0
+    assert (
+        sections(printed.getvalue().splitlines()).keys() == sections(inspection(make(), Serialization.COMPACT)).keys()
+    )
 
 
 def test_the_name_of_a_file_is_escaped_too(run: Run) -> None:
@@ -834,6 +953,36 @@ def test_every_wrong_decision_is_found(door: type[Between], expected: dict[str, 
     assert not found.ok
 
 
+class AllowsNobody(Between):
+    def authorize(self, request: Request, *, resource: str) -> Allow | Deny | NeedPresentation | NeedStatusList:
+        return Deny(Reason.CITIZENSHIP_NOT_PERMITTED, "policy")
+
+
+def test_the_demo_ends_where_a_citizen_is_not_allowed() -> None:
+    """What is timed as a refusal must have been permitted before: otherwise everything would be refused."""
+    with pytest.raises(_demo.WrongDecision) as caught:
+        _demo.run(**FEW, wrap=AllowsNobody, format=Format.SD_JWT_VC)
+    assert str(caught.value) == "a citizen was not allowed but got Deny citizenship_not_permitted"
+
+
+def test_a_demo_of_any_length_goes_on_with_other_citizens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session serves a number of trials, and what comes after them is decided in the same way."""
+    for module in (_cases, _world):
+        monkeypatch.setattr(module, "SESSIONS_EACH", 2)
+    monkeypatch.setattr(_cases, "_REVOKED_TOGETHER", 2)
+    doors: list[Between] = []
+
+    def wrap(gateway: Gateway) -> Between:
+        doors.append(Between(gateway))
+        return doors[0]
+
+    report = _demo.run(authorizations=5, admissions=1, rows=PATIENT, wrap=wrap, format=Format.SD_JWT_VC)
+    assert report.ok and wrong(report) == {}
+    # Five trials are three sessions, in each of six cases. Those who are revoked are two and then another two: each is
+    # asked for twice. The three cases that admit have a citizen each.
+    assert len(set(doors[0].presentations)) == 6 * 3 + 4 + 3
+
+
 def test_the_demo_ends_where_a_citizen_is_not_admitted() -> None:
     with pytest.raises(_demo.WrongDecision) as caught:
         _demo.run(**FEW, wrap=AdmitsNobody, format=Format.SD_JWT_VC)
@@ -871,6 +1020,18 @@ def test_the_command_prints_a_table_of_100_columns_without_colour(
         assert any(line.startswith(f"{number}. {title}: ") for line in lines)
         assert all(reason in out for reason in reasons)
     assert "every decision right, every budget kept" in lines
+
+
+def test_a_terminal_gets_a_table_of_its_own_width(
+    run: Run, small: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small()
+    monkeypatch.setenv("COLUMNS", "70")
+    assert max(map(len, run("demo", "--quick")[1].splitlines())) > 70  # a file does not change with a window
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    code, out, _ = run("demo", "--quick")
+    assert code == 0
+    assert max(cell_len(Text.from_ansi(line).plain) for line in out.splitlines()) <= 70
 
 
 def test_the_command_prints_json_and_no_progress(run: Run, small: Callable[..., None]) -> None:

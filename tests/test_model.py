@@ -444,6 +444,23 @@ def test_what_comes_from_a_credential_is_not_in_a_repr(value: Any) -> None:
         assert "8675309" not in seen and "'US'" not in seen
 
 
+def nested(levels: int) -> Any:
+    """Arrays in arrays, so many below the claims, around one value."""
+    value: Any = "x"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_claims_have_at_most_two_hundred_levels() -> None:
+    assert thaw(_attestation({"x": nested(199)}).claims) == {"x": nested(199)}
+    for levels in (200, 5_000):  # by our count, or by that of the interpreter
+        with pytest.raises(MalformedError) as caught:
+            _attestation({"x": nested(levels)})
+        assert (caught.value.reason, caught.value.where) == (Reason.DEPTH_EXCEEDED, "claims")
+        assert caught.value.__context__ is None
+
+
 def test_an_attestation_shows_nothing_of_the_person() -> None:
     attestation = _attestation({"given_name": "Marker8675309", "nationalities": ["US"]})
     assert "Marker8675309" not in f"{attestation}{attestation!r}" and "US" not in repr(attestation)

@@ -12,6 +12,7 @@ import itertools
 import re
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -564,6 +565,19 @@ def test_any_text_is_a_policy_or_refused(text: str) -> None:
         assert error.reason is Reason.POLICY_INVALID
     else:
         assert policy.rules
+
+
+def test_rules_that_contradict_each_other_are_no_policy_by_any_way() -> None:
+    (rule,) = AdmissionPolicy.from_toml(GOOD).rules
+    assert AdmissionPolicy([rule]).rules == (rule,)
+    for rules, where in (
+        ([rule, replace(rule, number=2)], "policy.rule[2].resource"),
+        ([replace(rule, not_before=5, not_after=5)], "policy.rule[1].not_after"),
+    ):
+        with pytest.raises(CitizenIDError) as caught:
+            AdmissionPolicy(rules)
+        assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, where)
+        assert caught.value.__context__ is None
 
 
 def test_rules_may_not_be_empty_by_any_way() -> None:

@@ -437,3 +437,20 @@ def test_showing_more_takes_a_permission_away_from_the_excluded_alone(
             assert after.reason is Reason.CITIZENSHIP_NOT_PERMITTED
             shown = more["nationalities"] | more["citizenships"] | more["stated"]
             assert shown & set(rules[after.rule - 1]["none_of"])
+
+
+def test_the_state_of_a_condition_has_no_truth_value() -> None:
+    for state in ConditionState:  # "not met" would be true
+        with pytest.raises(TypeError):
+            bool(state)
+
+
+def test_an_explanation_in_words_says_what_helps_where_something_would() -> None:
+    policy = AdmissionPolicy.from_toml('version = 1\n[[rule]]\nresource = "a"\nnationality = ["DE"]\n')
+    germany = frozenset({Country("DE")})
+    permitted = policy.explain("a", Facts(germany, germany, Binding.DPOP, 1))
+    refused = policy.explain("a", Facts(frozenset(), frozenset(), Binding.DPOP, 1))
+    assert str(permitted).splitlines()[0] == "rule 1 (line 2): permitted"
+    assert "what helps" not in str(permitted)
+    assert str(refused).splitlines()[0] == "rule 1 (line 2): refused, citizenship_not_shown"
+    assert str(refused).splitlines()[-1].startswith("  what helps: a presentation that shows the citizenship")

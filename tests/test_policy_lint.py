@@ -206,6 +206,15 @@ def test_a_second_offset_is_the_same_moment() -> None:
 
 # --- rules out of reach ---
 
+
+def test_a_region_that_earlier_rules_take_whole_is_named() -> None:
+    text = HEAD + "anyone = true\nregion = 'eu'\n[[rule]]\nresource = 'a'\nregion = ['eu', 'us']\nanyone = true"
+    refused(text, "policy.rule[2].region", 8)
+    AdmissionPolicy.from_toml(text.replace("['eu', 'us']", "'us'"))
+    # It is reached where it has a name of its own.
+    AdmissionPolicy.from_toml(text.replace("resource = 'a'\nregion = [", "resource = ['a', 'b']\nregion = ["))
+
+
 # As in test_policy.py one letter that no pattern has makes short names tell the whole truth; likewise for regions.
 NAMES = ["".join(name) for length in range(5) for name in itertools.product("abz", repeat=length)]
 REGIONS = ["".join(name) for length in range(4) for name in itertools.product("ez", repeat=length)]

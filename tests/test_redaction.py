@@ -562,6 +562,9 @@ def test_the_number_of_digests_is_bounded_decoys_included() -> None:
     ok = {"_sd": ["1", "2"], "x": [{"...": "3"}, {"...": "4"}]}
     restored(ok, [], limits)
     raises(Reason.LIMIT_EXCEEDED, "form", lambda: restored({**ok, "o": {"_sd": ["5"]}}, [], limits))
+    raises(Reason.LIMIT_EXCEEDED, "form", lambda: restored({**ok, "y": [{"...": "5"}]}, [], limits))
+    five = {"x": [{"...": f"{number}"} for number in range(5)]}
+    raises(Reason.LIMIT_EXCEEDED, "form", lambda: restored(five, [], limits))
 
 
 def test_a_chain_of_disclosures_nests_no_deeper_than_one_document_may() -> None:

@@ -890,3 +890,16 @@ def test_an_hsm_key_is_pinned_by_its_public_half() -> None:
     (anchor,) = TrustAnchors.from_keys(ISSUER, [public], **CREDENTIAL)
     assert anchor.key == public and anchor.kid is None
     misused(Reason.ANCHOR_INVALID, lambda: TrustAnchors.from_keys(ISSUER, [], **CREDENTIAL))
+
+
+def test_an_anchor_of_no_key_or_of_two_is_none() -> None:
+    """By hand alone: each of the ways to make anchors gives one of the two."""
+    (keyed,) = anchors_for(key("issuer").public)
+    (rooted,) = TrustAnchors.from_certificates(
+        pem(certificate("root", "root", authority=True)), issuer="another", purpose=KeyPurpose.STATUS_LIST
+    )
+    assert len(TrustAnchors([keyed, rooted])) == 2
+    for made in (replace(keyed, key=None), replace(rooted, root=None), replace(rooted, key=keyed.key)):
+        with pytest.raises(CitizenIDError) as caught:
+            TrustAnchors([made])
+        assert (caught.value.reason, caught.value.where) == (Reason.ANCHOR_INVALID, "anchor")

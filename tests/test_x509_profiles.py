@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 from builders import NOW, certificate_key, der, local_key, misused, pem, raises
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 from test_x509 import SHA256_OID, resigned, tlv
 
@@ -393,6 +395,25 @@ def test_a_strange_serial_number_is_signed_like_any_other(profile: CertificatePr
     untrusted([renumbered(leaf(profile, issuer="stranger", serial=0x55), b"\xd5", "iaca")])
     weak = good.replace(SHA256_OID, bytes.fromhex("06082a8648ce3d040301"))  # ecdsa-with-SHA224
     untrusted([weak])
+
+
+@mdoc_profiles
+def test_a_root_with_another_kind_of_key_signs_no_certificate_of_a_strange_serial_number(
+    profile: CertificateProfile,
+) -> None:
+    """ISO/IEC 18013-5 annex B has ECDSA alone; a key of another kind must not end in another exception either."""
+    for private, hash_ in (
+        (rsa.generate_private_key(65_537, 2_048), hashes.SHA256()),
+        (ed25519.Ed25519PrivateKey.generate(), None),
+    ):
+        root = x509.CertificateBuilder(
+            ROOT.issuer, ROOT.subject, private.public_key(), 5, ROOT.not_valid_before_utc, ROOT.not_valid_after_utc,
+            list(ROOT.extensions),
+        ).sign(private, hash_)  # fmt: skip
+        data = renumbered(leaf(profile, serial=0x55), b"\xd5\xaa", "iaca")
+        roots = load_roots(pem(root))
+        call = partial(verify_path, [data], roots, UnixTime(NOW), profile)
+        raises(Reason.CERTIFICATE_UNTRUSTED, "V2", call)
 
 
 @pytest.mark.parametrize("content", [b"\x55", b"\xd5"])

@@ -183,6 +183,13 @@ def test_a_list_may_be_signed_by_any_key_of_an_authority(kind: str) -> None:
     refuses(Reason.CRL_UNUSABLE, [leaf], crl("other", signer=certificate_key("root")), root=root)
 
 
+def test_a_list_that_says_to_be_signed_in_a_way_that_nobody_knows_covers_nobody() -> None:
+    known, unknown = bytes.fromhex("06082a8648ce3d040302"), bytes.fromhex("06082a8648ce3d04037f")
+    data = crl(revoked=[72])
+    assert data.count(known) == 2  # in what is signed, and beside the signature
+    refuses(Reason.CRL_UNUSABLE, [LEAF], data.replace(known, unknown))
+
+
 def test_a_list_is_signed_over_a_digest_of_the_list() -> None:
     refuses(Reason.CRL_UNUSABLE, [LEAF], crl(hash_algorithm=hashes.SHA224()))
     walk([LEAF], crl(hash_algorithm=hashes.SHA384()))

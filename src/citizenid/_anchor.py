@@ -135,7 +135,7 @@ def _check_certificates(anchors: tuple[TrustAnchor, ...]) -> None:
     # a part of the meaning: what is revoked under one certificate of a key must be so under the other.
     meanings: dict[tuple[KeyPurpose, bytes], tuple[object, ...]] = {}
     for anchor in anchors:
-        if (anchor.key is None) is (anchor.root is None):
+        if anchor.key is not None and anchor.root is not None:
             raise CitizenIDError(Reason.ANCHOR_INVALID, "anchor")
         if anchor.root is None:
             if anchor.formats == _CERTIFIED:  # it would be found by nobody

@@ -67,8 +67,8 @@ class TrustAnchors:
             if anchor.root is not None:
                 self._pin(anchor, anchor.root)
                 continue
-            if anchor.key is None:
-                continue  # `check_anchors` has seen to it
+            if anchor.key is None:  # an anchor that was made by hand, of nothing
+                raise CitizenIDError(Reason.ANCHOR_INVALID, "anchor")
             window = (anchor.not_before, anchor.not_after)
             resolved = ResolvedKey(anchor.key, *window, anchor, *window)
             if anchor.kid is None:

@@ -404,14 +404,13 @@ def _check_status(
         status = statuses.check(reference, issuer=issuer, now=now, any_certificate=issuer != anchor.issuer)
         if type(status) is NeedStatusList:
             return status
-        if status is not _VALID:
-            check_status_valid(status)
+        check_status_valid(status)
     return _VALID
 
 
 def check_status_valid(status: Status) -> None:
     """Refuse every status but VALID. Raises REVOKED, SUSPENDED or STATUS_NOT_VALID."""
-    if status is Status.VALID:
+    if status is _VALID:
         return
     if status is Status.INVALID:
         raise VerificationError(Reason.REVOKED, "status")

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from citizenid import LocalKey, Reason
+from citizenid.gateway._audit.details import detail_row
 from citizenid.gateway._audit.entry import commitment
 from citizenid.gateway._audit.note import open_note, parse_checkpoint
 from citizenid.gateway.audit import AuditDetails, leaf_hash, prove_inclusion, verify_proof
@@ -284,11 +285,16 @@ def test_a_heartbeat_never_goes_back(tmp_path: Path) -> None:
         assert log.state().time == times[4]
 
 
-@pytest.mark.parametrize("reading", [float("nan"), float("inf"), -1, 2**32, "now", None, True])
+@pytest.mark.parametrize("reading", [float("nan"), float("inf"), -1, 2**32, "now", None, True, OSError()])
 def test_a_clock_without_a_time_makes_no_checkpoint(tmp_path: Path, reading: Any) -> None:
+    def read() -> Any:
+        if isinstance(reading, Exception):
+            raise reading
+        return reading
+
     log = open_log(tmp_path, clock=Clock())
     good = log._clock
-    log._clock = lambda: reading  # type: ignore[misc]
+    log._clock = read  # type: ignore[misc]
     refused(log.checkpoint, Reason.CLOCK_UNUSABLE)
     settle(log)  # a refusal needs no clock of the log
     log._clock = good  # type: ignore[misc]
@@ -445,6 +451,37 @@ def test_details_that_were_changed_are_not_shown(tmp_path: Path) -> None:
     details.close()
 
 
+@pytest.mark.parametrize("content", [b"\xff", b"\x01", b"", "text", None])
+def test_details_that_are_none_are_not_shown_though_they_were_committed_to(tmp_path: Path, content: Any) -> None:
+    import sqlite3
+
+    details = AuditDetails(tmp_path / "details")
+    with open_log(tmp_path / "logs", details=details) as log:
+        settle(log, detail={"a": "b"})
+    ((*_, digest),) = entries(tmp_path / "logs")
+    connection = sqlite3.connect(tmp_path / "details")
+    ((salt,),) = connection.execute("SELECT salt FROM detail").fetchall()
+    if content is None:
+        connection.execute("UPDATE detail SET salt = 'text'")
+    else:
+        digest = commitment(salt, content) if type(content) is bytes else digest
+        connection.execute("UPDATE detail SET content = ?, commitment = ?", (content, digest))
+    connection.commit()
+    connection.close()
+    refused(lambda: details.read(digest), Reason.AUDIT_MALFORMED, "audit.detail")
+    details.close()
+
+
+def test_of_details_that_come_together_all_are_kept_or_none(tmp_path: Path) -> None:
+    details = AuditDetails(tmp_path / "details")
+    good = detail_row(bytes(16), {"a": "b"}, None, NOW)
+    refused(lambda: details.keep([good, good._replace(commitment=b"x", salt=None)]), Reason.AUDIT_UNAVAILABLE)
+    assert details.read(good.commitment) is None
+    details.keep([good])  # nothing of the transaction that failed stands in the way
+    assert details.read(good.commitment) == {"a": "b"}
+    details.close()
+
+
 def test_a_commitment_is_that_of_the_page() -> None:
     import hashlib
 
@@ -498,6 +535,35 @@ def test_a_log_has_one_writer(tmp_path: Path) -> None:
         settle(log)
     with open_log(tmp_path) as log:
         assert log.state().size == 2
+
+
+def test_a_log_that_could_not_be_begun_has_no_writer(tmp_path: Path) -> None:
+    clock = Clock()
+    clock.now = -1
+    refused(lambda: open_log(tmp_path, clock=clock), Reason.CLOCK_UNUSABLE)
+    with open_log(tmp_path) as log:
+        settle(log)
+    assert verify(tmp_path).logs[0].size == 1
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_writer_that_has_let_go_writes_nothing_more(tmp_path: Path) -> None:
+    """The log may have another writer by then, and the numbers of its files may be those of others."""
+    log = open_log(tmp_path)
+    settle(log, 3)
+    log.close()
+    before = written(tmp_path)
+    with pytest.raises(OSError, match="closed"):
+        log._writer.append([b"entry"])
+    assert written(tmp_path) == before
+    with (tmp_path / "other").open("wb") as one, (tmp_path / "another").open("wb") as other:
+        log._writer.close()
+        one.write(b"still open")
+        other.write(b"still open")
+    assert (tmp_path / "other").read_bytes() == (tmp_path / "another").read_bytes() == b"still open"
 
 
 def test_a_child_of_a_writer_does_not_write(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from citizenid import Reason
 from citizenid.gateway._audit import disk
 from citizenid.gateway._audit.counts import Counts
+from citizenid.gateway._audit.group import GroupCommit
 from citizenid.gateway._audit.wal import FILE_HEAD_BYTES
 from citizenid.gateway.audit import AuditLog, WhenUnwritable
 
@@ -295,6 +296,110 @@ def test_a_checkpoint_that_cannot_be_written_changes_nothing(tmp_path: Path, sys
     log.checkpoint()
     log.close()
     assert len(subjects(tmp_path)) == 301
+
+
+def test_a_checkpoint_that_is_due_and_cannot_be_written_holds_no_refusal_up(tmp_path: Path, system: Disk) -> None:
+    clock = Clock()
+    log = open_log(tmp_path, clock=clock, checkpoint_every_s=10)
+    clock.advance(10)
+    system.error = {"replace": errno.EIO}
+    settle(log)  # on the disk, in the write-ahead file
+    assert (log.state().size, log.state().pending, log.state().time) == (0, 1, NOW)
+    system.error = {}
+    settle(log)
+    assert log.state().size == 0  # the next attempt comes when the next one is due, not with each refusal
+    clock.advance(10)
+    settle(log)
+    assert (log.state().size, log.state().pending, log.state().time) == (3, 0, NOW + 20)
+    log.close()
+
+
+def test_a_write_ahead_file_that_was_not_renewed_is_renewed_with_the_next_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_log(tmp_path)
+    settle(log, 3)
+    put = disk.Folder.put
+
+    def fails(folder: disk.Folder, name: str, data: bytes) -> None:
+        if name == "wal":
+            raise OSError(errno.ENOSPC, "wal")
+        put(folder, name, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk.Folder, "put", fails)
+        log.checkpoint()  # the tree has all of them: that its file is longer than it must be loses nothing
+        assert (log.state().size, log.state().pending) == (3, 0)
+        assert log.settle(refuse(log)) is Reason.AUDIT_UNAVAILABLE  # behind entries of the tree nothing is appended
+    settle(log)
+    assert log.state().pending == 2
+    log.close()
+    assert len(subjects(tmp_path)) == 5
+
+
+def test_a_cosignature_that_cannot_be_kept_is_said_to_be_none(tmp_path: Path, system: Disk) -> None:
+    log = open_log(tmp_path, witnesses=[w.witness_key()])
+    request = log.witness_request(0)
+    answer = w.witness(request)
+    system.error = {"replace": errno.EIO}
+    refused(lambda: log.add_cosignatures(request, answer), Reason.AUDIT_UNAVAILABLE, "audit.checkpoint")
+    system.error = {}
+    assert not (tmp_path / "w1" / "witnessed").exists()
+    settle(log)  # the place of the writer is free
+    log.add_cosignatures(request, answer)
+    log.close()
+    assert verify(tmp_path, witnesses=[w.witness_key()]).logs[0].witnessed == 0
+
+
+def test_where_no_thread_can_be_had_whoever_refuses_writes(
+    tmp_path: Path, system: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(**_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    log = open_log(tmp_path)
+    system.error = {"write": errno.ENOSPC}
+    assert log.settle(refuse(log)) is Reason.AUDIT_UNAVAILABLE
+    system.error = {}
+    monkeypatch.setattr("citizenid.gateway._audit.log.Thread", no_thread)
+    assert allow(log) is Reason.AUDIT_UNAVAILABLE  # nothing is allowed, and nothing raised into a gateway
+    settle(log)
+    assert allow(log) is None
+    log.close()
+    assert len(subjects(tmp_path)) == 2
+
+
+def test_whoever_is_woken_while_another_writes_goes_on_waiting() -> None:
+    """The place may be taken again before a waiting thread runs: two writers would write one file."""
+    group = GroupCommit[bytes](
+        lambda _: True, lambda: None, most=1, wait_s=30.0, max_waiting=1, monotonic=time.monotonic
+    )
+    assert group.enter()
+    entered: list[bool] = []
+    waiting = threading.Thread(target=lambda: entered.append(group.enter()))
+    waiting.start()
+    wait_until(lambda: bool(group._changed._waiters))  # type: ignore[attr-defined]  # who waits for it
+    for _ in range(3):
+        with group._changed:
+            group._changed.notify_all()
+        wait_until(lambda: bool(group._changed._waiters))  # type: ignore[attr-defined]
+        assert entered == []
+    group.leave()
+    waiting.join(10)
+    assert entered == [True]
+
+
+def test_a_second_attempt_leaves_the_first_one_alone(tmp_path: Path, system: Disk) -> None:
+    log = open_log(tmp_path, wait_s=0.01)
+    position = refuse(log)
+    assert log._group.enter()  # somebody writes, and it takes long
+    calls = system.calls
+    log._flush()
+    assert system.calls == calls
+    assert not log._group.enter()  # the place is still his
+    log._group.leave()
+    assert log.settle(position) is None
+    log.close()
 
 
 def test_counts_that_could_not_be_stated_are_stated_later(

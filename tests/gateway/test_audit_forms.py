@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import io
 import os
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -543,6 +544,17 @@ def test_more_than_a_batch_is_no_torn_end() -> None:
     refused(lambda: list(wal.batches()), Reason.AUDIT_INVALID)
     marks = reader(file_head(7) + b"wal\x01" * 100)
     refused(lambda: list(marks.batches()), Reason.AUDIT_INVALID)
+
+
+@pytest.mark.parametrize("stated", [4_096, 3, 1])
+def test_a_sound_batch_of_another_number_of_entries_is_malformed(stated: int) -> None:
+    """Whoever can compute SHA-256 can write it: what was counted would be other entries than those that are there."""
+    good = batch(7, [b"a", b"b"])
+    head = struct.pack(">4sIIQ", b"wal\x01", len(good) - 32, stated, 7)
+    body = good[32:]
+    wal = reader(file_head(7) + head + hashlib.sha256(head + body).digest()[:12] + body)
+    refused(lambda: list(wal.batches()), Reason.AUDIT_MALFORMED, "audit.wal")
+    assert wal.next == 7
 
 
 def test_many_entries_are_several_batches() -> None:

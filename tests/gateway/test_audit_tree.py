@@ -84,6 +84,13 @@ def test_the_roots_are_those_of_the_reference(size: int) -> None:
 
 
 @given(SIZES)
+def test_the_root_over_leaves_is_that_of_the_definition(size: int) -> None:
+    items = entries(size)
+    assert merkle.root_of([merkle.leaf_hash(item) for item in items]) == peer.mth(items)
+    assert merkle.root_of([]) == hashlib.sha256(b"").digest()  # RFC 9162 section 2.1.1: of an empty list
+
+
+@given(SIZES)
 def test_the_root_is_that_of_the_definition(size: int) -> None:
     items = entries(size)
     edge, _ = grown(items)

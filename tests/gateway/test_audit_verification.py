@@ -6,6 +6,7 @@ Spec: specs/profile-audit.md section 6; C2SP tlog-tiles.
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import shutil
@@ -407,6 +408,31 @@ def test_a_log_that_is_overtaken_must_have_grown_and_not_changed(tmp_path: Path)
                 )
 
 
+def test_a_log_that_is_overtaken_and_then_gone_is_refused(tmp_path: Path) -> None:
+    key = n.VerifierKey.parse(w.vkey(), 1)
+    items = [entry(number) for number in range(9)]
+    seen = n.open_checkpoint((forged(tmp_path / "a", items[:5]) / "w1" / "checkpoint").read_bytes(), key)
+    newer = n.open_checkpoint((forged(tmp_path / "b", items) / "w1" / "checkpoint").read_bytes(), key)
+    (tmp_path / "b" / "w1" / "checkpoint").unlink()
+    with Folder(str(tmp_path / "b" / "w1")) as folder:
+        refused(lambda: _verify_heads(folder, [newer.head], seen, key), Reason.AUDIT_INVALID, "audit.checkpoint")
+
+
+def test_a_log_of_more_entries_than_two_levels_of_tiles_verifies(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    settle(log)
+    (one,) = log._writer.pending
+    for _ in range(17):
+        log._writer.append([one] * 4_096)
+    log.close()
+    size = 17 * 4_096 + 1
+    assert verify(tmp_path).logs[0].size == len(peer.verify_log(tmp_path / "w1", w.vkey()).entries) == size
+    assert (tmp_path / "w1" / "tile" / "1" / "000").stat().st_size == 256 * 32
+    with open_log(tmp_path) as log:  # and is gone on with
+        settle(log)
+    assert verify(tmp_path).logs[0].size == size + 1
+
+
 def test_what_every_witness_must_have_seen(tmp_path: Path) -> None:
     keys = [w.witness_key("a.example/w"), w.witness_key("b.example/w")]
     with open_log(tmp_path, witnesses=keys) as log:
@@ -517,6 +543,45 @@ def test_a_folder_of_very_many_names_is_refused(tmp_path: Path) -> None:
     refused(lambda: verify(tmp_path), Reason.AUDIT_INVALID, "audit.file")
 
 
+def test_a_folder_that_cannot_be_listed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: object) -> list[str]:
+        raise OSError(errno.EIO, "listdir")
+
+    grow(tmp_path, 1)
+    monkeypatch.setattr("citizenid.gateway._audit.reading.listdir", fails)
+    refused(lambda: verify(tmp_path), Reason.AUDIT_INVALID, "audit.file")
+
+
+def test_what_cannot_be_read_on_ends_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = iter([b"one", b"two"])
+
+    def fails(descriptor: int, size: int) -> bytes:
+        part = next(parts, b"")
+        if not part:
+            raise OSError(errno.EIO, "read")
+        return part
+
+    (tmp_path / "file").write_bytes(b"onetwothree")
+    with Folder(str(tmp_path)) as folder, monkeypatch.context() as patch:
+        patch.setattr("citizenid.gateway._audit.reading.read_descriptor", fails)
+        assert folder.read("file", 100) == b"onetwo"
+
+
+def test_a_reader_keeps_few_folders_open_and_reads_all_of_them(tmp_path: Path) -> None:
+    names = [f"{outer}/{inner}" for outer in range(12) for inner in range(12)]
+    for name in names:
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").write_bytes(name.encode())
+    with Folder(str(tmp_path)) as folder:
+        for name in [*names, *reversed(names)]:
+            assert folder.read(f"{name}/file", 100) == name.encode()
+            assert len(folder._folders) <= 64
+        before = dict(folder._folders)
+    for descriptor in before.values():  # and in the end none
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
+
+
 def test_files_beside_the_logs_are_nobodys_concern(tmp_path: Path) -> None:
     grow(tmp_path, 1)
     os.mkfifo(tmp_path / "fifo")
@@ -599,3 +664,28 @@ def test_the_command_verifies(three: Path, tmp_path: Path) -> None:
     assert "audit_invalid" in bad.stderr
     assert run(str(three), *keys, "--previous", str(three / "none")).returncode == 2
     assert run(str(three)).returncode == 2
+
+
+def test_the_command_says_in_words_what_an_auditor_must_know(tmp_path: Path) -> None:
+    log = open_log(tmp_path, witnesses=[w.witness_key()])
+    settle(log, 3)
+    log.checkpoint()
+    request = log.witness_request(0)
+    log.add_cosignatures(request, w.witness(request))
+    log._tally.refused("unwritten/revoked")  # as where there was no room for an entry
+    log.checkpoint()
+    settle(log, 2)
+    with (tmp_path / "w1" / "wal").open("ab") as wal:
+        wal.write(bytes(7))  # a batch that was torn
+    arguments = (str(tmp_path), "--key", w.vkey(), "--witness", w.witness_key())
+    done = run(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"{w.ORIGIN}/w1" and lines[-1] == "valid"
+    assert "  WITHOUT AN ENTRY: revoked 1" in lines
+    assert "  after the checkpoint: 2 entries, 7 bytes of a torn end" in lines
+    assert "  witnessed: 3 entries" in lines
+    assert "  no write-ahead file: a copy" not in lines
+    (tmp_path / "w1" / "wal").unlink()
+    assert "  no write-ahead file: a copy" in run(*arguments).stdout.splitlines()
+    log.close()

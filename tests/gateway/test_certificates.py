@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid import CitizenIDError, MalformedError, Reason
-from citizenid.gateway import Binding, CertificateHeader, Request
+from citizenid.gateway import Binding, CertificateHeader, NeedPresentation, Request
 from citizenid.gateway._certificates import certificate_thumbprint
 
 from .senders import Sender, certificate
-from .world import ORIGIN, PATH, World, allowed, base64url, denied
+from .world import ORIGIN, PATH, World, allowed, base64url, denied, key
 
 CERTIFICATE: Final = certificate("client")
 THUMBPRINT: Final = hashlib.sha256(CERTIFICATE).digest()
@@ -235,3 +235,19 @@ def test_a_header_is_one_of_the_table(header: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:
         World(certificate_header=header)
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+def test_a_certificate_that_cannot_be_read_is_asked_for_as_if_it_were_not_there() -> None:
+    """It may be that of the client's mesh: for it there is no challenge, and for who shows another key there is one."""
+    world = World(certificate_header=CLIENT_CERT)
+    good, broken = [[(CLIENT_CERT.value, value)] for value in (b":" + base64.b64encode(CERTIFICATE) + b":", b"broken")]
+
+    def challenged(headers: list[tuple[bytes, bytes]], resource: str) -> bool:
+        answer = world.gateway.authorize(Request("POST", ORIGIN + PATH, headers), resource=resource)
+        assert type(answer) is NeedPresentation
+        return b'"challenge"' in answer.http().body
+
+    for resource in ("us-nationals", "weak"):
+        assert challenged(good, resource)
+        assert challenged(broken, resource) is challenged([], resource)
+        assert challenged([*broken, (b"dpop", world.proof(key("somebody")))], resource)

@@ -50,6 +50,7 @@ from citizenid.gateway import (
     NeedPresentation,
     Request,
     SieveCache,
+    SignedOut,
 )
 from citizenid.gateway.sharing import SharingDetector, SharingLimits, Signals, Threshold
 from citizenid.holder import Credential
@@ -693,8 +694,11 @@ def test_no_result_has_a_truth_value() -> None:
         world.ask(alice, admitted.ticket, "nowhere"),
         world.ask(alice, "x"),
         NeedStatusList("x"),
+        SignedOut(bytes(16), NOW),
     ]
-    assert [type(result) for result in results] == [Admitted, Allow, Deny, NeedPresentation, NeedStatusList]
+    assert [type(result) for result in results] == [
+        Admitted, Allow, Deny, NeedPresentation, NeedStatusList, SignedOut,
+    ]  # fmt: skip
     for result in results:
         with pytest.raises(TypeError):
             bool(result)
@@ -773,6 +777,33 @@ def test_a_clock_that_fails_allows_nothing(reading: Any) -> None:
     # And when the clock works again so does everything else: nothing was used up.
     world.clock.now = NOW
     allowed(world.gateway.authorize(request(ticket, proof), resource="us-nationals"))
+
+
+@pytest.mark.parametrize("mode", [DPoPNonces.OF_THE_FLEET, DPoPNonces.OF_THIS_PROCESS])
+def test_an_answer_is_written_though_the_clock_has_failed_since(mode: DPoPNonces) -> None:
+    world = World(dpop_nonces=mode)
+    alice = world.wallet()
+    need = needed(
+        world.gateway.authorize(request(None, world.proof(alice.sender)), resource="weak"), Reason.TICKET_MISSING
+    )
+    assert header_of(need.http(), b"dpop-nonce")
+    world.clock.now = float("nan")
+    answer = need.http()
+    assert answer.status == 401
+    assert not [name for name, _ in answer.headers if name == b"dpop-nonce"] and b'"challenge"' not in answer.body
+
+
+def test_a_used_up_memory_of_proofs_permits_nothing() -> None:
+    """A guard that has no room for what must be remembered cannot say that it is new."""
+    guard = MemoryReplayGuard(max_entries=2)
+    world = World(replay=guard)
+    alice = world.wallet()
+    ticket = world.ticket(alice)  # a challenge and a proof
+    denied(world.ask(alice, ticket), Reason.REPLAY_GUARD_FULL, "replay")
+    denied(world.admit(world.wallet("bob")), Reason.REPLAY_GUARD_FULL, "replay")
+    world = World(replay=MemoryReplayGuard(max_entries=1))  # room for the proof, and none for the challenge
+    denied(world.admit(world.wallet()), Reason.REPLAY_GUARD_FULL, "replay")
+    assert world.gateway.authorize(request(), resource="open") == Allow(1)
 
 
 def test_a_gateway_does_not_begin_with_a_broken_clock() -> None:
@@ -1322,6 +1353,9 @@ def test_large_input_is_refused_at_once() -> None:
         {"anchors": [anchors()]},
         {"policy": "version = 1"},
         {"policy": None},
+        {"region": ""},
+        {"region": 5},
+        {"region": b"eu"},
     ],
     ids=repr,
 )

@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid import Challenge, Format, NeedStatusList, Reason
-from citizenid.gateway import Admitted, Allow, Answer, Deny, NeedPresentation, Request
+from citizenid.gateway import Admitted, Allow, Answer, Binding, Deny, NeedPresentation, Request
 from citizenid.gateway.http import read_credentials
 
+from .senders import Sender
 from .world import (
     AUDIENCE,
     ENDPOINT,
@@ -157,6 +158,23 @@ def test_values_of_our_headers_are_bytes(name: bytes, value: Any) -> None:
         needed(refusal, Reason.TICKET_MISSING)
     else:
         denied(refusal, Reason.REQUEST_INVALID, "request")
+
+
+@pytest.mark.parametrize("header", [(b"x-other", "text"), (b"x-other", None)])
+def test_where_a_signature_is_read_all_headers_are_bytes(header: Any) -> None:
+    """It covers any of them: what cannot be read must not look as if it were not there."""
+    world = World()
+    sender = Sender(Binding.HTTP_SIGNATURE)
+    ticket = sender.ticket(world)
+    allowed(world.gateway.authorize(sender.request(world, ticket), resource="us-nationals"))
+    again = sender.request(world, ticket)
+    refusal = world.gateway.authorize(again._replace(headers=[*again.headers, header]), resource="us-nationals")
+    denied(refusal, Reason.REQUEST_INVALID, "request")
+    # And where a challenge would be made for the sender of such headers, none is.
+    without = Request("POST", ORIGIN + PATH, [header])
+    need = needed(world.gateway.authorize(without, resource="weak"), Reason.TICKET_MISSING)
+    assert "challenge" in document_of(world.gateway.authorize(request(), resource="weak").http())
+    assert "challenge" not in document_of(need.http())
 
 
 def test_values_of_other_headers_are_not_looked_at() -> None:

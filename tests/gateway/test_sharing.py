@@ -9,6 +9,7 @@ Spec: specs/profile-sharing.md.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import threading
@@ -253,6 +254,13 @@ def test_limits_that_make_no_sense_are_refused(options: Any) -> None:
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
+@pytest.mark.parametrize("limits", [{}, 5, SharingLimits, (Threshold(),)])
+def test_limits_are_limits(limits: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        SharingDetector(limits=limits)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "sharing.limits")
+
+
 # --- step-ups ---
 
 
@@ -455,6 +463,33 @@ def test_a_tag_that_lies_across_two_others_is_not_found() -> None:
     across = int.from_bytes(row[4:12], "little")
     assert table.find(across) == -1
     assert table.find(one) >= 0 and table.find(two) >= 0
+    place = table.place(across, 1)  # and one that does stand there is found behind them
+    assert place not in (table.find(one), table.find(two))
+    assert table.find(across) == place
+
+
+def test_who_finds_no_place_on_the_next_day_is_not_tracked_and_drives_nobody_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every place is taken by somebody who was seen at two moments: a new key of the day has two other buckets."""
+
+    def hashed(value: object) -> int:  # the same in each process
+        return int.from_bytes(hashlib.sha256(repr(value).encode()).digest()[:8], "big")
+
+    monkeypatch.setattr("citizenid.gateway.sharing.hash", hashed, raising=False)
+    detector = SharingDetector(max_credentials=200, random=random.Random(1).randbytes)
+    table, many = detector._credentials, [b"credential %d" % number for number in range(260)]
+    for moment, credentials in enumerate((many[:190], many[:190], *[many[190:260]] * 6), 1):
+        for credential in credentials:
+            see(detector, moment * MOMENT_S, b"key", at("home"), credential)
+    full = len(table)
+    assert full == 15 * 16
+    results = [see(detector, DAY + 1, b"key", at("home"), credential) for credential in many[:190]]
+    untracked = [result for result in results if not result.tracked]
+    assert len(untracked) == table.refused > 0
+    assert set(untracked) == {Observation(0, 0, 0, 0, 0, 0, 0, 0, 0, False)}
+    assert all(judge(result, LIMITS, people=None) is MARK for result in untracked)
+    assert all(result.networks_day == 1 for result in results if result.tracked)  # what was seen yesterday came along
 
 
 # --- what is kept ---

@@ -386,6 +386,19 @@ def test_what_some_people_alone_may_read_is_kept_by_no_cache_for_others(door: Do
     assert answer.header(b"vary") == (b"citizenship-ticket" if private else None)
 
 
+@pytest.mark.parametrize("own", [b"no-store", b"private, max-age=60", b"public"])
+def test_what_an_application_says_of_caches_stands(door: Door, own: bytes) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"Cache-Control", own)]})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    proven = credentials(door.world, door.alice, door.ticket, method="GET")
+    answer = drive(door.middleware(app), scope_of(headers=proven, method="GET"))
+    (start, _) = answer.messages
+    assert [value for name, value in start["headers"] if name.lower() == b"cache-control"] == [own]
+    assert answer.header(b"vary") == b"citizenship-ticket"
+
+
 def test_what_anybody_may_read_is_left_to_the_application(door: Door) -> None:
     _, answer = door.send(scope_of(method="GET"), resource="open")
     assert answer.status == 200 and answer.header(b"cache-control") is None and answer.header(b"vary") is None
@@ -702,6 +715,17 @@ def test_an_application_that_does_not_ask_answers_nothing(door: Door) -> None:
         assert len(answer.messages) == 2
     for status in (400, 404, 422, 500):
         assert deferring(door, answering(status)).status == status
+
+
+def test_what_an_application_asks_by_shows_nothing_of_the_request(door: Door) -> None:
+    shown: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        shown.append(repr(scope["state"]["citizenid"]))
+        await answering(200, US)(scope, receive, send)
+
+    assert deferring(door, app).status == 200
+    assert shown == ["<Pending>"]
 
 
 def test_an_application_that_asks_answers_what_was_decided(door: Door) -> None:

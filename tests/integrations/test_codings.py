@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import random
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -114,6 +116,39 @@ def test_without_the_extra_no_zstd_is_read(monkeypatch: pytest.MonkeyPatch) -> N
     encoded = encode(b"x", Coding.ZSTD)
     monkeypatch.setattr(_codings, "zstandard", None)
     assert undo(encoded, Coding.ZSTD) is Undecodable.BROKEN
+
+
+def test_it_is_imported_without_the_extra_and_then_offers_no_zstd() -> None:
+    program = (
+        "import sys\n"
+        "sys.modules['zstandard'] = None\n"
+        "from citizenid.integrations import _codings as c\n"
+        "from citizenid.integrations._exchange import request_headers\n"
+        "assert c.ZSTD_AVAILABLE is False\n"
+        "assert dict(request_headers([]))['accept-encoding'] == 'gzip'\n"
+        "assert c.decode(c.gzip(b'x'), c.Coding.GZIP, limit_bytes=9) == b'x'\n"
+        "assert c.decode(b'x', c.Coding.ZSTD, limit_bytes=9) is c.Undecodable.BROKEN\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "matches"),
+    [
+        ("/a*b*c", "/abc", True),
+        ("/a*b*c", "/a-b-c", True),
+        ("/a*b*c", "/ac", False),
+        ("/a*b*c", "/a-c", False),
+        ("/a*b*c", "/acb", False),
+        ("/a*b*b", "/a-b", False),  # one b is not two
+        ("/a*b*b", "/a-bb", True),
+        ("/a*bb*c", "/a-b-b-c", False),
+        ("/*x*y*", "/yx", False),
+        ("/*x*y*", "/xy", True),
+    ],
+)
+def test_what_stands_between_two_stars_comes_in_its_order(pattern: str, path: str, matches: bool) -> None:
+    assert (dictionary_id(f'match="{pattern}"', path) is not None) is matches
 
 
 @pytest.mark.parametrize(

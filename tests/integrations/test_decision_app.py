@@ -229,6 +229,21 @@ def test_no_request_of_a_client_is_an_error_of_the_server(
     assert door.ask(proxy, asked(proxy, headers=headers)).status in (401, 403)
 
 
+@pytest.mark.parametrize("proxy", EVERY)
+@pytest.mark.parametrize("raw", [None, "/text", 5, w.ABSENT])
+def test_a_server_that_does_not_hand_on_the_path_as_it_came_decides_nothing(door: Door, proxy: Proxy, raw: Any) -> None:
+    """Decoded, two paths may look alike: what a rule is about is asked of the bytes alone."""
+    scope = asked(proxy, headers=door.proven())
+    assert door.ask(proxy, scope).status == 200
+    scope = asked(proxy, headers=door.proven())
+    if raw is w.ABSENT:
+        del scope["raw_path"]
+    else:
+        scope["raw_path"] = raw
+    answer = door.ask(proxy, scope)
+    assert (answer.status, answer.reason) == (403, "request_invalid")
+
+
 def test_a_missing_status_list_never_opens_a_proxy() -> None:
     # Envoy takes 5xx for a failure of the service, which `failure_mode_allow` may let through; nginx makes it 500.
     for proxy, status in ((Proxy.ENVOY, 403), (Proxy.NGINX, 403), (Proxy.TRAEFIK, 503)):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import builders as b
+import httpx
 import pytest
 
 from citizenid import CitizenIDError, KeyPurpose, NeedStatusList, Reason, Status, StatusReference, TrustAnchors
@@ -27,6 +28,7 @@ from citizenid.integrations.fetch import (
     Reach,
     Source,
     StatusFetcher,
+    _Watch,
 )
 from citizenid.status import StatusStore
 
@@ -657,6 +659,95 @@ def test_the_task_runs_until_it_is_cancelled() -> None:
         store = StatusStore(anchors=b.status_anchors())
         asyncio.run(run())
         assert store.due(b.NOW) == ()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_runs_without_telling_anybody(kind: str) -> None:
+    with Hostile(sends(b"")) as server:
+        uri = server.origin + "/a"
+        server.behave = sends(answer(200, token(uri)))
+        store = StatusStore(anchors=b.status_anchors())
+        told: dict[str, Any] = {"reach": Reach.LOOPBACK, "clock": lambda: b.NOW}
+
+        async def run() -> None:
+            fetcher = AsyncStatusFetcher(store, [Source(None, (uri,))], **told)
+            task = asyncio.create_task(fetcher.run(pause_s=0.01))
+            while not store.export().lists:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)  # it goes on
+            assert not task.done()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await fetcher.close()
+
+        if kind == "async":
+            asyncio.run(asyncio.wait_for(run(), 10))
+        else:
+            stop = threading.Event()
+            with contextlib.closing(StatusFetcher(store, [Source(None, (uri,))], **told)) as fetcher:
+                thread = threading.Thread(target=fetcher.run, args=(stop,), kwargs={"pause_s": 0.01})
+                thread.start()
+                until = time.monotonic() + 10
+                while not store.export().lists and time.monotonic() < until:
+                    time.sleep(0.01)
+                stop.set()
+                thread.join(10)
+                assert not thread.is_alive()
+        assert [held.uri for held in store.export().lists] == [uri]
+
+
+def test_what_is_told_to_stop_sends_nothing_more() -> None:
+    stop, results = threading.Event(), []
+
+    def resolver(host: str, port: int) -> list[str]:
+        stop.set()  # while the name is looked up
+        return ["127.0.0.1"]
+
+    with Hostile(sends(b"")) as server:
+        uri = server.origin.replace("127.0.0.1", "status.example") + "/a"
+        store = StatusStore(anchors=b.status_anchors())
+        with contextlib.closing(
+            StatusFetcher(store, [Source(None, (uri,))], reach=Reach.LOOPBACK, clock=lambda: b.NOW, resolver=resolver)
+        ) as fetcher:
+            fetcher.run(stop, pause_s=0.01, report=results.append)
+        assert server.asked == [] and results == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_system_that_gives_a_connection_up_is_a_time_that_is_over(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ETIMEDOUT, in whatever layer it comes up."""
+
+    def fails(*_: object) -> Any:
+        raise TimeoutError(110, "Connection timed out")
+
+    async def fails_later(*_: object) -> Any:
+        fails()
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", fails)
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", fails_later)
+    with fetching(kind, "http://127.0.0.1:9/a") as fetcher:
+        assert [each.result for each in fetcher.refresh()] == [R.TIMEOUT]
+
+
+def test_a_time_that_was_over_before_there_was_a_connection_ends_it_when_it_comes() -> None:
+    class Stream:
+        def __init__(self, connection: socket.socket) -> None:
+            self.connection = connection
+
+        def get_extra_info(self, name: str) -> socket.socket:
+            assert name == "socket"
+            return self.connection
+
+    ours, theirs = socket.socketpair()
+    watch = _Watch()
+    watch.end()
+    assert watch.over
+    watch.trace("connection.connect_tcp.started", {})
+    watch.trace("connection.connect_tcp.complete", {"return_value": Stream(ours)})
+    assert ours.recv(1) == theirs.recv(1) == b""  # whoever reads from it reads its end
+    ours.close()
+    watch.end()  # that it is closed by now is no error in the timer's thread
+    theirs.close()
 
 
 def test_the_connection_goes_to_the_address_that_was_checked() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import itertools
 import json
 from collections.abc import Callable, Sequence
@@ -114,6 +116,8 @@ def test_retry_after_is_within_its_bound(field: str, now: int) -> None:
         ("30", 30),
         ("3e1", 0),
         ("1" * 20, 0),
+        ("Mon, 01 Jan 10000 00:00:00 GMT", 0),  # a year that no date of ours can hold
+        ("Thu, 01 Jan 9999999999 00:00:00 GMT", 0),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(field: str, seconds: int) -> None:
@@ -132,6 +136,15 @@ def test_a_tag_is_kept_when_it_is_one(tag: str, kept: bool) -> None:
 def test_a_dictionary_is_no_dictionary_for_where_a_redirect_led() -> None:
     reply = Reply(200, {"content-encoding": "dcz"}, b"x", redirected=True)
     assert decoded(reply, limit_bytes=10, dictionary=Dictionary(b"x", "")) is FetchResult.CODING_INVALID
+
+
+@pytest.mark.parametrize("name", ["", "a name"])
+def test_a_dictionary_is_offered_by_its_digest_and_by_the_name_that_it_was_given(name: str) -> None:
+    """RFC 9842 section 2.3: without a name, or with an empty one, the field is not sent."""
+    headers = dict(request_headers([], dictionary=Dictionary(b"x", name)))
+    assert headers["available-dictionary"] == f":{base64.b64encode(hashlib.sha256(b'x').digest()).decode()}:"
+    assert headers.get("dictionary-id") == (f'"{name}"' if name else None)
+    assert "dcz" in headers["accept-encoding"]
 
 
 def test_the_preferred_media_type_is_asked_for_first() -> None:

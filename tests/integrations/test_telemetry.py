@@ -95,6 +95,22 @@ def test_what_changes_is_seen_the_next_time(tmp_path: Path) -> None:
     assert "citizenid.status_list.age" not in found or not found["citizenid.status_list.age"]
 
 
+def test_lists_of_ones_own_that_do_not_say_how_old_they_are_have_no_metric() -> None:
+    """`StatusSource` does not ask for ages: what a gateway decides by may be anything that answers."""
+
+    class Lists:
+        def __init__(self, store: Any) -> None:
+            self.check, self.check_identity, self.issued_at = store.check, store.check_identity, store.issued_at
+
+    world = w.World()
+    reader, other = InMemoryMetricReader(), InMemoryMetricReader()
+    observe(world.gateway, meter_provider=MeterProvider([reader]))
+    observe(world.another_gateway(statuses=Lists(world.statuses)), meter_provider=MeterProvider([other]))
+    assert [name for name in collected(reader) if "status_list" in name]
+    assert not [name for name in collected(other) if "status_list" in name]
+    assert "citizenid.admission.duration" in collected(other)
+
+
 def test_a_gateway_without_a_log_says_nothing_of_one() -> None:
     reader = InMemoryMetricReader()
     observe(w.World().gateway, meter_provider=MeterProvider([reader]))

@@ -523,6 +523,15 @@ def test_a_client_that_would_let_a_request_wait_is_refused(client: Valkey) -> No
         assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
+@pytest.mark.parametrize(
+    "options", [{"when_down": "local"}, {"when_down": None}, {"max_entries": 0}, {"max_entries": True}]
+)
+def test_a_set_of_sign_outs_that_makes_no_sense_is_not_made(options: dict[str, Any]) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        ValkeySignOuts(connect("valkey://127.0.0.1:1"), audience=AUDIENCE, secret=SECRET, **options)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "valkey.sign_outs")
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1", "", 5, "valkey://127.0.0.1:port"])
 def test_an_address_that_is_none_is_refused(url: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:
@@ -1126,6 +1135,30 @@ def test_a_change_that_is_none_is_refused(given_: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:
         made.publish(*given_)
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+def test_a_channel_without_anything_to_call_is_not_made() -> None:
+    """It would hear of a revoked anchor, and nothing would be done about it."""
+    with pytest.raises(CitizenIDError) as caught:
+        FleetChannel(connect("valkey://127.0.0.1:1"), audience=AUDIENCE, secret=SECRET, reload=None)  # type: ignore[arg-type]  # so
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "valkey.reload")
+
+
+def test_a_channel_shows_nothing_of_its_secret() -> None:
+    made = FleetChannel(connect("valkey://127.0.0.1:1"), audience=AUDIENCE, secret=SECRET, reload=lambda *_: None)
+    assert repr(made) == "<FleetChannel>"
+
+
+def test_a_channel_is_started_once_and_one_that_never_was_can_be_closed(store: Store) -> None:
+    came: list[Any] = []
+    with channel(store, lambda *change: came.append(change)) as one, channel(store, lambda *_: None) as other:
+        one.start()  # a second thread would hear every change, too, or the first one would outlive `close`
+        assert other.publish(FleetChange.POLICY, DIGEST)
+        wait_until(lambda: came)
+        listening = [thread for thread in threading.enumerate() if thread.name == "citizenid-fleet"]
+        assert len(listening) == 2
+    assert not [thread for thread in threading.enumerate() if thread.name == "citizenid-fleet"]
+    FleetChannel(store.client(), audience=AUDIENCE, secret=SECRET, reload=lambda *_: None).close()
 
 
 # --- two processes ---

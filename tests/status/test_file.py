@@ -46,6 +46,7 @@ from citizenid.status import (
     write_status_file,
 )
 from citizenid.status import _file as reading
+from citizenid.status import _file_layout as layout
 from citizenid.status import _file_writing as writing
 from citizenid.status._file_layout import HEADER_BYTES, TAGS, lay_out
 from citizenid.status._records import Mark, StoredList, read_marks, write_marks
@@ -476,6 +477,53 @@ def test_a_foreign_file_with_a_right_checksum_is_read_as_strictly(tmp_path_facto
         by_identity(file, status_identity(URIS[0], ISSUER), index, NOW)
 
 
+ONE_LIST: Final = StoredStatuses(filled((URIS[0], 1, (0, 1))).export().lists, {}, ())
+ONE_WANTED: Final = StoredStatuses((), {}, ("urn:wanted",))
+COUNTS: Final = {"lists": 20, "marks": 24, "wanted": 28}
+OF_RECORD: Final = {name: HEADER_BYTES + at for name, at in {
+    "offset": 16, "size": 24, "issued_at": 32, "usable_from": 40, "refresh_at": 48, "usable_until": 56, "uri": 132,
+}.items()}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stored", "position", "content"),
+    [
+        (StoredStatuses((), {}, ()), COUNTS["lists"], struct.pack(">I", 1)),  # one that is not there
+        (ONE_LIST, COUNTS["lists"], struct.pack(">I", 2)),
+        (StoredStatuses((), {}, ()), COUNTS["marks"], struct.pack(">I", 1)),
+        (StoredStatuses((), {}, ()), COUNTS["wanted"], struct.pack(">I", 1)),
+        (ONE_WANTED, COUNTS["wanted"], struct.pack(">I", 2)),
+        (ONE_WANTED, COUNTS["wanted"], struct.pack(">I", 0)),  # bytes that are nothing
+        (ONE_WANTED, HEADER_BYTES, struct.pack(">H", 0)),
+        (ONE_WANTED, HEADER_BYTES, struct.pack(">H", 200)),
+        (ONE_WANTED, HEADER_BYTES + 2, b"\xff"),
+        (ONE_LIST, OF_RECORD["offset"], struct.pack(">Q", 0)),  # in the directory
+        (ONE_LIST, OF_RECORD["offset"], struct.pack(">Q", 8_192)),  # behind the end
+        (ONE_LIST, OF_RECORD["offset"], struct.pack(">Q", 2**64 - 64)),
+        (ONE_LIST, OF_RECORD["offset"], struct.pack(">Q", 4_097)),
+        (ONE_LIST, OF_RECORD["size"], struct.pack(">Q", 64_000)),
+        (ONE_LIST, OF_RECORD["size"], struct.pack(">Q", 3)),
+        (ONE_LIST, OF_RECORD["issued_at"], struct.pack(">Q", 2**53)),
+        (ONE_LIST, OF_RECORD["usable_from"], struct.pack(">Q", 2**63)),
+        (ONE_LIST, OF_RECORD["refresh_at"], struct.pack(">Q", 2**63)),
+        (ONE_LIST, OF_RECORD["usable_until"], struct.pack(">Q", 2**63)),
+        (ONE_LIST, OF_RECORD["uri"], b"\xff"),
+    ],
+)
+def test_a_foreign_directory_that_says_what_cannot_be_is_refused(
+    path: Path, stored: StoredStatuses, position: int, content: bytes
+) -> None:
+    put(path, stored)
+    StatusFile(path, anchors=TRUSTED)  # it is good but for this
+    whole = bytearray(path.read_bytes())
+    whole[position : position + len(content)] = content
+    end = HEADER_BYTES + int.from_bytes(whole[40:48], "big")
+    whole[64:96] = hashlib.sha256(bytes(whole[:64] + whole[HEADER_BYTES:end])).digest()
+    replaced(path, bytes(whole))
+    assert refusal(lambda: StatusFile(path, anchors=TRUSTED)) is Reason.STATUS_FILE_MALFORMED
+    assert refusal(lambda: read_status_file(path)) is Reason.STATUS_FILE_MALFORMED
+
+
 def record(**changes: Any) -> StoredList:
     (held,) = filled((URIS[0], 1, (0, 1))).export().lists
     return held._replace(**changes)
@@ -491,6 +539,65 @@ def test_more_than_a_reader_takes_is_not_written(path: Path) -> None:
     store._marks = marks
     assert refusal(lambda: write_status_file(path, store)) is Reason.LIMIT_EXCEEDED
     assert not path.exists()
+
+
+@pytest.mark.parametrize(("bound", "most"), [("MAX_DIRECTORY_BYTES", 100), ("MAX_FILE_BYTES", 4_096)])
+def test_a_file_beyond_what_a_reader_takes_is_not_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
+) -> None:
+    monkeypatch.setattr(layout, bound, most)
+    write_status_file(path, StatusStore(anchors=TRUSTED))
+    before = path.read_bytes()
+    assert refusal(lambda: write_status_file(path, filled((URIS[0], 1, (1, 0))))) is Reason.LIMIT_EXCEEDED
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_gone_between_two_looks_is_unreadable(path: Path) -> None:
+    write_status_file(path, filled((URIS[0], 1, (1, 0))))
+    found = os.stat(path)
+    path.unlink()
+    assert refusal(lambda: reading._open(str(path), found)) is Reason.STATUS_FILE_UNREADABLE
+
+
+def test_a_reader_remembers_within_bounds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Marks of files that were replaced add up: a writer that names others each time fills no worker's memory."""
+    monkeypatch.setattr(reading, "MAX_RECORDS", 2)
+    marks = [{bytes([number, each]) * 8: Mark(NOW, b"d" * 32) for each in range(2)} for number in range(4)]  # type: ignore[arg-type]
+    put(path, StoredStatuses((), marks[0], ()))
+    file = StatusFile(path, anchors=TRUSTED)
+    for each in marks[1:3]:
+        put(path, StoredStatuses((), each, ()))
+        assert file.refresh()
+    put(path, StoredStatuses((), marks[3], ()))
+    epoch, known = file.epoch, {*file._marks}
+    assert refusal(file.refresh) is file.refusal is Reason.LIMIT_EXCEEDED
+    assert file.epoch == epoch and {*file._marks} == known and len(known) == 6
+
+
+def test_what_a_reader_is_asked_for_is_remembered_within_bounds(path: Path) -> None:
+    write_status_file(path, filled((URIS[0], 1, (1, 0))))
+    file = StatusFile(path, anchors=TRUSTED)
+    for number in range(5_000):
+        asked = by_reference(file, StatusReference(f"{URI}/{number}", 0), ISSUER, NOW)
+        assert asked == NeedStatusList(f"{URI}/{number}", Reason.STATUS_LIST_UNAVAILABLE)
+    assert file.due(NOW) == tuple(f"{URI}/{number}" for number in range(4_096))
+
+
+def test_a_reader_says_how_old_its_lists_are_as_the_store_does(path: Path) -> None:
+    store = filled(SMALL[0])
+    take(store, *SMALL[1], at=NOW + 7, ttl=60)
+    write_status_file(path, store)
+    file = StatusFile(path, anchors=TRUSTED)
+    for number, at in ((0, NOW), (1, NOW + 7), (2, None)):
+        identity = status_identity(URIS[number], ISSUER)
+        assert file.issued_at(identity) == store.issued_at(identity) == at
+    for now, ages in ((NOW + 7, [0, 7]), (NOW + 66, [59, 66]), (NOW + 67, [67]), (NOW + 10**6, [])):
+        assert sorted(file.ages(now)) == sorted(store.ages(now)) == ages
+
+
+def test_a_reader_is_not_subclassed() -> None:
+    with pytest.raises(TypeError):
+        type("Another", (StatusFile,), {})
 
 
 # --- writing ---
@@ -543,10 +650,11 @@ def test_the_disk_has_the_file_before_its_name_and_then_the_folder(path: Path, m
 
 def test_what_a_killed_writer_left_is_removed_and_nothing_else(path: Path) -> None:
     left, foreign = path.with_name(".lists.abc.new"), path.with_name("lists.new")
+    path.with_name(".lists.folder.new").mkdir()  # what cannot be removed is in nobody's way
     left.write_bytes(b"half of a file")
     foreign.write_bytes(b"of somebody else")
     write_status_file(path, filled((URIS[0], 1, (1, 0))))
-    assert sorted(each.name for each in path.parent.iterdir()) == ["lists", "lists.new"]
+    assert sorted(each.name for each in path.parent.iterdir()) == [".lists.folder.new", "lists", "lists.new"]
 
 
 WRITER: Final = """
@@ -771,6 +879,13 @@ def test_marks_that_are_cut_or_changed_anywhere_are_refused() -> None:
     for data in wrong:
         assert refusal(lambda data=data: read_marks(data)) is Reason.STATUS_MARKS_MALFORMED  # type: ignore[misc]
     assert refusal(lambda: StatusStore(anchors=TRUSTED, marks=b"x")) is Reason.STATUS_MARKS_MALFORMED
+
+
+@pytest.mark.parametrize("stated", [0, 1, 3, 65_536])
+def test_marks_of_another_number_than_is_stated_are_refused(stated: int) -> None:
+    body = b"citizenid marks\x01" + struct.pack(">I", stated)
+    body += b"".join(struct.pack(">16sQ32s", bytes([number]) * 16, 1, b"d" * 32) for number in range(2))
+    assert refusal(lambda: read_marks(body + hashlib.sha256(body).digest())) is Reason.STATUS_MARKS_MALFORMED
 
 
 @pytest.mark.parametrize("order", [(b"b" * 16, b"a" * 16), (b"a" * 16, b"a" * 16)])

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from citizenid import Reason, Status, StatusReference
+from citizenid import CitizenIDError, Reason, Status, StatusReference
 from citizenid.status import StatusLists, StatusPublisher
 
 from . import DAY, NOW, key
@@ -123,6 +123,39 @@ def test_a_list_that_another_process_has_filled_is_passed_over(
 
     monkeypatch.setattr(StatusLists, "_left", late)
     assert {reference.uri for reference in lists.allocate_many(5)} == {TEMPLATE.replace("{list}", "2")}
+
+
+def test_a_list_that_another_process_has_filled_since_is_passed_over(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, taken = StatusPublisher.allocate_many, []
+
+    def late(self: StatusPublisher, count: int) -> tuple[StatusReference, ...]:
+        if not taken:  # between counting what is left and taking it
+            taken.extend(take(self, 8))
+        return take(self, count)
+
+    lists = opened(tmp_path, 8)
+    monkeypatch.setattr(StatusPublisher, "allocate_many", late)
+    assert {reference.uri for reference in lists.allocate_many(5)} == {TEMPLATE.replace("{list}", "2")}
+    assert {reference.uri for reference in taken} == {TEMPLATE.replace("{list}", "1")}
+
+
+def test_another_refusal_of_a_list_is_the_answer(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: StatusPublisher, count: int) -> tuple[StatusReference, ...]:
+        raise CitizenIDError(Reason.LEDGER_UNAVAILABLE, "status-list.path")
+
+    lists = opened(tmp_path, 8)
+    monkeypatch.setattr(StatusPublisher, "allocate_many", fails)
+    refused(Reason.LEDGER_UNAVAILABLE, lists.allocate, "status-list.path")
+
+
+def test_lists_that_others_began_and_filled_are_passed_over(opened: Opened, tmp_path: Path) -> None:
+    one, other = opened(tmp_path, 8), opened(tmp_path, 8)
+    assert len(other.allocate_many(16)) == 16
+    assert one.allocate().uri == TEMPLATE.replace("{list}", "3")
 
 
 ALLOCATE = """

@@ -1115,6 +1115,26 @@ def test_an_older_list_under_another_root_is_renewed_for_its_root_alone(tmp_path
         assert caught.value.reason is Reason.STATUS_LIST_CONFLICT
 
 
+def test_the_same_list_under_two_roots_answers_for_both() -> None:
+    store = StatusStore(anchors=rooted("one", "two"))
+    ingest(store, under("one", 1, later_s=3), now=NOW + 3)
+    ingest(store, under("two", 1, later_s=3), now=NOW + 3)
+    for name in ("one", "two", None):
+        assert store.check(wanting(name), issuer=ISSUER, now=NOW + 3) is Status.INVALID
+    with pytest.raises(VerificationError) as caught:
+        ingest(store, under("two", 0, later_s=3), now=NOW + 3)
+    assert caught.value.reason is Reason.STATUS_LIST_CONFLICT
+
+
+@pytest.mark.parametrize(
+    "uris", [URI, "", [""], [5], [None], [URI, b"x"], [f"{URI}/{number}" for number in range(4_097)]]
+)
+def test_what_a_store_is_told_to_fetch_are_uris(uris: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        StatusStore(anchors=TRUSTED, uris=uris)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "statuses.uris")
+
+
 # --- threads ---
 
 

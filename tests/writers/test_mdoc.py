@@ -108,7 +108,7 @@ def issue(
     signer, chain = document_signer(algorithm)
     chain = changes.get("certificates", chain)
     options = IssueOptions(disclosable, decoys, hash_algorithm, serialization)
-    unsigned = WRITER.issue(what, Signer(signer.public, None, chain), options, draw or source(), limits)
+    unsigned = WRITER.issue(what, Signer(signer.public, "", chain), options, draw or source(), limits)
     return unsigned.complete(signer.sign(unsigned.to_be_signed))
 
 
@@ -191,7 +191,7 @@ def test_only_a_document_signer_signs(changes: Any) -> None:
 @pytest.mark.parametrize("algorithm", ["ML-DSA-44", "ML-DSA-65", "ML-DSA-87"])
 def test_algorithms_that_mdoc_does_not_know_are_refused_on_both_sides(algorithm: str) -> None:
     refuses(Reason.ALGORITHM_NOT_ALLOWED, attestation(holder_key=key("holder", algorithm).public))
-    signer = Signer(key("issuer", algorithm).public, None, document_signer()[1])
+    signer = Signer(key("issuer", algorithm).public, "", document_signer()[1])
     options = IssueOptions(None, 0, "sha-256", Serialization.COMPACT)
     call = lambda: WRITER.issue(attestation(), signer, options, source(), DEFAULT_LIMITS)  # noqa: E731
     misused(Reason.ALGORITHM_NOT_ALLOWED, call)

@@ -331,6 +331,13 @@ def test_times_that_the_reader_refuses_are_not_written(validity: Validity) -> No
     misused(Reason.CLAIM_INVALID, lambda: issue(usual(validity=validity)))
 
 
+def test_a_credential_need_not_say_when_it_was_issued() -> None:
+    data = issue(usual(validity=Validity(None, UnixTime(NOW - 5), UnixTime(NOW + 86_400))))
+    claims = parts(data)[2]
+    assert 6 not in claims and (claims[5], claims[4]) == (NOW - 5, NOW + 86_400)
+    assert receive(data).attestation.validity == Validity(None, UnixTime(NOW - 5), UnixTime(NOW + 86_400))
+
+
 def test_what_only_looks_like_a_part_of_an_attestation_is_not_written() -> None:
     for changes in (
         {"validity": (None, None, 5)},

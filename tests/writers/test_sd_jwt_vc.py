@@ -536,6 +536,38 @@ def test_whatever_depth_is_written_can_be_read_under_the_same_limits(depth: int,
     assert same(read(data, limits=limits).claims, what.claims)
 
 
+def coming_around(count: int) -> Callable[[int], bytes]:
+    """A random source that gives so many salts over and over."""
+    salts = itertools.cycle(f"salt number {number:06d}".encode() for number in range(count))
+    return lambda size: b"".join(next(salts) for _ in range(size // 18))
+
+
+@pytest.mark.parametrize(("claims", "decoys"), [({"x": [1] * 40}, 0), ({"x": 1}, 40)])
+def test_a_random_source_that_comes_around_again_is_found_out(claims: dict[str, Any], decoys: int) -> None:
+    disclosable = [("x", None)] if decoys == 0 else []
+    options = IssueOptions(disclosable, decoys, "sha-256", Serialization.COMPACT)
+    signer = Signer(key("issuer").public, KID, ())
+    WRITER.issue(attestation(claims), signer, options, coming_around(41), DEFAULT_LIMITS)
+    error = misused(
+        Reason.DISCLOSURE_DUPLICATE,
+        lambda: WRITER.issue(attestation(claims), signer, options, coming_around(7), DEFAULT_LIMITS),
+    )
+    assert error.where == "salts"
+
+
+def test_a_header_is_as_long_as_readers_take_it_and_no_longer() -> None:
+    length = len(issue(attestation()).partition(b".")[0])
+    read(issue(attestation(), limits=Limits(header_bytes=length)), limits=Limits(header_bytes=length))
+    error = misused(Reason.INPUT_TOO_LARGE, lambda: issue(attestation(), limits=Limits(header_bytes=length - 1)))
+    assert error.where == "header"
+
+
+def test_a_credential_may_be_bound_to_nobody() -> None:
+    data = issue(attestation(holder_key=None))
+    assert "cnf" not in parts(data)[1]
+    assert read(data).holder_key is None
+
+
 def test_salts_that_repeat_do_not_make_one_digest_of_two_claims() -> None:
     # A random source that is stuck: two equal elements would get one digest, and no verifier would take it (I-3, I-7).
     options = IssueOptions(None, 0, "sha-256", Serialization.COMPACT)

@@ -17,8 +17,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, mldsa
 from nacl.exceptions import CryptoError
 
-from .. import _registry as reg
-
 _ED25519_P: Final = 2**255 - 19
 # The y coordinates of the eight points of small order (RFC 8032 section 5.1.7 leaves them to the implementer): 1 and
 # p-1 (orders 1 and 2), 0 (order 4), and the two of order 8. The sign bit is masked before the comparison.
@@ -44,7 +42,7 @@ class Algorithm(NamedTuple):
     load: Callable[[bytes, bool], Any]  # (material, full gate) -> handle; raises ValueError
     verify: Callable[[Any, bytes, bytes], bool]  # (handle, signature, data)
     generate: Callable[[], Any]
-    from_secret: Callable[[bytes], Any]  # raises ValueError
+    from_secret: Callable[[bytes], Any]  # of the algorithm's length (`read_private_jwk` sees to it); raises ValueError
     sign: Callable[[Any, bytes], bytes]
     public: Callable[[Any], bytes]  # private handle -> material
     secret: Callable[[Any], bytes]
@@ -78,16 +76,11 @@ def _ecdsa(curve: ec.EllipticCurve, field_prime: int, size: int, hash_: hashes.H
         numbers = handle.public_key().public_numbers()
         return numbers.x.to_bytes(size, "big") + numbers.y.to_bytes(size, "big")
 
-    def from_secret(secret: bytes) -> ec.EllipticCurvePrivateKey:
-        if len(secret) != size:
-            raise ValueError
-        return ec.derive_private_key(int.from_bytes(secret, "big"), curve)
-
     return Algorithm(
         load=load,
         verify=verify,
         generate=lambda: ec.generate_private_key(curve),
-        from_secret=from_secret,
+        from_secret=lambda secret: ec.derive_private_key(int.from_bytes(secret, "big"), curve),
         sign=sign,
         public=public,
         secret=lambda handle: handle.private_numbers().private_value.to_bytes(size, "big"),
@@ -159,16 +152,11 @@ def _ml_dsa(public_class: Any, private_class: Any) -> Algorithm:
             return False
         return True
 
-    def from_secret(secret: bytes) -> Any:
-        if len(secret) != reg.ML_DSA_SEED_BYTES:
-            raise ValueError
-        return private_class.from_seed_bytes(secret)
-
     return Algorithm(
         load=lambda material, full: public_class.from_public_bytes(material),
         verify=verify,
         generate=private_class.generate,
-        from_secret=from_secret,
+        from_secret=private_class.from_seed_bytes,
         sign=lambda handle, data: handle.sign(data),
         public=lambda handle: handle.public_key().public_bytes_raw(),
         secret=lambda handle: handle.private_bytes_raw(),
@@ -197,7 +185,7 @@ ALGORITHMS: Final[dict[str, Algorithm]] = {
         load=_ed25519_load,
         verify=_ed25519_verify,
         generate=lambda: sodium.crypto_sign_keypair()[1],
-        from_secret=lambda secret: sodium.crypto_sign_seed_keypair(_exactly(secret, 32))[1],
+        from_secret=lambda secret: sodium.crypto_sign_seed_keypair(secret)[1],
         sign=lambda handle, data: sodium.crypto_sign(data, handle)[:64],
         public=lambda handle: handle[32:],
         secret=lambda handle: handle[:32],
@@ -209,7 +197,7 @@ ALGORITHMS: Final[dict[str, Algorithm]] = {
         load=_ed448_load,
         verify=_ed448_verify,
         generate=ed448.Ed448PrivateKey.generate,
-        from_secret=lambda secret: ed448.Ed448PrivateKey.from_private_bytes(_exactly(secret, 57)),
+        from_secret=ed448.Ed448PrivateKey.from_private_bytes,
         sign=lambda handle, data: handle.sign(data),
         public=lambda handle: handle.public_key().public_bytes_raw(),
         secret=lambda handle: handle.private_bytes_raw(),
@@ -218,9 +206,3 @@ ALGORITHMS: Final[dict[str, Algorithm]] = {
     "ML-DSA-65": _ml_dsa(mldsa.MLDSA65PublicKey, mldsa.MLDSA65PrivateKey),
     "ML-DSA-87": _ml_dsa(mldsa.MLDSA87PublicKey, mldsa.MLDSA87PrivateKey),
 }
-
-
-def _exactly(secret: bytes, size: int) -> bytes:
-    if len(secret) != size:
-        raise ValueError
-    return secret

@@ -42,13 +42,11 @@ class Case(NamedTuple):
 
 
 def _cached_bearer(world: World) -> Iterator[Trial]:
-    for session in world.sessions(bearer=True):
-        yield world.ask(session.ticket, resource=BEARER)
+    return (world.ask(session.ticket, resource=BEARER) for session in world.sessions(bearer=True))
 
 
 def _cached_dpop(world: World) -> Iterator[Trial]:
-    for session in world.sessions():
-        yield world.ask_with(session.ticket, session.sender)
+    return (world.ask_with(session.ticket, session.sender) for session in world.sessions())
 
 
 def _first_time(world: World) -> Iterator[Trial]:
@@ -56,15 +54,13 @@ def _first_time(world: World) -> Iterator[Trial]:
         citizen, sender = world.citizen(), LocalKey.generate("ES256")
         challenge = world.gateway.challenge(sender=sender.public.thumbprint)
         data, proof = world.present(citizen, challenge), make_proof(sender, ENDPOINT)
-        floor = partial(
-            admission_floor, data, world.format, challenge, world.anchors, proof, world.issuer.public, sender.public
-        )
+        keys = (world.issuer.public, sender.public, citizen.key.public)
+        floor = partial(admission_floor, data, world.format, challenge, world.anchors, proof, *keys)
         yield world.post(data, challenge, proof)._replace(floor=floor)
 
 
 def _other_country(world: World) -> Iterator[Trial]:
-    for session in world.sessions("FR"):
-        yield world.ask_with(session.ticket, session.sender)
+    return (world.ask_with(session.ticket, session.sender) for session in world.sessions("FR"))
 
 
 def _revoked(world: World) -> Iterator[Trial]:
@@ -84,18 +80,18 @@ def _no_credential(world: World) -> Iterator[Trial]:
 
 
 def _stolen_without_proof(world: World) -> Iterator[Trial]:
-    for session in world.sessions():
-        yield world.ask(session.ticket)
+    return (world.ask(session.ticket) for session in world.sessions())
 
 
 def _stolen_with_own_proof(world: World) -> Iterator[Trial]:
     thieves = cycle([LocalKey.generate("ES256") for _ in range(SESSIONS_EACH)])
-    for session, thief in zip(world.sessions(), thieves, strict=False):
-        yield world.ask_with(session.ticket, thief)
+    return (world.ask_with(session.ticket, thief) for session, thief in zip(world.sessions(), thieves, strict=False))
 
 
 def _replayed_request(world: World) -> Iterator[Trial]:
-    for session in world.sessions():
+    sessions = world.sessions()
+    while True:
+        session = next(sessions)
         trial = world.ask_with(session.ticket, session.sender)
         world.allowed(trial)  # the caller's own; what comes next is the same request from elsewhere
         yield trial

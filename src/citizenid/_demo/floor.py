@@ -76,6 +76,7 @@ def admission_floor(
     proof: str,
     issuer: PublicKey,
     sender: PublicKey,
+    holder: PublicKey,
 ) -> Floor:
     """Return the floor of an admission: three verifications, two keys to load, and the digests.
 
@@ -84,10 +85,7 @@ def admission_floor(
     now = int(time.time())
     (presentation,) = open_presentation(data, format=format_)
     credential = verify_credential(presentation, anchors=anchors, now=now)
-    holder = credential.attestation.holder_key
     binding, _ = READERS[format_].bind(presentation, credential._reading, challenge, UnixTime(now), DEFAULT_LIMITS)
-    if holder is None:
-        raise ValueError("a credential without a holder key")
     digests = [*presentation.disclosures]
     if format_ is Format.SD_JWT_VC:
         digests.append(presentation.issuer_half)  # sd_hash

@@ -27,10 +27,10 @@ from .._model import (
 
 
 class Signer(NamedTuple):
-    """Who signs a credential, and how the header points at the key: by kid, or by certificates."""
+    """Who signs a credential, and how the header points at the key: by certificates if there are some, else by kid."""
 
     key: PublicKey
-    kid: str | None
+    kid: str
     certificates: tuple[bytes, ...]
 
 

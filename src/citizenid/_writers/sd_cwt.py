@@ -151,7 +151,7 @@ def _salts(draw: Callable[[int], bytes]) -> Iterator[bytes]:
 
 
 @lru_cache(maxsize=64)  # an issuer writes one header over and over
-def _header(algorithm: str, kid: str | None, certificates: tuple[bytes, ...], hash_number: int) -> bytes:
+def _header(algorithm: str, kid: str, certificates: tuple[bytes, ...], hash_number: int) -> bytes:
     header: dict[Any, Any] = {
         reg.COSE_ALG: reg.COSE_WRITTEN[algorithm],
         reg.COSE_TYP: _CONTENT_FORMATS[reg.TYP_SD_CWT],
@@ -159,7 +159,7 @@ def _header(algorithm: str, kid: str | None, certificates: tuple[bytes, ...], ha
     }
     if certificates:  # RFC 9360 section 2: one certificate stands by itself
         header[reg.COSE_X5CHAIN] = certificates[0] if len(certificates) == 1 else list(certificates)
-    elif kid is not None:
+    else:
         header[reg.COSE_KID] = _kid(kid)
     return cbor.encode(header, "header")
 

@@ -129,12 +129,12 @@ def _salts(draw: Callable[[int], bytes]) -> Iterator[str]:
 
 
 @lru_cache(maxsize=64)  # an issuer writes one header over and over
-def _header(algorithm: str, kid: str | None, certificates: tuple[bytes, ...]) -> bytes:
+def _header(algorithm: str, kid: str, certificates: tuple[bytes, ...]) -> bytes:
     check_algorithm(algorithm, "header")
     header: dict[str, Any] = {reg.ALG: algorithm, reg.TYP: reg.TYP_SD_JWT_VC}
     if certificates:
         header[reg.X5C] = [pybase64.b64encode(der).decode("ascii") for der in certificates]
-    elif kid is not None:
+    else:
         header[reg.KID] = kid
     return base64url.encode(dump(header, "header")) + b"."
 

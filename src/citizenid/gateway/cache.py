@@ -59,8 +59,9 @@ class SieveCache(Generic[K, V]):
             if held is not None:
                 held.value = value
                 return
-            if len(self._entries) >= self.max_entries:
-                self._evict()
+            gives_way = self._hand or self._oldest
+            if gives_way is not None and len(self._entries) >= self.max_entries:
+                self._evict(gives_way)
             entry = _Entry(key, value)
             entry.older = self._newest
             if self._newest is not None:
@@ -70,13 +71,11 @@ class SieveCache(Generic[K, V]):
                 self._oldest = entry
             self._entries[key] = entry
 
-    def _evict(self) -> None:
-        entry = self._hand or self._oldest
-        while entry is not None and entry.visited:
+    def _evict(self, entry: _Entry[K, V]) -> None:
+        """Forget the first entry that nobody asked for, from this one on; the others are asked again the next time."""
+        while entry.visited:
             entry.visited = False
-            entry = entry.newer or self._oldest
-        if entry is None:
-            return
+            entry = entry.newer or self._oldest or entry
         self._hand = entry.newer
         if entry.newer is None:
             self._newest = entry.older

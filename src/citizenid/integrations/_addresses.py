@@ -68,11 +68,6 @@ class Target(NamedTuple):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
-    @property
-    def origin(self) -> tuple[str, str, int]:
-        """Scheme, host and port (RFC 6454 section 4)."""
-        return self.scheme, self.host, self.port
-
 
 def open_url(url: object, reach: Reach) -> Target | None:
     """Take a URL apart, or return None when it is none that may be fetched.

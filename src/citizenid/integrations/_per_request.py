@@ -92,15 +92,16 @@ class Asked:
         async with self._one:
             result = self._decided.get(resource)
             if result is None:
-                result = await self._doors.authorize(
-                    self.request, resource=resource, signals=self._signals, after=self._after
-                )
-                self._decided[resource] = result
-                if isinstance(result, Allow):
-                    if result.session_id is not None:
-                        self._after = result
-                    if result.dpop_nonce is not None:
-                        self.dpop_nonce = result.dpop_nonce
+                result = self._decided[resource] = await self._authorize(resource)
+            return result
+
+    async def _authorize(self, resource: str) -> Result:
+        result = await self._doors.authorize(self.request, resource=resource, signals=self._signals, after=self._after)
+        if isinstance(result, Allow):
+            if result.session_id is not None:
+                self._after = result
+            if result.dpop_nonce is not None:
+                self.dpop_nonce = result.dpop_nonce
         return result
 
     async def unlisted(self) -> Refusal:
@@ -108,14 +109,14 @@ class Asked:
         async with self._one:
             if self._unlisted is None:
                 self._unlisted = await self._doors.refuse_unlisted(self.request)
-        return self._unlisted
+            return self._unlisted
 
     async def invalid(self) -> Refusal:
         """Return the refusal of what nobody may ask for. The gateway is told of it, once."""
         async with self._one:
             if self._invalid is None:
                 self._invalid = await self._doors.refuse_invalid()
-        return self._invalid
+            return self._invalid
 
     @property
     def allowed(self) -> bool:
@@ -309,11 +310,16 @@ class Door:
         body: bytes | Unread = Unread.TOO_LARGE
         if may_fit(scope["headers"], most_bytes):
             body = await read_body(receive, most_bytes, self._bounds.timeout_s)
+        if not isinstance(body, Unread):
+            return body
+        await self._refuse_unread(body, send)
+        return None
+
+    async def _refuse_unread(self, body: Unread, send: Send) -> None:
         if body is Unread.TOO_LARGE:
             await send_answer(send, (await self._doors.refuse_too_large()).http())
         elif body is Unread.TOO_SLOW:
             await send_answer(send, _TOO_SLOW)  # nothing was shown, and nothing is decided
-        return None if isinstance(body, Unread) else body
 
     def _passed_on(self, scope: Scope, kind: bytes, body: bytes) -> Scope:
         headers = [each for each in scope["headers"] if each[0].lower() in self._headers]

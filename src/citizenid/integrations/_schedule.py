@@ -249,17 +249,19 @@ class Schedule:
         reply = yield from exchange(
             url, ACCEPT_AGGREGATION, etag=etag, reach=self._reach, bounds=bounds, limit_bytes=limit_bytes
         )
+        if isinstance(reply, FetchResult):
+            return self._settle(memory, Fetched(url, reply), reply)
         body = _body(reply, etag is not None, limit_bytes, None)
         if isinstance(body, FetchResult):
-            return self._settle(memory, Fetched(url, body, None, _size(reply)), reply)
+            return self._settle(memory, Fetched(url, body, None, len(reply.body)), reply)
         reason: Reason | None = Reason.STATUS_MEDIA_TYPE
-        if isinstance(reply, Reply) and media_type(reply) == MEDIA_TYPE_AGGREGATION:
+        if media_type(reply) == MEDIA_TYPE_AGGREGATION:
             reason, listed = self._read(body)
             if reason is None:
                 self._list_anew(state, listed)
                 memory.etag = entity_tag(reply)
         result = FetchResult.TAKEN if reason is None else FetchResult.REFUSED
-        return self._settle(memory, Fetched(url, result, reason, _size(reply)), reply)
+        return self._settle(memory, Fetched(url, result, reason, len(reply.body)), reply)
 
     def _read(self, body: bytes) -> tuple[Reason | None, tuple[str, ...]]:
         try:
@@ -289,23 +291,24 @@ class Schedule:
             bounds=bounds,
             limit_bytes=limit_bytes,
         )
-        body = _body(reply, etag is not None, limit_bytes, dictionary)
+        if isinstance(reply, FetchResult):
+            return self._settle(memory, Fetched(uri, reply), reply)
+        body, size = _body(reply, etag is not None, limit_bytes, dictionary), len(reply.body)
         if isinstance(body, FetchResult):
-            return self._settle(memory, Fetched(uri, body, None, _size(reply)), reply)
+            return self._settle(memory, Fetched(uri, body, None, size), reply)
+        age = age_s(reply)
+        if age is None:
+            return self._settle(memory, Fetched(uri, FetchResult.BROKEN, None, size), reply)
         reason: Reason | None = None
-        if isinstance(reply, Reply):
-            age = age_s(reply)
-            if age is None:
-                return self._settle(memory, Fetched(uri, FetchResult.BROKEN, None, _size(reply)), reply)
-            try:
-                # As if it had been fetched when the origin gave it: a cache adds nothing to the ttl (F15).
-                self._store.ingest(uri, body, media_type=media_type(reply), now=max(0, now - age))
-            except CitizenIDError as error:
-                reason = error.reason
-            if reason is None:
-                memory.etag, memory.dictionary = entity_tag(reply), _dictionary(uri, reply, body)
+        try:
+            # As if it had been fetched when the origin gave it: a cache adds nothing to the ttl (F15).
+            self._store.ingest(uri, body, media_type=media_type(reply), now=max(0, now - age))
+        except CitizenIDError as error:
+            reason = error.reason
+        if reason is None:
+            memory.etag, memory.dictionary = entity_tag(reply), _dictionary(uri, reply, body)
         result = FetchResult.TAKEN if reason is None else FetchResult.REFUSED
-        return self._settle(memory, Fetched(uri, result, reason, _size(reply)), reply)
+        return self._settle(memory, Fetched(uri, result, reason, size), reply)
 
     def _settle(self, memory: Memory, fetched: Fetched, reply: Reply | FetchResult) -> Fetched:
         if fetched.result in _SUCCESS:
@@ -334,11 +337,7 @@ def _read(read: Callable[[], float], otherwise: float) -> float:
     return otherwise
 
 
-def _body(
-    reply: Reply | FetchResult, conditional: bool, limit_bytes: int, dictionary: Dictionary | None
-) -> bytes | FetchResult:
-    if isinstance(reply, FetchResult):
-        return reply
+def _body(reply: Reply, conditional: bool, limit_bytes: int, dictionary: Dictionary | None) -> bytes | FetchResult:
     if reply.status == 304:
         return FetchResult.NOT_MODIFIED if conditional and not reply.redirected else FetchResult.NOT_MODIFIED_UNASKED
     if reply.status != 200:
@@ -352,7 +351,3 @@ def _dictionary(uri: str, reply: Reply, body: bytes) -> Dictionary | None:
     if name is None or not ZSTD_AVAILABLE or not may_store(reply):
         return None
     return Dictionary(body, name)
-
-
-def _size(reply: Reply | FetchResult) -> int:
-    return len(reply.body) if isinstance(reply, Reply) else 0

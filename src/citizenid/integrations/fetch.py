@@ -299,8 +299,6 @@ class AsyncStatusFetcher:
                 await response.aclose()
             return Reply(response.status_code, _headers(response), b"".join(body))
         except (httpx.TransportError, OSError, ValueError) as error:
-            if isinstance(error, TimeoutError):
-                raise
             return _fault(error)
 
 
@@ -376,6 +374,6 @@ def _headers(response: httpx.Response) -> Mapping[str, str]:
 def _fault(error: Exception) -> FetchResult:
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return FetchResult.UNREACHABLE
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
         return FetchResult.TIMEOUT
     return FetchResult.BROKEN

@@ -50,13 +50,10 @@ class _Scanner:
             self.skip(_BLANK)
             if self.position >= len(self.text):
                 return self.lines
-            before = self.position
             if self.text[self.position] == "[":
                 table = self.header()
             else:
-                self.pair(table)
-            if self.position == before:  # no TOML after all: nothing more can be said
-                return self.lines
+                self.pair(table)  # steps over a character at least, whatever it is
 
     def header(self) -> Path:
         array = self.text.startswith("[[", self.position)

@@ -156,15 +156,18 @@ class StatusFile:
 
     def _refresh(self) -> bool:
         try:
-            opened = _open(self._path, self._seen)
-            if opened is not None:
+            found = _found(self._path)
+            # A mapped file keeps its inode: no other one can have the same number as long as it counts.
+            is_another = found is None or _identity(found) != self._seen
+            if is_another:
+                opened = _open(self._path, found)
                 marks = _joined_marks(self._marks, opened.directory)
                 self._take(opened, marks)
             self._refusal = None
         except CitizenIDError as error:
             self._refusal = error.reason
             raise
-        return opened is not None
+        return is_another
 
     def _take(self, opened: _Opened, marks: dict[bytes, Mark]) -> None:
         directory, view = opened.directory, opened.view
@@ -279,9 +282,7 @@ def read_status_file(path: str | PathLike[str]) -> StoredStatuses:
         CitizenIDError: STATUS_FILE_UNREADABLE.
         MalformedError: STATUS_FILE_MALFORMED, VERSION_UNSUPPORTED.
     """
-    opened = _open(fspath(path), None)
-    if opened is None:  # it never is: nothing was seen before
-        raise CitizenIDError(Reason.STATUS_FILE_UNREADABLE, _WHERE)
+    opened = _open(fspath(path), _found(fspath(path)))
     lists = []
     for entry in opened.directory.entries:
         packed = bytes(opened.view[entry.offset : entry.offset + entry.size_bytes])
@@ -293,17 +294,19 @@ def read_status_file(path: str | PathLike[str]) -> StoredStatuses:
     return StoredStatuses(tuple(lists), opened.directory.marks, opened.directory.wanted)
 
 
-def _open(path: str, seen: tuple[int, int, int, int] | None) -> _Opened | None:
-    """Open and map a file, or return None when it is the one that was seen.
+def _found(path: str) -> stat_result | None:
+    """Return what lies at a path, or None when nothing does that can be looked at."""
+    try:
+        return stat(path)
+    except (OSError, ValueError):  # ValueError: a NUL in the path
+        return None
 
-    A mapped file keeps its inode, so that no other one can have the same number as long as it counts.
-    """
+
+def _open(path: str, found: stat_result | None) -> _Opened:
+    """Open and map what was found at a path. Raises STATUS_FILE_UNREADABLE, and as `refresh` for its content."""
     opened = None
     try:
-        found = stat(path)
-        if seen == _identity(found):
-            return None
-        if S_ISREG(found.st_mode):  # to open a pipe would wait for whoever writes to it
+        if found is not None and S_ISREG(found.st_mode):  # to open a pipe would wait for whoever writes to it
             with open(path, "rb", buffering=0) as file:
                 found = fstat(file.fileno())
                 header = file.read(HEADER_BYTES)
@@ -311,7 +314,7 @@ def _open(path: str, seen: tuple[int, int, int, int] | None) -> _Opened | None:
                 directory = read_directory(header, head, file.read(head.directory_bytes))
                 whole = mmap.mmap(file.fileno(), head.file_bytes, access=mmap.ACCESS_READ)
                 opened = _Opened(_identity(found), directory, memoryview(whole))
-    except (OSError, ValueError):  # a NUL in the path, or a file that was cut between two looks at its length
+    except (OSError, ValueError):  # or a file that was cut between two looks at its length
         pass
     if opened is None:
         raise CitizenIDError(Reason.STATUS_FILE_UNREADABLE, _WHERE)

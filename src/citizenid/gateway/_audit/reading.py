@@ -58,12 +58,12 @@ class Folder:
         Raises:
             VerificationError: AUDIT_INVALID for more than an audit folder has.
         """
-        names: list[str] = []
+        names: list[str] | None = None
         try:
             names = listdir(self._descriptor)
         except OSError:
-            _refuse()
-        if len(names) > _MAX_NAMES:
+            pass  # refused below
+        if names is None or len(names) > _MAX_NAMES:
             _refuse()
         return sorted(names)
 

@@ -96,11 +96,11 @@ class _Sums:
 
     def take(self, items: list[bytes]) -> None:
         for entry in read_entries(items):
-            if type(entry) is Refused:
+            if isinstance(entry, Refused):
                 self.refused[entry.reason] = self.refused.get(entry.reason, 0) + 1
-            elif type(entry) is Allowed:
+            elif isinstance(entry, Allowed):
                 self.sampled += 1
-            elif type(entry) is Counted:
+            else:
                 self._count(entry)
 
     def _count(self, entry: Counted) -> None:

@@ -160,11 +160,11 @@ class LogWriter:
         Raises:
             OSError: when that fails; then none of them counts, and nothing is written before the file is whole again.
         """
-        if not self._wal_is_whole:
-            self._rewrite()
         descriptor = self._descriptor
-        if descriptor is None:
+        if descriptor is None:  # let go of: the log may have another writer now
             raise OSError("closed")
+        if not self._wal_is_whole:
+            descriptor = self._rewrite()
         data = batch(self.next, entries)
         self._wal_is_whole = False
         try:
@@ -235,8 +235,8 @@ class LogWriter:
             self.counts.close()
             disk.close_quietly(self._lock)
 
-    def _rewrite(self) -> None:
-        """Put a new write-ahead file in place, with what is pending."""
+    def _rewrite(self) -> int:
+        """Put a new write-ahead file in place, with what is pending, and return its descriptor."""
         size = self._edge.size
         data = file_head(size) + b"".join(batches(size, self.pending))
         self._folder.put(WAL, data)
@@ -245,6 +245,7 @@ class LogWriter:
         if self._descriptor is not None:
             disk.close_quietly(self._descriptor)
         self._descriptor, self._wal_bytes, self._wal_is_whole = descriptor, len(data), True
+        return descriptor
 
     def _grow(self) -> _Grown:
         """Write the tiles of the tree with what is pending. Nothing of this writer changes."""
