@@ -160,6 +160,7 @@ def cbor_seeds() -> Iterator[bytes]:
         yield from (bytes((which,)) + bytes.fromhex(text) for which in range(2))
     yield b"\x00" + b"\xa2" * 40  # a map for a key, deeper than the bound
     yield b"\x00" + b"\xda" * 81 + b"\x00"  # tags in tags, cut short behind the bound
+    yield b"\xd2" * 18 + b"\x00\x20"  # one level too many, and a byte
     for kind in ("mdoc", "sd_cwt"):
         for case in cases(kind)[::9]:
             if len(case["input"]) < 3_000:

@@ -449,6 +449,11 @@ def test_no_beginning_of_a_sound_item_is_anything_but_malformed(data: bytes) -> 
             _refused(lambda: decode(data[:end], WHERE), Reason.MALFORMED_CBOR)  # noqa: B023
 
 
+def _deep(level: bytes) -> tuple[Reason, ...]:
+    """Without an expected tag, a tag is a fault as well."""
+    return (Reason.DEPTH_EXCEEDED, Reason.MALFORMED_CBOR) if level == b"\xd2" else (Reason.DEPTH_EXCEEDED,)
+
+
 @pytest.mark.parametrize("door", [decode, decode_marked])
 def test_what_the_mark_holds_is_no_fault_of_the_data(door: Callable[[bytes, str], Any]) -> None:
     # A string that is cut short takes the head of the mark, and what is left of it is read as items: as keys that are
@@ -462,7 +467,11 @@ def test_what_the_mark_holds_is_no_fault_of_the_data(door: Callable[[bytes, str]
     size = 0x0101 * 8 - 1 - 5 - 3
     data = b"\xa3\x08\x00\x05" + head(2, size + 2) + bytes(size)
     _refused(lambda: door(data, WHERE), Reason.MALFORMED_CBOR)
-    # What is a fault of the data stays one, whatever is missing behind it.
+    # What is a fault of the data stays one, whatever is missing or too much behind it.
+    for level in (b"\x81", b"\xa1\x00", b"\xd2"):
+        _refused(lambda: door(level * 17 + b"\x00\x20", WHERE), *_deep(level))  # noqa: B023
+        _refused(lambda: door(level * 18 + b"\x00\x20", WHERE), *_deep(level))  # noqa: B023
+    _refused(lambda: decode(b"\xd2" * 17 + b"\x00\x20", WHERE, frozenset({18})), Reason.DEPTH_EXCEEDED)
     _refused(lambda: door(b"\xa3\x01\x00\x01\x00\x05", WHERE), Reason.DUPLICATE_MEMBER)
     _refused(lambda: door(b"\x81" * 18 + b"\x42a", WHERE), Reason.DEPTH_EXCEEDED)
 

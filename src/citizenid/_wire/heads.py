@@ -89,7 +89,7 @@ def refuse_costly(data: bytes, where: str) -> bool:
                 continue
             if first >= 0xC0 and 0x40 <= data[position] < 0x80:
                 continue  # a tag around a string, as most are: nothing nests, and the string is the one item
-            if len(around) > MAX_DEPTH:
+            if len(around) >= MAX_DEPTH and (count or first >= 0xC0):  # what is empty has no level below it
                 return False
             around.append((left - 1, in_map))
             major = first >> 5
