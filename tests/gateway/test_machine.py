@@ -70,7 +70,7 @@ TIMES: Final = st.sampled_from([0, 1, 1, 1, 1, 5, 5, 30, 61, 61, 300, 700, 1_500
 
 
 MET: Final = {
-    "admit yes", "admit revoked", "admit status_list_stale", "admit signature_invalid", "ask yes", "ask ticket_missing",
+    "admit yes", "admit revoked", "admit signature_invalid", "ask yes", "ask ticket_missing",
     "ask ticket_invalid", "ask signed_out", "ask proof_missing", "ask proof_ticket_mismatch", "ask signature_invalid",
     "ask replayed", "ask revoked", "ask suspended", "ask binding_too_weak", "ask citizenship_not_shown",
     "ask citizenship_not_permitted", "renew yes", "renew revoked", "renew binding_too_weak", "sign out yes",
@@ -515,7 +515,7 @@ def test_the_fleet_answers_as_the_model() -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
-    if STEPS >= 50_000:
+    if STEPS >= 20_000:
         assert SEEN.steps >= STEPS
         assert SEEN.outcomes.keys() >= MET, MET - SEEN.outcomes.keys()
     if report := os.environ.get("CITIZENID_STEPS_REPORT"):
