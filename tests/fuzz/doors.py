@@ -533,6 +533,7 @@ def server_seeds() -> Iterator[bytes]:
     messages = [{"role": "user", "content": [{"type": "text", "text": "x"}]}]
     chat = {"model": "m", "messages": messages, "tools": [{"type": "function", "function": {"name": "f"}}], "n": 1}
     yield joined(b"\x02", b"application/json", json.dumps(chat).encode())
+    yield joined(b"\x02", b"application/json", json.dumps({**chat, "tools": [{"type": {"name": "f"}}]}).encode())
     yield joined(b"\x02", b"application/json; charset=utf-8", b'{"model":"m","input":["a"],"stream_options":{"a":1}}')
     form = (
         b'--xyz\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper\r\n'
@@ -680,6 +681,7 @@ def query_seeds() -> Iterator[bytes]:
             answer = json.dumps({each["id"]: [mdoc if each["format"] == "mso_mdoc" else sd_jwt]}).encode()
             yield b"\x00" + answer
             yield b"\x01" + json.dumps(query).encode() + SEPARATOR + answer
+    yield b"\x01" + json.dumps({"credentials": [{"id": "a", "format": {"vct_values": ["x"]}}]}).encode() + SEPARATOR
     for case in cases("gateway"):
         yield from (b"\x02" + event["challenge"].encode() for event in case["events"] if "challenge" in event)
     yield b"\x02" + CHALLENGE.to_text().encode()

@@ -135,6 +135,8 @@ FUNCTION: Final = {"name": "a", "description": "b", "parameters": {"properties":
         ({"type": "image_generation"}, False),
         ({"type": "mcp", "name": "a"}, False),
         ({"type": None, "name": "a"}, False),
+        ({"type": {"name": "a"}}, False),
+        ({"type": ["function"], "name": "a"}, False),
         ({"type": "advisor_20260301", "name": "advisor"}, False),
         ("function", False),
         (None, False),

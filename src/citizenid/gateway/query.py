@@ -296,8 +296,8 @@ def check_dcql_query(query: object) -> dict[str, Mapping[str, Any]]:
     credentials = query.get("credentials") if isinstance(query, Mapping) else None
     found: dict[str, Mapping[str, Any]] = {}
     for credential in _items(credentials):
-        id_ = _identifier(credential)
-        if id_ in found or credential.get("format") not in _FORMATS:
+        id_, format_ = _identifier(credential), credential.get("format")
+        if id_ in found or not isinstance(format_, str) or format_ not in _FORMATS:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, _QUERY)
         if not _is_meta(credential.get("meta"), mdoc=credential["format"] == Format.MDOC):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, _QUERY)

@@ -151,7 +151,8 @@ def _is_tool(tool: object) -> bool:
         return False
     stated = _members(tool)
     inner = [stated[name] for name in ("function", "custom") if name in stated]
-    return stated.get("type", "custom") in _TOOL_KINDS and all(_has_only(each, _FUNCTION) for each in inner)
+    kind = stated.get("type", "custom")
+    return isinstance(kind, str) and kind in _TOOL_KINDS and all(_has_only(each, _FUNCTION) for each in inner)
 
 
 def _has_only(value: object, members: frozenset[str]) -> bool:
