@@ -79,8 +79,19 @@ def write_seeds(name: str, folder: Path) -> int:
     return len(seeds)
 
 
-def run_target(name: str, seconds: int, corpus: Path, work: Path, max_bytes: int | None = None) -> dict[str, Any]:
-    """Fuzz one target in a process of its own and return what came of it; `max_bytes` of an input, or the target's."""
+def run_target(
+    name: str, seconds: int, corpus: Path, work: Path, max_bytes: int | None = None, seed: int | None = None
+) -> dict[str, Any]:
+    """Fuzz one target in a process of its own and return what came of it.
+
+    Args:
+        name: of the target.
+        seconds: of search.
+        corpus: what is kept.
+        work: what is not.
+        max_bytes: of an input, or the target's.
+        seed: of the search; None draws one.
+    """
     from fuzz.targets import TARGETS
 
     target, kept, seeds, found = TARGETS[name], corpus / name, work / name, work / f"{name}-findings"
@@ -92,6 +103,10 @@ def run_target(name: str, seconds: int, corpus: Path, work: Path, max_bytes: int
         f"-max_len={max_bytes or target.max_bytes}",
         f"-artifact_prefix={found}/", "-print_final_stats=1", "-verbosity=1",
     ]  # fmt: skip
+    environment = dict(os.environ)
+    if seed is not None:
+        arguments.append(f"-seed={seed}")
+        environment["PYTHONHASHSEED"] = str(seed)
     if target.words:
         arguments.append(f"-dict={seeds.with_suffix('.dict')}")
     began = time.monotonic()
@@ -100,7 +115,12 @@ def run_target(name: str, seconds: int, corpus: Path, work: Path, max_bytes: int
     with log.open("wb") as output:
         try:
             status = subprocess.run(
-                command, stdout=output, stderr=subprocess.STDOUT, timeout=seconds + STARTUP_S, check=False
+                command,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=seconds + STARTUP_S,
+                check=False,
             ).returncode
         except subprocess.TimeoutExpired:
             status = -1
@@ -166,6 +186,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=int, default=30, help="for each target")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", action="append", help="a target; may be repeated")
+    parser.add_argument("--seed", type=int, help="of the searches: a change is judged and not luck; drawn by default")
     parser.add_argument("--corpus", type=Path, help="a folder that is kept, with the ledger")
     parser.add_argument("--json", type=Path, help="where to write the results")
     parser.add_argument("--prove", action="store_true", help="only see whether a planted bug is found")
@@ -181,7 +202,8 @@ def main(argv: list[str] | None = None) -> int:
     corpus = chosen.corpus or work / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(max(1, chosen.jobs)) as pool:
-        waiting = [pool.submit(run_target, name, chosen.seconds, corpus.resolve(), work) for name in names]
+        folder = corpus.resolve()
+        waiting = [pool.submit(run_target, name, chosen.seconds, folder, work, None, chosen.seed) for name in names]
         results = []
         print(
             f"{'target':16}{'seconds':>9}{'executions':>12}{'/s':>8}{'edges':>8}{'features':>10}{'corpus':>8}  findings"
