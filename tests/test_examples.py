@@ -64,7 +64,7 @@ SECONDS = 60
 SERVING_SECONDS = 300
 REVIEWING_SECONDS = 900
 # Measured, it would take three times as long; all of it runs measured in tests/testing.
-REVIEWING = {name: value for name, value in ENVIRONMENT.items() if not name.startswith("COVERAGE_")}
+REVIEWING = {name: value for name, value in ENVIRONMENT.items() if not name.startswith(("COVERAGE_", "PYTEST_"))}
 
 
 # --- processes ---

@@ -689,9 +689,10 @@ def test_inspect_shows_the_disclosures_of_a_document_by_namespace() -> None:
     for number, (title, value), (space, name, stated) in zip(
         itertools.count(1), disclosures.items(), elements, strict=False
     ):
-        assert title.endswith(f"disclosure {number} of {len(elements)} of {space}")
-        assert value["elementIdentifier"] == name
-        assert value["elementValue"] == stated
+        assert title.endswith(f": disclosure {number} of {len(elements)}")
+        assert value["namespace"] == space
+        assert value["item"]["elementIdentifier"] == name
+        assert value["item"]["elementValue"] == stated
 
 
 @pytest.mark.parametrize("mac", [False, True])
