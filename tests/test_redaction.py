@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import inspect
 import json
 import random
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from builders import digest, disclosure, json_values, names, paths, raises, same, segment, unbase64url
+from builders import digest, disclosure, json_values, misused, names, paths, raises, same, segment, unbase64url
 from hypothesis import given
 from hypothesis import strategies as st
+from places import only_at
 
 from citizenid._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from citizenid._limits import DEFAULT_LIMITS, Limits
@@ -31,6 +34,28 @@ from citizenid._wire import cbor
 # RFC 9901 section 9.7 and SD-JWT VC section 2.2.2.3, written out: what may not be hidden, and in what nothing may be.
 UNDISCLOSABLE = {"iss", "aud", "exp", "nbf", "cnf", "vct", "vct#integrity", "aka_vcts", "status", "credentialStatus"}
 OPAQUE = UNDISCLOSABLE - {"aud"}
+
+# Every refusal of these tests, with the paths at which it is met: what is wrong in the signed claims, in a disclosure,
+# and in claims of our own.
+JWT, CWT = SD_JWT_MARKERS.where, SD_CWT_MARKERS.where
+errors_say_where = only_at(
+    {
+        Reason.CLAIM_INVALID: frozenset({"claims"}),
+        Reason.CLAIM_NOT_DISCLOSABLE: frozenset({"disclosure", JWT, CWT}),
+        Reason.CLAIM_RESERVED: frozenset({"claims"}),
+        Reason.DEPTH_EXCEEDED: frozenset({"claims", "disclosure", JWT}),
+        Reason.DIGEST_DUPLICATE: frozenset({JWT}),
+        Reason.DISCLOSURE_CLASH: frozenset({"disclosure"}),
+        Reason.DISCLOSURE_DUPLICATE: frozenset({"disclosure"}),
+        Reason.DISCLOSURE_MALFORMED: frozenset({"disclosure"}),
+        Reason.DISCLOSURE_UNREFERENCED: frozenset({"disclosure"}),
+        Reason.DUPLICATE_MEMBER: frozenset({"disclosure"}),
+        Reason.LIMIT_EXCEEDED: frozenset({JWT}),
+        Reason.MALFORMED_BASE64: frozenset({"disclosure"}),
+        Reason.MALFORMED_JSON: frozenset({"disclosure", JWT}),
+        Reason.REDACTION_MALFORMED: frozenset({JWT}),
+    }
+)
 
 
 class Refused(Exception):
@@ -581,7 +606,166 @@ def test_a_chain_of_disclosures_nests_no_deeper_than_one_document_may() -> None:
     raises(Reason.DEPTH_EXCEEDED, "form", lambda: restored(tree, encoded, limits))
 
 
+def test_as_many_digests_as_permitted_may_all_be_of_elements() -> None:
+    limits = Limits(digests=4)
+    assert restored({"x": [{"...": f"{number}"} for number in range(4)]}, [], limits).withheld == {("x",)}
+
+
+def nested(kind: type, levels: int) -> Any:
+    """So many objects or arrays, one in the other."""
+    value: Any = kind()
+    for _ in range(levels - 1):
+        value = {"n": value} if kind is dict else [value]
+    return value
+
+
+@pytest.mark.parametrize("kind", [dict, list])
+@pytest.mark.parametrize("name", ["x", "aud", "cnf", "status"])
+def test_claims_nest_as_deep_as_permitted_and_no_deeper(kind: type, name: str) -> None:
+    limits = Limits(depth=8)
+    tree = {name: nested(kind, 7)}
+    assert thaw(restored(tree, [], limits).claims) == tree
+    error = raises(Reason.DEPTH_EXCEEDED, "form", lambda: restored({name: nested(kind, 8)}, [], limits))
+    assert error.where == JWT
+
+
+@pytest.mark.parametrize("kind", [dict, list])
+def test_a_disclosed_value_nests_as_deep_as_its_place_permits(kind: type) -> None:
+    limits = Limits(depth=8)
+    for levels, member, element in ((6, True, True), (7, True, False), (8, False, False)):
+        value = nested(kind, levels)
+        at_member, at_element = disclosure("s", "o", value), disclosure("s", value)
+        for tree, text, fits in (
+            ({"_sd": [digest(at_member)]}, at_member, member),
+            ({"x": [{"...": digest(at_element)}]}, at_element, element),
+        ):
+            if fits:
+                restored(tree, [text], limits)
+            else:
+                error = raises(
+                    Reason.DEPTH_EXCEEDED, "form", lambda tree=tree, text=text: restored(tree, [text], limits)
+                )
+                assert error.where == "disclosure"
+
+
+@pytest.mark.parametrize("room", [20, 30])
+def test_a_caller_who_stands_deep_is_told_of_the_depth(room: int) -> None:
+    tree, claims = {"x": nested(dict, 31)}, nested(dict, 32)
+
+    def deep(frames: int, call: Any) -> Any:
+        return deep(frames - 1, call) if frames > 0 else call()
+
+    for call, where in (
+        (lambda: restore(tree, {}, SD_JWT_MARKERS, DEFAULT_LIMITS), JWT),
+        (lambda: redact(claims, Selection.of([]), _conceal_nothing, SD_JWT_MARKERS, DEFAULT_LIMITS), "claims"),
+    ):
+        call()
+        frames = sys.getrecursionlimit() - len(inspect.stack(0)) - room
+        kinds = (CitizenIDError, MalformedError)
+        error = raises(Reason.DEPTH_EXCEEDED, None, lambda call=call, frames=frames: deep(frames, call), kinds)
+        assert error.where == where
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+@pytest.mark.parametrize("name", ["x", "aud", "cnf"])
+def test_a_number_that_is_not_finite_is_refused_wherever_it_stands(name: str, number: float) -> None:
+    for value in (number, [number], {"a": number}, [1, [0.5, {"a": [number]}]], {"a": 1.5, "b": {"c": number}}):
+        error = raises(Reason.MALFORMED_JSON, "form", lambda value=value: restored({name: value}, []))
+        assert error.where == JWT
+    fine = {name: [0.5, {"a": -1e300, "b": [1e-300]}], "y": 2.5}
+    assert thaw(restored(fine, []).claims) == fine
+
+
+@pytest.mark.parametrize("value", [b"1e400", b"[1e400]", b'{"b":-1e400}', b'[1,{"b":[2.5,1e400]}]'])
+def test_neither_is_one_in_a_disclosure(value: bytes) -> None:
+    member, element = segment(b'["s","a",' + value + b"]"), segment(b'["s",' + value + b"]")
+    for tree, text in (({"_sd": [digest(member)]}, member), ({"x": [{"...": digest(element)}]}, element)):
+        error = raises(Reason.MALFORMED_JSON, "form", lambda tree=tree, text=text: restored(tree, [text]))
+        assert error.where == "disclosure"
+    good = disclosure("s", "a", [0.5, {"b": -1e300}])
+    assert thaw(restored({"_sd": [digest(good)]}, [good]).claims) == {"a": [0.5, {"b": -1e300}]}
+
+
+# --- what stands first hides nothing of what stands behind it ---
+
+
+@pytest.mark.parametrize("mark", [{"_sd": ["d"]}, {"...": "d"}, {"_sd_alg": "sha-256"}])
+@pytest.mark.parametrize("beside", [{}, {"a": 1}, [], ["a"], "a", 1, None, 0.5, {"a": [0.5]}])
+def test_nothing_is_hidden_beside_anything_in_a_control_claim(mark: Any, beside: Any) -> None:
+    for value in ([beside, mark], [mark, beside], {"a": beside, "b": mark}, {"a": mark, "b": beside}):
+        for tree in ({"cnf": value}, {"cnf": [value]}, {"status": beside, "cnf": {"a": value}}):
+            error = raises(Reason.CLAIM_NOT_DISCLOSABLE, "V4", lambda tree=tree: restored(tree, []))
+            assert error.where == JWT
+
+
+def test_members_and_elements_behind_a_decoy_come_back() -> None:
+    decoys = [cbor.encode([bytes(15) + bytes([number])]) for number in range(2)]
+    shown = [cbor.encode([bytes(16), 1, "a"]), cbor.encode([bytes(16), 2])]
+    member, element = ([hashlib.sha256(cbor.byte_string(each)).digest() for each in pair] for pair in
+                       ((decoys[0], shown[0]), (decoys[1], shown[1])))  # fmt: skip
+    hidden = [{cbor.Redacted.ELEMENT: each} for each in element]
+    for order in (1, -1):
+        signed = cbor.encode({cbor.Redacted.KEYS: member[::order], "x": [*hidden[::order], 3]})
+        result = cbor_restored(signed, [*decoys, *shown])
+        assert same(result.claims, {"x": [2, 3], "a": 1})
+        assert (len(result.placements), result.withheld) == (2, set())
+
+
+def test_what_stands_inside_a_disclosure_says_so_through_objects_and_arrays() -> None:
+    inner = disclosure("s", "inner", 1)
+    hidden = {"_sd": [digest(inner)]}
+    for value, steps in (
+        (hidden, ()),
+        ({"o": hidden}, ("o",)),
+        ([hidden], (0,)),
+        ([[hidden]], (0, 0)),
+        ({"o": {"o": [{"x": hidden}]}}, ("o", "o", 0, "x")),
+    ):
+        member, element = disclosure("s", "outer", value), disclosure("s", value)
+        for tree, text, path in (
+            ({"_sd": [digest(member)]}, member, ("outer",)),
+            ({"x": [{"...": digest(element)}]}, element, ("x", 0)),
+        ):
+            placements = restored(tree, [inner, text]).placements
+            assert {tuple(each) for each in placements} == {(1, path, None), (0, (*path, *steps, "inner"), 1)}
+
+
 # --- redact ---
+
+
+def test_a_path_begins_at_the_top() -> None:
+    claims = {"a": 1, "b": {"a": 2, "c": [{"a": 3}]}, "d": [{"a": 4}]}
+    tree, concealed = _digests_of(claims, Selection.of([("a",), ("d", 0)]))
+    assert [name for name, _ in concealed] == ["a", None]
+    assert tree == {"_sd": ["7"], "b": {"a": 2, "c": [{"a": 3}]}, "d": [{"...": "4"}]}
+
+
+def test_everything_below_is_selected_like_what_is_above_unless_told_otherwise() -> None:
+    selection = Selection()
+    assert selection.marked is False and selection.rest is selection
+    claims = {"a": [{"b": 1}]}
+    assert redact(claims, selection, _conceal_nothing, SD_JWT_MARKERS, DEFAULT_LIMITS) == claims
+    selection.marked = True
+    _, concealed = _digests_of(claims, selection)
+    assert [name for name, _ in concealed] == ["b", None, "a"]
+
+
+def test_a_wildcard_and_an_index_add_up_below_the_element_too() -> None:
+    claims = {"x": [{"a": {"p": 1, "q": 2}}, {"a": {"p": 3, "q": 4}}]}
+    _, concealed = _digests_of(claims, Selection.of([("x", None, "a", "p"), ("x", 1, "a", "q")]))
+    assert concealed == [("p", 1), ("p", 3), ("q", 4)]
+
+
+@pytest.mark.parametrize("kind", [dict, list])
+def test_redact_goes_as_deep_as_permitted_and_no_deeper(kind: type) -> None:
+    limits, nothing = Limits(depth=8), Selection.of([])
+    for fits in ({"n": nested(kind, 7)}, {"n": [nested(kind, 6)]}, {"n": {"n": nested(kind, 6)}}):
+        assert redact(fits, nothing, _conceal_nothing, SD_JWT_MARKERS, limits) == fits
+    for deeper in ({"n": nested(kind, 8)}, {"n": [nested(kind, 7)]}, {"n": {"n": nested(kind, 7)}}):
+        misused(
+            Reason.DEPTH_EXCEEDED,
+            lambda deeper=deeper: redact(deeper, nothing, _conceal_nothing, SD_JWT_MARKERS, limits),
+        )
 
 
 def _conceal_nothing(name: str | None, value: Any) -> str:

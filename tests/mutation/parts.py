@@ -1,0 +1,92 @@
+"""What is mutated, which tests should notice, and how many of the changes they must notice.
+
+Every module of the package belongs to exactly one part. The tests of a part are those that hold it: whoever breaks the
+part should hear it there, and not from something far away. A test that reads the sources themselves cannot be among
+them, because the sources that mutmut writes hold all the changes at once.
+
+Spec: specs/assurance.md, "Mutation testing".
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Final, NamedTuple
+
+PACKAGE: Final = "src/citizenid/"
+
+
+class Part(NamedTuple):
+    """A part of the package.
+
+    Attributes:
+        files: below the package; a name that ends in "/" is a folder with all that is in it.
+        tests: files and folders below `tests`.
+        target: how many of a hundred mutants must be killed, those aside that are listed with their reason.
+        without: tests among these that cannot run on mutated sources, each with the reason.
+    """
+
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+    target: int = 95
+    without: tuple[tuple[str, str], ...] = ()
+
+
+PARTS: Final[dict[str, Part]] = {
+    "_wire": Part(("_wire/",), ("wire", "test_vectors_cose.py"), 100),
+    "_crypto": Part(("_crypto/",), ("test_crypto.py", "test_agreement.py", "test_jose_algorithms.py"), 100),
+    "_redaction": Part(("_redaction/",), ("test_redaction.py",), 100),
+    "verifier": Part(
+        ("verifier.py",), ("test_verifier.py", "readers", "test_vectors_own.py", "test_representations.py"), 100
+    ),
+    "policy": Part(
+        ("policy/",),
+        ("test_policy.py", "test_policy_compare.py", "test_policy_conditions.py", "test_policy_lint.py"),
+        100,
+    ),
+    "status": Part(
+        ("status/",),
+        ("status", "test_status_vectors.py", "gateway/test_status_file.py", "gateway/test_bitstring.py"),
+        100,
+    ),
+    "vocabulary": Part(
+        ("__init__.py", "_errors.py", "_registry.py", "_limits.py", "countries.py", "_model/"),
+        ("test_errors.py", "test_limits.py", "test_countries.py", "test_model.py", "test_challenge.py"),
+    ),
+    "_x509": Part(
+        ("_x509/",),
+        (
+            "test_x509.py",
+            "test_x509_profiles.py",
+            "test_x509_revocation.py",
+            "test_x509_oracle.py",
+            "test_vectors_x509.py",
+        ),
+    ),
+    "trust": Part(
+        ("trust.py", "_anchor.py", "_issuer_metadata.py", "_vical.py"),
+        ("test_trust.py", "test_trust_certificates.py", "test_vical.py"),
+    ),
+    "_readers": Part(
+        ("_readers/",), ("readers", "test_vectors_mdoc.py", "test_vectors_sd_jwt.py", "test_vectors_sd_cwt.py")
+    ),
+    "_writers": Part(("_writers/", "issuer.py"), ("writers", "test_issuer.py")),
+    "holder": Part(("holder.py",), ("test_holder.py",)),
+    "gateway": Part(("gateway/", "_answer.py"), ("gateway", "test_answer.py")),
+    "integrations": Part(("integrations/",), ("integrations",)),
+    "command line": Part(("__main__.py", "_cli/", "_demo/"), ("test_main.py",)),
+    "testing": Part(("testing/",), ("testing",)),
+}
+
+
+def part_of(file: str) -> str | None:
+    """Return the part that a module of the package belongs to, by its path in the repository."""
+    name = file.removeprefix(PACKAGE)
+    for part, (files, *_) in PARTS.items():
+        if any(name.startswith(each) if each.endswith("/") else name == each for each in files):
+            return part
+    return None
+
+
+def patterns(part: Part) -> list[str]:
+    """Return what mutmut is told to mutate."""
+    return [f"{PACKAGE}{each}*" if each.endswith("/") else str(PurePosixPath(PACKAGE) / each) for each in part.files]

@@ -1,0 +1,216 @@
+"""Change the package in small ways and see that its tests notice each: `python tests/mutation/run.py`.
+
+Each part runs on a copy of what git knows, never in the tree itself. mutmut writes the mutants there, finds out which
+test reaches which function, and tries each mutant on those tests until one fails. What survives must stand in
+survivors.toml with the reason. The exit status is 1 when a part misses its target, when a survivor of a part that must
+kill all has no reason, when a listed one is none any more, and when nothing was mutated: then nothing was proven.
+
+`--keep` names a folder in which an interrupted run goes on; it starts anew when any file has changed since.
+
+It needs what requirements/mutation.txt pins, besides the package with its development dependencies.
+
+Spec: specs/assurance.md; specs/decisions/0028.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+HERE: Final = Path(__file__).resolve().parent
+ROOT: Final = HERE.parents[1]
+if sys.path[0] == str(HERE):  # run as a program: its folder must not hide other packages
+    sys.path[0] = str(HERE.parent)
+
+from mutation.outcome import Fate, Name, Outcome, collected, judged, survivors  # noqa: E402  # found by the line above
+from mutation.parts import PARTS, Part, part_of, patterns  # noqa: E402
+
+SURVIVORS: Final = HERE / "survivors.toml"
+MEMORY_BYTES: Final = 4 << 30  # of address space: a mutant that collects without end meets MemoryError, not the machine
+TIMEOUT_CONSTANT_S: Final = 5  # beside what its tests take, four times over: a busy machine must not kill a mutant
+TIMEOUT_FACTOR: Final = 4
+_STAMP: Final = ".what-was-run"
+
+
+def copied(root: Path, target: Path) -> str:
+    """Copy what git knows of `root`, as it stands on disk, and return a digest of it."""
+    listing = subprocess.run(
+        ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        check=True,
+        capture_output=True,
+    ).stdout
+    digest = hashlib.sha256()
+    for name in sorted(set(os.fsdecode(listing).split("\0")) - {""}):
+        source = root / name
+        if not source.is_file():  # deleted, and not yet committed
+            continue
+        data = source.read_bytes()
+        digest.update(f"{len(name)} {len(data)} {name}".encode() + data)
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target / name)
+    return digest.hexdigest()
+
+
+def configuration(part: Part, tree: Path) -> str:
+    """Return what mutmut is told, as a section of pyproject.toml."""
+    beside = sorted(
+        path.name for path in tree.iterdir() if path.name not in {"src", "mutants", ".git", "pyproject.toml"}
+    )
+    settings: dict[str, Any] = {
+        "source_paths": ["src/citizenid"],
+        "only_mutate": patterns(part),
+        "also_copy": beside,
+        "pytest_add_cli_args": ["-p", "no:cacheprovider", *(f"--deselect={name}" for name, _ in part.without)],
+        "pytest_add_cli_args_test_selection": [f"tests/{name}" for name in part.tests],
+        "timeout_constant": float(TIMEOUT_CONSTANT_S),
+        "timeout_multiplier": float(TIMEOUT_FACTOR),
+        "use_git_change_detection": False,  # the copy is no repository
+    }
+    return "\n[tool.mutmut]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+
+
+def prepared(name: str, work: Path, root: Path = ROOT) -> Path:
+    """Return the tree in which a part runs: the one of an earlier run if nothing has changed since, or a new one."""
+    fresh, tree = work / f"{name}.new", work / name
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    stamp = f"{copied(root, fresh)} {PARTS[name]}"
+    with (fresh / "pyproject.toml").open("a", encoding="utf-8") as project:
+        project.write(configuration(PARTS[name], fresh))
+    if (tree / _STAMP).is_file() and (tree / _STAMP).read_text("utf-8") == stamp:
+        shutil.rmtree(fresh)
+        return tree
+    if tree.exists() and not (tree / _STAMP).is_file():
+        raise SystemExit(f"{tree} is no tree of this program: it is left alone")
+    shutil.rmtree(tree, ignore_errors=True)
+    (fresh / _STAMP).write_text(stamp, "utf-8")
+    fresh.rename(tree)
+    return tree
+
+
+def mutate(tree: Path, jobs: int, log: Path) -> int:
+    """Let mutmut run in `tree`, and return its exit status. What it prints goes to `log`."""
+    mutmut = shutil.which("mutmut", path=str(Path(sys.executable).parent))
+    if mutmut is None:
+        raise SystemExit("there is no mutmut beside this interpreter: see CONTRIBUTING.md")
+    environment = {
+        **os.environ,
+        "HYPOTHESIS_PROFILE": "ci",  # the same examples for each mutant
+        "PYTHONPATH": str(tree / "mutants" / "src"),  # a process of its own that a test starts runs the mutant, too
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    with log.open("ab") as output:
+        return subprocess.run(
+            [mutmut, "run", "--max-children", str(jobs)],
+            cwd=tree,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES)),
+            check=False,
+        ).returncode
+
+
+def modules(tree: Path, name: str) -> list[str]:
+    """Return the modules of a part, by their paths in the repository."""
+    paths = sorted((tree / "src" / "citizenid").rglob("*.py"))
+    return [file for path in paths if part_of(file := path.relative_to(tree).as_posix()) == name]
+
+
+def run_part(
+    name: str, work: Path, jobs: int, listed: Iterable[Name], root: Path = ROOT
+) -> tuple[Outcome, int, dict[Name, Fate]]:
+    """Run one part; return its outcome, the exit status of mutmut, and the fate of each mutant."""
+    tree = prepared(name, work, root)
+    status = mutate(tree, jobs, work / f"{name}.log")
+    fates = collected(tree, modules(tree, name))
+    here = [each for each in listed if part_of(each.file) == name]
+    return judged(name, PARTS[name].target, fates, here), status, fates
+
+
+def written(outcome: Outcome, fates: dict[Name, Fate], seconds: float) -> dict[str, Any]:
+    """Return what the results say about one part."""
+    return {
+        "part": outcome.part,
+        "target": outcome.target,
+        "seconds": round(seconds),
+        "mutants": outcome.mutants,
+        **{fate.name.lower(): outcome.counts[fate] for fate in Fate},
+        "explained": len(outcome.explained),
+        "score": round(outcome.score, 2),
+        "faults": outcome.faults(),
+        "unexplained": [{**each._asdict(), "fate": fates[each].value} for each in outcome.unexplained],
+        "stale": [each._asdict() for each in outcome.stale],
+    }
+
+
+def printed(outcome: Outcome, fates: dict[Name, Fate], status: int, log: Path) -> None:
+    """Print one row of the table, and below it what is wrong."""
+    print(
+        f"{outcome.part:14}{outcome.mutants:>9,}{outcome.killed:>9,}{outcome.counts[Fate.TIMEOUT]:>10,}"
+        f"{len(outcome.explained):>11,}{len(outcome.unexplained):>13,}{outcome.score:>8.1f}{outcome.target:>8}",
+        flush=True,
+    )
+    for each in outcome.unexplained:
+        print(f"  {fates[each].value}: {each}")
+    for each in outcome.stale:
+        print(f"  listed, and no survivor: {each}")
+    for fault in outcome.faults():
+        print(f"  {outcome.part}: {fault}")
+    if status:
+        print(f"  {outcome.part}: mutmut ended with {status}: {log}")
+        print(log.read_bytes()[-3_000:].decode("utf-8", "replace").replace("\r", "\n"))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the parts and print the table; see the docstring of this module."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", action="append", metavar="PART", help=f"may be repeated: {', '.join(PARTS)}")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--json", type=Path, help="where to write the results")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="a folder that is kept, so that a later run goes on")
+    chosen = parser.parse_args(argv)
+    names = chosen.only or list(PARTS)
+    if unknown := sorted(set(names) - PARTS.keys()):
+        parser.error(f"no such part: {', '.join(unknown)}")
+    listed = survivors(SURVIVORS.read_text("utf-8"))
+    work = (chosen.keep or Path(tempfile.mkdtemp(prefix="citizenid-mutation-"))).resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    heads = (
+        ("mutants", 9),
+        ("killed", 9),
+        ("timeouts", 10),
+        ("explained", 11),
+        ("unexplained", 13),
+        ("score", 8),
+        ("target", 8),
+    )
+    print(f"{'part':14}" + "".join(f"{head:>{width}}" for head, width in heads))
+    results, good = [], True
+    for name in names:
+        began = time.monotonic()
+        outcome, status, fates = run_part(name, work, max(1, chosen.jobs), listed)
+        printed(outcome, fates, status, work / f"{name}.log")
+        results.append(written(outcome, fates, time.monotonic() - began))
+        good = good and not status and not outcome.faults()
+        if chosen.json:  # after each part: the next may take an hour
+            chosen.json.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+    if good and not chosen.keep:
+        shutil.rmtree(work, ignore_errors=True)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
