@@ -34,6 +34,7 @@ class Fate(Enum):
     UNFINISHED = "not tried yet"
 
 
+INTERRUPTED: Final = 2  # of pytest
 _FATES: Final = {
     1: Fate.KILLED,
     3: Fate.KILLED,  # an error inside pytest: the mutant broke the collection or a fixture
@@ -45,7 +46,7 @@ _FATES: Final = {
     152: Fate.TIMEOUT,
     36: Fate.TIMEOUT,
     255: Fate.TIMEOUT,
-    2: Fate.UNFINISHED,  # interrupted
+    INTERRUPTED: Fate.UNFINISHED,
     None: Fate.UNFINISHED,
 }
 

@@ -33,7 +33,7 @@ ROOT: Final = HERE.parents[1]
 if sys.path[0] == str(HERE):  # run as a program: its folder must not hide other packages
     sys.path[0] = str(HERE.parent)
 
-from mutation.outcome import Fate, Name, Outcome, collected, judged, survivors  # noqa: E402  # found by the line above
+from mutation.outcome import INTERRUPTED, Fate, Name, Outcome, collected, judged, survivors  # noqa: E402  # found by the line above
 from mutation.parts import PARTS, Part, part_of, patterns  # noqa: E402
 
 SURVIVORS: Final = HERE / "survivors.toml"
@@ -99,15 +99,28 @@ def prepared(name: str, work: Path, root: Path = ROOT) -> Path:
     return tree
 
 
+def forget_interrupted(meta: Path) -> None:
+    """Have the mutants tried again that were being tried when an earlier run was interrupted."""
+    held = json.loads(meta.read_text("utf-8"))
+    codes = held["exit_code_by_key"]
+    if again := [key for key, code in codes.items() if code == INTERRUPTED]:
+        codes.update(dict.fromkeys(again))
+        meta.write_text(json.dumps(held, indent=4), "utf-8")
+
+
 def mutate(tree: Path, jobs: int, log: Path) -> int:
     """Let mutmut run in `tree`, and return its exit status. What it prints goes to `log`."""
     mutmut = shutil.which("mutmut", path=str(Path(sys.executable).parent))
     if mutmut is None:
         raise SystemExit("there is no mutmut beside this interpreter: see CONTRIBUTING.md")
+    sources = tree / "mutants" / "src"
+    sources.mkdir(parents=True, exist_ok=True)  # an interpreter remembers what was not there when it began
+    for meta in sources.rglob("*.meta"):
+        forget_interrupted(meta)
     environment = {
         **os.environ,
         "HYPOTHESIS_PROFILE": "ci",  # the same examples for each mutant
-        "PYTHONPATH": str(tree / "mutants" / "src"),  # a process of its own that a test starts runs the mutant, too
+        "PYTHONPATH": str(sources),  # a process of its own that a test starts runs the mutant, too
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     with log.open("ab") as output:

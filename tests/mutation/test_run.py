@@ -362,6 +362,15 @@ def test_what_cannot_run_on_mutated_sources_is_left_out(tmp_path: Path) -> None:
     assert told["pytest_add_cli_args"][-1] == "--deselect=tests/test_holder.py::test_sources"
 
 
+def test_what_was_interrupted_is_tried_again_and_nothing_else(tmp_path: Path) -> None:
+    tree = a_run(tmp_path, [0, 2, 1, None, 2])
+    meta = tree / "mutants" / f"{FILE}.meta"
+    run.forget_interrupted(meta)
+    held = json.loads(meta.read_text("utf-8"))
+    assert list(held["exit_code_by_key"].values()) == [0, None, 1, None, None]
+    assert held["hash_by_function_name"] == {}
+
+
 # --- the command ---
 
 
