@@ -34,10 +34,11 @@ class Fate(Enum):
     UNFINISHED = "not tried yet"
 
 
-INTERRUPTED: Final = 2  # of pytest
 _FATES: Final = {
     1: Fate.KILLED,
-    3: Fate.KILLED,  # an error inside pytest: the mutant broke the collection or a fixture
+    2: Fate.KILLED,  # the tests could not be collected; an interrupt from the keyboard does not reach them
+    3: Fate.KILLED,  # an error inside pytest
+    255: Fate.KILLED,  # pytest did not even begin, as when conftest.py cannot be imported
     0: Fate.SURVIVED,
     5: Fate.UNTESTED,
     33: Fate.UNTESTED,
@@ -45,8 +46,6 @@ _FATES: Final = {
     -24: Fate.TIMEOUT,
     152: Fate.TIMEOUT,
     36: Fate.TIMEOUT,
-    255: Fate.TIMEOUT,
-    INTERRUPTED: Fate.UNFINISHED,
     None: Fate.UNFINISHED,
 }
 

@@ -1,8 +1,8 @@
 """Change the package in small ways and see that its tests notice each: `python tests/mutation/run.py`.
 
 Each part runs on a copy of what git knows, never in the tree itself. mutmut writes the mutants there, finds out which
-test reaches which function, and tries each mutant on those tests until one fails. What survives must stand in
-survivors.toml with the reason. The exit status is 1 when a part misses its target, when a survivor of a part that must
+test reaches which function, and tries each mutant on those tests until one fails; in the end the same tests must pass
+without a mutant. What survives must stand in survivors.toml with the reason. The exit status is 1 when a part misses its target, when a survivor of a part that must
 kill all has no reason, when a listed one is none any more, and when nothing was mutated: then nothing was proven.
 
 `--keep` names a folder in which an interrupted run goes on; it starts anew when any file has changed since.
@@ -33,13 +33,21 @@ ROOT: Final = HERE.parents[1]
 if sys.path[0] == str(HERE):  # run as a program: its folder must not hide other packages
     sys.path[0] = str(HERE.parent)
 
-from mutation.outcome import INTERRUPTED, Fate, Name, Outcome, collected, judged, survivors  # noqa: E402  # found by the line above
+from mutation.outcome import Fate, Name, Outcome, collected, judged, survivors  # noqa: E402  # found by the line above
 from mutation.parts import PARTS, Part, part_of, patterns  # noqa: E402
 
 SURVIVORS: Final = HERE / "survivors.toml"
 MEMORY_BYTES: Final = 4 << 30  # of address space: a mutant that collects without end meets MemoryError, not the machine
 TIMEOUT_CONSTANT_S: Final = 5  # beside what its tests take, four times over: a busy machine must not kill a mutant
 TIMEOUT_FACTOR: Final = 4
+# What is imported once, before the mutants part. Never the package.
+PRELOADED: Final = "mutation_preloaded.txt"
+_MODULES: Final = (
+    "pytest cryptography.x509 cryptography.hazmat.primitives.asymmetric.ec nacl.bindings cbor2 jiter jwt "
+    "hypothesis hypothesis.strategies"
+)
+_QUIET: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # it would rewrite the asserts of hypothesis
+AT_IMPORT: Final = "mutation_at_import"
 _STAMP: Final = ".what-was-run"
 
 
@@ -67,15 +75,20 @@ def configuration(part: Part, tree: Path) -> str:
     beside = sorted(
         path.name for path in tree.iterdir() if path.name not in {"src", "mutants", ".git", "pyproject.toml"}
     )
+    without = [f"--deselect={name}" for name, _ in part.without]
     settings: dict[str, Any] = {
         "source_paths": ["src/citizenid"],
         "only_mutate": patterns(part),
         "also_copy": beside,
-        "pytest_add_cli_args": ["-p", "no:cacheprovider", *(f"--deselect={name}" for name, _ in part.without)],
+        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-p", AT_IMPORT, *_QUIET, *without],
         "pytest_add_cli_args_test_selection": [f"tests/{name}" for name in part.tests],
         "timeout_constant": float(TIMEOUT_CONSTANT_S),
         "timeout_multiplier": float(TIMEOUT_FACTOR),
         "use_git_change_detection": False,  # the copy is no repository
+        # Each mutant imports the package anew: what a module builds at import is then built by the mutant.
+        "process_isolation": "forkserver",
+        "forkserver_warmup": "import",
+        "preload_modules_file": PRELOADED,
     }
     return "\n[tool.mutmut]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
 
@@ -86,6 +99,8 @@ def prepared(name: str, work: Path, root: Path = ROOT) -> Path:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     stamp = f"{copied(root, fresh)} {PARTS[name]}"
+    shutil.copyfile(HERE / "at_import.py", fresh / f"{AT_IMPORT}.py")
+    (fresh / PRELOADED).write_text("\n".join(_MODULES.split()) + "\n", "utf-8")
     with (fresh / "pyproject.toml").open("a", encoding="utf-8") as project:
         project.write(configuration(PARTS[name], fresh))
     if (tree / _STAMP).is_file() and (tree / _STAMP).read_text("utf-8") == stamp:
@@ -99,41 +114,53 @@ def prepared(name: str, work: Path, root: Path = ROOT) -> Path:
     return tree
 
 
-def forget_interrupted(meta: Path) -> None:
-    """Have the mutants tried again that were being tried when an earlier run was interrupted."""
-    held = json.loads(meta.read_text("utf-8"))
-    codes = held["exit_code_by_key"]
-    if again := [key for key, code in codes.items() if code == INTERRUPTED]:
-        codes.update(dict.fromkeys(again))
-        meta.write_text(json.dumps(held, indent=4), "utf-8")
-
-
-def mutate(tree: Path, jobs: int, log: Path) -> int:
-    """Let mutmut run in `tree`, and return its exit status. What it prints goes to `log`."""
-    mutmut = shutil.which("mutmut", path=str(Path(sys.executable).parent))
-    if mutmut is None:
-        raise SystemExit("there is no mutmut beside this interpreter: see CONTRIBUTING.md")
+def environment(tree: Path) -> dict[str, str]:
+    """Return the environment in which tests run there."""
     sources = tree / "mutants" / "src"
     sources.mkdir(parents=True, exist_ok=True)  # an interpreter remembers what was not there when it began
-    for meta in sources.rglob("*.meta"):
-        forget_interrupted(meta)
-    environment = {
+    return {
         **os.environ,
         "HYPOTHESIS_PROFILE": "ci",  # the same examples for each mutant
         "PYTHONPATH": str(sources),  # a process of its own that a test starts runs the mutant, too
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "MUTANT_UNDER_TEST": "",
     }
+
+
+def called(command: list[str], folder: Path, tree: Path, log: Path) -> int:
+    """Run a program under the limit on memory, and return its exit status. What it prints goes to `log`."""
     with log.open("ab") as output:
         return subprocess.run(
-            [mutmut, "run", "--max-children", str(jobs)],
-            cwd=tree,
-            env=environment,
+            command,
+            cwd=folder,
+            env=environment(tree),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES)),
             check=False,
         ).returncode
+
+
+def mutate(tree: Path, jobs: int, log: Path) -> int:
+    """Let mutmut run in `tree`, or go on there, and return its exit status."""
+    mutmut = shutil.which("mutmut", path=str(Path(sys.executable).parent))
+    if mutmut is None:
+        raise SystemExit("there is no mutmut beside this interpreter: see CONTRIBUTING.md")
+    return called([mutmut, "run", "--max-children", str(jobs)], tree, tree, log)
+
+
+def control(tree: Path, log: Path) -> int:
+    """Ask the tests as they were asked of the mutants, but of no mutant, and return the exit status: it must be 0.
+
+    mutmut names single tests to pytest, and takes for killed whatever ends otherwise: also a name that pytest does not
+    find again, or a test that fails by itself.
+    """
+    stats = json.loads((tree / "mutants" / "mutmut-stats.json").read_text("utf-8"))
+    asked = sorted({test for tests in stats["tests_by_mangled_function_name"].values() for test in tests})
+    names = tree / "control.txt"
+    names.write_text("\n".join(asked) + "\n", "utf-8")
+    options = ["--rootdir=.", "-x", "-q", "-p", "no:cacheprovider", f"@{names}"]
+    return called([sys.executable, "-m", "pytest", *options], tree / "mutants", tree, log)
 
 
 def modules(tree: Path, name: str) -> list[str]:
@@ -144,16 +171,19 @@ def modules(tree: Path, name: str) -> list[str]:
 
 def run_part(
     name: str, work: Path, jobs: int, listed: Iterable[Name], root: Path = ROOT
-) -> tuple[Outcome, int, dict[Name, Fate]]:
-    """Run one part; return its outcome, the exit status of mutmut, and the fate of each mutant."""
-    tree = prepared(name, work, root)
-    status = mutate(tree, jobs, work / f"{name}.log")
+) -> tuple[Outcome, list[str], dict[Name, Fate]]:
+    """Run one part; return its outcome, why the run itself proves nothing, if so, and the fate of each mutant."""
+    tree, log, troubles = prepared(name, work, root), work / f"{name}.log", []
+    if status := mutate(tree, jobs, log):
+        troubles.append(f"mutmut ended with {status}: {log}")
+    elif status := control(tree, log):
+        troubles.append(f"without a mutant the tests ended with {status}: {log}")
     fates = collected(tree, modules(tree, name))
     here = [each for each in listed if part_of(each.file) == name]
-    return judged(name, PARTS[name].target, fates, here), status, fates
+    return judged(name, PARTS[name].target, fates, here), troubles, fates
 
 
-def written(outcome: Outcome, fates: dict[Name, Fate], seconds: float) -> dict[str, Any]:
+def written(outcome: Outcome, troubles: list[str], fates: dict[Name, Fate], seconds: float) -> dict[str, Any]:
     """Return what the results say about one part."""
     return {
         "part": outcome.part,
@@ -163,13 +193,13 @@ def written(outcome: Outcome, fates: dict[Name, Fate], seconds: float) -> dict[s
         **{fate.name.lower(): outcome.counts[fate] for fate in Fate},
         "explained": len(outcome.explained),
         "score": round(outcome.score, 2),
-        "faults": outcome.faults(),
+        "faults": [*outcome.faults(), *troubles],
         "unexplained": [{**each._asdict(), "fate": fates[each].value} for each in outcome.unexplained],
         "stale": [each._asdict() for each in outcome.stale],
     }
 
 
-def printed(outcome: Outcome, fates: dict[Name, Fate], status: int, log: Path) -> None:
+def printed(outcome: Outcome, troubles: list[str], fates: dict[Name, Fate], log: Path) -> None:
     """Print one row of the table, and below it what is wrong."""
     print(
         f"{outcome.part:14}{outcome.mutants:>9,}{outcome.killed:>9,}{outcome.counts[Fate.TIMEOUT]:>10,}"
@@ -180,10 +210,9 @@ def printed(outcome: Outcome, fates: dict[Name, Fate], status: int, log: Path) -
         print(f"  {fates[each].value}: {each}")
     for each in outcome.stale:
         print(f"  listed, and no survivor: {each}")
-    for fault in outcome.faults():
+    for fault in [*outcome.faults(), *troubles]:
         print(f"  {outcome.part}: {fault}")
-    if status:
-        print(f"  {outcome.part}: mutmut ended with {status}: {log}")
+    if troubles:
         print(log.read_bytes()[-3_000:].decode("utf-8", "replace").replace("\r", "\n"))
 
 
@@ -214,10 +243,10 @@ def main(argv: list[str] | None = None) -> int:
     results, good = [], True
     for name in names:
         began = time.monotonic()
-        outcome, status, fates = run_part(name, work, max(1, chosen.jobs), listed)
-        printed(outcome, fates, status, work / f"{name}.log")
-        results.append(written(outcome, fates, time.monotonic() - began))
-        good = good and not status and not outcome.faults()
+        outcome, troubles, fates = run_part(name, work, max(1, chosen.jobs), listed)
+        printed(outcome, troubles, fates, work / f"{name}.log")
+        results.append(written(outcome, troubles, fates, time.monotonic() - began))
+        good = good and not troubles and not outcome.faults()
         if chosen.json:  # after each part: the next may take an hour
             chosen.json.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
     if good and not chosen.keep:

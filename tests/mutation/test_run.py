@@ -185,11 +185,11 @@ def a_run(folder: Path, codes: list[int | None]) -> Path:
 
 
 def test_each_exit_code_is_one_fate_and_an_unknown_one_kills_nothing(tmp_path: Path) -> None:
-    codes: list[int | None] = [0, 1, 3, 5, 33, 24, -24, 152, 36, 255, 2, None, -9, -11, 35, 77]
+    codes: list[int | None] = [0, 1, 2, 3, 255, 5, 33, 24, -24, 152, 36, None, -9, -11, 35, 77]
     fates = collected(a_run(tmp_path, codes), [FILE, "src/citizenid/not_mutated.py"])
     assert list(fates.values()) == [
-        Fate.SURVIVED, Fate.KILLED, Fate.KILLED, Fate.UNTESTED, Fate.UNTESTED, *[Fate.TIMEOUT] * 5,
-        Fate.UNFINISHED, Fate.UNFINISHED, *[Fate.UNCLEAR] * 4,
+        Fate.SURVIVED, *[Fate.KILLED] * 4, Fate.UNTESTED, Fate.UNTESTED, *[Fate.TIMEOUT] * 4,
+        Fate.UNFINISHED, *[Fate.UNCLEAR] * 4,
     ]  # fmt: skip
 
 
@@ -333,7 +333,7 @@ def test_what_git_knows_is_copied_and_mutmut_is_told_in_the_copy_alone(repositor
     told = tomllib.loads((tree / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"]
     assert told["only_mutate"] == ["src/citizenid/_redaction/*"]
     assert told["pytest_add_cli_args_test_selection"] == ["tests/test_redaction.py"]
-    assert told["also_copy"] == [".gitignore", "tests"]
+    assert told["also_copy"] == [".gitignore", "mutation_at_import.py", "mutation_preloaded.txt", "tests"]
 
 
 def test_a_run_goes_on_unless_a_file_has_changed(repository: Path, tmp_path: Path) -> None:
@@ -362,15 +362,6 @@ def test_what_cannot_run_on_mutated_sources_is_left_out(tmp_path: Path) -> None:
     assert told["pytest_add_cli_args"][-1] == "--deselect=tests/test_holder.py::test_sources"
 
 
-def test_what_was_interrupted_is_tried_again_and_nothing_else(tmp_path: Path) -> None:
-    tree = a_run(tmp_path, [0, 2, 1, None, 2])
-    meta = tree / "mutants" / f"{FILE}.meta"
-    run.forget_interrupted(meta)
-    held = json.loads(meta.read_text("utf-8"))
-    assert list(held["exit_code_by_key"].values()) == [0, None, 1, None, None]
-    assert held["hash_by_function_name"] == {}
-
-
 # --- the command ---
 
 
@@ -380,9 +371,12 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., in
     monkeypatch.setattr(run, "SURVIVORS", tmp_path / "survivors.toml")
     monkeypatch.setattr(run, "prepared", lambda name, work, root: work / name)
 
-    def call(codes: list[int | None], listed: str = "", status: int = 0, only: str = "_redaction") -> int:
+    def call(codes: list[int | None], listed: str = "", status: int = 0, without: int = 0) -> int:
         (tmp_path / "survivors.toml").write_text(listed, "utf-8")
         shutil.rmtree(tmp_path / "work", ignore_errors=True)
+
+        def control(tree: Path, log: Path) -> int:
+            return without
 
         def mutate(tree: Path, jobs: int, log: Path) -> int:
             assert jobs == 3
@@ -393,8 +387,9 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., in
             return status
 
         monkeypatch.setattr(run, "mutate", mutate)
+        monkeypatch.setattr(run, "control", control)
         work, results = tmp_path / "work", tmp_path / "results.json"
-        return run.main(["--only", only, "--jobs", "3", "--keep", str(work), "--json", str(results)])
+        return run.main(["--only", "_redaction", "--jobs", "3", "--keep", str(work), "--json", str(results)])
 
     return call
 
@@ -406,8 +401,8 @@ def survivor(after: str) -> dict[str, Any]:
 def test_the_command_is_content_when_all_are_killed_or_explained(
     command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command([1, 1, 255]) == 0
-    assert command([1, 0, 255], listing(survivor("first(1)"))) == 0
+    assert command([1, 1, -24]) == 0
+    assert command([1, 0, -24], listing(survivor("first(1)"))) == 0
     (result,) = json.loads((tmp_path / "results.json").read_text("utf-8"))
     assert (result["mutants"], result["killed"], result["timeout"], result["explained"]) == (3, 1, 1, 1)
     assert (result["score"], result["faults"], result["unexplained"]) == (100, [], [])
@@ -437,6 +432,30 @@ def test_the_command_fails_and_says_why(
 ) -> None:
     assert command(codes, listed, status) == 1
     assert says in capsys.readouterr().out
+
+
+def test_nothing_is_proven_when_the_tests_fail_without_a_mutant(
+    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command([1, 1], without=4) == 1
+    assert "without a mutant the tests ended with 4" in capsys.readouterr().out
+    (result,) = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    assert len(result["faults"]) == 1 and result["faults"][0].startswith("without a mutant")
+
+
+def test_the_control_asks_each_test_that_was_asked_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    one, two = "tests/test_a.py::test_one[a b]", "tests/test_a.py::test_2"
+    (tmp_path / "mutants" / "tests").mkdir(parents=True)
+    stats = {"tests_by_mangled_function_name": {"f": [one], "g": [one, two]}}
+    (tmp_path / "mutants" / "mutmut-stats.json").write_text(json.dumps(stats), "utf-8")
+    test = tmp_path / "mutants" / "tests" / "test_a.py"
+    both = "import pytest\n@pytest.mark.parametrize('x', ['a b'])\ndef test_one(x): pass\ndef test_2(): pass\n"
+    test.write_text(both, "utf-8")
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    assert run.control(tmp_path, tmp_path / "log") == 0
+    assert (tmp_path / "log").read_text("utf-8").count("2 passed") == 1
+    test.write_text("def test_2(): pass\n", "utf-8")
+    assert run.control(tmp_path, tmp_path / "log") == 4
 
 
 def test_survivors_of_other_parts_are_not_asked_for(command: Callable[..., int]) -> None:
