@@ -2,8 +2,9 @@
 
 Each part runs on a copy of what git knows, never in the tree itself. mutmut writes the mutants there, finds out which
 test reaches which function, and tries each mutant on those tests until one fails; in the end the same tests must pass
-without a mutant. What survives must stand in survivors.toml with the reason. The exit status is 1 when a part misses its target, when a survivor of a part that must
-kill all has no reason, when a listed one is none any more, and when nothing was mutated: then nothing was proven.
+without a mutant. What survives must stand in survivors.toml with the reason. The exit status is 1 when a part misses
+its target, when a survivor of a part that must kill all has no reason, when a listed one is none any more, and when
+nothing was mutated: then nothing was proven.
 
 `--keep` names a folder in which an interrupted run goes on; it starts anew when any file has changed since.
 
