@@ -16,8 +16,18 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from hypothesis import given
 from hypothesis import strategies as st
+from places import only_at
 
-from citizenid._crypto import AgreementKey, LocalKey, PublicKey, ReaderAgreement, load_cose_key, verify_signature
+from citizenid._crypto import (
+    AgreementKey,
+    HolderAgreement,
+    LocalKey,
+    PublicKey,
+    ReaderAgreement,
+    Unsigned,
+    load_cose_key,
+    verify_signature,
+)
 from citizenid._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from citizenid._model import KeyHint, SignedObject
 from citizenid._wire import transcript
@@ -31,6 +41,17 @@ CURVES = {
     "brainpoolP512r1": ec.BrainpoolP512R1(),
 }
 WHERE = "deviceAuth.deviceMac"
+errors_say_where = only_at(
+    {
+        Reason.ALGORITHM_MISMATCH: frozenset({WHERE}),
+        Reason.ALGORITHM_NOT_ALLOWED: frozenset({"key"}),
+        Reason.CONFIGURATION_INVALID: frozenset({"key"}),
+        Reason.HOLDER_KEY_MISMATCH: frozenset({"key"}),
+        Reason.KEY_INVALID: frozenset({"jwk", "key", "pem"}),
+        Reason.SIGNATURE_INVALID: frozenset({WHERE}),
+        Reason.SIGNATURE_MALFORMED: frozenset({WHERE}),
+    }
+)
 
 
 @cache
@@ -169,16 +190,18 @@ def test_a_key_shows_and_gives_away_nothing() -> None:
     agreement = ReaderAgreement(key, b"salt-salt", b"info")
     assert repr(key) == str(key) == "<AgreementKey ES256>"
     assert repr(agreement) == str(agreement) == "<ReaderAgreement>"
+    assert repr(HolderAgreement(key.public, b"salt-salt", b"info")) == "<HolderAgreement>"
+    says = r"^an AgreementKey is not copied or pickled$"
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         for value in (key, agreement):
-            with pytest.raises(TypeError, match="not copied or pickled"):
+            with pytest.raises(TypeError, match=says):
                 pickle.dumps(value, protocol)
     for way in (copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match="not copied or pickled"):
+        with pytest.raises(TypeError, match=says):
             way(key)
-    with pytest.raises(TypeError, match="not copied or pickled"):
+    with pytest.raises(TypeError, match=says):
         key.__getstate__()
-    with pytest.raises(TypeError, match="final"):
+    with pytest.raises(TypeError, match=r"^AgreementKey is final$"):
         type("Mine", (AgreementKey,), {})
     assert not hasattr(key, "__dict__") and not hasattr(key, "sign")
 
@@ -249,6 +272,44 @@ def test_an_agreement_makes_no_mac_of_a_signature() -> None:
     assert _verdict(_signed(tag, agreement, "ES256"), local.public) is Reason.SIGNATURE_MALFORMED
     assert _verdict(_signed(tag * 2, agreement, "ES256"), local.public) is Reason.SIGNATURE_INVALID
     assert _verdict(_signed(local.sign(b"MAC_structure"), agreement, "ES256"), local.public) is None
+
+
+def _misused(call: Any, reason: Reason) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        call()
+    assert (caught.value.reason, caught.value.where) == (reason, "key")
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("curve", CURVES)
+def test_a_holder_answers_with_a_mac_where_one_is_asked_for(curve: str) -> None:
+    reader, device = _pair(curve)
+    made = Unsigned(
+        b"MAC_structure", device.public, b"whole.".__add__, HolderAgreement(reader.public, b"salt", b"info")
+    )
+    assert (made.to_be_signed, made.algorithm) == (b"MAC_structure", "HMAC 256/256")
+    answer = made.sign(device)
+    assert answer == b"whole." + (reader.mac(device.public, b"salt", b"info", b"MAC_structure") or b"none")
+    assert _verdict(_signed(answer[6:], ReaderAgreement(reader, b"salt", b"info")), device.public) is None
+    # The same secret in a class that signs, a signature from elsewhere, another key, and a reader on another curve.
+    signer = LocalKey.from_jwk(dict(device.to_private_jwk()))
+    assert signer.public == device.public
+    _misused(lambda: made.sign(signer), Reason.CONFIGURATION_INVALID)
+    _misused(lambda: made.complete(answer[6:]), Reason.CONFIGURATION_INVALID)
+    _misused(lambda: made.sign(AgreementKey.generate(curve)), Reason.HOLDER_KEY_MISMATCH)
+    other = next(each for name, each in ((name, _pair(name)[0]) for name in CURVES) if name != curve)
+    apart = Unsigned(b"MAC_structure", device.public, bytes, HolderAgreement(other.public, b"salt", b"info"))
+    _misused(lambda: apart.sign(device), Reason.CONFIGURATION_INVALID)
+
+
+def test_where_a_signature_is_asked_for_nobody_makes_a_mac() -> None:
+    device = _pair("P-256")[1]
+    made = Unsigned(b"to be signed", device.public, bytes)
+    assert made.algorithm == "ES256"
+    _misused(lambda: made.sign(device), Reason.CONFIGURATION_INVALID)
+    signer = LocalKey.from_jwk(dict(device.to_private_jwk()))
+    signed = SignedObject(b"to be signed", b"", "ES256", made.sign(signer), KeyHint(), None)
+    assert _verdict(signed, device.public) is None
 
 
 def test_a_reader_key_of_low_order_or_off_its_curve_never_gets_so_far() -> None:

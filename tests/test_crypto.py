@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa,
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from hypothesis import example, given
 from hypothesis import strategies as st
+from places import only_at
 
 from citizenid import _crypto, _registry
 from citizenid._crypto import (
@@ -39,6 +40,9 @@ from citizenid._crypto import (
     derive_key,
     load_holder_key,
     material_of,
+    pem_bytes,
+    same_text,
+    unsigned,
     verify_signature,
 )
 from citizenid._errors import FORM, CitizenIDError, MalformedError, Reason, VerificationError
@@ -65,6 +69,17 @@ ALGORITHMS = tuple(LENGTHS)
 BRAINPOOL = ("ESB256", "ESB384", "ESB512")
 ECDSA = ("ES256", "ES384", "ES512", *BRAINPOOL)
 WHERE = "issuer-jwt"
+errors_say_where = only_at(
+    {
+        Reason.ALGORITHM_MISMATCH: frozenset({WHERE}),
+        Reason.ALGORITHM_NOT_ALLOWED: frozenset({"key", "issuer-jwt.header"}),
+        Reason.HOLDER_KEY_MISMATCH: frozenset({"key"}),
+        Reason.KEY_INVALID: frozenset({"jwk", "cnf.jwk", "pem", "x5c", "sealing"}),
+        Reason.KEY_USE_FORBIDDEN: frozenset({"jwk"}),
+        Reason.SIGNATURE_INVALID: frozenset({WHERE, "signature"}),
+        Reason.SIGNATURE_MALFORMED: frozenset({WHERE, "signature"}),
+    }
+)
 
 
 @cache
@@ -1167,7 +1182,7 @@ def test_a_local_key_is_not_copied_or_pickled(algorithm: str) -> None:
     for way in (copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match=r"^a LocalKey is not copied or pickled$"):
             way([local] if way is copy.deepcopy else local)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"^a LocalKey is not copied or pickled$"):
         local.__getstate__()
 
 
@@ -1187,7 +1202,7 @@ def test_reprs_say_the_algorithm_and_nothing_more(algorithm: str) -> None:
 
 def test_keys_are_final() -> None:
     for cls in (PublicKey, LocalKey):
-        with pytest.raises(TypeError, match="final"):
+        with pytest.raises(TypeError, match=rf"^{cls.__name__} is final$"):
             type("Mine", (cls,), {})
 
 
@@ -1271,6 +1286,27 @@ def test_another_key_than_the_one_it_was_prepared_for_signs_nothing() -> None:
         with pytest.raises(CitizenIDError) as caught:
             unsigned.sign(key)
         assert caught.value.reason is Reason.HOLDER_KEY_MISMATCH
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_same_key_in_another_object_signs(algorithm: str) -> None:
+    local = _key(algorithm)
+    same = LocalKey.from_jwk(dict(local.to_private_jwk()))
+    assert same.public is not local.public
+    made = Unsigned(_DATA, local.public, lambda signature: b"whole." + signature)
+    for key in (same, _Hsm(same.public, local.sign)):
+        assert _verdict(_DATA, algorithm, made.sign(key)[6:], local.public) is None
+
+
+def test_what_a_local_key_signs_is_not_verified_again_and_all_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    local, seen = _key("ES256"), []
+    monkeypatch.setattr(unsigned, "verify_signature", lambda *arguments: seen.append(arguments[1:]))
+    made = Unsigned(_DATA, local.public, lambda signature: signature)
+    made.sign(local)
+    assert seen == []
+    made.sign(_Hsm(local.public, local.sign))
+    made.complete(local.sign(_DATA))
+    assert seen == [(local.public, "signature")] * 2
 
 
 # --- HKDF and sealing ---
@@ -1361,14 +1397,18 @@ def test_sealing_is_aes_256_gcm_siv() -> None:
 @pytest.mark.parametrize("size", [0, 15, 16, 24, 31, 33, 64])
 def test_a_sealing_key_of_another_size_is_refused(size: int) -> None:
     """AES-256 says the class: a key of 16 or 24 bytes must not quietly make it another cipher."""
-    with pytest.raises((CitizenIDError, ValueError)):
+    with pytest.raises(CitizenIDError) as caught:
         SealingKey(bytes(size))
+    assert (caught.value.reason, caught.value.where) == (Reason.KEY_INVALID, "sealing")
 
 
-def test_a_sealing_key_is_not_pickled() -> None:
-    for way in (copy.deepcopy, pickle.dumps):
-        with pytest.raises(TypeError):
-            way(SealingKey(bytes(32)))
+def test_what_holds_a_secret_is_not_pickled() -> None:
+    made = Unsigned(_DATA, _key("ES256").public, lambda signature: signature)
+    for value in (SealingKey(bytes(32)), made):
+        says = rf"^{type(value).__name__} holds a secret: it is not copied or pickled$"
+        for way in (copy.copy, copy.deepcopy, pickle.dumps, lambda each: each.__getstate__()):
+            with pytest.raises(TypeError, match=says):
+                way(value)
 
 
 def test_the_package_hands_out_what_it_lists() -> None:
@@ -1379,3 +1419,37 @@ def test_the_package_hands_out_what_it_lists() -> None:
 def test_what_is_neither_bytes_nor_text_is_no_pem(pem: Any) -> None:
     for load in (PublicKey.from_pem, LocalKey.from_pem):
         _no_key(partial(load, pem), "pem")
+
+
+def test_pem_is_as_long_as_permitted_and_no_longer() -> None:
+    longest = b"A" * 1_048_576
+    assert pem_bytes(longest) == longest and pem_bytes(longest.decode()) == longest
+    for longer in (longest + b"A", longest.decode() + "A"):
+        with pytest.raises(ValueError, match=r"^$"):
+            pem_bytes(longer)
+
+
+@pytest.mark.parametrize("position", range(4))
+def test_no_block_of_a_pem_spells_out_its_curve(position: int) -> None:
+    blocks = [_pem("PUBLIC KEY", bytes(range(number, 40))) for number in range(4)]
+    assert pem_bytes(b"text\n" + b"text\n".join(blocks)) == b"text\n" + b"text\n".join(blocks)
+    blocks[position] = _pem("PUBLIC KEY", b"0\x20" + _crypto.EXPLICIT_CURVE + bytes(8))
+    with pytest.raises(ValueError, match=r"^$"):
+        pem_bytes(b"".join(blocks))
+
+
+@given(st.text(max_size=8), st.text(max_size=8))
+@example("a", "a")
+@example("a", "A")
+@example("\ud800", "\ud800")
+@example("\ud800", "\udfff")
+@example("\ud800\udc00", "\U00010000")
+@example("\xe9", "e\u0301")
+def test_texts_are_the_same_when_they_are_equal(stated: str, expected: str) -> None:
+    assert same_text(stated, expected) is (stated == expected)
+    assert same_text(expected, expected) is True
+
+
+@pytest.mark.parametrize("stated", [None, 0, True, b"1", [], ["1"], {"1": 1}, 1, type("Text", (str,), {})("1")])
+def test_what_is_no_text_is_the_same_as_none(stated: object) -> None:
+    assert same_text(stated, "1") is False
