@@ -1282,9 +1282,10 @@ def _unwrapped(value: Any) -> Any:
 def _decoded(data: bytes) -> Any:
     try:
         found = cbor2.loads(data)
-    except (ValueError, EOFError):
+        whole = isinstance(found, dict | list | cbor2.CBORTag) and m.dump(_wrapped(found)) == data
+    except (cbor2.CBORError, ValueError, EOFError, TypeError, OverflowError):  # a signature may look like anything
         return data
-    return found if isinstance(found, dict | list | cbor2.CBORTag) and m.dump(_wrapped(found)) == data else data
+    return found if whole else data
 
 
 def _wrapped(value: Any) -> Any:
