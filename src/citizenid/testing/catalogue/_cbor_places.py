@@ -20,7 +20,7 @@ from ..forge.mdoc_issuer import ELEMENTS, PID, digests_of, good_mso, item, items
 from ..forge.parts import NOW, STATUS_URI, key
 from ..forge.status_lists import status_anchors
 from ..forgery import Forgery, called
-from ..trials import Trial, accepted, holds, mdoc, refused, sd_cwt
+from ..trials import Trial, accepted, expect, holds, mdoc, refused, sd_cwt
 
 Edit = Callable[[bytes], bytes]
 
@@ -31,12 +31,6 @@ ITEM: Final = item(0, "nationality", ["US"])
 _AUTHORIZED: Final = {"keyAuthorizations": {"nameSpaces": ["org.example"]}}  # lets the device state what stands there
 _TRIED: Final = 100  # a millisecond each
 _CWT: Final = "application/statuslist+cwt"
-
-
-def expect(condition: bool, what: str) -> None:
-    """Fail the check of a `holds` unless this is so."""
-    if not condition:
-        raise AssertionError(what)
 
 
 def with_behind(tail: bytes) -> Edit:

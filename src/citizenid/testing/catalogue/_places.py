@@ -21,7 +21,7 @@ from ..forge.status_lists import status_anchors, status_token, status_token_cwt
 from ..forgery import Outcome
 from ..senders import Sender
 from ..targets import RESOURCES, Library, Party
-from ..trials import Kind, Trial, asked, holds, raises
+from ..trials import Kind, Trial, asked, expect, holds, raises
 from ..world import ORIGIN
 
 CWT_MEDIA_TYPE: Final = "application/statuslist+cwt"
@@ -30,12 +30,6 @@ Edit = Callable[[bytes], bytes]
 AnyEdit = Callable[[bytes], Any]
 _PATH: Final = RESOURCES + "us-nationals"
 URL: Final = ORIGIN + _PATH
-
-
-def expect(condition: bool, text: str) -> None:
-    """Raise AssertionError unless the condition holds."""
-    if not condition:
-        raise AssertionError(text)
 
 
 def status_jwt(name: str, reason: Reason | None, *, edit: AnyEdit | None = None, **parts: Any) -> Trial:

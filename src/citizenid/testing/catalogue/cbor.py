@@ -23,14 +23,13 @@ from ..forge.cbor import Pairs, Raw, dump, embedded, head
 from ..forge.mdoc_issuer import ELEMENTS, PID, digests_of, good_mso, item, items_of
 from ..forge.parts import NOW
 from ..forgery import called
-from ..trials import Trial, accepted, holds, mdoc, raises, refused, sd_cwt
+from ..trials import Trial, accepted, expect, holds, mdoc, raises, refused, sd_cwt
 from ._cbor_places import (
     ITEM,
     MALFORMED,
     PLACES,
     SD_CWT_HEADER,
     Edit,
-    expect,
     from_hex,
     holding,
     mso_bytes,

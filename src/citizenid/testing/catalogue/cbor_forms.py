@@ -22,14 +22,13 @@ from ..forge.cbor import Raw, canonical, dump, embedded
 from ..forge.mdoc_issuer import ELEMENTS, PID, digests_of, good_mso, items_of
 from ..forge.parts import AUDIENCE, NONCE, NOW, STATUS_URI, key
 from ..forgery import Forgery, called
-from ..trials import Trial, accepted, holds, mdoc, raises, refused, sd_cwt
+from ..trials import Trial, accepted, expect, holds, mdoc, raises, refused, sd_cwt
 from ..world import SimulatedWorld
 from ._cbor_places import (
     ITEM,
     MALFORMED,
     SD_CWT_HEADER,
     SD_KBT_HEADER,
-    expect,
     first,
     from_hex,
     mso_bytes,

@@ -24,8 +24,7 @@ from ..forge.mdoc_keys import cose_key, key, root, signer_certificate
 from ..forge.parts import ABSENT, NOW, unbase64url
 from ..forge.parts import key as local
 from ..forgery import called
-from ..trials import Trial, accepted, holds, mdoc, refused, sd_cwt, sd_jwt
-from ._cbor_places import expect
+from ..trials import Trial, accepted, expect, holds, mdoc, refused, sd_cwt, sd_jwt
 from ._chains import accepts, authority, encoded, leaf, pinned, refuses, resigned, shown, status_list, trusting
 
 _UNTRUSTED: Final = Reason.CERTIFICATE_UNTRUSTED

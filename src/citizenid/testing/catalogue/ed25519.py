@@ -25,9 +25,9 @@ from ..forge.cbor import dump, embedded
 from ..forge.der import exchanged
 from ..forge.parts import ISSUER, base64url, key, unbase64url
 from ..forge.sd_cwt import ALGORITHMS
-from ..trials import Trial, accepted, holds, mdoc, raises, refused, sd_cwt
+from ..trials import Trial, accepted, expect, holds, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
-from ._places import constant, dpop, expect, http
+from ._places import constant, dpop, http
 from .weak_keys import held, trust
 
 _INVALID: Final = Reason.SIGNATURE_INVALID

@@ -18,9 +18,9 @@ from ..forge import sd_cwt as sd_cwt_forge
 from ..forge.cbor import Pairs, Raw
 from ..forge.parts import ABSENT, AUDIENCE, NONCE, NOW, STATUS_URI, dump, segment
 from ..forgery import called
-from ..trials import Trial, accepted, holds, mdoc, refused, sd_cwt
+from ..trials import Trial, accepted, expect, holds, mdoc, refused, sd_cwt
 from ..trials import sd_jwt as jwt
-from ._places import dpop, expect, status_cwt, status_jwt
+from ._places import dpop, status_cwt, status_jwt
 
 _DUPLICATE: Final = Reason.DUPLICATE_MEMBER
 _JSON: Final = Reason.MALFORMED_JSON

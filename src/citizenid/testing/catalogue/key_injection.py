@@ -22,11 +22,11 @@ from ..forge.parts import ABSENT, ISSUER, NOW, STATUS_MEDIA_TYPE, STATUS_URI, VC
 from ..forge.status_lists import status_anchors, status_token
 from ..forgery import Outcome, called
 from ..targets import Party, outcome_of
-from ..trials import Trial, accepted, holds, mdoc, raises, refused, sd_cwt
+from ..trials import Trial, accepted, expect, holds, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from . import weak_keys
 from ._outside import heard_during
-from ._places import dpop, expect, here, http, status_cwt, status_jwt
+from ._places import dpop, here, http, status_cwt, status_jwt
 
 _FORBIDDEN: Final = Reason.HEADER_FORBIDDEN
 _INVALID: Final = Reason.SIGNATURE_INVALID

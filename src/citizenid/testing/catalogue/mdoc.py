@@ -21,8 +21,8 @@ from ..forge.cbor import Raw, dump, embedded
 from ..forge.mdoc_issuer import MDL, OURS, PHOTO_ID, PID, digest, item, items_of
 from ..forge.parts import ABSENT
 from ..forgery import Forgery
-from ..trials import Trial, accepted, holds, mdoc, refused, sd_cwt, sd_jwt
-from ._cbor_places import expect, verdict
+from ..trials import Trial, accepted, expect, holds, mdoc, refused, sd_cwt, sd_jwt
+from ._cbor_places import verdict
 from .mdoc_auth import misshapen_message, payload_in_another_form, signed_by_another
 from .mdoc_device import (
     another_device_key,

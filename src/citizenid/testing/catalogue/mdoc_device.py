@@ -24,8 +24,7 @@ from ..forge.parts import ABSENT, NOW, segment
 from ..forge.parts import key as local
 from ..forgery import Forgery, Outcome
 from ..targets import Library, Party, outcome_of
-from ..trials import Kind, Trial, accepted, holds, mdoc, refused, sd_cwt
-from ._cbor_places import expect
+from ..trials import Kind, Trial, accepted, expect, holds, mdoc, refused, sd_cwt
 
 _MISSING: Final = Reason.KEY_BINDING_MISSING
 _INVALID: Final = Reason.SIGNATURE_INVALID

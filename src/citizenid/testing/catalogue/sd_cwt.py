@@ -19,8 +19,8 @@ from ..forge import sd_cwt as c
 from ..forge import sd_jwt as j
 from ..forge.cbor import Pairs, Raw, dump
 from ..forge.parts import ABSENT, AUDIENCE, ISSUER, NONCE, NOW, STATUS_URI, VCT, key
-from ..trials import Trial, accepted, holds, raises, refused, sd_cwt, sd_jwt
-from ._cbor_places import expect, status_lists, verdict
+from ..trials import Trial, accepted, expect, holds, raises, refused, sd_cwt, sd_jwt
+from ._cbor_places import status_lists, verdict
 
 _INVALID: Final = Reason.CLAIM_INVALID
 _TEXTS: Final = ("iss", "sub", "aud", "exp", "nbf", "iat", "cti", "cnf", "vct", "cnonce", "status")

@@ -26,10 +26,10 @@ from ..forge.status_lists import status_claim
 from ..forgery import Outcome, called
 from ..senders import Sender
 from ..targets import Library, Party, outcome_of, serving
-from ..trials import Trial, accepted, asked, holds, mdoc, refused, sd_cwt
+from ..trials import Trial, accepted, asked, expect, holds, mdoc, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from . import rsa_signatures, signed_bytes
-from ._places import URL, constant, dpop, expect, http, in_part, proven, status_cwt, status_jwt
+from ._places import URL, constant, dpop, http, in_part, proven, status_cwt, status_jwt
 
 _INVALID: Final = Reason.SIGNATURE_INVALID
 _MALFORMED: Final = Reason.SIGNATURE_MALFORMED

@@ -21,9 +21,9 @@ from ..forge import sd_cwt as sd_cwt_forge
 from ..forge.parts import ABSENT, NOW, base64url, key, unbase64url
 from ..forge.status_lists import status_token
 from ..forgery import called
-from ..trials import Trial, accepted, holds, mdoc, refused, sd_cwt
+from ..trials import Trial, accepted, expect, holds, mdoc, refused, sd_cwt
 from ..trials import sd_jwt as jwt
-from ._places import dpop, expect, in_part, status_cwt, status_jwt
+from ._places import dpop, in_part, status_cwt, status_jwt
 
 _INVALID: Final = Reason.SIGNATURE_INVALID
 Sign = Callable[[bytes], bytes]

@@ -22,9 +22,9 @@ from ..forge.certificates import certificate, certificate_key, local_key, pem, x
 from ..forge.der import ec_key_info, exchanged, explicit_p256, integer, point, tlv
 from ..forge.parts import ABSENT, ISSUER, VCT, base64url, key, unbase64url
 from ..forgery import called
-from ..trials import Trial, accepted, holds, mdoc, raises, refused, sd_cwt
+from ..trials import Trial, accepted, expect, holds, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
-from ._places import dpop, expect, http
+from ._places import dpop, http
 
 _INVALID: Final = Reason.KEY_INVALID
 _P: Final = 2**256 - 2**224 + 2**192 + 2**96 - 1  # SP 800-186 section 3.2.1.3
