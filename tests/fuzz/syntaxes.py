@@ -161,6 +161,7 @@ def cbor_seeds() -> Iterator[bytes]:
     yield b"\x00" + b"\xa2" * 40  # a map for a key, deeper than the bound
     yield b"\x00" + b"\xda" * 81 + b"\x00"  # tags in tags, cut short behind the bound
     yield b"\xd2" * 18 + b"\x00\x20"  # one level too many, and a byte
+    yield b"\xd2" * 18 + b"\x41\x00\x20"  # the same around a string
     for kind in ("mdoc", "sd_cwt"):
         for case in cases(kind)[::9]:
             if len(case["input"]) < 3_000:

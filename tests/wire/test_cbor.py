@@ -29,6 +29,7 @@ from citizenid._wire.cbor import CBORTag, Redacted, byte_string, decode, decode_
 
 WHERE = "somewhere.header"
 DEPTH = 16
+LOOKED_AT = 150  # levels: below them the slow decoder, which recurs, does not look
 SCANNED = b"\x82\x59\x04\x01" + bytes(1_025)  # an array of two, whose first item is longer than what goes unscanned
 _SECRET = "c0ffee-secret"
 
@@ -109,8 +110,12 @@ class Slow:
             return self.text(self.take(count))
         if major == 7:
             return self.simple(info, argument)
-        if depth == DEPTH and (count or major == 6):  # an empty container has no level below it
-            self.stop(Reason.DEPTH_EXCEEDED)
+        if depth >= DEPTH and (count or major == 6):  # an empty container has no level below it
+            # What stands below, and behind, may break more: the codec may have seen that first.
+            self.broken.add(Reason.DEPTH_EXCEEDED)
+            self.well_formed = False
+            if depth == LOOKED_AT:
+                self.stop()
         if major == 4:
             return Node("array", [self.item(depth + 1) for _ in range(count)])
         if major == 5:
@@ -201,6 +206,16 @@ def _compare(data: bytes, tags: frozenset[int]) -> None:
             assert slow.node is not None
             assert _same(_plain(call()), _value(slow.node))
         _compare_walk(data, slow)
+
+
+@pytest.mark.parametrize("depth", [16, 17, 100, 149, 150, 151])
+@pytest.mark.parametrize("first", ["81", "a101", "d2"])
+@pytest.mark.parametrize("tail", ["", "00", "0000", "4500", "80", "ff", "a200000000"])
+def test_what_is_too_deep_may_break_more_behind_it(first: str, depth: int, tail: str) -> None:
+    data = bytes.fromhex(first) * depth + bytes.fromhex(tail)
+    _compare(data, frozenset({18}))
+    if depth > DEPTH and tail == "00":  # one whole item, and nothing wrong with it but its depth
+        _refused(lambda: decode(data, WHERE, frozenset({18})), Reason.DEPTH_EXCEEDED)
 
 
 @pytest.mark.parametrize("depth", [1, 15, 16, 17, 100])
