@@ -504,6 +504,14 @@ def test_placements_say_where_and_inside_what() -> None:
     }
 
 
+def test_a_representation_tells_nothing_of_what_was_disclosed() -> None:
+    encoded = disclosure("s", "family_name", "marker")
+    shown = restored({"_sd": [digest(encoded)]}, [encoded])
+    assert same(shown.claims, {"family_name": "marker"})
+    (hidden,) = decode_disclosures((encoded,), "sha256", DEFAULT_LIMITS).values()
+    assert [repr(each) for each in (shown, *shown.placements, hidden)] == ["<Restored>", "<Placement>", "<Disclosure>"]
+
+
 def test_restored_claims_are_frozen_deeply() -> None:
     text = disclosure("s", "hidden", {"list": [{"x": 1}]})
     claims: Any = restored({"_sd": [digest(text)], "o": {"list": [[1]]}}, [text]).claims
