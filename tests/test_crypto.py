@@ -38,6 +38,7 @@ from citizenid._crypto import (
     Unsigned,
     algorithms,
     derive_key,
+    load_cose_key,
     load_holder_key,
     material_of,
     pem_bytes,
@@ -598,6 +599,9 @@ def test_a_point_of_mixed_order_is_refused_by_the_full_gate() -> None:
             _no_key(partial(PublicKey.from_pem, _ed25519_pem(_encode(_add(prime, torsion)))), "pem")
             # A holder key met in verification: the short check lets it pass, and says so (DESIGN section 2, law 8).
             assert load_holder_key(jwk, "cnf.jwk").algorithm == "Ed25519"
+            key = {1: 1, -1: 6, -2: _encode(_add(prime, torsion))}
+            _no_key(partial(load_cose_key, key, "cnf.jwk", full=True), "cnf.jwk")
+            assert load_cose_key(key, "cnf.jwk").algorithm == "Ed25519"
 
 
 def test_a_y_without_a_point_is_no_key() -> None:
@@ -1210,6 +1214,7 @@ def test_keys_are_equal_by_algorithm_and_bytes() -> None:
     keys = [LocalKey.generate(algorithm).public for algorithm in ALGORITHMS for _ in range(2)]
     again = [PublicKey.from_jwk(dict(key.to_jwk())) for key in keys]
     assert keys == again and len(set(keys + again)) == len(keys)
+    assert len(set(map(hash, keys))) == len(keys) and list(map(hash, keys)) == list(map(hash, again))
     for key in keys:
         assert key != key._material and key != key.thumbprint and key != "key" and key is not None
         assert [other == key for other in keys].count(True) == 1

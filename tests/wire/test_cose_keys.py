@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
 
 from citizenid import _registry as reg
-from citizenid._crypto import LocalKey, PublicKey, cose_key, load_cose_key, verify_signature
+from citizenid._crypto import LocalKey, PublicKey, cose_key, jwk_text, load_cose_key, verify_signature
 from citizenid._errors import MalformedError, Reason
 from citizenid._model import KeyHint, SignedObject
 from citizenid._wire import cbor
@@ -108,6 +108,7 @@ def test_a_thumbprint_is_that_of_the_jwk(algorithm: str) -> None:
     """RFC 7638: one thumbprint for a key, whichever family a credential is of."""
     public = _local(algorithm).public
     text = json.dumps(public.to_jwk(), separators=(",", ":"), sort_keys=True)
+    assert jwk_text(public) == text
     assert _loaded(_key(algorithm)).thumbprint == hashlib.sha256(text.encode()).digest()
 
 

@@ -144,14 +144,14 @@ def load_cose_key(key: object, where: str, *, full: bool = False) -> PublicKey:
     material = keys.read_cose_key(key, where)
     curve = _NIST_AND_BRAINPOOL.get(material.algorithm)
     if curve is not None and len(material.public) % 2:  # a sign bit in place of y
-        handle = None
+        whole = None
         try:
-            handle = ALGORITHMS[material.algorithm].load(material.public, full)
+            whole = material_of(ALGORITHMS[material.algorithm].load(material.public, full), where)
         except ValueError:
             pass  # raised below: there is no point with this x
-        if handle is None:
+        if whole is None:
             raise MalformedError(Reason.KEY_INVALID, where)
-        material = material_of(handle, where)
+        material = whole
     return PublicKey(material, where, full=full)
 
 
@@ -305,18 +305,18 @@ class LocalKey:
         Raises:
             MalformedError: KEY_INVALID.
         """
-        handle: Any = None
-        material = None
+        key = None
         try:
-            handle = serialization.load_pem_private_key(pem_bytes(pem), password)
-            material = material_of(handle.public_key(), "pem")
-            if material.algorithm == "Ed25519":
+            handle: Any = serialization.load_pem_private_key(pem_bytes(pem), password)
+            algorithm = material_of(handle.public_key(), "pem").algorithm
+            if algorithm == "Ed25519":
                 handle = ALGORITHMS["Ed25519"].from_secret(handle.private_bytes_raw())
+            key = cls(algorithm, handle)
         except (ValueError, TypeError, UnsupportedAlgorithm, CitizenIDError):
-            handle = None
-        if handle is None or material is None:
+            pass
+        if key is None:
             raise MalformedError(Reason.KEY_INVALID, "pem")
-        return cls(material.algorithm, handle)
+        return key
 
     @property
     def algorithm(self) -> str:
