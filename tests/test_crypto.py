@@ -428,6 +428,18 @@ def test_a_secret_has_the_length_of_its_algorithm(algorithm: str) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ECDSA)
+def test_a_secret_lies_between_one_and_the_order(algorithm: str) -> None:
+    """Reduced by the order it would be a secret, and one public key would have two private ones."""
+    curve, jwk = CURVES[algorithm], _key(algorithm).to_private_jwk()
+    secret = int.from_bytes(_unbase64url(jwk["d"]), "big")
+    same = {secret + times * curve.n for times in range(1, 600)}
+    for other in {0, curve.n, curve.n + 1, 256**curve.size - 1, curve.n - secret} | same:
+        if other < 256**curve.size:
+            encoded = _base64url(other.to_bytes(curve.size, "big"))
+            _no_key(partial(LocalKey.from_jwk, {**jwk, "d": encoded}), "jwk")
+
+
+@pytest.mark.parametrize("algorithm", ECDSA)
 def test_a_point_off_its_curve_is_no_key(algorithm: str) -> None:
     curve = CURVES[algorithm]
     jwk = _key(algorithm).public.to_jwk()
