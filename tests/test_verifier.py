@@ -1052,6 +1052,10 @@ def test_each_document_has_a_verdict_and_a_framing_fault_refuses_all() -> None:
     (verdict,) = verify_each(make(payload={"status": status_claim(1, "https://x.example")}), **world)
     assert isinstance(verdict, NeedStatusList)
     raises(Reason.MALFORMED_TOKEN, "V1", lambda: verify_each(b"", **world))
+    for data, form in ((to_json(GOOD), Serialization.FLATTENED), (to_json(GOOD, general=True), Serialization.GENERAL)):
+        (verdict,) = verify_each(data, serialization=form, **world)
+        assert isinstance(verdict, VerifiedPresentation)
+        raises(Reason.MALFORMED_TOKEN, "V1", lambda data=data: verify_each(data, **world))
 
 
 def test_two_documents_are_no_presentation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1109,16 +1113,17 @@ def test_a_verified_object_cannot_be_copied_or_changed_on_the_way(cls: Any, made
     ):
         with pytest.raises((TypeError, ValueError)):
             call()
+    said = f"^{cls.__name__} is made by verification alone; it is not copied or pickled$"
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=said):
             pickle.dumps(instance, protocol)
 
 
 @sealed
 def test_a_verified_object_has_no_subclass(cls: Any, made: Callable[[], Any]) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"^Sub is final$"):
         type("Sub", (cls,), {})
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"^Sub is final$"):
 
         class Sub(cls):  # type: ignore[misc]
             pass
@@ -1145,7 +1150,7 @@ def test_a_verified_object_is_frozen_and_has_no_room_for_more(cls: Any, made: Ca
 @sealed
 def test_a_verified_object_has_no_truth_value(cls: Any, made: Callable[[], Any]) -> None:
     instance = made()
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"^a result has no truth value; test for the result you want$"):
         bool(instance)
     with pytest.raises(TypeError):
         _ = not instance
