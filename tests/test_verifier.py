@@ -636,6 +636,24 @@ def test_the_list_of_another_issuer_under_the_same_uri_does_not_count() -> None:
     accepted(GOOD, statuses=issuer_b_statuses(), anchors=trusting(key("issuer"), status_issuer=ISSUER_B))
 
 
+@pytest.mark.parametrize("status_issuer", [ISSUER, ISSUER_B])
+def test_the_lists_are_asked_for_those_of_the_issuer_whom_the_anchor_names(status_issuer: str) -> None:
+    """By a certificate of its own a list may come only from somebody else than who issued the credential."""
+    asked = []
+
+    class Recording:
+        def check(self, reference: Any, **arguments: Any) -> Status:
+            asked.append((reference, arguments))
+            return Status.VALID
+
+    anchors = trusting(key("issuer"), status_issuer=status_issuer)
+    verified = accepted(GOOD, statuses=Recording(), anchors=anchors)
+    (reference,) = verified.attestation.status
+    elsewhere = status_issuer != ISSUER
+    assert asked == [(reference, {"issuer": status_issuer, "now": NOW, "any_certificate": elsewhere})]
+    assert asked[0][1]["any_certificate"] is elsewhere
+
+
 @pytest.mark.parametrize(
     ("claims", "short"),
     [
@@ -1056,6 +1074,13 @@ def test_each_document_has_a_verdict_and_a_framing_fault_refuses_all() -> None:
         (verdict,) = verify_each(data, serialization=form, **world)
         assert isinstance(verdict, VerifiedPresentation)
         raises(Reason.MALFORMED_TOKEN, "V1", lambda data=data: verify_each(data, **world))
+    for changes, limits, reason in (
+        ({"iat": NOW + 1}, Limits(clock_skew_s=0), Reason.ISSUED_IN_FUTURE),
+        ({"status": ABSENT, "exp": NOW + 60}, Limits(unreferenced_validity_s=119), Reason.STATUS_MISSING),
+    ):
+        assert isinstance(verify_each(make(payload=changes), **world)[0], VerifiedPresentation)
+        (verdict,) = verify_each(make(payload=changes), limits=limits, **world)
+        assert isinstance(verdict, VerificationError) and verdict.reason is reason
 
 
 def test_two_documents_are_no_presentation(monkeypatch: pytest.MonkeyPatch) -> None:
