@@ -683,6 +683,14 @@ def test_an_anchor_may_forbid_even_that() -> None:
     accepted(GOOD, anchors=anchors.requiring_status())
 
 
+def test_what_a_source_of_lists_finds_malformed_is_met_at_the_last_step() -> None:
+    class Malformed:
+        def check(self, *_: Any, **__: Any) -> Status:
+            raise MalformedError(Reason.MALFORMED_BASE64, "status-list")
+
+    refused(GOOD, Reason.MALFORMED_BASE64, "V9", statuses=Malformed())
+
+
 def test_a_short_life_does_not_excuse_a_status_that_is_there() -> None:
     claims = {"exp": NOW + 60, "status": status_claim(REVOKED_INDEX)}
     refused(make(payload=claims), Reason.REVOKED, "V9")
