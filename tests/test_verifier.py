@@ -585,6 +585,17 @@ def test_now_is_an_integer_of_unix_seconds(now: Any) -> None:
     )
 
 
+def test_a_credential_ends_with_its_second_for_each_half_of_verification_alone() -> None:
+    """`verify` asks twice, so that each question must be asked by itself to be seen."""
+    end = NOW + 10
+    data = make(payload={"exp": end}, kb={"iat": end})
+    verified = credential(data, now=end - 1)
+    raises(Reason.EXPIRED, "V6", lambda: credential(data, now=end))
+    shown: dict[str, Any] = {"challenge": challenge(), "statuses": shared_statuses()}
+    assert isinstance(verify_presentation(verified, **shown, now=end - 1), VerifiedPresentation)
+    raises(Reason.EXPIRED, "V6", lambda: verify_presentation(verified, **shown, now=end))
+
+
 # --- V9: status ---
 
 
