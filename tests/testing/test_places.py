@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from threading import Thread
 
 import pytest
 from cryptography import x509
@@ -12,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid.testing.catalogue._outside import heard_during
-from citizenid.testing.catalogue._places import constant, expect, filled, in_part, stray
+from citizenid.testing.catalogue._chains import resigned, tlv
+from citizenid.testing.catalogue._outside import heard_during, note
+from citizenid.testing.catalogue._places import constant, filled, in_part, stray
 from citizenid.testing.forge.certificates import certificate, certificate_key
 from citizenid.testing.forge.der import ec_key_info, exchanged, point
 from citizenid.testing.forge.parts import Encoded, base64url, changed, segment, unbase64url
@@ -79,7 +81,23 @@ def test_what_reaches_outside_is_heard_and_what_does_not_is_silent() -> None:
     assert heard_during(lambda: base64.b64decode(b"AAAA")) == []
 
 
-def test_an_expectation_that_does_not_hold_says_what_it_was() -> None:
-    expect(True, "it holds")
-    with pytest.raises(AssertionError, match=r"^it does not$"):
-        expect(False, "it does not")
+def test_an_event_is_noted_while_somebody_listens_if_it_reaches_outside_by_this_thread() -> None:
+    note("open", ())
+    assert heard_during(lambda: None) == []
+    assert heard_during(lambda: [note(event, ()) for event in ("open", "import", "opened", "socket.connect")]) == [
+        "open",
+        "socket.connect",
+    ]
+    other = Thread(target=note, args=("open", ()))
+    assert heard_during(lambda: (other.start(), other.join())).count("open") == 0
+
+
+def test_a_certificate_in_which_there_is_nothing_to_replace_is_not_signed_anew() -> None:
+    good, signer = certificate("leaf", "root"), certificate_key("root")
+    serial = tlv(0x02, b"\x55\x66\x77")
+    with pytest.raises(ValueError, match="nothing to replace"):
+        resigned(good, signer, replace={serial: b""})
+    named = b"leaf"
+    read = x509.load_der_x509_certificate(resigned(good, signer, replace={named: b"stem"}))
+    assert read.subject.rfc4514_string() == good.subject.rfc4514_string().replace("leaf", "stem")
+    signer.public_key().verify(read.signature, read.tbs_certificate_bytes, ec.ECDSA(hashes.SHA256()))

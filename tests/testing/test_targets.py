@@ -1,17 +1,25 @@
-"""What is attacked: a gateway of somebody else is made as one that has been running for a while.
+"""What is attacked: how a gateway of somebody else is made, and how answers are read.
 
 Spec: specs/testing.md.
 """
 
 from __future__ import annotations
 
+import json
+from unittest import mock
+
 import pytest
 
-from citizenid.gateway import Gateway
+from citizenid import Format, Reason, TrustAnchors
+from citizenid.gateway import Answer, Gateway
 from citizenid.testing import SimulatedWorld, attack_catalogue
 from citizenid.testing.forge.parts import NOW
-from citizenid.testing.targets import Handler, Served, serving
+from citizenid.testing.forgery import ALLOWED, Outcome
+from citizenid.testing.targets import VERIFY, Handler, Library, Served, outcome_of, serving
+from citizenid.testing.trials import sd_jwt
 from citizenid.testing.world import UPTIME_S
+
+OURS = Served(lambda world: serving(world.gateway))
 
 
 @pytest.mark.parametrize("number", ["DPO-011", "DPO-012"])
@@ -30,3 +38,39 @@ def test_it_is_made_before_now_and_asked_at_now() -> None:
     party = Served(make).party()
     assert party.world.now == NOW
     assert made == [(NOW - UPTIME_S, party.world.monotonic() - UPTIME_S)]
+
+
+def test_a_gateway_that_admits_nobody_gives_no_ticket_and_the_failure_says_why() -> None:
+    party = Library().party(anchors=TrustAnchors())
+    with pytest.raises(AssertionError, match=r"^no ticket: key_unknown at V2$"):
+        party.ticket()
+
+
+def test_the_arguments_of_the_verification_of_somebody_else_cannot_be_replaced() -> None:
+    with pytest.raises(AssertionError, match="cannot be replaced"):
+        OURS.present(sd_jwt(), now=NOW)
+
+
+def test_what_a_gateway_of_somebody_else_does_not_admit_is_refused_for_its_reason() -> None:
+    assert OURS.present(sd_jwt()).allowed
+    assert OURS.present(sd_jwt(payload={"exp": NOW})).reason is Reason.EXPIRED
+
+
+def test_what_verification_returns_in_place_of_a_verdict_is_no_acceptance() -> None:
+    with mock.patch.dict(VERIFY, {Format.SD_JWT_VC: lambda data: True}), pytest.raises(AssertionError, match="True"):
+        Library().present(sd_jwt())
+
+
+@pytest.mark.parametrize("status", [100, 199, 300, 401, 500])
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff", b"no", b"[]", b"7", b"{}", b'{"reason": null}', b'{"reason": ["expired"]}', b'{"reason": "x"}']
+)
+def test_an_answer_of_somebody_else_that_does_not_allow_is_a_refusal_without_a_reason(status: int, body: bytes) -> None:
+    assert outcome_of(Answer(status, (), body)) == Outcome(False)
+
+
+def test_an_answer_of_ours_is_read_and_one_that_allows_is_not() -> None:
+    body = json.dumps({"reason": "expired", "step": "V6"}).encode()
+    assert outcome_of(Answer(403, (), body)) == Outcome(False, Reason.EXPIRED, "V6")
+    assert outcome_of(Answer(403, (), b'{"reason": "expired"}')) == Outcome(False, Reason.EXPIRED)
+    assert [outcome_of(Answer(status, (), body)) for status in (200, 204, 299)] == [ALLOWED] * 3

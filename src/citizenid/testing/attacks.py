@@ -44,7 +44,7 @@ class Journal:
     """What was tried so far, for whoever reports it.
 
     Attributes:
-        findings: of every attack that was run since the last `clear`, in order.
+        findings: of every attack that was run, in order.
     """
 
     def __init__(self) -> None:
@@ -53,10 +53,6 @@ class Journal:
     def note(self, finding: Finding) -> None:
         """Remember a finding."""
         self.findings.append(finding)
-
-    def clear(self) -> None:
-        """Forget all of them."""
-        self.findings.clear()
 
 
 JOURNAL: Final = Journal()

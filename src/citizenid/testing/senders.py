@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from .. import LocalKey
 from ..gateway import Admitted, Binding, Gateway, Request
 from ..holder import dpop_proof, http_signature
+from .checks import of_type
 from .forge.parts import key
 from .world import ENDPOINT, ORIGIN, PATH, SimulatedWorld, Wallet
 
@@ -95,10 +96,7 @@ class Sender(NamedTuple):
 
     def ticket(self, world: SimulatedWorld, wallet: Wallet | None = None, gateway: Gateway | None = None) -> str:
         """Be admitted, and return the ticket."""
-        admitted = self.apply(world, wallet or world.anybody(), gateway)
-        if type(admitted) is not Admitted:
-            raise AssertionError(admitted)
-        return admitted.ticket
+        return of_type(self.apply(world, wallet or world.anybody(), gateway), Admitted).ticket
 
     def ask(self, world: SimulatedWorld, ticket: str, resource: str = "weak", gateway: Gateway | None = None) -> Any:
         """Ask for a resource; the default is one for which every binding is strong enough."""

@@ -17,6 +17,7 @@ from .. import CitizenIDError, Format, LocalKey, NeedStatusList, Reason
 from .._answer import Answer
 from ..gateway import Allow, Binding, Gateway, Request
 from ..verifier import VerifiedPresentation
+from .checks import expect, of_type
 from .forge import mdoc as _mdoc
 from .forge import sd_cwt as _sd_cwt
 from .forge import sd_jwt as _sd_jwt
@@ -116,8 +117,7 @@ class Party:
     def ticket(self, sender: Sender | None = None) -> str:
         """Be admitted with a good presentation, and return the ticket."""
         answer = self.apply(sender=sender)
-        if answer.status != 200:
-            raise AssertionError(outcome_of(answer))
+        expect(answer.status == 200, f"no ticket: {outcome_of(answer)}")
         return str(json.loads(answer.body)["ticket"])
 
     def use(
@@ -160,8 +160,7 @@ class Library:
             return Outcome(False, error.reason, error.step, error.where)
         if type(result) is NeedStatusList:
             return Outcome(False, result.reason, "V9")
-        if type(result) is not VerifiedPresentation:
-            raise AssertionError(result)
+        of_type(result, VerifiedPresentation)
         return ALLOWED
 
     def party(self, *, format: Format = Format.SD_JWT_VC, policy_text: str = POLICY, **options: Any) -> Party:
@@ -189,8 +188,7 @@ class Served:
 
     def present(self, forgery: Forgery, **judged: Any) -> Outcome:
         """Answer the gateway's challenge with a presentation, and if it admits, use the ticket."""
-        if judged:
-            raise AssertionError("the arguments of another's verification cannot be replaced")
+        expect(not judged, "the arguments of another's verification cannot be replaced")
         party = self.party(format=forgery.format)
         answer = party.apply(forgery)
         if answer.status != 200:

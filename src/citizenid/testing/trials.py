@@ -14,11 +14,13 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from .. import Reason
+from .checks import expect, fails, of_type
 from .forgery import ALLOWED, Forgery, Outcome, called, mdoc, sd_cwt, sd_jwt
 from .targets import Party, Target
 
 __all__ = [
-    "Kind", "Trial", "accepted", "asked", "expect", "holds", "mdoc", "raises", "refused", "sd_cwt", "sd_jwt"
+    "Kind", "Trial", "accepted", "asked", "expect", "fails", "holds", "mdoc", "of_type", "raises", "refused", "sd_cwt",
+    "sd_jwt"
 ]  # fmt: skip
 
 
@@ -89,9 +91,3 @@ def asked(name: str, reason: Reason | None, act: Callable[[Party], Outcome], *, 
     """Expect this of requests to a gateway: a refusal, or with None that the last one is allowed."""
     kind = Kind.ACCEPTED if reason is None else Kind.REFUSED
     return Trial(name, kind, reason, step, lambda target: act(target.party()), anywhere=True)
-
-
-def expect(condition: bool, text: str) -> None:
-    """Fail the check of a `holds` unless this is so."""
-    if not condition:
-        raise AssertionError(text)

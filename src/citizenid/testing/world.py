@@ -28,6 +28,7 @@ from ..gateway import AdmissionPolicy, Admitted, Gateway, MemoryReplayGuard, Mem
 from ..holder import Credential, dpop_proof
 from ..issuer import Issuer, prepare_attestation
 from ..status import StatusPublisher, StatusStore
+from .checks import of_type
 from .forge import mdoc_keys
 from .forge.certificates import der, local_key
 from .forge.parts import AUDIENCE, ISSUER, NOW, STATUS_MEDIA_TYPE, STATUS_URI, VCT, base64url, key
@@ -350,10 +351,7 @@ class SimulatedWorld:
 
     def ticket(self, wallet: Wallet, **how: Any) -> str:
         """Go through admission and return the ticket."""
-        admitted = self.admit(wallet, **how)
-        if type(admitted) is not Admitted:
-            raise AssertionError(admitted)
-        return admitted.ticket
+        return of_type(self.admit(wallet, **how), Admitted).ticket
 
     def ask(self, wallet: Wallet, ticket: str, resource: str = "us-nationals", gateway: Gateway | None = None) -> Any:
         """Ask for a resource as an honest client does: with the ticket and a new proof."""

@@ -28,7 +28,7 @@ from ..forge.parts import ISSUER, NOW, STATUS_MEDIA_TYPE, STATUS_URI, VALID_INDE
 from ..forge.status_lists import status_anchors, status_token, statuses
 from ..forgery import Outcome, called
 from ..targets import RESOURCES, Party, outcome_of
-from ..trials import Trial, accepted, asked, expect, holds, raises
+from ..trials import Trial, accepted, asked, expect, holds, of_type, raises
 from ..trials import sd_jwt as jwt
 from ..world import ENDPOINT, ORIGIN, SimulatedWorld, request
 
@@ -228,11 +228,10 @@ def _read_once() -> None:
     admitted = gateway.admit(
         shown, format=wallet.format, challenge=asked_for.to_text(), request=request(path=ENDPOINT, proof=proof)
     )
-    if type(admitted) is not Admitted:
-        raise AssertionError(admitted)
+    ticket = of_type(admitted, Admitted).ticket
     expect(len(readings) == 1, "an admission has more than one time")
     readings.clear()
-    decided = world.ask(wallet, admitted.ticket, gateway=gateway)
+    decided = world.ask(wallet, ticket, gateway=gateway)
     expect(type(decided) is Allow and len(readings) == 1, "a decision has more than one time")
 
 

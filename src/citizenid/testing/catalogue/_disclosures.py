@@ -25,7 +25,7 @@ from ..forge.sd_cwt import REDACTED, element, hide, salt
 from ..forge.sd_cwt import disclosure as hidden
 from ..forge.sd_jwt import digest, disclosure, to_json
 from ..forgery import Forgery
-from ..trials import Trial, accepted, expect, holds, mdoc, refused, sd_cwt
+from ..trials import Trial, accepted, expect, holds, mdoc, of_type, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 
 _TWICE: Final = Reason.DIGEST_DUPLICATE
@@ -197,9 +197,7 @@ def decoys() -> Iterator[Trial]:
 
 def stated(made: object) -> Any:
     """Return the claims of a verified presentation."""
-    if type(made) is not VerifiedPresentation:
-        raise AssertionError(made)
-    return made.attestation.claims
+    return of_type(made, VerifiedPresentation).attestation.claims
 
 
 def _reads(payload: dict[str, Any], shown: list[bytes], expected: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ from ...verifier import VerifiedPresentation, verify
 from ..attacks import attack
 from ..forge.parts import AUDIENCE, ISSUER, NONCE, NOW, STATUS_MEDIA_TYPE, STATUS_URI, VCT, key
 from ..forge.status_lists import shared_statuses
-from ..trials import Trial, expect, holds, raises
+from ..trials import Trial, expect, holds, of_type, raises
 from ..world import DOC_TYPE, MDOC_ISSUER, anchors, issuing, status_anchors
 
 _ELSEWHERE: Final = "org.example.person"
@@ -113,9 +113,7 @@ def _verified(data: bytes, format: Format, trusted: TrustAnchors) -> Attestation
         list(credential.disclosable), challenge=challenge, key=key("holder"), peer=AUDIENCE, now=NOW
     )
     verified = verify(shown, format=format, anchors=trusted, challenge=challenge, statuses=shared_statuses(), now=NOW)
-    if type(verified) is not VerifiedPresentation:
-        raise AssertionError(verified)
-    return verified.attestation
+    return of_type(verified, VerifiedPresentation).attestation
 
 
 def _issued(format: Format = Format.SD_JWT_VC, *, how: dict[str, Any] | None = None, **changes: Any) -> bytes:

@@ -16,12 +16,14 @@ _LISTENING: Final = threading.Event()
 _OUTSIDE: Final = frozenset({"socket", "open", "os", "urllib", "http", "ftplib", "subprocess", "shutil", "mmap"})
 
 
+def note(event: str, _: object) -> None:
+    """Take note of an event of `sys.audit`, while somebody listens and if it reaches outside."""
+    if _LISTENING.is_set() and event.partition(".")[0] in _OUTSIDE:
+        _HEARD.append((threading.get_ident(), event))
+
+
 @cache
 def _hear() -> None:
-    def note(event: str, _: object) -> None:
-        if _LISTENING.is_set() and event.partition(".")[0] in _OUTSIDE:
-            _HEARD.append((threading.get_ident(), event))
-
     sys.addaudithook(note)  # it stays as long as the process does, and is silent
 
 

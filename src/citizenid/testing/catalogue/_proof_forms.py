@@ -20,7 +20,7 @@ from ..forge.parts import ABSENT, base64url, key
 from ..forgery import Outcome
 from ..senders import Sender
 from ..targets import Party
-from ..trials import Trial, asked, expect, holds
+from ..trials import Trial, asked, expect, holds, of_type
 from ..world import OTHER_SECRET, SECRET, SimulatedWorld
 from ._sending import THIEF, Act, applying, at_a_gateway, everywhere, prove, result_of, send
 
@@ -122,10 +122,8 @@ def _apply(world: SimulatedWorld, nonce: Any) -> Outcome:
 
 def _given(world: SimulatedWorld, sender: Sender = _CLIENT) -> str:
     """Ask without a nonce, and return the one that comes with the refusal."""
-    refusal = sender.apply(world, world.anybody())
-    if type(refusal) is not Deny or refusal.dpop_nonce is None:
-        raise AssertionError(refusal)
-    return refusal.dpop_nonce
+    refusal = of_type(sender.apply(world, world.anybody()), Deny)
+    return of_type(refusal.dpop_nonce, str)
 
 
 def _with_nonce(change: Callable[[str], Any], world: SimulatedWorld) -> Outcome:

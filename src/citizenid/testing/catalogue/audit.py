@@ -308,14 +308,14 @@ def _by_another_key() -> None:
 
 @final
 class _Failing:
-    """A log that fails at everything, or answers what is no answer."""
+    """A log that answers what is no answer, or fails: at everything, or with an answer, where that is to be settled."""
 
     def __init__(self, error: Exception | None = None, answer: Any = None) -> None:
         self._error = error
         self._answer = answer
 
     def _act(self) -> Any:
-        if self._error is not None:
+        if self._error is not None and self._answer is None:
             raise self._error
         return self._answer
 
@@ -329,7 +329,9 @@ class _Failing:
 
     def settle(self, position: int) -> Any:
         """Fail."""
-        return self._act()
+        if self._error is not None:
+            raise self._error
+        return self._answer
 
 
 @attack("LOG-012")
@@ -345,7 +347,8 @@ def log_that_fails() -> Iterator[Trial]:
     )
     for error in errors:
         yield holds(f"it raises {error!r}", partial(_decides, _Failing(error)))
-    for answer in (Reason.AUDIT_UNAVAILABLE, Reason.EXPIRED, True, "", 0):
+        yield holds(f"it raises {error!r} when it must settle", partial(_decides, _Failing(error, 1)))
+    for answer in (Reason.AUDIT_UNAVAILABLE, Reason.EXPIRED, True, "", 0, 1):
         yield holds(f"it answers {answer!r:.20}", partial(_decides, _Failing(answer=answer)))
     yield holds("its disk is full, and refusing is chosen", partial(_disk_is_full, WhenUnwritable.REFUSE))
     yield holds("its disk is full, and going on is chosen", partial(_disk_is_full, WhenUnwritable.GO_ON))

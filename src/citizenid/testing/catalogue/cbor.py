@@ -5,11 +5,8 @@ Spec: RFC 8949 sections 3, 5.6; specs/profile-cbor.md section 1.
 
 from __future__ import annotations
 
-import sys
-import tracemalloc
 from collections.abc import Iterator, Mapping
 from functools import partial
-from types import FrameType
 from typing import Any, Final
 
 import cbor2
@@ -40,6 +37,7 @@ from ._cbor_places import (
     wholes,
     with_behind,
 )
+from ._counting import calls_of, held
 from .cbor_forms import cut_short, in_another_order, reserved, text_that_is_none, what_we_write, with_longer_heads
 
 _LEVELS: Final = 16
@@ -189,20 +187,13 @@ def length_without_bytes() -> Iterator[Trial]:
 
 def _expect_little_memory(values: Mapping[str, bytes]) -> None:
     # Whoever believed one of these would ask for gigabytes, or for more than there is anywhere.
-    tracing = tracemalloc.is_tracing()
-    if not tracing:
-        tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
+    def verify_all() -> None:
         for name, value in values.items():
             for data in (value, b"\xa1\x63rfu" + value, b"\xd2\x84" + value):
                 for verify in (m.verify, c.verify):
                     expect(called(partial(verify, data)).reason is MALFORMED, name)
-        asked = tracemalloc.get_traced_memory()[1] - before
-    finally:
-        if not tracing:
-            tracemalloc.stop()
+
+    asked = held(verify_all)
     expect(asked < 1_000_000, f"{asked} bytes were asked for")
 
 
@@ -252,20 +243,13 @@ def tags_that_build() -> Iterator[Trial]:
 
 def _expect_nothing_built(bombs: Mapping[str, bytes]) -> None:
     shown = [place.holding(Raw(value)).made() for value in bombs.values() for place in PLACES[:4]]
-    entered: set[str] = set()
 
-    def watch(frame: FrameType, event: str, _: Any) -> None:
-        if event == "call":
-            entered.add(str(frame.f_globals.get("__name__", "")).partition(".")[0])
-
-    before = sys.getprofile()
-    sys.setprofile(watch)
-    try:
+    def verify_all() -> None:
         for data in shown:
             called(partial(m.verify, data))
             called(partial(c.verify, data))
-    finally:
-        sys.setprofile(before)
+
+    entered = {each.package for each in calls_of(verify_all)}
     expect("citizenid" in entered, "nothing was watched")
     expect(entered.isdisjoint(_BUILDERS), f"built by {sorted(entered & _BUILDERS)}")
 

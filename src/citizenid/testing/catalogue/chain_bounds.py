@@ -5,11 +5,8 @@ Spec: ISO/IEC 18013-5 9.3.3, annex B; NIST SP 800-57 part 1 table 2; specs/verif
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from types import FrameType
 from typing import Any, Final
 
 from cryptography import x509
@@ -26,6 +23,7 @@ from ..forge.parts import key as local
 from ..forgery import called
 from ..trials import Trial, accepted, expect, holds, mdoc, refused, sd_cwt, sd_jwt
 from ._chains import accepts, authority, encoded, leaf, pinned, refuses, resigned, shown, status_list, trusting
+from ._counting import Called, calls_of
 
 _UNTRUSTED: Final = Reason.CERTIFICATE_UNTRUSTED
 _ELSEWHERE: Final = Reason.CERTIFICATE_COUNTRY_MISMATCH
@@ -284,8 +282,7 @@ def too_many_to_search() -> Iterator[Trial]:
     def linear() -> None:
         anchors = trusting(Format.MDOC, *_namesakes())  # that remember no path yet
         for chain in (some[:1], some[:2], some[:3], forward, encoded(last)):
-            counts = _calls(partial(m.verify, m.make(chain=chain), anchors=anchors))
-            tried = counts["verify_directly_issued_by"]
+            tried = _count("verify_directly_issued_by", partial(m.verify, m.make(chain=chain), anchors=anchors))
             expect(0 < tried < _MANY + len(chain), f"{tried} signatures of certificates were verified")
 
     yield holds("no signature of a certificate is verified twice", linear)
@@ -297,21 +294,9 @@ def _of_many() -> Any:
     return trusting(Format.MDOC, *_namesakes())
 
 
-def _calls(call: Callable[[], object]) -> Counter[str]:
-    """Return how often each function of C, or of Rust, was called."""
-    counts: Counter[str] = Counter()
-
-    def watch(_: FrameType, event: str, argument: Any) -> None:
-        if event == "c_call":
-            counts[argument.__name__] += 1
-
-    before = sys.getprofile()
-    sys.setprofile(watch)
-    try:
-        called(call)
-    finally:
-        sys.setprofile(before)
-    return counts
+def _count(name: str, call: Callable[[], object]) -> int:
+    """Return how often a function of C, or of Rust, is called in a call."""
+    return calls_of(partial(called, call))[Called("", name)]
 
 
 @attack("CHN-025", "LIMIT_EXCEEDED")
@@ -346,8 +331,8 @@ def _expect_unread() -> None:
     good = encoded(leaf())[0]
     read = "load_der_x509_certificate"
     anchors = trusting(Format.MDOC, root())
-    expect(_calls(partial(m.verify, m.make(chain=good), anchors=anchors))[read] == 1, "what is read was not counted")
+    expect(_count(read, partial(m.verify, m.make(chain=good), anchors=anchors)) == 1, "what is read was not counted")
     for chain in ([good] * 4, [good] * 5, [good] * 500, [good, bytes(10_241)]):
         anchors = trusting(Format.MDOC, root())
-        counts = _calls(partial(m.verify, m.make(chain=chain), anchors=anchors))
-        expect(counts[read] == 0, f"{counts[read]} of {len(chain)} certificates were read")
+        count = _count(read, partial(m.verify, m.make(chain=chain), anchors=anchors))
+        expect(count == 0, f"{count} of {len(chain)} certificates were read")

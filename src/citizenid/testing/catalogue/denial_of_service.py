@@ -38,7 +38,7 @@ from ..forge.status_lists import status_anchors, status_token
 from ..forgery import MAKE, called
 from ..senders import Sender
 from ..targets import ANCHORS, VERIFY
-from ..trials import Trial, expect, holds
+from ..trials import Trial, expect, holds, of_type
 from ..world import ENDPOINT, ORIGIN, PATH, SimulatedWorld
 from ._floods import ATTACKS
 from ._sending import BOUND
@@ -195,8 +195,12 @@ def _asked(world: SimulatedWorld, name: str, request: Request, data: Any) -> Any
 def accidents() -> Iterator[Trial]:
     """Good objects are flipped, cut, spliced and doubled: what is accepted says what it said before."""
     for format in Format:
+        good = MAKE[format]()
+        yield holds(f"{format.value}, unchanged", partial(_says_no_more, format, good, good))
         for how in _ACCIDENTS:
             yield holds(f"{format.value}, {how}", partial(_after, format, how))
+    listed = status_token()
+    yield holds("a status list, unchanged", partial(_lists_no_more, listed, listed))
     for how in _ACCIDENTS:
         yield holds(f"a status list, {how}", partial(_list_after, how))
 
@@ -231,25 +235,28 @@ _ACCIDENTS: Final[dict[str, Callable[[bytearray, random.Random, bytes], None]]] 
 def _after(format: Format, how: str) -> None:
     good, other = MAKE[format](), MAKE[format]()
     chance = _chance(f"{format} {how}")
-    said = _said(VERIFY[format](good))
     for _ in range(25):
         data = bytearray(good)
         _ACCIDENTS[how](data, chance, other)
-        verdict: Any = None
-        try:
-            verdict = VERIFY[format](bytes(data))
-        except CitizenIDError as error:
-            expect(error.__context__ is None, "an error carries another")
-        if verdict is not None and bytes(data) not in (good, other):
-            # Of an mdoc some bytes are nobody's: its version, and the names of what is shown.
-            expect(format is Format.MDOC, f"{how}: it was accepted")
-            expect(_said(verdict) <= said, f"{how}: something else was accepted")
+        _says_no_more(format, bytes(data), good, other)
 
 
-def _said(verdict: Any) -> set[object]:
+def _says_no_more(format: Format, data: bytes, *good: bytes) -> None:
+    """Check that what became of good presentations is refused, or says nothing else than the first of them."""
+    verify: Callable[[bytes], object] = VERIFY[format]
+    try:
+        verdict = verify(data)
+    except CitizenIDError as error:
+        expect(error.__context__ is None, "an error carries another")
+        return
+    # Of an mdoc some bytes are nobody's: its version, and the names of what is shown.
+    expect(format is Format.MDOC or data in good, "it was accepted")
+    expect(_said(verdict) <= _said(verify(good[0])), "something else was accepted")
+
+
+def _said(verdict: object) -> set[object]:
     """Return what a presentation proves. Which elements of an mdoc are shown is not signed: fewer may be."""
-    if type(verdict) is not VerifiedPresentation:
-        return set()
+    verdict = of_type(verdict, VerifiedPresentation)
     stated = verdict.attestation
     return {
         *verdict.citizenship.nationalities,
@@ -264,14 +271,18 @@ def _said(verdict: Any) -> set[object]:
 
 def _list_after(how: str) -> None:
     good, other = status_token(), status_token()
-    chance, before = _chance(how), ingested(good).export().lists[0].statuses
+    chance = _chance(how)
     for _ in range(40):
         data = bytearray(good)
         _ACCIDENTS[how](data, chance, other)
-        outcome = called(partial(ingested, bytes(data)))
-        if outcome.allowed:
-            found = ingested(bytes(data)).export().lists[0].statuses
-            expect(found == before, f"{how}: another list was taken in")
+        _lists_no_more(bytes(data), good)
+
+
+def _lists_no_more(data: bytes, good: bytes) -> None:
+    """Check that what became of a good list is refused, or is the list that it was."""
+    if called(partial(ingested, data)).allowed:
+        found, before = (ingested(each).export().lists[0].statuses for each in (data, good))
+        expect(found == before, "another list was taken in")
 
 
 @attack("DOS-014")

@@ -25,7 +25,7 @@ from ..forge.certificates import certificate, certificate_key, local_key, pem
 from ..forge.der import RSA_SHA256, exchanged
 from ..forge.parts import ABSENT, ISSUER, VCT
 from ..forgery import Forgery
-from ..trials import Trial, accepted, mdoc, refused, sd_cwt
+from ..trials import Trial, accepted, expect, mdoc, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from ._places import constant
 
@@ -72,8 +72,7 @@ def _cube_root(data: bytes) -> bytes:
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if middle**3 <= wanted else (low, middle)
-    if not (low**3).to_bytes(_BYTES, "big").startswith(front):
-        raise AssertionError("the root does not begin as it must")
+    expect((low**3).to_bytes(_BYTES, "big").startswith(front), "the root does not begin as it must")
     return low.to_bytes(_BYTES, "big")
 
 

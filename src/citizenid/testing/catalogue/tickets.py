@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
-from ... import Format, Reason
+from ... import Format, Reason, StatusReference
 from ...gateway import Admitted, Binding
 from ..attacks import Group, attack
 from ..forge import sd_jwt as _sd_jwt
@@ -18,7 +18,7 @@ from ..forge.parts import ABSENT, NOW, key, segment
 from ..forgery import Outcome
 from ..senders import Sender
 from ..targets import Library, Party, outcome_of
-from ..trials import Trial, asked, expect, holds, mdoc, refused, sd_cwt
+from ..trials import Trial, asked, expect, holds, mdoc, of_type, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from ..world import ENDPOINT, ORIGIN, PATH, POLICY, SimulatedWorld, anchors, request
 from ._proof_forms import ATTACKS as _PROOF_FORMS
@@ -102,10 +102,7 @@ def _renew_late(world: SimulatedWorld, ticket: str) -> Any:
 
 
 def _renew_revoked(world: SimulatedWorld, ticket: str) -> Any:
-    status = world.anybody().status
-    if status is None:
-        raise AssertionError("a credential without a status")
-    world.publisher.revoke(status)
+    world.publisher.revoke(of_type(world.anybody().status, StatusReference))
     world.wait(1)
     world.publish()
     return _renew(world, ticket)

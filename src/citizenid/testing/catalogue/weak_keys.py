@@ -6,10 +6,8 @@ Spec: RFC 7518 section 6.2; RFC 5480 section 2.1.1; NIST SP 800-56A section 5.6.
 from __future__ import annotations
 
 import base64
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from types import FrameType
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -24,6 +22,7 @@ from ..forge.parts import ABSENT, ISSUER, VCT, base64url, key, unbase64url
 from ..forgery import called
 from ..trials import Trial, accepted, expect, holds, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
+from ._counting import calls_of
 from ._places import dpop, http
 
 _INVALID: Final = Reason.KEY_INVALID
@@ -137,20 +136,7 @@ def _not_decoded() -> None:
 
 
 def _decoders_called(act: Callable[[], object]) -> list[str]:
-    names: list[str] = []
-
-    def note(frame: FrameType, event: str, function: Any) -> None:
-        name = frame.f_code.co_name if event == "call" else getattr(function, "__name__", "")
-        if event in ("call", "c_call") and ("b64decode" in name or name == "from_bytes"):
-            names.append(name)
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        act()
-    finally:
-        sys.setprofile(before)
-    return names
+    return [name for _, name in calls_of(act) if "b64decode" in name or name == "from_bytes"]
 
 
 def _y_of(x: int) -> int | None:

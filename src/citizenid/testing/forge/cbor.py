@@ -39,12 +39,10 @@ def dump(value: Any) -> bytes:
 
 def head(major: int, count: int) -> bytes:
     """Write the head of an item in its shortest form."""
-    for info, width in ((24, 1), (25, 2), (26, 4), (27, 8)):
-        if count < 24:
-            return bytes((major << 5 | count,))
-        if count < 1 << 8 * width:
-            return bytes((major << 5 | info,)) + count.to_bytes(width, "big")
-    raise ValueError
+    if count < 24:
+        return bytes((major << 5 | count,))
+    power = sum(count >= 1 << bits for bits in (8, 16, 32))
+    return bytes((major << 5 | 24 + power,)) + count.to_bytes(1 << power, "big")
 
 
 def embedded(content: bytes) -> Raw:

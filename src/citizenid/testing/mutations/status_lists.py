@@ -98,13 +98,12 @@ def _kept(members: Any) -> Any:
     return {name: value for name, value in members.items() if value is not ABSENT} if type(members) is dict else members
 
 
-def signed(edit: Callable[[Parts, Choice], Any], *, after: bool = False) -> Edit:
-    """Return what takes a list apart, edits it, and signs it anew; an edit may say False: nothing to do."""
+def signed(edit: Callable[[Parts, Choice], None], *, after: bool = False) -> Edit:
+    """Return what takes a list apart, edits it, and signs it anew."""
 
-    def apply(valid: PublishedList, choice: Choice) -> Any:
+    def apply(valid: PublishedList, choice: Choice) -> Sent:
         parts = Parts(valid)
-        if edit(parts, choice) is False:
-            return None
+        edit(parts, choice)
         return Sent(parts.data, after=after)
 
     return apply

@@ -1,0 +1,150 @@
+"""Where the library is broken the catalogue says so: each kind of check, with the library broken in just that way.
+
+A check that cannot fail checks nothing. What is broken here is one function or one answer; the trial that must see it is
+tried by itself.
+
+Spec: specs/testing.md.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from citizenid import Attestation, CitizenIDError, Format, LocalKey, NeedStatusList, Reason
+from citizenid.gateway import Admitted, Deny
+from citizenid.gateway._record import Record
+from citizenid.testing import Library, attack_catalogue
+from citizenid.testing.catalogue._marked import MARK
+from citizenid.testing.catalogue.denial_of_service import _lists_no_more, _says_no_more
+from citizenid.testing.forge import mdoc as forged_mdoc
+from citizenid.testing.forge.status_lists import status_token
+from citizenid.testing.forgery import MAKE
+from citizenid.testing.targets import VERIFY
+
+JWT = Format.SD_JWT_VC
+
+
+def tried(number: str, name: str) -> None:
+    """Try one trial of an attack."""
+    (attack,) = (each for each in attack_catalogue() if each.id == number)
+    trial = next(each for each in attack.trials() if each.name == name)
+    assert trial.act(Library()).allowed
+
+
+def verifying(verify: Callable[[Any], object], format: Format = JWT) -> AbstractContextManager[Any]:
+    """Break verification."""
+    return mock.patch.dict(VERIFY, {format: verify})
+
+
+def telling(data: Any) -> object:
+    raise CitizenIDError(Reason.EXPIRED, f"exp {MARK}")
+
+
+def logging_it(data: Any) -> object:
+    logging.getLogger("citizenid.verifier").warning("refused a presentation")
+    raise CitizenIDError(Reason.EXPIRED, "exp")
+
+
+def carrying(data: Any) -> object:
+    error = CitizenIDError(Reason.EXPIRED, "exp")
+    error.__context__ = ValueError("x")
+    raise error
+
+
+BROKEN = {
+    "an error tells": (verifying(telling), "LEK-001", "dc+sd-jwt, type", "something of the input was told"),
+    "an error carries another": (verifying(carrying), "LEK-001", "dc+sd-jwt, type", "carries another"),
+    "nothing is refused": (verifying(lambda data: None), "LEK-001", "dc+sd-jwt, type", "it was not refused"),
+    "a record is written": (
+        verifying(logging_it),
+        "LEK-002",
+        "no record at all is written, and none tells anything",
+        "the library wrote into a log",
+    ),
+    "a key is copied": (
+        mock.patch.object(LocalKey, "__copy__", lambda self: self, create=True),
+        "LEK-004",
+        "a key, ES256, copied",
+        "a LocalKey was copied",
+    ),
+    "what is verified can be changed": (
+        mock.patch.object(Attestation, "__setattr__", object.__setattr__),
+        "CAC-022",
+        "dc+sd-jwt, nothing can be changed",
+        "type can be set",
+    ),
+    "a refusal is false": (
+        mock.patch.object(Deny, "__bool__", lambda self: False),
+        "API-007",
+        "no result has a truth value",
+        "a Deny is true or false",
+    ),
+    "an admission is true": (
+        mock.patch.object(Admitted, "__bool__", lambda self: True),
+        "CAC-025",
+        "no result has a truth value",
+        "an? Admitted has a truth value",
+    ),
+    "a need is true": (
+        mock.patch.object(NeedStatusList, "__bool__", lambda self: True),
+        "STA-015",
+        "it is a need, and no word on the credential",
+        "a need is true or false",
+    ),
+    "the log is not asked": (
+        mock.patch.object(Record, "_allowed", lambda *_, **__: None),
+        "LOG-012",
+        "it raises ValueError('x')",
+        "allowed, and not written down",
+    ),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_the_check_that_must_see_it_fails(broken: str) -> None:
+    breaking, number, name, text = BROKEN[broken]
+    tried(number, name)
+    with breaking, pytest.raises(AssertionError, match=text):
+        tried(number, name)
+
+
+# --- what became of a good object by accident ---
+
+
+def accepting_all(format: Format, **how: Any) -> AbstractContextManager[Any]:
+    """Break verification: whatever it is, it is taken for this presentation."""
+    verdict = VERIFY[format](MAKE[format](**how))
+    return verifying(lambda data: verdict, format)
+
+
+@pytest.mark.parametrize("format", [JWT, Format.SD_CWT])
+def test_a_changed_presentation_that_is_accepted_fails_the_check(format: Format) -> None:
+    good = MAKE[format]()
+    _says_no_more(format, good[:-1], good)
+    _says_no_more(format, good, good)
+    with accepting_all(format), pytest.raises(AssertionError, match="it was accepted"):
+        _says_no_more(format, good[:-1], good)
+
+
+def test_a_changed_mdoc_may_be_accepted_and_say_less_but_nothing_else() -> None:
+    good = MAKE[Format.MDOC]()
+    pid = {"nationality": ["US"]}
+    with accepting_all(Format.MDOC):
+        _says_no_more(Format.MDOC, good[:-1], good)
+    other = forged_mdoc.make({forged_mdoc.PID: pid | {"nationality": ["DE"]}})
+    with pytest.raises(AssertionError, match="something else was accepted"):
+        _says_no_more(Format.MDOC, other, good)
+
+
+def test_a_changed_list_that_is_refused_or_says_the_same_passes_and_another_one_fails() -> None:
+    good = status_token()
+    for same in (good, good[:-1], status_token()):
+        _lists_no_more(same, good)
+    with pytest.raises(AssertionError, match="another list was taken in"):
+        _lists_no_more(status_token({5: 1}), good)
