@@ -1,7 +1,7 @@
 """Where the library is broken the catalogue says so: each kind of check, with the library broken in just that way.
 
-A check that cannot fail checks nothing. What is broken here is one function or one answer; the trial that must see it is
-tried by itself.
+A check that cannot fail checks nothing. What is broken here is one function or one answer; the trial that must see it
+is tried by itself.
 
 Spec: specs/testing.md.
 """
@@ -9,7 +9,7 @@ Spec: specs/testing.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest import mock
@@ -80,25 +80,25 @@ BROKEN = {
         "type can be set",
     ),
     "a refusal is false": (
-        mock.patch.object(Deny, "__bool__", lambda self: False),
+        mock.patch.object(Deny, "__bool__", return_value=False),
         "API-007",
         "no result has a truth value",
         "a Deny is true or false",
     ),
     "an admission is true": (
-        mock.patch.object(Admitted, "__bool__", lambda self: True),
+        mock.patch.object(Admitted, "__bool__", return_value=True),
         "CAC-025",
         "no result has a truth value",
         "an? Admitted has a truth value",
     ),
     "a need is true": (
-        mock.patch.object(NeedStatusList, "__bool__", lambda self: True),
+        mock.patch.object(NeedStatusList, "__bool__", return_value=True),
         "STA-015",
         "it is a need, and no word on the credential",
         "a need is true or false",
     ),
     "the log is not asked": (
-        mock.patch.object(Record, "_allowed", lambda *_, **__: None),
+        mock.patch.object(Record, "_allowed", return_value=None),
         "LOG-012",
         "it raises ValueError('x')",
         "allowed, and not written down",

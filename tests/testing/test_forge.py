@@ -59,7 +59,9 @@ def test_behind_an_item_nothing_may_stand(content: bytes, behind: bytes) -> None
         canonical(good + behind)
 
 
-@pytest.mark.parametrize("data", ["1c", "1f", "5f4100ff", "9fff", "bfff", "ff", "18", "1900", "1a000000", "1b00000000000000"])
+@pytest.mark.parametrize(
+    "data", ["1c", "1f", "5f4100ff", "9fff", "bfff", "ff", "18", "1900", "1a000000", "1b00000000000000"]
+)
 def test_what_is_reserved_indefinite_or_cut_off_in_its_head_has_no_canonical_form(data: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         canonical(bytes.fromhex(data))

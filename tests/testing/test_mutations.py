@@ -5,18 +5,24 @@ Spec: specs/testing.md.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.vendor.pretty import pretty
 
 from citizenid import (
     Assurance,
     Attestation,
+    Challenge,
     Citizenship,
     Country,
     Format,
@@ -29,17 +35,22 @@ from citizenid import (
 from citizenid._model import CertificateProfile
 from citizenid.gateway import Allow, Binding
 from citizenid.policy import AdmissionPolicy
+from citizenid.status import StatusPublisher
 from citizenid.testing.attacks import JOURNAL, UnexpectedOutcomeError
 from citizenid.testing.forge import mdoc as forged
-from citizenid.testing.forge.parts import ISSUER, NOW, STATUS_URI, VCT
+from citizenid.testing.forge.parts import ISSUER, NOW, STATUS_URI, VCT, key, unbase64url
+from citizenid.testing.forge.status_lists import status_anchors
 from citizenid.testing.forgery import ALLOWED
 from citizenid.testing.mutations import TABLES, Hostile, Mutation, form_of, mutate, mutations
 from citizenid.testing.mutations._frame import CHOICES, Choice, keyless
+from citizenid.testing.mutations._text import indefinite, padded, with_spare_bits
 from citizenid.testing.mutations.gateways import Sent
+from citizenid.testing.mutations.status_lists import Sent as ListSent
 from citizenid.testing.senders import Sender
 from citizenid.testing.strategies import (
     Chain,
     Link,
+    PublishedList,
     TicketHeld,
     certificate_chains,
     policy_tables,
@@ -49,9 +60,9 @@ from citizenid.testing.strategies import (
 )
 from citizenid.testing.strategies.chains import PURPOSES
 from citizenid.testing.strategies.policies import reachable_part, toml
-from citizenid.testing.strategies.presentations import Issued, Presented, holder_key, issuer
+from citizenid.testing.strategies.presentations import Issued, Presented, holder_key, issuer, reader_key
 from citizenid.testing.targets import Library, Served, serving
-from citizenid.testing.world import SimulatedWorld
+from citizenid.testing.world import ORIGIN, SimulatedWorld
 from citizenid.verifier import VerifiedPresentation
 
 COMPACT = (Serialization.COMPACT,)
@@ -91,13 +102,44 @@ def rich(format: Format, serialization: Serialization = Serialization.COMPACT) -
     return issued.present(issued.receive().disclosable, forged.challenge())
 
 
-def chain(profile: CertificateProfile) -> Chain:
-    """A chain of three certificates."""
+def bare(
+    format: Format, serialization: Serialization = Serialization.COMPACT, challenge: Challenge | None = None
+) -> Presented:
+    """A presentation that shows nothing of what can be withheld; to a reader with a key it is proved by a MAC."""
+    by_mac = challenge is not None
+    holder = holder_key(format, "ES256", by_mac=by_mac)
+    stated = Attestation(
+        type=forged.OURS if format is Format.MDOC else VCT,
+        issuer=ISSUER,
+        claims=Citizenship([Country("US")]).to_claims(format),
+        validity=Validity(NOW - 60, None, NOW + 3_600),  # type: ignore[arg-type]  # integers are UnixTimes
+        holder_key=holder.public,
+    )
+    how: dict[str, Any] = {} if format is Format.MDOC else {"disclosable": ()}
+    made = issuer(format).issue(stated, format=format, serialization=serialization, **how)
+    issued = Issued(made, format, serialization, stated, "ES256", "ES256", by_mac)
+    return issued.present((), forged.challenge() if challenge is None else challenge)
+
+
+def for_a_mac() -> Challenge:
+    """What a reader asks who agrees on a key with the holder."""
+    return replace(Challenge.dc_api(origin=ORIGIN, nonce="n" * 20), reader_key=reader_key("ES256"))
+
+
+def chain(profile: CertificateProfile, between: int = 2) -> Chain:
+    """A chain of one, two or three certificates."""
     of_authority: dict[str, Any] = {"authority": True, "usage": ("key_cert_sign", "crl_sign")}
     usage = ("content_commitment",) if profile is CertificateProfile.VICAL_SIGNER else ("digital_signature",)
     leaf = Link("leaf", purpose=PURPOSES[profile][0] if PURPOSES[profile] else None, usage=usage)
-    above = (Link("intermediate 0", **of_authority), Link("intermediate 1", **of_authority))
+    above = [Link(f"intermediate {number}", **of_authority) for number in range(between)]
     return Chain(profile, (leaf, *above), Link("root", **of_authority))
+
+
+def chains() -> Iterator[Chain]:
+    """Long ones under each profile, and short ones."""
+    yield from map(chain, CertificateProfile)
+    for between in range(2):
+        yield chain(CertificateProfile.MDOC_DOCUMENT_SIGNER, between)
 
 
 def requests_of_new_worlds() -> st.SearchStrategy[Any]:
@@ -107,26 +149,38 @@ def requests_of_new_worlds() -> st.SearchStrategy[Any]:
 
 CASES = {
     "dc+sd-jwt": Case(
-        presentations(Format.SD_JWT_VC, serializations=COMPACT), verified, rich=lambda: [rich(Format.SD_JWT_VC)]
+        presentations(Format.SD_JWT_VC, serializations=COMPACT),
+        verified,
+        rich=lambda: [rich(Format.SD_JWT_VC), bare(Format.SD_JWT_VC)],
     ),
     "dc+sd-jwt in JSON": Case(
         presentations(Format.SD_JWT_VC, serializations=IN_JSON),
         verified,
-        rich=lambda: [rich(Format.SD_JWT_VC, Serialization.GENERAL)],
+        rich=lambda: [
+            rich(Format.SD_JWT_VC, Serialization.GENERAL),
+            bare(Format.SD_JWT_VC, Serialization.GENERAL),
+            bare(Format.SD_JWT_VC, Serialization.FLATTENED),
+        ],
     ),
-    "mso_mdoc": Case(presentations(Format.MDOC), verified, rich=lambda: [rich(Format.MDOC)]),
-    "sd-cwt": Case(presentations(Format.SD_CWT), verified, rich=lambda: [rich(Format.SD_CWT)]),
+    "mso_mdoc": Case(
+        presentations(Format.MDOC),
+        verified,
+        rich=lambda: [rich(Format.MDOC), bare(Format.MDOC), bare(Format.MDOC, challenge=for_a_mac())],
+    ),
+    "sd-cwt": Case(presentations(Format.SD_CWT), verified, rich=lambda: [rich(Format.SD_CWT), bare(Format.SD_CWT)]),
     "status list, jwt": Case(status_lists(forms=["jwt"]), lambda valid: valid.ingest(), 0.07),
     "status list, cwt": Case(status_lists(forms=["cwt"]), lambda valid: valid.ingest(), 0.07),
     "status list, identifier": Case(status_lists(forms=["identifier"]), lambda valid: valid.ingest()),
     "status list, bitstring": Case(status_lists(forms=["bitstring"]), lambda valid: valid.ingest()),
-    "certificate chain": Case(
-        certificate_chains(), lambda valid: valid.verify(), rich=lambda: map(chain, CertificateProfile)
-    ),
+    "certificate chain": Case(certificate_chains(), lambda valid: valid.verify(), rich=chains),
     "request": Case(requests_of_new_worlds(), lambda valid: type(valid.authorize()) is Allow),
     "policy": Case(
         policy_tables().map(lambda rules: reachable_part(rules)[0]),
         lambda rules: AdmissionPolicy.from_toml(toml(rules)),
+        rich=lambda: [
+            [{"resource": "a", "anyone": True, "none_of": ["DE"]}],
+            [{"resource": "a", "citizenship": ["US"]}],
+        ],
     ),
 }
 
@@ -187,6 +241,87 @@ def test_a_drawn_mutation_is_of_the_table_and_is_refused(data: st.DataObject) ->
     finding = JOURNAL.findings[-1]
     assert (finding.id, finding.trial.name) == ("mutated " + hostile.form, hostile.mutation.name)
     assert finding.expected and finding.trial.reason is outcome.reason
+
+
+def test_a_finding_keeps_nothing_of_what_was_tried() -> None:
+    hostile(Reason.MALFORMED_CBOR, lambda valid, choice: valid.data[:-1]).judge()
+    trial = JOURNAL.findings[-1].trial
+    with pytest.raises(AssertionError, match="does not keep what was tried"):
+        trial.act(Library())
+
+
+def test_the_same_numbers_make_the_same_change_in_each_process() -> None:
+    # Whatever is chosen among is in an order of its own, and in none that a process draws for itself.
+    valid, row = chain(CertificateProfile.MDOC_DOCUMENT_SIGNER, 0), named("certificate chain", "another country")
+    countries = []
+    for number in range(3):
+        leaf = x509.load_der_x509_certificate(made(valid, row, [number]).data[0])
+        countries += [each.value for each in leaf.subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)]
+    assert countries == sorted({"DE", "FR", "US", "UT"} - {valid.root.country})
+    held, row = of("request"), named("request", "another algorithm of the list")
+    algorithms = []
+    for number in range(4):
+        ((request,),) = made(held, row, [number]).data[:1]
+        header = dict(request.headers)[b"dpop"].partition(b".")[0]
+        algorithms.append(json.loads(unbase64url(header))["alg"])
+    assert algorithms == ["ES384", "ES512", "EdDSA", "ML-DSA-44"]
+
+
+def named(form: str, name: str) -> Mutation:
+    return next(each for each in TABLES[form] if name in each.name)
+
+
+def made(valid: Any, mutation: Mutation, numbers: Sequence[int] = (0,)) -> Hostile:
+    found = mutate(valid, mutation, numbers)
+    assert found is not None
+    return found
+
+
+def test_spare_bits_are_set_where_there_are_some_and_elsewhere_nothing_is_made() -> None:
+    valid = replace(published("jwt"), data=b"AAAA.AAA.AA")
+    row = named("status list, jwt", "spare bits set")
+    assert mutate(valid, row, [0]) is None
+    assert [made(valid, row, [place]).data.body for place in (1, 2)] == [b"AAAA.AAB.AA", b"AAAA.AAA.AB"]
+
+
+def published(form: str) -> PublishedList:
+    """A list that is the same in each run."""
+    publisher = StatusPublisher(uri=STATUS_URI, size=8, randbelow=lambda bound: 0)
+    data = publisher.publish(key("status"), kid="s1", now=NOW, ttl_s=60, expires_s=600, format=form)
+    return PublishedList(data, form, STATUS_URI, 1, (), key("status"), status_anchors())
+
+
+def test_a_list_that_is_taken_in_after_the_valid_one_is_an_acceptance() -> None:
+    valid = published("jwt")
+    again = keyless("the same again", Reason.STATUS_LIST_CONFLICT, lambda valid, _: ListSent(valid.data, after=True))
+    with pytest.raises(UnexpectedOutcomeError, match="the same again: allowed, NOT as expected"):
+        made(valid, again).judge()
+    JOURNAL.findings.pop()
+
+
+# --- other spellings, other writings ---
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("80", "9fff"),
+        ("8201f6", "9f01f6ff"),
+        ("a10102", "bf0102ff"),
+        ("9818" + "00" * 24, "9f" + "00" * 24 + "ff"),
+        ("990018" + "00" * 24, "9f" + "00" * 24 + "ff"),
+        ("b8180001", "bf0001ff"),
+        ("9a00000001f6", "9ff6ff"),
+        ("bb00000000000000010102", "bf0102ff"),
+    ],
+)
+def test_an_array_or_a_map_of_any_length_is_written_without_one(data: str, expected: str) -> None:
+    assert indefinite(bytes.fromhex(data)).hex() == expected
+
+
+def test_a_segment_in_which_every_bit_counts_has_no_spare_ones() -> None:
+    assert [with_spare_bits(text, Choice([0])) for text in (b"", b"AAAA")] == [None, None]
+    assert [padded(text, Choice([0])) for text in (b"AA", b"AAA", b"AAAA")] == [b"AA==", b"AAA=", b"AAAA="]
 
 
 @given(st.data())
@@ -301,8 +436,8 @@ def test_a_gateway_that_names_no_reasons_must_only_refuse() -> None:
     JOURNAL.findings.pop()
 
 
-def test_a_mutation_is_shown_by_its_name() -> None:
+def test_a_mutation_is_shown_by_its_name_in_a_report_of_hypothesis_as_well() -> None:
     made = hostile(Reason.NONCE_MISMATCH, lambda valid, choice: valid.data)
-    assert repr(made) == "<Hostile sd-cwt: made here>"
+    assert repr(made) == pretty(made) == "<Hostile sd-cwt: made here>"
     assert str(made.mutation) == "made here"
     assert isinstance(made.mutation, Mutation)

@@ -8,22 +8,26 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import cbor2
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
+from hypothesis.vendor.pretty import pretty
 
 from citizenid import (
     AgreementKey,
     Attestation,
     Challenge,
+    CitizenIDError,
     Citizenship,
     Format,
     HandoverKind,
     KeyPurpose,
     Limits,
+    Reason,
     Serialization,
     Status,
     StatusKind,
@@ -32,9 +36,11 @@ from citizenid import (
 from citizenid._model import CertificateProfile
 from citizenid._wire import cbor, jws
 from citizenid._wire import json as strict_json
-from citizenid.gateway import AdmissionPolicy, Allow, Binding, SharingDetector
+from citizenid.gateway import AdmissionPolicy, Allow, Binding, Deny, DPoPNonces, SharingDetector
 from citizenid.testing import strategies as s
 from citizenid.testing.forge.parts import NOW, base64url, unbase64url
+from citizenid.testing.senders import Sender
+from citizenid.testing.strategies.policies import load, of_some_time, patterns, reachable_part, resource_names, toml
 from citizenid.testing.strategies.presentations import AGREEMENTS, ALGORITHMS, Presented
 from citizenid.testing.strategies.status_lists import FORMS
 from citizenid.testing.strategies.values import COSE_ALGORITHMS, JOSE_ALGORITHMS
@@ -217,6 +223,34 @@ def test_each_ticket_opens_the_gateway_for_its_sender() -> None:
     reach(made, lambda held: {held.sender.binding, held.sender.algorithm}, expected, seen)
 
 
+def test_what_is_drawn_is_shown_without_its_bytes_in_a_report_of_hypothesis_as_well() -> None:
+    (presented,) = drawn(s.presentations(Format.MDOC, algorithms=["ES256"], asked=dc_api(), by_mac=False), 1)
+    issued = "<Issued mso_mdoc, Serialization.COMPACT, ES256 for ES256>"
+    assert repr(presented.issued) == pretty(presented.issued) == issued
+    shown = f"<Presented {issued}, {len(presented.shown)} paths shown, dc_api>"
+    assert repr(presented) == pretty(presented) == shown
+    (published,) = drawn(s.status_lists(forms=["identifier"]), 1)
+    fates = [fate.name for _, fate in published.says]
+    assert repr(published) == pretty(published) == f"<PublishedList identifier of 1 bits, {fates}>"
+
+
+@settings(MANY, max_examples=5)
+@given(st.data())
+def test_a_drawn_proof_has_the_nonce_that_a_gateway_asks_for(data: st.DataObject) -> None:
+    world = SimulatedWorld(dpop_nonces=DPoPNonces.OF_THE_FLEET)
+    client = Sender(Binding.DPOP)
+    nonce = client.apply(world, world.anybody()).dpop_nonce
+    ticket = client.apply(world, world.anybody(), nonce=nonce).ticket
+    held = s.TicketHeld(ticket, client, world)
+    path = "/v1/chat/completions"
+    drawn_by: dict[str, Any] = {"sender": client.key, "method": "POST", "url": ORIGIN + path, "ticket": ticket}
+    for asked, expected in ((nonce, Allow), (None, Deny)):
+        proof = data.draw(s.dpop_proofs(**drawn_by, now=world.now, nonce=asked))
+        assert proof.nonce == asked
+        concerning = [("citizenship-ticket", ticket.encode()), ("dpop", proof.data)]
+        assert type(held.authorize(data.draw(s.requests(concerning, method="POST", path=path)))) is expected
+
+
 @settings(MANY, max_examples=20)
 @given(st.data())
 def test_a_request_with_a_ticket_and_a_drawn_proof_is_allowed_in_any_order_and_case(data: st.DataObject) -> None:
@@ -260,6 +294,33 @@ def test_rules_have_each_condition_and_option() -> None:
     options = {"binding", "assurance", "issuers", "formats", "types", "max_admission_age_s", "max_status_age_s"}
     seen = {name for rules in drawn(s.policy_tables(), 20) for rule in rules for name in rule}
     reach(s.policy_tables(), lambda rules: {name for rule in rules for name in rule}, {*conditions, *options}, seen)
+
+
+def test_a_rule_that_would_end_before_it_begins_has_no_beginning() -> None:
+    early, late = (datetime.fromtimestamp(second, UTC) for second in (1_000, 1_001))
+    for rule in ({}, {"not_before": late}, {"not_after": early}, {"not_before": early, "not_after": late}):
+        assert of_some_time({"resource": "a", **rule}) == {"resource": "a", **rule}
+    for begin in (early, late):
+        assert of_some_time({"not_before": begin, "not_after": early}) == {"not_after": early}
+
+
+def test_a_rule_that_cannot_be_reached_is_left_out_and_what_is_no_rule_is_not_passed_over() -> None:
+    everybody: dict[str, Any] = {"resource": "*", "anyone": True}
+    german = {"resource": "a", "nationality": ["DE"]}
+    assert load([everybody, german]) is None
+    kept, policy = reachable_part([german, everybody, german, everybody])
+    assert kept == [german, everybody]
+    assert policy.digest == AdmissionPolicy.from_toml(toml(kept)).digest
+    for wrong in ([], [{"resource": "a", "nationality": ["XX"]}]):
+        with pytest.raises(CitizenIDError) as refused:
+            load(wrong)
+        assert refused.value.reason is Reason.POLICY_INVALID
+
+
+@given(resource_names(), patterns())
+def test_names_and_patterns_are_of_the_same_few_letters(name: str, pattern: str) -> None:
+    assert set(name) <= set("ab/") and set(pattern) <= set("ab/*")
+    assert pattern and "**" not in pattern
 
 
 def test_challenges_are_of_each_handover() -> None:

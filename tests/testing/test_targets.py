@@ -63,7 +63,8 @@ def test_what_verification_returns_in_place_of_a_verdict_is_no_acceptance() -> N
 
 @pytest.mark.parametrize("status", [100, 199, 300, 401, 500])
 @pytest.mark.parametrize(
-    "body", [b"", b"\xff", b"no", b"[]", b"7", b"{}", b'{"reason": null}', b'{"reason": ["expired"]}', b'{"reason": "x"}']
+    "body",
+    [b"", b"\xff", b"no", b"[]", b"7", b"{}", b'{"reason": null}', b'{"reason": ["expired"]}', b'{"reason": "x"}'],
 )
 def test_an_answer_of_somebody_else_that_does_not_allow_is_a_refusal_without_a_reason(status: int, body: bytes) -> None:
     assert outcome_of(Answer(status, (), body)) == Outcome(False)

@@ -30,25 +30,15 @@ def with_spare_bits(segment: bytes, _: Choice) -> bytes | None:
     return segment[:-1] + _ALPHABET[_ALPHABET.index(segment[-1:]) ^ 1 :][:1]
 
 
-def indefinite(data: bytes) -> bytes | None:
-    """Write a map or an array of CBOR with an indefinite length."""
-    major, (size, width) = data[0] >> 5, _count(data)
-    if major not in (4, 5) or size < 0:
-        return None
-    return bytes((major << 5 | 31,)) + data[width:] + b"\xff"
+def indefinite(data: bytes) -> bytes:
+    """Write a map or an array of CBOR that has a length with an indefinite one."""
+    width = {24: 1, 25: 2, 26: 4, 27: 8}.get(data[0] & 31, 0)
+    return bytes((data[0] | 31,)) + data[1 + width :] + b"\xff"
 
 
 def with_long_head(data: bytes) -> bytes:
     """Write the head of an item of fewer than 24 parts in a byte more than it needs: it says the same."""
     return bytes((data[0] & 0xE0 | 24, data[0] & 31)) + data[1:]
-
-
-def _count(data: bytes) -> tuple[int, int]:
-    info = data[0] & 31
-    if info < 24:
-        return info, 1
-    width = {24: 1, 25: 2, 26: 4, 27: 8}.get(info, 0)
-    return int.from_bytes(data[1 : 1 + width], "big"), 1 + width
 
 
 def nested(depth: int) -> list[Any]:

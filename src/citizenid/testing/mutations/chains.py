@@ -53,7 +53,7 @@ def _without_purpose(links: list[Link], valid: Chain, _: Choice) -> bool | None:
 
 
 def _elsewhere(links: list[Link], valid: Chain, choice: Choice) -> bool | None:
-    links[0] = replace(links[0], country=choice.of(*({"UT", "DE", "US", "FR"} - {valid.root.country})))
+    links[0] = replace(links[0], country=choice.of(*sorted({"UT", "DE", "US", "FR"} - {valid.root.country})))
     return None if valid.profile is CertificateProfile.MDOC_DOCUMENT_SIGNER else False
 
 

@@ -196,15 +196,12 @@ def of(*values: Any) -> Callable[[TicketHeld, Choice], Any]:
     return lambda _, choice: choice.of(*values)
 
 
-def edited(place: int, edit: Callable[[bytes, Choice], bytes | None]) -> Edit:
+def edited(place: int, edit: Callable[[bytes, Choice], bytes]) -> Edit:
     """Edit a segment of the proof, without the key."""
 
-    def apply(valid: TicketHeld, choice: Choice) -> Sent | None:
+    def apply(valid: TicketHeld, choice: Choice) -> Sent:
         segments = proof(valid).split(b".")
-        made = edit(segments[place], choice)
-        if made is None:
-            return None
-        segments[place] = made
+        segments[place] = edit(segments[place], choice)
         return asked(valid, (_TICKET, valid.text.encode()), (_DPOP, b".".join(segments)))
 
     return apply
@@ -247,7 +244,7 @@ def _twice(text: bytes, choice: Choice) -> bytes:
 def _other_algorithm(text: bytes, choice: Choice) -> bytes:
     stated = json.loads(unbase64url(text))
     mine = {"Ed25519": "EdDSA"}.get(stated["alg"], stated["alg"])
-    return segment({**stated, "alg": choice.of(*({"ES256", "ES384", "ES512", "EdDSA", "ML-DSA-44"} - {mine}))})
+    return segment({**stated, "alg": choice.of(*sorted({"ES256", "ES384", "ES512", "EdDSA", "ML-DSA-44"} - {mine}))})
 
 
 def _missing(valid: TicketHeld, choice: Choice) -> Sent:

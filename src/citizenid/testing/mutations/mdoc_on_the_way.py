@@ -214,7 +214,7 @@ BY_ANYBODY: Final[tuple[Mutation, ...]] = (
     keyless("a value changed", R.DIGEST_MISMATCH, one_item(_changed_value), step="V4"),
     keyless("another digestID", R.DISCLOSURE_UNREFERENCED, one_item(_other_number), step="V4"),
     keyless(
-        "an item of indefinite length", R.MALFORMED_CBOR, one_item(lambda s, c: embedded(indefinite(s) or s)), step="V4"
+        "an item of indefinite length", R.MALFORMED_CBOR, one_item(lambda s, c: embedded(indefinite(s))), step="V4"
     ),
     keyless("an item twice", R.DISCLOSURE_DUPLICATE, inside(_doubled), step="V4"),
     keyless("items in another namespace", R.DISCLOSURE_UNREFERENCED, inside(_moved), step="V4"),

@@ -95,11 +95,7 @@ def _rewritten(shown: list[bytes], choice: Choice) -> list[bytes] | None:
     if not shown:
         return None
     place = choice.below(len(shown))
-    return [*shown[:place], _in_indefinite_length(shown[place]), *shown[place + 1 :]]
-
-
-def _in_indefinite_length(content: bytes) -> bytes:
-    return indefinite(content) or content
+    return [*shown[:place], indefinite(shown[place]), *shown[place + 1 :]]
 
 
 def _headed(members: dict[Any, Any], place: int = 0) -> Callable[[list[Any], Choice], None]:
@@ -159,9 +155,7 @@ BY_ANYBODY: Final[tuple[Mutation, ...]] = (
         lambda v, c: c.of(b"\xd1", b"\xc6", b"\xd8\x3d\xd2") + v.data[1:],
         step="V1",
     ),
-    keyless(
-        "of indefinite length", R.MALFORMED_CBOR, lambda v, c: b"\xd2" + (indefinite(v.data[1:]) or b""), step="V1"
-    ),
+    keyless("of indefinite length", R.MALFORMED_CBOR, lambda v, c: b"\xd2" + indefinite(v.data[1:]), step="V1"),
     keyless(
         "a header of indefinite length",
         R.MALFORMED_CBOR,

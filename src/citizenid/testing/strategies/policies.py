@@ -77,8 +77,13 @@ def rule_tables(draw: st.DrawFn) -> dict[str, Any]:
         }
     for key in draw(st.lists(st.sampled_from(sorted(optional)), max_size=4)):
         rule[key] = draw(optional[key])
+    return of_some_time(rule)
+
+
+def of_some_time(rule: dict[str, Any]) -> dict[str, Any]:
+    """Return a rule without its beginning where that is not before its end."""
     if "not_before" in rule and "not_after" in rule and rule["not_before"] >= rule["not_after"]:
-        del rule["not_before"]
+        return {name: value for name, value in rule.items() if name != "not_before"}
     return rule
 
 
