@@ -6,9 +6,10 @@ Spec: specs/testing.md.
 from __future__ import annotations
 
 import json
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import cbor2
@@ -189,6 +190,13 @@ def test_each_status_list_is_ingested_and_says_what_it_says() -> None:
     reach(s.status_lists(), said, expected, seen)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_list_says_of_each_credential_what_it_was_published_for(form: str) -> None:
+    several = find(s.status_lists(forms=[form]), lambda each: len(each.says) > 2, settings=UNSHRUNK)
+    store = several.ingest()
+    assert [several.status(store, reference) for reference, _ in several.says] == [fate for _, fate in several.says]
+
+
 def said(published: s.PublishedList) -> set[Hashable]:
     """What a list is an example of."""
     return {(published.form, published.bits)} | {(published.form, fate) for _, fate in published.says}
@@ -294,6 +302,21 @@ def test_rules_have_each_condition_and_option() -> None:
     options = {"binding", "assurance", "issuers", "formats", "types", "max_admission_age_s", "max_status_age_s"}
     seen = {name for rules in drawn(s.policy_tables(), 20) for rule in rules for name in rule}
     reach(s.policy_tables(), lambda rules: {name for rule in rules for name in rule}, {*conditions, *options}, seen)
+
+
+def test_rules_are_written_with_values_of_each_kind() -> None:
+    moment = datetime(2026, 6, 1, 12, tzinfo=timezone(timedelta(hours=-9, minutes=-30)))
+    rule = {
+        "resource": ["a", "b/*"],
+        "nationality": ["US"],
+        "assurance": {"eidas": "high", "nist": "IAL2"},
+        "not_before": moment,
+        "max_status_age_s": 60,
+    }
+    other = {"resource": "*", "anyone": True}
+    read = tomllib.loads(toml([rule, other]))
+    assert read == {"version": 1, "rule": [rule, other], "assurance": {"house": {"levels": ["bad", "good"]}}}
+    assert len(AdmissionPolicy.from_toml(toml([rule, other])).rules) == 2
 
 
 def test_a_rule_that_would_end_before_it_begins_has_no_beginning() -> None:
