@@ -445,6 +445,19 @@ def test_the_state_of_a_condition_has_no_truth_value() -> None:
             bool(state)
 
 
+def test_an_explanation_in_words_says_which_rules_were_passed_over() -> None:
+    late = "not_before = 2026-06-01T00:00:00Z\n"
+    rules = [f'[[rule]]\nresource = "a"\nnationality = ["DE"]\n{more}' for more in ('region = "us-*"\n', late, "")]
+    policy = AdmissionPolicy.from_toml("version = 1\n" + "".join(rules))
+    explanation = policy.explain("a", GOOD)
+    assert explanation.passed_over == ((1, 2, "region"), (2, 6, "not_before"))
+    assert str(explanation).splitlines()[:3] == [
+        "rule 3 (line 10): permitted",
+        "  rule 1 (line 2) was passed over by its region",
+        "  rule 2 (line 6) was passed over by its not_before",
+    ]
+
+
 def test_an_explanation_in_words_says_what_helps_where_something_would() -> None:
     policy = AdmissionPolicy.from_toml('version = 1\n[[rule]]\nresource = "a"\nnationality = ["DE"]\n')
     germany = frozenset({Country("DE")})

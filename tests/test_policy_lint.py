@@ -496,5 +496,7 @@ def test_tables_in_an_array_of_their_own_have_lines() -> None:
 
 
 @given(st.text("[]{}'\"=.#\\\n ab", max_size=60))
+@example("= 1\n.a.. = 2\n\\\n[]\n[[ ]]\n")  # where a key must stand there is none
+@example("a = '''b")  # and a text that does not end
 def test_the_scanner_ends_whatever_it_is_given(text: str) -> None:
     assert all(1 <= line <= text.count("\n") + 1 for line in lines_of(text).values())

@@ -25,7 +25,18 @@ from hypothesis import strategies as st
 
 from citizenid._errors import MalformedError, Reason
 from citizenid._wire import cbor
-from citizenid._wire.cbor import CBORTag, Redacted, byte_string, decode, decode_marked, embedded, encode, head
+from citizenid._wire.cbor import (
+    CBORTag,
+    Redacted,
+    byte_string,
+    decode,
+    decode_marked,
+    embedded,
+    encode,
+    head,
+    load,
+    load_signed,
+)
 
 WHERE = "somewhere.header"
 DEPTH = 16
@@ -683,6 +694,17 @@ def test_nothing_is_made_of_what_follows_the_item(monkeypatch: pytest.MonkeyPatc
         for item in (b"\x00", b"\xa1\x01\x02", b"\x80", b"\xf6", b"\x41\x00", SCANNED + b"\x00"):
             for door in (decode, decode_marked):
                 _refused(lambda: door(item + tail, WHERE), Reason.MALFORMED_CBOR)  # noqa: B023
+
+
+def test_what_follows_a_long_item_whose_items_nobody_counts_is_malformed_as_well() -> None:
+    good = SCANNED + b"\x00"
+    assert load_signed(good, WHERE) == [bytes(1_025), 0]
+    for tail in (b"\x00", b"\xf6", b"\x41\x00", good):
+        _refused(lambda: load_signed(good + tail, WHERE), Reason.MALFORMED_CBOR)  # noqa: B023
+        _refused(lambda: load(good + tail, WHERE), Reason.MALFORMED_CBOR)  # noqa: B023
+    twice = b"\x82" + byte_string(bytes(1_025)) + b"\xa2\x01\x00\x01\x00"
+    for data in (twice, twice + b"\x00"):
+        _refused(lambda: load_signed(data, WHERE), Reason.DUPLICATE_MEMBER)  # noqa: B023
 
 
 @pytest.mark.parametrize(
