@@ -103,6 +103,22 @@ def test_everything_asked_for_still_makes_room() -> None:
     assert [cache.get(key) for key in range(4)] == [None, 1, 2, 3]
 
 
+def test_the_newest_makes_room_where_it_alone_was_not_asked_for_and_the_order_stays() -> None:
+    cache: SieveCache[int, int] = SieveCache(3)
+    for key in range(3):
+        cache.put(key, key)
+    cache.get(0)
+    cache.get(1)
+    left = [{0, 1, 3}, {1, 3, 4}, {3, 4, 5}, {4, 5, 6}]
+    for key, expected in zip(range(3, 7), left, strict=True):
+        cache.put(key, key)
+        assert set(cache._entries) == expected  # to look a value up would be to ask for it
+    alone: SieveCache[int, int] = SieveCache(1)
+    for key in range(3):
+        alone.put(key, key)
+        assert [alone.get(each) for each in range(3)] == [each if each == key else None for each in range(3)]
+
+
 @pytest.mark.parametrize("size", [0, -1, 1.0, True, None, "8"])
 def test_a_size_that_is_no_positive_integer_is_refused(size: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:
