@@ -393,10 +393,11 @@ def _check_status(
     """V9: every reference says valid; without one the whole validity must be short, and the anchor permit even that."""
     if not attestation.status:
         validity = attestation.validity
-        issued_at = validity.issued_at  # required here: with nbf alone it could have been issued, and lost, long ago
-        starts = issued_at if validity.not_before is None else min(issued_at or 0, validity.not_before)
+        starts = validity.issued_at  # required here: with nbf alone it could have been issued, and lost, long ago
+        if starts is not None and validity.not_before is not None:
+            starts = min(starts, validity.not_before)
         short = starts is not None and validity.not_after - starts <= limits.unreferenced_validity_s
-        if issued_at is None or not short or anchor.status_required:
+        if not short or anchor.status_required:
             raise VerificationError(Reason.STATUS_MISSING, "status")
         return None
     for reference in attestation.status:
