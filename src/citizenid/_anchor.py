@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, final
+from typing import Any, Final, NamedTuple, TypeVar, final
 
 from ._crypto import PublicKey
 from ._errors import CitizenIDError, Reason, VerificationError
@@ -16,6 +16,8 @@ from ._limits import MAX_UNIX_TIME
 from ._model import NO_TYPE, Citizenship, Format, KeyPurpose, UnixTime
 from ._x509 import Root, pinned_below
 from .countries import ANY, Countries, Country
+
+Member = TypeVar("Member")
 
 
 @final
@@ -168,8 +170,8 @@ def scope_of(
     status_issuer: str | None,
 ) -> dict[str, Any]:
     """Return the fields of an anchor that say what it may attest. Raises ANCHOR_INVALID when something is missing."""
-    whose = countries if countries is None or countries is ANY else frozenset(countries)
-    scope = (frozenset(formats), frozenset(types))
+    whose = countries if countries is None or countries is ANY else members_of(countries, "anchor")
+    scope = (members_of(formats, "anchor"), members_of(types, "anchor"))
     if purpose is KeyPurpose.CREDENTIAL:
         stated = all(scope) and bool(whose)
         if isinstance(whose, frozenset):
@@ -180,11 +182,11 @@ def scope_of(
     # NO_TYPE is empty, and stands in the one format whose credentials need not state a type.
     untyped = Format.SD_CWT in scope[0]
     typed = (each for each in scope[1] if not (untyped and type(each) is str and each == NO_TYPE))
-    texts = (issuer, status_issuer or issuer, *typed)
+    texts = (issuer, issuer if status_issuer is None else status_issuer, *typed)
     if (
         not stated
         or isinstance(types, str)
-        or not all(map(_is_text, texts))
+        or not all(map(is_label, texts))
         or any(type(each) is not Format for each in scope[0])
         or type(not_before) is not int
         or type(not_after) is not int
@@ -199,11 +201,36 @@ def scope_of(
         "countries": whose,
         "not_before": UnixTime(not_before),
         "not_after": UnixTime(not_after),
-        "status_issuer": status_issuer or issuer,
+        "status_issuer": issuer if status_issuer is None else status_issuer,
     }
 
 
-def _is_text(value: object) -> bool:
+def members_of(given: Iterable[Member], where: str) -> frozenset[Member]:
+    """Return what an operator listed, as a set. Raises ANCHOR_INVALID for what is no collection of such."""
+    members = None
+    try:
+        members = frozenset(given)
+    except TypeError:
+        pass  # raised below, without what was given
+    if members is None:
+        raise CitizenIDError(Reason.ANCHOR_INVALID, where)
+    return members
+
+
+def listed(given: Iterable[Member], kind: type[Member], where: str) -> tuple[Member, ...]:
+    """Return what an operator listed, in order. Raises ANCHOR_INVALID unless all of it is exactly of this class."""
+    members = None
+    try:
+        members = tuple(given)
+    except TypeError:
+        pass  # raised below, without what was given
+    if members is None or any(type(each) is not kind for each in members):
+        raise CitizenIDError(Reason.ANCHOR_INVALID, where)
+    return members
+
+
+def is_label(value: object) -> bool:
+    """Whether this is text that may name an issuer or a type."""
     # Labels are written in UTF-8 where lists are looked up: half of a surrogate pair would only be found out there.
     try:
         return type(value) is str and bool(value.encode())

@@ -16,6 +16,9 @@ from ._limits import DEFAULT_LIMITS
 from ._wire import json
 
 _MAX_CONFIGURATION_BYTES: Final = 1_048_576
+# Of RFC 3986 section 2, without "?" and "#": programs read a backslash or a bracket elsewhere as they like.
+_CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/[]@!$&'()*+,;=%")
+_STEPS: Final = frozenset({".", ".."})
 _KEY_TYPES: Final = frozenset({"EC", "OKP", "AKP"})
 
 
@@ -26,18 +29,21 @@ def issuer_metadata_url(issuer: str) -> str:
     'https://example.com/.well-known/jwt-vc-issuer/tenant/1'
 
     Raises:
-        CitizenIDError: ANCHOR_INVALID unless it is an https URL without query, fragment and user.
+        CitizenIDError: ANCHOR_INVALID unless it is an https URL (RFC 3986) without query, fragment, user and dot
+            segments.
     """
     parts = None
     try:
-        parts = urlsplit(issuer) if type(issuer) is str and issuer.isascii() and issuer.isprintable() else None
+        split = urlsplit(issuer) if type(issuer) is str else None
+        parts = None if split is None or split.port == 0 else split  # to ask for a port that is none raises
     except ValueError:
-        pass
-    if parts is None or parts.scheme != "https" or not parts.hostname or "?" in issuer or "#" in issuer:
-        raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer")
-    if "@" in parts.netloc or " " in issuer:
+        pass  # raised below
+    if parts is None or parts.scheme != "https" or not parts.hostname or not _CHARACTERS.issuperset(issuer):
         raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer")
     path = parts.path.removesuffix("/")
+    # "@" names a user, and a step up would lead out of the place that is inserted before it.
+    if "@" in parts.netloc or not _STEPS.isdisjoint(path.split("/")):
+        raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer")
     return f"https://{parts.netloc}{reg.WELL_KNOWN_ISSUER}{path}"
 
 
@@ -105,10 +111,18 @@ def _is_ours(jwk: dict[str, Any], kty: str) -> bool:
 
 
 def read_configuration(value: Mapping[str, Any] | str | bytes, where: str) -> dict[str, Any]:
-    """Read a JSON object of configuration, or copy a mapping. Raises INPUT_TOO_LARGE or a Reason of form."""
+    """Read a JSON object of configuration, or copy a mapping.
+
+    Raises:
+        MalformedError: INPUT_TOO_LARGE, or a Reason of form.
+        CitizenIDError: ANCHOR_INVALID for what is neither a mapping, nor text, nor bytes.
+    """
     if isinstance(value, Mapping):
         return dict(value)
-    if (type(value) is not bytes and type(value) is not str) or len(value) > _MAX_CONFIGURATION_BYTES:
+    if type(value) is not bytes and type(value) is not str:
+        raise CitizenIDError(Reason.ANCHOR_INVALID, where)
+    # Half of a surrogate pair stays what it is, and no JSON in UTF-8: replaced, it could be the name of another key.
+    data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
+    if len(data) > _MAX_CONFIGURATION_BYTES:
         raise MalformedError(Reason.INPUT_TOO_LARGE, where)
-    data = value if isinstance(value, bytes) else value.encode("utf-8", "replace")
     return json.parse_object(data, where, DEFAULT_LIMITS.depth)

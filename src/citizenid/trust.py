@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, final
 
-from ._anchor import ResolvedKey, TrustAnchor, check_anchors, scope_of
+from ._anchor import ResolvedKey, TrustAnchor, check_anchors, is_label, listed, members_of, scope_of
 from ._crypto import PublicKey
 from ._errors import CitizenIDError, Reason, VerificationError
 from ._issuer_metadata import issuer_metadata_url, keys_of_metadata, signature_keys
@@ -46,14 +46,14 @@ class TrustAnchors:
     """An immutable set of anchors. Build it with a `from_` constructor; join sets with `|`.
 
     Raises:
-        CitizenIDError: ANCHOR_INVALID when a (issuer, purpose, kid) or an anchor occurs twice, or when one issuer is
-            anchored in two ways, by keys, roots or document signers (an attacker could choose the mechanism).
+        CitizenIDError: ANCHOR_INVALID for what is no anchor, when a (issuer, purpose, kid) or an anchor occurs twice,
+            or when one issuer is anchored in two ways (by keys, roots, signers: an attacker could choose).
     """
 
     __slots__ = ("_anchors", "_by_fingerprint", "_by_kid", "_kidless", "_paths", "_roots", "_signed_parts", "_signers")
 
     def __init__(self, anchors: Iterable[TrustAnchor] = ()) -> None:
-        self._anchors = tuple(anchors)
+        self._anchors = listed(anchors, TrustAnchor, "anchors")
         self._by_kid: dict[tuple[KeyPurpose, str], tuple[ResolvedKey, ...]] = {}
         self._kidless: dict[KeyPurpose, tuple[ResolvedKey, ...]] = {}
         self._roots: dict[KeyPurpose, tuple[tuple[TrustAnchor, Root], ...]] = {}
@@ -132,7 +132,7 @@ class TrustAnchors:
     ) -> TrustAnchors:
         """Trust pinned keys, whatever `kid` a header names. Arguments and Raises as `from_jwks`."""
         scope = scope_of(issuer, purpose, formats, types, countries, not_before, not_after, status_issuer)
-        return cls._of(TrustAnchor(**scope, kid=None, key=key, root=None) for key in keys)
+        return cls._of(TrustAnchor(**scope, kid=None, key=key, root=None) for key in listed(keys, PublicKey, "keys"))
 
     @classmethod
     def from_certificates(
@@ -260,8 +260,8 @@ class TrustAnchors:
             CitizenIDError: ANCHOR_INVALID, also when no authority has one of the types.
         """
         entries, until = read_vical(data, provider_roots, now)
-        wanted = frozenset(() if isinstance(types, str) else types)
-        whose = countries if countries is ANY else frozenset(countries or ())  # one of a generator serves all entries
+        wanted = members_of(types if is_label(issuer) and not isinstance(types, str) else (), "anchor")
+        whose = countries if countries is ANY else members_of(countries, "anchor")  # of a generator, once for all
         anchors = []
         for entry, certified in anchored_entries(entries, wanted):
             label = f"{issuer}:{entry.authority}"
@@ -294,6 +294,8 @@ class TrustAnchors:
         return made
 
     def __or__(self, other: TrustAnchors) -> TrustAnchors:
+        if type(other) is not TrustAnchors:
+            raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
         return TrustAnchors(self._anchors + other._anchors)
 
     def __iter__(self) -> Iterator[TrustAnchor]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import InitVar, dataclass
-from typing import Any, Final, NoReturn, Protocol, final
+from typing import Any, Final, NoReturn, final
 
 from ._crypto import verify_signature
 from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
@@ -40,7 +40,7 @@ from ._model import (
     check_now,
     refuse_forgery,
 )
-from ._readers import READERS, Reading
+from ._readers import READERS, IssuerHalfCache, Reading
 from .countries import ANY
 from .status import StatusSource, VerifiedStatusList, verify_status_list
 from .trust import ResolvedKey, TrustAnchor, TrustAnchors
@@ -136,18 +136,6 @@ class VerifiedPresentation:
         raise TypeError("a result has no truth value; test for the result you want")
 
 
-class IssuerHalfCache(Protocol):
-    """Where `verify_credential` may keep what V3 and V4 found. Keys are SHA-256 digests; values are opaque."""
-
-    def get(self, key: bytes, /) -> Reading | None:
-        """Return what was put under `key`, or None."""
-        ...
-
-    def put(self, key: bytes, value: Reading, /) -> None:
-        """Keep a reading; it is immutable."""
-        ...
-
-
 def open_presentation(
     data: bytes | str,
     *,
@@ -168,12 +156,15 @@ def open_presentation(
 
     Raises:
         MalformedError: a Reason of form (step V1).
-        CitizenIDError: CONFIGURATION_INVALID for a format or serialization that is no member of its enumeration.
+        CitizenIDError: CONFIGURATION_INVALID for a format or serialization that is no member of its enumeration, and
+            for limits that are none.
 
     Spec: specs/verification.md V1.
     """
     if type(format) is not Format or type(serialization) is not Serialization:  # a text may equal a member
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
+    if type(limits) is not Limits:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "limits")
     try:
         return READERS[format].open(data, limits, serialization)
     except CitizenIDError as error:
@@ -201,10 +192,17 @@ def verify_credential(
     Raises:
         VerificationError: the Reasons of V2 to V6.
         MalformedError: a Reason of form, with the step that met it.
+        CitizenIDError: CLOCK_UNUSABLE, and CONFIGURATION_INVALID for another argument that is not of its type.
 
     Spec: specs/verification.md V2 to V6.
     """
     now = check_now(now)
+    if type(anchors) is not TrustAnchors:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "anchors")
+    if type(presentation) is not Presentation or type(limits) is not Limits:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "presentation")
+    if cache is not None and not (hasattr(cache, "get") and hasattr(cache, "put")):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "cache")
     signed, reader = presentation.credential, READERS[presentation.format]
     step = "V2"
     try:
@@ -254,10 +252,17 @@ def verify_presentation(
     Raises:
         VerificationError: the Reasons of V7 to V9, and EXPIRED (V6) for a credential that has ended since.
         MalformedError: a Reason of form, with the step that met it.
+        CitizenIDError: CLOCK_UNUSABLE, and CONFIGURATION_INVALID for another argument that is not of its type.
 
     Spec: specs/verification.md V7 to V9.
     """
     now = check_now(now)
+    if type(credential) is not VerifiedCredential or type(limits) is not Limits:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "credential")
+    if type(challenge) is not Challenge:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "challenge")
+    if not hasattr(statuses, "check"):  # asked for also where nothing refers to a list: it is left out by mistake
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "statuses")
     presentation, attestation, anchor = credential.presentation, credential.attestation, credential.anchor
     format_, holder_key, reader = presentation.format, attestation.holder_key, READERS[presentation.format]
     if now >= credential.not_after:  # it was verified at another `now`
@@ -337,13 +342,8 @@ def verify_each(
 
 def _cache_key(presentation: Presentation, resolved: ResolvedKey, limits: Limits) -> bytes:
     # Every part is 32 bytes long but the last, so that no two inputs make the same bytes.
-    return hashlib.sha256(
-        _PROFILES[presentation.format]
-        + limits.fingerprint
-        + resolved.anchor.fingerprint
-        + resolved.key.thumbprint
-        + presentation.issuer_half
-    ).digest()
+    rules, anchor, key = _PROFILES[presentation.format], resolved.anchor.fingerprint, resolved.key.thumbprint
+    return hashlib.sha256(rules + limits.fingerprint + anchor + key + presentation.issuer_half).digest()
 
 
 def _check_allowed(

@@ -68,9 +68,9 @@ class StatusReference:
         purpose: what a set bit of a bitstring means, "revocation" or "suspension"; None in a reference of another kind.
 
     Raises:
-        MalformedError: CLAIM_INVALID for an empty uri, an index that is no integer in [0, 2**32), an identifier that is
-            not 1 to 64 bytes, a certificate that is not 1 to 8,192 bytes or stands with a bitstring, or another
-            purpose.
+        MalformedError: CLAIM_INVALID for an empty uri, a kind that is none, an index that is no integer in [0, 2**32),
+            an identifier that is not 1 to 64 bytes, a certificate that is not 1 to 8,192 bytes or stands with a
+            bitstring, or another purpose.
     """
 
     uri: str
@@ -91,6 +91,8 @@ class StatusReference:
     ) -> None:
         if type(uri) is not str or not 0 < len(uri) <= 2_048:
             raise MalformedError(Reason.CLAIM_INVALID, "status.status_list.uri")
+        if type(kind) is not StatusKind:  # its value is a text that equals no member
+            raise MalformedError(Reason.CLAIM_INVALID, "status.kind")
         if kind is StatusKind.IDENTIFIER_LIST and index is None:
             index = 0
         elif type(index) is not int or not 0 <= index < 2**32 or identifier is not None:  # a ticket has four bytes

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from .._limits import Limits
 from .._model import Attestation, Challenge, Format, Presentation, Serialization, SignedObject, UnixTime
@@ -53,6 +53,18 @@ class Reading(NamedTuple):
 
     def __repr__(self) -> str:
         return "<Reading>"
+
+
+class IssuerHalfCache(Protocol):
+    """Where `verify_credential` may keep what V3 and V4 found. Keys are SHA-256 digests; values are opaque."""
+
+    def get(self, key: bytes, /) -> Reading | None:
+        """Return what was put under `key`, or None."""
+        ...
+
+    def put(self, key: bytes, value: Reading, /) -> None:
+        """Keep a reading; it is immutable."""
+        ...
 
 
 def placements_of(reading: Reading) -> Sequence[Placement]:

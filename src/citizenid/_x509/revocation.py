@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final, NamedTuple
 
 from cryptography import x509
@@ -63,10 +64,16 @@ def load_crls(crls: Iterable[bytes]) -> tuple[RevocationList, ...]:
     """Read CRLs in DER or PEM, one each.
 
     Raises:
-        CitizenIDError: ANCHOR_INVALID for more than 64 of them, more than 1 MiB in one, and what is no CRL.
+        CitizenIDError: ANCHOR_INVALID for more than 64 of them, more than 1 MiB in one, and what is no CRL, or no
+            collection of such.
     """
     found: dict[bytes, RevocationList] = {}
-    for count, data in enumerate(crls):
+    listed: list[bytes] | None = None
+    try:
+        listed = list(islice(crls, _MAX_CRLS + 1))
+    except TypeError:
+        pass  # raised below: they are no lists of bytes
+    for count, data in enumerate((None,) if listed is None else listed):
         loaded = None
         try:
             if count < _MAX_CRLS and type(data) is bytes and len(data) <= _MAX_CRL_BYTES:

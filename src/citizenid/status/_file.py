@@ -29,6 +29,7 @@ from ._file_layout import HEADER_BYTES, MAX_WANTED, TAGS, Directory, Entry, read
 from ._identifiers import IdentifierList, tag_of
 from ._identity import PREFIX_BYTES, is_identity_of, prefixes_of, status_identity, tag_in_place
 from ._list import StatusList, meanings_of
+from ._protocol import check_trust
 from ._records import FORGOTTEN, MAX_RECORDS, Mark, StoredList, StoredStatuses, check_mark
 
 _LOOK_EVERY_S: Final = 1.0
@@ -95,11 +96,13 @@ class StatusFile:
         anchors: keys of purpose STATUS_LIST. A list whose signer is not among them does not count.
 
     Raises:
-        CitizenIDError: as `refresh`: a worker does not start on a file that it cannot use.
+        CitizenIDError: as `refresh`: a worker does not start on a file that it cannot use; CONFIGURATION_INVALID for
+            an argument that is not of its type.
     """
 
     def __init__(self, path: str | PathLike[str], *, anchors: TrustAnchors) -> None:
-        self._path: Final = fspath(path)
+        check_trust(anchors)
+        self._path: Final = checked_path(path, "status-file.path")
         self._anchors = anchors
         self._lock = threading.Lock()
         self._held: dict[bytes, _Mapped] = {}
@@ -192,7 +195,8 @@ class StatusFile:
         self._held = held
 
     def reload(self, *, anchors: TrustAnchors) -> None:
-        """Trust other signers from now on. A list whose signer is gone, or has changed, counts no longer."""
+        """Trust other signers from now on, as `StatusStore.reload` does: the same Reason."""
+        check_trust(anchors)
         with self._lock:
             self._anchors = anchors
             before = self._held
@@ -205,6 +209,8 @@ class StatusFile:
     ) -> Status | NeedStatusList:
         """Return the status of a credential, as `StatusStore.check` does: the same arguments, results and Reasons."""
         now = check_now(now)
+        if type(reference) is not StatusReference or type(issuer) is not str:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status")
         certificate = None if any_certificate else reference.certificate
         identity = status_identity(reference.uri, issuer, certificate, reference.kind, reference.purpose)
         if reference.identifier is None:
@@ -241,6 +247,7 @@ class StatusFile:
 
     def ages(self, now: int) -> tuple[int, ...]:
         """Return how long ago each list that is held and usable was issued, seconds; for metrics."""
+        now = check_now(now)
         with self._lock:
             usable = [held for held in self._held.values() if held.usable_from <= now < held.usable_until]
         return tuple(now - held.issued_at for held in usable)
@@ -279,10 +286,11 @@ def read_status_file(path: str | PathLike[str]) -> StoredStatuses:
     Unlike a worker it compares every list with its digest.
 
     Raises:
-        CitizenIDError: STATUS_FILE_UNREADABLE.
+        CitizenIDError: STATUS_FILE_UNREADABLE; CONFIGURATION_INVALID for what is no path.
         MalformedError: STATUS_FILE_MALFORMED, VERSION_UNSUPPORTED.
     """
-    opened = _open(fspath(path), _found(fspath(path)))
+    name = checked_path(path, "status-file.path")
+    opened = _open(name, _found(name))
     lists = []
     for entry in opened.directory.entries:
         packed = bytes(opened.view[entry.offset : entry.offset + entry.size_bytes])
@@ -292,6 +300,13 @@ def read_status_file(path: str | PathLike[str]) -> StoredStatuses:
         times = (entry.issued_at, entry.digest, entry.usable_from, entry.refresh_at, entry.usable_until)
         lists.append(StoredList(entry.identity, entry.uri, statuses, *times, entry.anchor))
     return StoredStatuses(tuple(lists), opened.directory.marks, opened.directory.wanted)
+
+
+def checked_path(path: str | PathLike[str], where: str) -> str:
+    """Return a path as text. Raises CONFIGURATION_INVALID for what is none: a number would be an open descriptor."""
+    if not isinstance(path, str | PathLike):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
+    return fspath(path)
 
 
 def _found(path: str) -> stat_result | None:

@@ -8,12 +8,13 @@ Spec: specs/profile-status-list.md section 8; specs/decisions/0016.
 
 from __future__ import annotations
 
-from os import O_RDONLY, PathLike, chmod, close, fdopen, fspath, fsync, listdir, replace, unlink
+from os import O_RDONLY, PathLike, chmod, close, fdopen, fsync, listdir, replace, unlink
 from os import open as open_descriptor
 from os.path import basename, dirname, join
 from typing import Final
 
 from .._errors import CitizenIDError, Reason
+from ._file import checked_path
 from ._file_layout import Laid, lay_out
 from ._store import StatusStore
 
@@ -38,11 +39,15 @@ def write_status_file(path: str | PathLike[str], store: StatusStore, *, mode: in
     Raises:
         CitizenIDError: STATUS_FILE_UNWRITABLE: the old file stays, or, where the disk failed at the very end, the new
             one lies there and is not known to outlast a power cut. LIMIT_EXCEEDED for more than 65,536 lists.
+            CONFIGURATION_INVALID for an argument that is not of its type.
     """
     # Here, because every worker imports this file and none writes: it costs milliseconds of each start.
     from tempfile import mkstemp
 
-    laid, target = lay_out(store.export()), fspath(path)
+    target = checked_path(path, "status-file.path")
+    if not hasattr(store, "export") or type(mode) is not int:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-file")
+    laid = lay_out(store.export())
     folder, prefix = dirname(target) or ".", f".{basename(target)}."
     written = False
     temporary = None

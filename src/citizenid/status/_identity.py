@@ -42,7 +42,7 @@ def status_identity(
     signed under that.
     """
     name = uri.encode("utf-8", "surrogatepass")  # a foreign text may hold half of a surrogate pair
-    point = issuer.encode()
+    point = issuer.encode("utf-8", "surrogatepass")
     if certificate is not None:
         point = b"\0" + certificate + hashlib.sha256(point).digest()
     if kind is not _STATUS_LIST:  # a label would have to be a digest to be taken for it

@@ -41,6 +41,8 @@ class StatusList:
     def __init__(self, bits: int, packed: bytes) -> None:
         if type(bits) is not int or bits not in reg.STATUS_BITS:
             raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".bits")
+        if not isinstance(packed, bytes | bytearray | memoryview):  # of a number would come so many zeros: all valid
+            raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".lst")
         self.bits: Final = bits
         self._packed = bytes(packed)
         self._digest: bytes | None = None

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from .._errors import CitizenIDError, Reason
 from .._model import NeedStatusList, Status, StatusReference, UnixTime
+from ..trust import TrustAnchors
 
 
 class StatusSource(Protocol):
@@ -26,3 +28,9 @@ class StatusSource(Protocol):
     def issued_at(self, identity: bytes) -> UnixTime | None:
         """Return the iat of the list of this identity, or None when it is not held."""
         ...
+
+
+def check_trust(anchors: object) -> None:
+    """Refuse what is no set of anchors. Raises CONFIGURATION_INVALID."""
+    if type(anchors) is not TrustAnchors:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "anchors")

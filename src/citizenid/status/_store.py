@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from typing import Any, Final, final
+from typing import Final, final
 
 from .._errors import CitizenIDError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, Limits
 from .._model import NeedStatusList, Status, StatusKind, StatusReference, UnixTime, check_now
 from ..trust import TrustAnchors
-from ._identifiers import IdentifierList
 from ._identity import (
     PREFIX_BYTES,
     add_prefix,
@@ -32,9 +31,11 @@ from ._identity import (
     tag_in_place,
 )
 from ._list import StatusList
+from ._protocol import check_trust
 from ._records import (
     FORGOTTEN,
     MAX_RECORDS,
+    Held,
     Mark,
     StoredList,
     StoredStatuses,
@@ -43,57 +44,14 @@ from ._records import (
     read_marks,
     write_marks,
 )
-from ._shares import MAX_URI_BYTES, Shares, size_of
+from ._shares import MAX_URI_BYTES, Shares
 from ._token import VerifiedStatusList, verify_status_list
 
 __all__ = ["StatusStore", "identity_of", "place_of", "status_identity"]
 
 _BITSTRING: Final = StatusKind.BITSTRING
-_NO_ENTRIES: Final = StatusList(1, b"")
 _SWEEPS: Final = 24  # for each cap on the age of a list
 _MAX_WANTED: Final = 4_096  # only references of verified credentials are remembered, so issuers bound this
-
-
-class _Held:
-    """A list that is held. A named tuple's fields take ten times as long to read; these are read at each request."""
-
-    __slots__ = (
-        "anchor",
-        "entries",
-        "issued_at",
-        "refresh_at",
-        "size",
-        "statuses",
-        "uri",
-        "usable_from",
-        "usable_until",
-    )
-
-    def __init__(
-        self,
-        uri: str,
-        statuses: StatusList | IdentifierList,
-        usable_from: int,
-        refresh_at: int,
-        usable_until: int,
-        anchor: bytes,
-        issued_at: UnixTime,
-    ) -> None:
-        self.uri: Final = uri
-        self.statuses: Final[Any] = statuses  # of the kind that its identity was made with
-        # Nobody finds an identifier list by an index: who tries is out of its range.
-        self.entries: Final = statuses if type(statuses) is StatusList else _NO_ENTRIES
-        # When it was fetched, less the skew: a clock that shows less now was wrong one of the two times.
-        self.usable_from: Final = usable_from
-        self.refresh_at: Final = refresh_at
-        self.usable_until: Final = usable_until
-        self.size: Final = size_of(statuses)
-        self.anchor: Final = anchor  # fingerprint of the trust point
-        self.issued_at: Final = issued_at
-
-    @property
-    def digest(self) -> bytes:
-        return self.statuses.digest  # type: ignore[no-any-return]  # of either kind, computed once
 
 
 @final
@@ -110,7 +68,8 @@ class StatusStore:
             lists, of which those count whose signer is trusted here and that no mark makes old. Each is its own mark.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID for a URI that is no text, or for more than 4,096 of them.
+        CitizenIDError: CONFIGURATION_INVALID for a URI that is no text, for more than 4,096 of them, and for another
+            argument that is not of its type.
         MalformedError: STATUS_MARKS_MALFORMED.
         VerificationError: STATUS_LIST_CONFLICT for two marks of one `iat` that differ, or a mark and a list;
             LIMIT_EXCEEDED for stored lists beyond what `ingest` takes in.
@@ -125,16 +84,19 @@ class StatusStore:
         marks: bytes | None = None,
         stored: StoredStatuses | None = None,
     ) -> None:
-        wanted = [uris] if isinstance(uris, str) else list(uris)
-        if isinstance(uris, str) or len(wanted) > _MAX_WANTED or not all(type(uri) is str and uri for uri in wanted):
+        check_trust(anchors)
+        if type(limits) is not Limits or not (stored is None or type(stored) is StoredStatuses):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "statuses")
+        wanted = None if isinstance(uris, str) or not isinstance(uris, Iterable) else list(uris)
+        if wanted is None or len(wanted) > _MAX_WANTED or not all(type(uri) is str and uri for uri in wanted):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "statuses.uris")
         self._anchors = anchors
         self._limits = limits
-        self._held: dict[bytes, _Held] = {}
+        self._held: dict[bytes, Held] = {}
         self._shares = Shares()
         self._prefixes: dict[bytes, bytes] = {}  # of identifier lists, to their identities; empty for two that are held
         # A list that is held is its own mark: its digest is asked for when it matters, and not at each ingest.
-        self._marks: dict[bytes, Mark | _Held] = {} if marks is None else {**read_marks(marks)}
+        self._marks: dict[bytes, Mark | Held] = {} if marks is None else {**read_marks(marks)}
         self._wanted: dict[str, None] = dict.fromkeys(wanted)
         self._lock = threading.Lock()
         self._swept_at = 0
@@ -167,8 +129,11 @@ class StatusStore:
 
         Raises:
             VerificationError: also KEY_UNKNOWN when its trust point is not, or no longer, one of this store's.
+            CitizenIDError: CLOCK_UNUSABLE; CONFIGURATION_INVALID for what is no verified list.
         """
         now = check_now(now)
+        if type(token) is not VerifiedStatusList:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
         cap = self._limits.status_age_s
         end = now + (cap if token.ttl_s is None else min(token.ttl_s, cap))
         # A list that states no end takes the cap as its end, counted from its iat: the same old one, fetched again and
@@ -184,7 +149,7 @@ class StatusStore:
             self._sweep(now)
             records = {}
             for key, statuses in parts:
-                held = _Held(token.uri, statuses, *times, anchor, token.issued_at)
+                held = Held(token.uri, statuses, *times, anchor, token.issued_at)
                 # A credential may ask for a list under this certificate alone.
                 rooted = root is not None and token.kind is not _BITSTRING
                 bound = status_identity(token.uri, issuer, root.der, token.kind) if root and rooted else None
@@ -195,7 +160,7 @@ class StatusStore:
             self._marks.update(records)
             self._wanted.pop(token.uri, None)
 
-    def _renewed(self, key: bytes, bound: bytes | None, new: _Held, now: UnixTime) -> list[bytes]:
+    def _renewed(self, key: bytes, bound: bytes | None, new: Held, now: UnixTime) -> list[bytes]:
         """Return the identities that a list answers for from now on: its own, and the one under its certificate.
 
         A list under a certificate has a memory of its own: it goes on although a newer one came under another, and then
@@ -211,7 +176,7 @@ class StatusStore:
         check_mark(_mark_of(mark), new.issued_at, new.digest, "status-list.iat")
         return [key, bound]
 
-    def _check_age(self, key: bytes, new: _Held, now: UnixTime) -> None:
+    def _check_age(self, key: bytes, new: Held, now: UnixTime) -> None:
         mark, floor = self._marks.get(key), self._marks.get(FORGOTTEN)
         if mark is not None:
             if new.issued_at <= mark.issued_at:
@@ -241,7 +206,7 @@ class StatusStore:
             self._marks = {k: _mark_of(m) if k not in kept else m for k, m in self._marks.items() if k not in old}
             self._marks[FORGOTTEN] = Mark(max(old.values()), bytes(32))
 
-    def _check_room(self, uri: str, anchor: bytes, records: dict[bytes, _Held]) -> None:
+    def _check_room(self, uri: str, anchor: bytes, records: dict[bytes, Held]) -> None:
         """Refuse more than a signer's share, and more than fits the file. Raises LIMIT_EXCEEDED."""
         replaced = [self._held[key] for key in records if key in self._held]
         ours = [held.size for held in replaced if held.anchor == anchor]
@@ -252,7 +217,7 @@ class StatusStore:
         if max(lists, marks) > MAX_RECORDS or len(uri.encode("utf-8", "surrogatepass")) > MAX_URI_BYTES:
             raise VerificationError(Reason.LIMIT_EXCEEDED, "status-list")
 
-    def _hold(self, key: bytes, held: _Held) -> None:
+    def _hold(self, key: bytes, held: Held) -> None:
         before = self._held.get(key)
         if before is not None:
             self._shares.add(before.anchor, -before.size, -1)
@@ -266,7 +231,12 @@ class StatusStore:
         self._prefixes = prefixes_of(self._held)
 
     def reload(self, *, anchors: TrustAnchors) -> None:
-        """Trust other signers from now on. A list whose trust point is gone, or has changed, counts no longer."""
+        """Trust other signers from now on. A list whose trust point is gone, or has changed, counts no longer.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID for what is no set of anchors; nothing is changed then.
+        """
+        check_trust(anchors)
         trusted = {anchor.fingerprint for anchor in anchors}
         with self._lock:
             self._anchors = anchors
@@ -274,7 +244,7 @@ class StatusStore:
             self._wanted.update(dict.fromkeys(gone[:_MAX_WANTED]))
             self._held = {key: held for key, held in self._held.items() if held.anchor in trusted}
             self._marks = {
-                key: _mark_of(mark) if type(mark) is _Held and key not in self._held else mark
+                key: _mark_of(mark) if type(mark) is Held and key not in self._held else mark
                 for key, mark in self._marks.items()
             }  # what is gone is kept in memory no longer
             self._count()
@@ -293,13 +263,16 @@ class StatusStore:
 
         Raises:
             VerificationError: STATUS_INDEX_OUT_OF_RANGE.
+            CitizenIDError: CLOCK_UNUSABLE; CONFIGURATION_INVALID for what is no reference, or no label.
         """
         now = check_now(now)
+        if type(reference) is not StatusReference or type(issuer) is not str:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status")
         certificate = None if any_certificate else reference.certificate
         held = self._held.get(status_identity(reference.uri, issuer, certificate, reference.kind, reference.purpose))
         if held is not None and held.usable_from <= now < held.usable_until:
             if reference.identifier is not None:
-                return held.statuses.status(reference.identifier)  # type: ignore[no-any-return]  # see _Held
+                return held.statuses.status(reference.identifier)  # type: ignore[no-any-return]  # see Held
             return held.statuses[reference.index]  # type: ignore[no-any-return]
         with self._lock:
             if len(self._wanted) < _MAX_WANTED:
@@ -338,10 +311,11 @@ class StatusStore:
             return None
         if not held.usable_from <= now < held.usable_until:
             return _stale(held)
-        return held.statuses.status_of_tag(tag_in_place(identity, index))  # type: ignore[no-any-return]  # see _Held
+        return held.statuses.status_of_tag(tag_in_place(identity, index))  # type: ignore[no-any-return]  # see Held
 
     def ages(self, now: int) -> tuple[int, ...]:
         """Return how long ago each list that is held and usable was issued, seconds; for metrics."""
+        now = check_now(now)
         with self._lock:
             usable = [held for held in self._held.values() if held.usable_from <= now < held.usable_until]
         return tuple(now - held.issued_at for held in usable)
@@ -399,7 +373,7 @@ class StatusStore:
                 if mark is not None:
                     check_mark(_mark_of(mark), each.issued_at, each.statuses.digest, "status-list.iat")
                 times = (each.usable_from, each.refresh_at, each.usable_until)
-                held = _Held(each.uri, each.statuses, *times, each.anchor, each.issued_at)
+                held = Held(each.uri, each.statuses, *times, each.anchor, each.issued_at)
                 self._check_room(each.uri, each.anchor, {each.identity: held})
                 self._hold(each.identity, held)
                 self._marks[each.identity] = held
@@ -410,9 +384,9 @@ class StatusStore:
         return f"<StatusStore of {len(self._held)} lists>"
 
 
-def _mark_of(seen: Mark | _Held) -> Mark:
+def _mark_of(seen: Mark | Held) -> Mark:
     return Mark(seen.issued_at, seen.digest)
 
 
-def _stale(held: _Held) -> NeedStatusList:
+def _stale(held: Held) -> NeedStatusList:
     return NeedStatusList(held.uri, Reason.STATUS_LIST_STALE)

@@ -23,6 +23,7 @@ from ..trust import TrustAnchor, TrustAnchors
 from ._bitstring import claims_of_credential, list_of_credential, purposes_of, unverified_issuer
 from ._identifiers import IdentifierList
 from ._list import StatusList
+from ._protocol import check_trust
 from ._times import number
 
 _SEAL: Final = object()
@@ -103,12 +104,15 @@ def verify_status_list(
         VerificationError: STATUS_MEDIA_TYPE, a Reason of V2, SIGNATURE_INVALID, ISSUER_MISMATCH, TYP_MISMATCH,
             STATUS_SUBJECT_MISMATCH, CLAIM_MISSING, STATUS_LIST_IN_FUTURE, STATUS_LIST_EXPIRED; for a bitstring also
             STATUS_MECHANISM_UNKNOWN.
-        CitizenIDError: CLOCK_UNUSABLE, also for a `time` after `now`; CONFIGURATION_INVALID for a `uri` that is no
-            text.
+        CitizenIDError: CLOCK_UNUSABLE, also for a `time` after `now`; CONFIGURATION_INVALID for a `uri`, anchors or
+            limits that are none.
     """
     try:
         if type(uri) is not str:  # a token without a subject would be that of no URI
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "uri")
+        check_trust(anchors)
+        if type(limits) is not Limits:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "limits")
         now = check_now(now)
         time = now if time is None else check_now(time)
         if time > now:

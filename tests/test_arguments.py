@@ -1,0 +1,314 @@
+"""What an operator hands in by mistake: an argument of the wrong type is refused as that, by a Reason of our own.
+
+Python would find out somewhere below, or not at all: a list that is empty means "nothing is known", a number of zeros
+is a list on which everybody is valid. One table for each door; the values are the same for all.
+
+Spec: DESIGN law 7 (no default for trust); specs/reasons.md (`configuration_invalid`, `anchor_invalid`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mdoc_builders
+import pytest
+from builders import (
+    ABSENT,
+    ISSUER,
+    NOW,
+    STATUS_MEDIA_TYPE,
+    STATUS_URI,
+    VALID_INDEX,
+    VCT,
+    accepted,
+    anchors,
+    challenge,
+    dump,
+    key,
+    make,
+    misused,
+    raises,
+    shared_statuses,
+    status_anchors,
+    status_token,
+    statuses,
+)
+
+from citizenid import ANY, Country, Format, KeyPurpose, Limits, NeedStatusList, Reason, StatusReference, TrustAnchors
+from citizenid._model import StatusKind
+from citizenid.status import StatusFile, StatusList, StatusStore, read_status_file, write_status_file
+from citizenid.trust import issuer_metadata_url
+from citizenid.verifier import (
+    open_presentation,
+    verify,
+    verify_credential,
+    verify_each,
+    verify_presentation,
+    verify_status_list,
+)
+
+GOOD = make()
+JUNK: tuple[Any, ...] = (None, 5, True, 1.5, "x", b"x", [], {}, (), object())
+
+
+def junk(*fine: Any) -> Iterator[Any]:
+    """Go through values of the wrong type, without those that this argument may be."""
+    return (
+        value
+        for value in JUNK
+        if not any(value is each or (value == each and type(value) is type(each)) for each in fine)
+    )
+
+
+# --- the verifier ---
+
+
+@pytest.mark.parametrize("name", ["anchors", "challenge", "statuses", "limits", "cache"])
+def test_verify_says_so_when_an_argument_is_of_another_type(name: str) -> None:
+    world: dict[str, Any] = {
+        "format": Format.SD_JWT_VC, "anchors": anchors(), "challenge": challenge(), "statuses": shared_statuses(),
+        "now": NOW, "limits": Limits(),
+    }  # fmt: skip
+    for value in junk(*([None] if name == "cache" else [])):
+        misused(Reason.CONFIGURATION_INVALID, lambda: verify(GOOD, **{**world, name: value}))  # noqa: B023
+        if name != "cache":
+            misused(Reason.CONFIGURATION_INVALID, lambda: verify_each(GOOD, **{**world, name: value}))  # noqa: B023
+
+
+def test_each_half_of_the_verification_says_so_too() -> None:
+    (presentation,) = open_presentation(GOOD, format=Format.SD_JWT_VC)
+    credential = verify_credential(presentation, anchors=anchors(), now=NOW)
+    first: dict[str, Any] = {"anchors": anchors(), "now": NOW}
+    second: dict[str, Any] = {"challenge": challenge(), "statuses": shared_statuses(), "now": NOW}
+    calls: list[Callable[[Any], object]] = [
+        lambda value: open_presentation(GOOD, format=Format.SD_JWT_VC, limits=value),
+        lambda value: verify_credential(value, **first),
+        lambda value: verify_credential(presentation, **{**first, "anchors": value}),
+        lambda value: verify_credential(presentation, **first, limits=value),
+        lambda value: verify_presentation(value, **second),
+        lambda value: verify_presentation(credential, **{**second, "challenge": value}),
+        lambda value: verify_presentation(credential, **{**second, "statuses": value}),
+        lambda value: verify_presentation(credential, **second, limits=value),
+    ]
+    for call in calls:
+        for value in JUNK:
+            misused(Reason.CONFIGURATION_INVALID, lambda: call(value))  # noqa: B023
+
+
+def test_status_lists_are_asked_for_also_where_nothing_refers_to_one() -> None:
+    # A credential of an hour needs none: whoever forgot them would find out with the first one that does.
+    short = make(payload={"status": ABSENT, "iat": NOW - 10, "exp": NOW + 10})
+    accepted(short)
+    for value in JUNK:
+        misused(Reason.CONFIGURATION_INVALID, lambda: accepted(short, statuses=value))  # noqa: B023
+
+
+def test_a_time_that_is_none_has_its_own_reason() -> None:
+    for value in junk(5):
+        misused(Reason.CLOCK_UNUSABLE, lambda: accepted(GOOD, now=value))  # noqa: B023
+
+
+# --- anchors ---
+
+
+def trusted(**changes: Any) -> TrustAnchors:
+    """Make anchors of a set of one key."""
+    scope: dict[str, Any] = {
+        "purpose": KeyPurpose.CREDENTIAL, "formats": [Format.SD_JWT_VC], "types": [VCT], "countries": ANY,
+    }  # fmt: skip
+    issuer, jwks = changes.pop("issuer", ISSUER), changes.pop("jwks", {"keys": [key("issuer").public.to_jwk()]})
+    return TrustAnchors.from_jwks(issuer, jwks, **{**scope, **changes})
+
+
+@pytest.mark.parametrize(
+    ("name", "fine"),
+    [
+        ("issuer", ["x"]),
+        ("purpose", []),
+        ("formats", []),
+        ("types", []),
+        ("countries", []),
+        ("not_before", [5]),
+        ("not_after", [5]),
+        ("status_issuer", [None, "x"]),
+    ],
+)
+def test_what_an_anchor_is_made_of_has_its_type(name: str, fine: list[Any]) -> None:
+    for value in junk(*fine):
+        misused(Reason.ANCHOR_INVALID, lambda: trusted(**{name: value}))  # noqa: B023
+    for value in ([[]], [None], [5], [{}], [b"x"]):  # what cannot be in a set is in none
+        misused(Reason.ANCHOR_INVALID, lambda: trusted(**{name: value}))  # noqa: B023
+
+
+def test_an_issuer_of_status_lists_that_is_empty_is_not_the_issuer_itself() -> None:
+    assert next(iter(trusted(status_issuer="x"))).status_issuer == "x"
+    assert next(iter(trusted(status_issuer=None))).status_issuer == ISSUER
+    for value in ("", [], {}, (), 0, False):
+        misused(Reason.ANCHOR_INVALID, lambda: trusted(status_issuer=value))  # noqa: B023
+
+
+def test_one_country_or_format_is_no_list_of_them() -> None:
+    for changes in ({"countries": Country("US")}, {"countries": "US"}, {"formats": "dc+sd-jwt"}, {"types": VCT}):
+        misused(Reason.ANCHOR_INVALID, lambda: trusted(**changes))  # noqa: B023
+
+
+def test_a_generator_is_as_good_as_a_list() -> None:
+    scope: dict[str, Any] = {
+        "formats": iter([Format.SD_JWT_VC]), "types": iter([VCT]), "countries": iter([Country("US")]),
+    }  # fmt: skip
+    (anchor,) = trusted(**scope)
+    assert anchor.countries == {Country("US")} and anchor.types == {VCT}
+    made = TrustAnchors.from_keys(
+        ISSUER,
+        iter([key("issuer").public]),
+        purpose=KeyPurpose.CREDENTIAL,
+        formats=[Format.SD_JWT_VC],
+        types=[VCT],
+        countries=ANY,
+    )
+    assert len(TrustAnchors(iter(made))) == 1
+
+
+def test_a_set_of_keys_is_a_mapping_or_text_or_bytes() -> None:
+    for value in junk("x", b"x"):
+        misused(Reason.ANCHOR_INVALID, lambda: trusted(jwks=value))  # noqa: B023
+    for value in (bytearray(b"{}"), memoryview(b"{}")):
+        misused(Reason.ANCHOR_INVALID, lambda: trusted(jwks=value))  # noqa: B023
+        misused(
+            Reason.ANCHOR_INVALID,
+            lambda: TrustAnchors.from_issuer_metadata(
+                value,  # noqa: B023
+                issuer=ISSUER,
+                formats=[Format.SD_JWT_VC],
+                types=[VCT],
+                countries=ANY,
+            ),
+        )
+
+
+def test_half_of_a_surrogate_pair_names_no_other_key() -> None:
+    named = dump({"keys": [{**key("issuer").public.to_jwk(), "kid": "KID"}]}).decode()
+    assert next(iter(trusted(jwks=named.replace("KID", "?")))).kid == "?"
+    raises(Reason.MALFORMED_JSON, None, lambda: trusted(jwks=named.replace("KID", "\ud800")))
+
+
+def test_the_bound_of_a_set_of_keys_is_one_of_bytes() -> None:
+    room = 2**20 - len(dump({"keys": [key("issuer").public.to_jwk()], "x": ""}))
+    fitting = dump({"keys": [key("issuer").public.to_jwk()], "x": "é" * (room // 2)}).decode()
+    assert len(trusted(jwks=fitting)) == 1
+    more = fitting.replace("éé", "ééé", 1)
+    assert len(more) < 2**20 < len(more.encode())
+    for text in (more, more.encode()):
+        raises(Reason.INPUT_TOO_LARGE, None, lambda: trusted(jwks=text))  # noqa: B023
+
+
+def test_what_is_no_key_and_no_anchor_is_not_trusted() -> None:
+    scope: dict[str, Any] = {
+        "purpose": KeyPurpose.CREDENTIAL, "formats": [Format.SD_JWT_VC], "types": [VCT], "countries": ANY,
+    }  # fmt: skip
+    for value in (*JUNK, [None], [5], ["x"], [key("issuer")], key("issuer").public):  # a private key is none of these
+        misused(Reason.ANCHOR_INVALID, lambda: TrustAnchors.from_keys(ISSUER, value, **scope))  # noqa: B023
+    for value in (*junk([], {}, ()), [None], [5], [anchors()]):
+        misused(Reason.ANCHOR_INVALID, lambda: TrustAnchors(value))  # noqa: B023
+    for value in JUNK:
+        misused(Reason.ANCHOR_INVALID, lambda: anchors() | value)  # noqa: B023
+    pem = mdoc_builders.pem(mdoc_builders.root())
+    for value in (None, 5, "x", [None], b"x"):
+        misused(
+            Reason.ANCHOR_INVALID,
+            lambda: TrustAnchors.from_certificates(pem, issuer=ISSUER, crls=value, **scope),  # noqa: B023
+        )
+
+
+def test_an_identifier_is_an_url_that_every_program_reads_alike() -> None:
+    for url in (
+        "https://id.example\\.evil.example", "https://id.example\\x", "https://id.example:99999",
+        "https://id.example:x", "https://id.example:-1", "https://id.example/..", "https://id.example/a/../b",
+        "https://id.example/./a", "https://id.example/a|b", "https://id.example/{a}", 'https://id.example/"',
+        "https://id.example/\x7f", "https://id.example:0", None, 5, b"https://id.example",
+    ):  # fmt: skip
+        misused(Reason.ANCHOR_INVALID, lambda: issuer_metadata_url(url))  # type: ignore[arg-type]  # noqa: B023  # some are no text
+    for url, where in (
+        ("https://id.example:8443/a..b/%2e", "https://id.example:8443/.well-known/jwt-vc-issuer/a..b/%2e"),
+        ("https://[2001:db8::1]/~a", "https://[2001:db8::1]/.well-known/jwt-vc-issuer/~a"),
+    ):
+        assert issuer_metadata_url(url) == where
+
+
+# --- status ---
+
+
+def test_a_store_is_made_of_anchors_bounds_and_uris() -> None:
+    for value in JUNK:
+        misused(Reason.CONFIGURATION_INVALID, lambda: StatusStore(anchors=value))  # noqa: B023
+        misused(Reason.CONFIGURATION_INVALID, lambda: StatusStore(anchors=status_anchors(), limits=value))  # noqa: B023
+    for value in junk([], {}, ()):
+        misused(Reason.CONFIGURATION_INVALID, lambda: StatusStore(anchors=status_anchors(), uris=value))  # noqa: B023
+    for value in junk(None):
+        misused(Reason.CONFIGURATION_INVALID, lambda: StatusStore(anchors=status_anchors(), stored=value))  # noqa: B023
+        misused(Reason.STATUS_MARKS_MALFORMED, lambda: StatusStore(anchors=status_anchors(), marks=value))  # noqa: B023
+    assert StatusStore(anchors=status_anchors(), uris=iter([STATUS_URI])).uris == (STATUS_URI,)
+    assert StatusStore(anchors=status_anchors(), uris=iter([])).uris == ()
+
+
+def test_what_a_store_holds_outlives_a_slip() -> None:
+    store = statuses()
+    reference = StatusReference(STATUS_URI, VALID_INDEX)
+    for value in JUNK:
+        misused(Reason.CONFIGURATION_INVALID, lambda: store.reload(anchors=value))  # noqa: B023
+        misused(Reason.CONFIGURATION_INVALID, lambda: store.put(value, now=NOW))  # noqa: B023
+        misused(Reason.CONFIGURATION_INVALID, lambda: store.check(value, issuer=ISSUER, now=NOW))  # noqa: B023
+    for value in junk("x"):
+        misused(Reason.CONFIGURATION_INVALID, lambda: store.check(reference, issuer=value, now=NOW))  # noqa: B023
+    for value in junk(5):
+        misused(Reason.CLOCK_UNUSABLE, lambda: store.ages(value))  # noqa: B023
+    assert type(store.check(reference, issuer="\ud800", now=NOW)) is NeedStatusList
+    assert type(store.check(reference, issuer=ISSUER, now=NOW)) is not NeedStatusList
+
+
+def test_a_file_of_status_lists_says_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "lists"
+    write_status_file(path, statuses())
+    for value in JUNK:
+        misused(Reason.CONFIGURATION_INVALID, lambda: StatusFile(path, anchors=value))  # noqa: B023
+    for value in junk("x"):
+        misused(Reason.CONFIGURATION_INVALID, lambda: StatusFile(value, anchors=status_anchors()))  # noqa: B023
+        misused(Reason.CONFIGURATION_INVALID, lambda: read_status_file(value))  # noqa: B023
+        misused(Reason.CONFIGURATION_INVALID, lambda: write_status_file(value, statuses()))  # noqa: B023
+    for value in JUNK:
+        misused(Reason.CONFIGURATION_INVALID, lambda: write_status_file(path, value))  # noqa: B023
+    opened = StatusFile(path, anchors=status_anchors())
+    reference = StatusReference(STATUS_URI, VALID_INDEX)
+    for value in JUNK:
+        misused(Reason.CONFIGURATION_INVALID, lambda: opened.reload(anchors=value))  # noqa: B023
+        misused(Reason.CONFIGURATION_INVALID, lambda: opened.check(value, issuer=ISSUER, now=NOW))  # noqa: B023
+    for value in junk("x"):
+        misused(Reason.CONFIGURATION_INVALID, lambda: opened.check(reference, issuer=value, now=NOW))  # noqa: B023
+    for value in junk(5):
+        misused(Reason.CLOCK_UNUSABLE, lambda: opened.ages(value))  # noqa: B023
+    assert type(opened.check(reference, issuer=ISSUER, now=NOW)) is not NeedStatusList
+
+
+def test_a_list_is_verified_under_anchors_and_bounds() -> None:
+    token = status_token()
+    good: dict[str, Any] = {
+        "uri": STATUS_URI, "media_type": STATUS_MEDIA_TYPE, "anchors": status_anchors(), "now": NOW, "limits": Limits(),
+    }  # fmt: skip
+    for name in ("anchors", "limits"):
+        for value in JUNK:
+            misused(Reason.CONFIGURATION_INVALID, lambda: verify_status_list(token, **{**good, name: value}))  # noqa: B023
+
+
+def test_a_reference_is_of_a_kind_that_there_is() -> None:
+    for kind in (*JUNK, "status_list", "STATUS_LIST", 0):
+        misused(Reason.CLAIM_INVALID, lambda: StatusReference(STATUS_URI, 1, kind))  # noqa: B023
+    assert StatusReference(STATUS_URI, 1, StatusKind.STATUS_LIST).index == 1
+
+
+def test_a_number_is_no_list_of_so_many_that_are_valid() -> None:
+    for value in junk(b"x"):
+        misused(Reason.STATUS_LIST_MALFORMED, lambda: StatusList(1, value))  # noqa: B023
+    for packed in (b"\1", bytearray(b"\1"), memoryview(b"\1")):
+        assert StatusList(1, packed) == StatusList(1, b"\1")  # type: ignore[arg-type]  # what is copied may be any bytes
