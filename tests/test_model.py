@@ -100,11 +100,12 @@ def test_validity_is_what_is_in_range_and_in_order(issued: int | None, before: i
         validity = Validity(issued, before, after)  # type: ignore[arg-type]  # wrong types are what is tested
     except MalformedError as error:
         assert error.reason is Reason.CLAIM_INVALID and error.where in ("iat", "nbf", "exp")
-        assert not in_range or (start is not None and after is not None and start >= after)
+        assert not in_range or (after is not None and any(t is not None and t >= after for t in (issued, before)))
     else:
         assert in_range
         assert validity.start == start
         assert start is None or start < validity.not_after
+        assert issued is None or issued < validity.not_after
 
 
 @pytest.mark.parametrize("value", [-1, LARGEST + 1, 2**64, *NOT_AN_INTEGER], ids=repr)
@@ -120,7 +121,17 @@ def test_times_in_wrong_order_are_refused() -> None:
     def make(*times: int | None) -> Validity:
         return Validity(*times)  # type: ignore[arg-type]  # plain integers in the stead of UnixTime
 
-    for times in ((10, None, 10), (None, 10, 10), (11, None, 10), (None, 11, 10), (1, 10, 10), (20, 11, 10)):
+    for times in (
+        (10, None, 10),
+        (None, 10, 10),
+        (11, None, 10),
+        (None, 11, 10),
+        (1, 10, 10),
+        (20, 11, 10),
+        (10, 5, 10),
+        (11, 0, 10),
+        (LARGEST, None, LARGEST),
+    ):  # what is issued after its end never was valid
         _refused(partial(make, *times), Reason.CLAIM_INVALID, "exp")
     assert make(9, None, 10).start == 9
     assert make(9, 5, 10).start == 5

@@ -1012,10 +1012,38 @@ def test_a_date_is_text(value: Any) -> None:
     refused(make({PID: {"e": [{"a": value}]}}), Reason.CLAIM_INVALID, "V4")
 
 
+@pytest.mark.parametrize("tag", [0, 1004])
+def test_what_stands_under_the_tag_of_a_date_is_one(tag: int) -> None:
+    dates = (
+        "1990-01-01", "0001-01-01", "2024-02-29", "1990-01-01T00:00:00Z", "1990-12-31T23:59:59.5+14:00",
+        "1990-01-01t00:00:00z",
+    )  # fmt: skip
+    for text in dates:  # issuers write the one under the tag of the other
+        assert claims(make({PID: {"e": CBORTag(tag, text)}})) == {PID: {"e": text}}
+    for text in (
+        "US", "", "x", "UT", "1990-02-30", "1990-13-01", "19900101", "1990-1-1", "1990-01-01 ", "1990-01-01\n",
+        "1990-W01-1", "\u0661990-01-01", "1990-01-01T", "1990-01-01T00:00Z", "1990-01-01T24:00:00Z",
+        "1990-01-01T00:00:00", "1990-02-30T00:00:00Z", "1990-01-01 00:00:00Z",
+    ):  # fmt: skip
+        for value in (CBORTag(tag, text), [CBORTag(tag, text)], {"a": CBORTag(tag, text)}):
+            refused(make({PID: {"e": value}}), Reason.CLAIM_INVALID, "V4")
+
+
+@pytest.mark.parametrize("tag", [0, 1004])
+def test_no_date_is_a_country(tag: int) -> None:
+    for value in (CBORTag(tag, "US"), [CBORTag(tag, "US")], ["DE", CBORTag(tag, "US")]):
+        for namespace in (PID, PHOTO_ID, MDL):
+            refused(make({namespace: {"nationality": value}}), Reason.CLAIM_INVALID, "V4")
+        refused(make({OURS: {"nationalities": value}}, doc_type=OURS), Reason.CLAIM_INVALID, "V4")
+    refused(make({PID: {"issuing_country": CBORTag(tag, "UT")}}), Reason.CLAIM_INVALID, "V4")
+    framework = {"framework": CBORTag(tag, "eidas"), "level": "high"}
+    refused(make({OURS: {"assurance": framework}}, doc_type=OURS), Reason.CLAIM_INVALID, "V4")
+
+
 @pytest.mark.parametrize("tag", [1, 2, 18, 24, 32, 37, 100])
 def test_no_other_tag_stands_in_a_value(tag: int) -> None:
     refused(make({PID: {"e": CBORTag(tag, 1)}}), Reason.MALFORMED_CBOR, "V4")
-    # Text under a date's tag is handed on as it is. Under another it is not the value, and names no country.
+    # Text under a date's tag is a date. Under another it is not the value, and names no country.
     for value in (CBORTag(tag, "US"), [CBORTag(tag, "US")]):
         refused(make({PID: {"nationality": value}}), Reason.MALFORMED_CBOR, "V4")
     # Nor does it stand beside what is read.
@@ -1707,7 +1735,7 @@ def test_nationality_is_read_in_every_form_of_the_wallets(
         ["US", "US"],
         ["US", "USA"],
         [["US"]],
-        CBORTag(0, "xx"),
+        CBORTag(1004, "1990-01-01"),
         ["US"] * 33,
     ],
 )

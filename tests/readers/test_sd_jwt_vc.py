@@ -396,6 +396,14 @@ def test_the_unprotected_header_has_one_shape(changes: dict[str, Any], general: 
     refused(data, Reason.MALFORMED_TOKEN, "V1", **(GENERAL if general else FLATTENED))
 
 
+@pytest.mark.parametrize("name", ["jwk", "jku", "x5u"])
+@pytest.mark.parametrize("general", [False, True])
+def test_a_key_does_not_come_along_in_the_unprotected_header_either(name: str, general: bool) -> None:
+    for value in (None, "https://id.example/keys", dict(key("mallory").public.to_jwk())):
+        data = to_json(bound(WITH_A), general=general, **{name: value})
+        refused(data, Reason.HEADER_FORBIDDEN, "V1", **(GENERAL if general else FLATTENED))
+
+
 @pytest.mark.parametrize("name", ["protected", "payload", "signature"])
 @pytest.mark.parametrize("value", [None, 5, "", "a.b", "~", "\u00e9", [], {}, ABSENT, True])
 @pytest.mark.parametrize("general", [False, True])
@@ -482,6 +490,15 @@ def test_the_size_of_a_presentation_is_bounded_to_the_byte() -> None:
     written = to_json(GOOD)
     accepted(written, limits=Limits(presentation_bytes=len(written)), **FLATTENED)
     refused(written, Reason.INPUT_TOO_LARGE, "V1", limits=Limits(presentation_bytes=len(written) - 1), **FLATTENED)
+
+
+def test_the_bound_of_a_text_is_one_of_bytes() -> None:
+    # What nobody reads may be any text: in a JSON form it would be a multiple of the bound.
+    written = to_json(GOOD)[:-1] + b',"rfu":"' + "\u00e9\U0001f600".encode() * 100 + b'"}'
+    assert len(written.decode()) < len(written) - 300
+    for data in (written, written.decode()):
+        accepted(data, limits=Limits(presentation_bytes=len(written)), **FLATTENED)
+        refused(data, Reason.INPUT_TOO_LARGE, "V1", limits=Limits(presentation_bytes=len(written) - 1), **FLATTENED)
 
 
 def test_the_size_of_a_header_is_bounded_to_the_byte() -> None:

@@ -7,6 +7,7 @@ neighbouring tests.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json as stdlib_json
 from typing import Any, NamedTuple
 
@@ -33,6 +34,7 @@ ALGORITHMS = {
     "ML-DSA-65": "ML-DSA-65",
     "ML-DSA-87": "ML-DSA-87",
 }
+THUMBPRINTS = {"x5t": hashlib.sha1, "x5t#S256": hashlib.sha256}  # RFC 7515 sections 4.1.7 and 4.1.8
 HEADER = {"alg": "ES256", "typ": "dc+sd-jwt", "kid": "k1"}
 WHERE = "credential"
 
@@ -116,6 +118,9 @@ def naive_open(data: bytes) -> Opened | None:
         certificates = _certificates(header["x5c"])
     if certificates is None:
         return None
+    for name, hash_ in THUMBPRINTS.items():
+        if certificates and name in header and header[name] != _segment(hash_(certificates[0]).digest()).decode():
+            return None
     to_be_signed = segments[0] + b"." + segments[1]
     algorithm = ALGORITHMS[header["alg"]]
     return Opened(to_be_signed, payload, algorithm, signature, header.get("kid"), certificates, header.get("typ"))
@@ -148,6 +153,8 @@ _HEADERS = st.fixed_dictionaries(
         "typ": st.one_of(st.text(max_size=6), _ODD_VALUES),
         "kid": st.one_of(st.text(max_size=6), st.integers(254, 257).map(lambda size: "k" * size), _ODD_VALUES),
         "x5c": st.one_of(st.lists(st.one_of(_STANDARD_BASE64, st.text(max_size=4)), max_size=5), _ODD_VALUES),
+        "x5t": st.one_of(st.text(max_size=4), _ODD_VALUES),
+        "x5t#S256": st.one_of(st.text(max_size=4), _ODD_VALUES),
         "iat": st.integers(),
         "cty": st.text(max_size=4),
     },
@@ -427,6 +434,29 @@ def test_x5c_entries_that_are_no_canonical_base64_are_refused(item: Any, place: 
     entries[place] = item
     error = _refused(_token({**HEADER, "x5c": entries}))
     assert (error.reason, error.where) == (Reason.MALFORMED_BASE64, WHERE + ".header.x5c")
+
+
+@pytest.mark.parametrize("name", THUMBPRINTS)
+def test_a_thumbprint_beside_the_certificates_is_that_of_the_first(name: str) -> None:
+    # RFC 7515 sections 4.1.6 to 4.1.8: two names for the key that signed must not name two.
+    first, second = b"leaf", b"intermediate"
+    chain = [base64.b64encode(der).decode() for der in (first, second)]
+    right, other = (_segment(THUMBPRINTS[name](der).digest()).decode() for der in (first, second))
+    opened = jws.open_compact(_token({**HEADER, "x5c": chain, name: right}), WHERE, DEFAULT_LIMITS)
+    assert opened.key_hint.certificates == (first, second)
+    for value in (other, right + "=", right[:-1], right.upper(), "", None, 5, [right], {right: 1}, True):
+        error = _refused(_token({**HEADER, "x5c": chain, name: value}))
+        assert (error.reason, error.where) == (Reason.HEADER_INVALID, f"{WHERE}.header.{name}")
+        # By itself it names a key that nobody brought along, and selects none.
+        assert jws.open_compact(_token({**HEADER, name: value}), WHERE, DEFAULT_LIMITS).key_hint.kid == "k1"
+
+
+def test_a_thumbprint_of_the_one_kind_does_not_excuse_that_of_the_other() -> None:
+    right = {name: _segment(hash_(b"leaf").digest()).decode() for name, hash_ in THUMBPRINTS.items()}
+    header = {**HEADER, "x5c": [base64.b64encode(b"leaf").decode()], **right}
+    assert jws.open_compact(_token(header), WHERE, DEFAULT_LIMITS).key_hint.certificates == (b"leaf",)
+    for name in THUMBPRINTS:
+        assert _refused(_token({**header, name: "AAAA"})).reason is Reason.HEADER_INVALID
 
 
 def test_more_than_four_certificates_are_refused() -> None:

@@ -37,8 +37,9 @@ class Validity:
             raise MalformedError(Reason.CLAIM_INVALID, reg.IAT)
         if not_before is not None and (type(not_before) is not int or not 0 <= not_before <= MAX_UNIX_TIME):
             raise MalformedError(Reason.CLAIM_INVALID, reg.NBF)
-        start = issued_at if not_before is None else not_before
-        if start is not None and start >= not_after:
+        # What is issued after its end was never valid, whatever nbf says.
+        late = issued_at is not None and issued_at >= not_after
+        if late or (not_before is not None and not_before >= not_after):
             raise MalformedError(Reason.CLAIM_INVALID, reg.EXP)
         set_ = object.__setattr__
         set_(self, "issued_at", issued_at)

@@ -36,7 +36,7 @@ from .._model import (
 )
 from .._wire import base64url, cbor, cose
 from .._wire.cbor import CBORTag
-from .._wire.dates import date_time
+from .._wire.dates import date_time, is_date
 from .._wire.device_response import Document, check_version, read_documents
 from .._wire.transcript import MAC_INFO, device_authentication_bytes, mac_salt, session_transcript
 from ._protocol import KeyAuthorizations, Reader, Reading
@@ -271,7 +271,7 @@ def _freeze(value: Any) -> Any:
     if kind is dict:
         return MappingProxyType({name: _freeze(item) for name, item in value.items()})
     if kind is CBORTag:  # a date: its text is the value, as in every other format
-        if type(value.value) is not str:
+        if type(value.value) is not str or not is_date(value.value):  # what else it says, it says as no date
             raise MalformedError(Reason.CLAIM_INVALID, _ITEM)
         return value.value
     return value

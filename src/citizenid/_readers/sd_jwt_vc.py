@@ -67,7 +67,7 @@ def open_presentation(data: object, limits: Limits, serialization: Serialization
         raise MalformedError(Reason.MALFORMED_TOKEN, "sd-jwt")
     if len(data) > limits.presentation_bytes:  # type: ignore[arg-type]  # mypy does not narrow by type() in a variable
         raise MalformedError(Reason.INPUT_TOO_LARGE, "sd-jwt")
-    raw: bytes = data if kind is bytes else _utf8(data)  # type: ignore[arg-type,assignment]  # as above
+    raw: bytes = data if kind is bytes else _utf8(data, limits)  # type: ignore[arg-type,assignment]  # as above
     if serialization is _COMPACT:
         # What the issuer signed is most of it, and `find` is a memchr where `split` looks at each byte by itself.
         end = raw.find(b"~")
@@ -87,12 +87,17 @@ def open_presentation(data: object, limits: Limits, serialization: Serialization
     return (_new(Presentation, (_FORMAT, credential, tuple(disclosures), issuer_half, binding, None, ())),)
 
 
-def _utf8(text: str) -> bytes:
+def _utf8(text: str, limits: Limits) -> bytes:
+    data = None
     try:
-        return text.encode("utf-8")
+        data = text.encode("utf-8")
     except UnicodeEncodeError:
         pass  # raised below without the input
-    raise MalformedError(Reason.MALFORMED_TOKEN, "sd-jwt")
+    if data is None:
+        raise MalformedError(Reason.MALFORMED_TOKEN, "sd-jwt")
+    if len(data) > limits.presentation_bytes:  # a character outside of ASCII has several bytes
+        raise MalformedError(Reason.INPUT_TOO_LARGE, "sd-jwt")
+    return data
 
 
 def _rebuild_compact(raw: bytes, serialization: Serialization, limits: Limits) -> tuple[bytes, list[bytes], bytes]:
@@ -115,6 +120,8 @@ def _rebuild_compact(raw: bytes, serialization: Serialization, limits: Limits) -
     header = signature.get("header", {}) if type(signature) is dict else None
     if type(header) is not dict or not {reg.ALG, reg.CRIT, reg.TYP, reg.B64}.isdisjoint(header):
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
+    if not reg.KEY_SUPPLYING_HEADERS.isdisjoint(header):  # no key comes along, signed or not
+        raise MalformedError(Reason.HEADER_FORBIDDEN, where)
     disclosures, key_binding = header.get("disclosures", []), header.get("kb_jwt", "")
     if type(disclosures) is not list or ("kb_jwt" in header and not key_binding):
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
@@ -234,7 +241,7 @@ def _validity(payload: dict[str, Any], claims: Mapping[str, Any]) -> Validity:
         # must not help.
         if claims[reg.IAT] is None:
             raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".iat")
-        Validity(claims[reg.IAT], not_before, payload[reg.EXP])
+        Validity(claims[reg.IAT], None, payload[reg.EXP] if not_before is None else UnixTime(MAX_UNIX_TIME))
     if not_before is None and reg.NBF in payload:
         raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".nbf")
     return Validity(issued_at, not_before, payload[reg.EXP])

@@ -55,6 +55,11 @@ def is_full_date(text: str) -> bool:
         return False
 
 
+def is_date(text: str) -> bool:
+    """Whether this is the text of a full-date, or of a date-time of RFC 3339 with any offset, but for leap seconds."""
+    return is_full_date(text) or (_RFC_3339.fullmatch(text.upper()) is not None and is_full_date(text[:10]))
+
+
 _RFC_3339: Final = re.compile(
     r"(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)"
     r"(\.\d{1,9})?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)",

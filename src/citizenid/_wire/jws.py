@@ -7,6 +7,7 @@ slot wants, and which key, is decided above.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -99,7 +100,10 @@ def _read_header(segment: bytes, where: str, subject_key: bool, unverified_issue
         raise MalformedError(Reason.HEADER_INVALID, where + ".typ")
     if (kid is None) is (reg.KID in members) or type(kid) not in (str, type(None)) or len(kid or "") > _MAX_KID_CHARS:
         raise MalformedError(Reason.HEADER_INVALID, where + ".kid")
-    certificates = _certificates(members[reg.X5C], where + ".x5c") if reg.X5C in members else ()
+    certificates: tuple[bytes, ...] = ()
+    if reg.X5C in members:
+        certificates = _certificates(members[reg.X5C], where + ".x5c")
+        _check_thumbprints(members, certificates[0], where)
     return Header(algorithm, typ, KeyHint(kid, certificates, unverified_issuer), MappingProxyType(members))
 
 
@@ -142,6 +146,18 @@ def signed_object(
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
     algorithm, typ, hint, _ = header
     return _new(SignedObject, (to_be_signed, payload, algorithm, signature, hint, typ, None))
+
+
+def _check_thumbprints(members: Mapping[str, Any], leaf: bytes, where: str) -> None:
+    # RFC 7515 sections 4.1.7 and 4.1.8: of the certificate whose key signed. Two names for one must not name two.
+    for name, function in _THUMBPRINTS:
+        if name in members:
+            digest = hashlib.new(function, leaf, usedforsecurity=False).digest()  # compared, and trusted for nothing
+            if members[name] != base64url.encode_text(digest):
+                raise MalformedError(Reason.HEADER_INVALID, f"{where}.{name}")
+
+
+_THUMBPRINTS: Final = ((reg.X5T, "sha1"), (reg.X5T_S256, "sha256"))
 
 
 def _certificates(value: object, where: str) -> tuple[bytes, ...]:
