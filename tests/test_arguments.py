@@ -9,6 +9,7 @@ Spec: DESIGN law 7 (no default for trust); specs/reasons.md (`configuration_inva
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,25 @@ from builders import (
     statuses,
 )
 
-from citizenid import ANY, Country, Format, KeyPurpose, Limits, NeedStatusList, Reason, StatusReference, TrustAnchors
-from citizenid._model import StatusKind
+from citizenid import (
+    ANY,
+    AgreementKey,
+    Attestation,
+    Citizenship,
+    Country,
+    Format,
+    KeyPurpose,
+    Limits,
+    LocalKey,
+    NeedStatusList,
+    Reason,
+    StatusReference,
+    TrustAnchors,
+    Validity,
+)
+from citizenid._model import StatusKind, UnixTime
+from citizenid.holder import Credential, dpop_proof, http_signature
+from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.status import StatusFile, StatusList, StatusStore, read_status_file, write_status_file
 from citizenid.trust import issuer_metadata_url
 from citizenid.verifier import (
@@ -312,3 +330,154 @@ def test_a_number_is_no_list_of_so_many_that_are_valid() -> None:
         misused(Reason.STATUS_LIST_MALFORMED, lambda: StatusList(1, value))  # noqa: B023
     for packed in (b"\1", bytearray(b"\1"), memoryview(b"\1")):
         assert StatusList(1, packed) == StatusList(1, b"\1")  # type: ignore[arg-type]  # what is copied may be any bytes
+
+
+# --- what an issuer states, and who signs it ---
+
+
+def test_citizenship_is_stated_in_lists_of_countries() -> None:
+    for value in (*junk([], {}, ()), Country("US"), ["US"], [None]):
+        misused(Reason.COUNTRY_INVALID, lambda: Citizenship(value))  # noqa: B023
+        misused(Reason.COUNTRY_INVALID, lambda: Citizenship((), value))  # noqa: B023
+    assert Citizenship(iter([Country("US")])).nationalities == (Country("US"),)
+    for value in junk({}):
+        misused(Reason.CLAIM_INVALID, lambda: Citizenship.from_claims(value))  # noqa: B023
+        misused(Reason.CLAIM_INVALID, lambda: Citizenship.from_namespaces(value))  # noqa: B023
+        for namespace in ("eu.europa.ec.eudi.pid.1", "org.iso.18013.5.1", "org.citizenid.citizenship.1"):
+            misused(Reason.CLAIM_INVALID, lambda: Citizenship.from_namespaces({namespace: value}))  # noqa: B023
+        validity = Validity(UnixTime(1), None, UnixTime(2))
+        misused(Reason.CLAIM_INVALID, lambda: Attestation("type", ISSUER, value, validity))  # noqa: B023
+
+
+def prepared(**changes: Any) -> Attestation:
+    """Prepare an attestation that is good but for the changes."""
+    good: dict[str, Any] = {
+        "citizenship": Citizenship([Country("US")]), "issuer": ISSUER, "holder_key": key("holder").public, "now": NOW,
+        "lifetime_s": 3_600, "status": None, "format": Format.SD_JWT_VC,
+    }  # fmt: skip
+    arguments = {**good, **changes}
+    return prepare_attestation(arguments.pop("citizenship"), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "fine"),
+    [
+        ("citizenship", []),
+        ("issuer", ["x"]),
+        ("holder_key", [None]),
+        ("now", [5]),
+        ("lifetime_s", [5]),
+        ("status", [None]),
+        ("claims", [None, {}]),
+        ("assurance", [None]),
+        ("evidence_at", [None, 5]),
+    ],
+)
+def test_an_attestation_is_made_of_parts_of_our_own(name: str, fine: list[Any]) -> None:
+    for value in junk(*fine):
+        misused(Reason.CLAIM_INVALID, lambda: prepared(**{name: value}))  # noqa: B023
+
+
+def test_an_issuer_has_a_key_and_chances_of_his_own() -> None:
+    good: dict[str, Any] = {"identifier": ISSUER, "key": key("issuer")}
+    for value in JUNK:
+        misused(Reason.CONFIGURATION_INVALID, lambda: Issuer(**{**good, "key": value}))  # noqa: B023
+        misused(Reason.CONFIGURATION_INVALID, lambda: Issuer(**good, random=value))  # noqa: B023
+        misused(Reason.CONFIGURATION_INVALID, lambda: Issuer(**good, limits=value))  # noqa: B023
+    for value in junk("x"):
+        misused(Reason.CONFIGURATION_INVALID, lambda: Issuer(**{**good, "identifier": value}))  # noqa: B023
+    for value in junk([], {}, ()):
+        misused(Reason.CONFIGURATION_INVALID, lambda: Issuer(**good, certificates=value))  # noqa: B023
+
+
+@pytest.mark.parametrize("format_", [Format.SD_JWT_VC, Format.SD_CWT])
+def test_what_is_issued_is_an_attestation_with_parts_of_our_own(format_: Format) -> None:
+    issuer, good = Issuer(identifier=ISSUER, key=key("issuer")), prepared(format=format_)
+    assert issuer.issue(good, format=format_)
+    for value in JUNK:
+        misused(Reason.CONFIGURATION_INVALID, lambda: issuer.issue(value, format=format_))  # noqa: B023
+        misused(Reason.HASH_ALGORITHM_NOT_ALLOWED, lambda: issuer.issue(good, format=format_, hash_algorithm=value))  # noqa: B023
+    for value in junk(None, [], {}, ()):
+        misused(Reason.CLAIM_UNKNOWN, lambda: issuer.issue(good, format=format_, disclosable=value))  # noqa: B023
+    for name in ("holder_key", "status", "assurance"):
+        for value in junk(None, ()):
+            misused(Reason.CLAIM_INVALID, lambda: issuer.issue(replaced(good, **{name: value}), format=format_))  # noqa: B023
+
+
+def replaced(attestation: Attestation, **changes: Any) -> Attestation:
+    """Return the attestation with other parts; `dataclasses.replace` takes any."""
+    return replace(attestation, **changes)
+
+
+def test_a_signature_is_bytes_and_a_key_signs() -> None:
+    unsigned = Issuer(identifier=ISSUER, key=key("issuer")).prepare(prepared(), format=Format.SD_JWT_VC)
+    for value in (*junk(), 64, [0] * 64):  # sixty-four zeros, to `bytes`
+        misused(Reason.SIGNATURE_MALFORMED, lambda: unsigned.complete(value))  # noqa: B023
+    for value in (*JUNK, key("issuer").public):
+        misused(Reason.CONFIGURATION_INVALID, lambda: unsigned.sign(value))  # noqa: B023
+    signature = key("issuer").sign(unsigned.to_be_signed)
+    assert len({unsigned.complete(kind(signature)) for kind in (bytes, bytearray, memoryview)}) == 1
+    for value in junk():
+        misused(Reason.ALGORITHM_NOT_ALLOWED, lambda: LocalKey.generate(value))  # noqa: B023
+        misused(Reason.ALGORITHM_NOT_ALLOWED, lambda: AgreementKey.generate(value))  # noqa: B023
+
+
+# --- holders ---
+
+
+@pytest.mark.parametrize("format_", [Format.SD_JWT_VC, Format.SD_CWT])
+def test_a_holder_answers_a_challenge_with_his_key(format_: Format) -> None:
+    data = Issuer(identifier=ISSUER, key=key("issuer")).issue(prepared(format=format_), format=format_)
+    trust = TrustAnchors.from_keys(
+        ISSUER, [key("issuer").public], purpose=KeyPurpose.CREDENTIAL, formats=[format_], types=[VCT], countries=ANY
+    )
+    credential = Credential.receive(data, format=format_, anchors=trust, now=NOW)
+    good: dict[str, Any] = {"challenge": challenge(), "key": key("holder"), "peer": challenge().audience, "now": NOW}
+    assert credential.present(["nationalities"], **good)
+    for value in JUNK:
+        misused(Reason.CONFIGURATION_INVALID, lambda: credential.present([], **{**good, "challenge": value}))  # noqa: B023
+        misused(Reason.CONFIGURATION_INVALID, lambda: credential.present([], **{**good, "key": value}))  # noqa: B023
+        misused(Reason.CONFIGURATION_INVALID, lambda: credential.prepare([], **{**good, "key": value}))  # noqa: B023
+        misused(Reason.PEER_MISMATCH, lambda: credential.present([], **{**good, "peer": value}))  # noqa: B023
+        misused(Reason.CONFIGURATION_INVALID, lambda: receive(data, format_, anchors=value))  # noqa: B023
+        misused(Reason.CONFIGURATION_INVALID, lambda: receive(data, format_, anchors=trust, limits=value))  # noqa: B023
+    for value in junk([], {}, ()):
+        misused(Reason.CLAIM_UNKNOWN, lambda: credential.present(value, **good))  # noqa: B023
+        misused(Reason.CLAIM_UNKNOWN, lambda: credential.present([value], **good))  # noqa: B023
+        if value is not None:  # which is every element
+            misused(Reason.CLAIM_UNKNOWN, lambda: credential.present([("nationalities", value)], **good))  # noqa: B023
+
+
+def receive(data: bytes, format_: Format, **arguments: Any) -> Credential:
+    """Receive a credential."""
+    return Credential.receive(data, format=format_, now=NOW, **arguments)
+
+
+SENDS: dict[str, Any] = {"method": "POST", "url": "https://gateway.example/x", "ticket": "ticket", "now": NOW}
+
+
+@pytest.mark.parametrize("proof", [dpop_proof, http_signature])
+def test_a_sender_speaks_of_a_request_in_printable_text(proof: Any) -> None:
+    assert proof(key("sender"), **SENDS)
+    for value in (*JUNK, key("sender").public):
+        misused(Reason.CONFIGURATION_INVALID, lambda: proof(value, **SENDS))  # noqa: B023
+    for name in ("method", "url"):
+        for value in (*junk("x"), "", "é", "\ud800", "POST\n", "a b\r\nc"):
+            misused(Reason.CONFIGURATION_INVALID, lambda: proof(key("sender"), **{**SENDS, name: value}))  # noqa: B023
+    for value in junk(None, "x"):
+        misused(Reason.TICKET_INVALID, lambda: proof(key("sender"), **{**SENDS, "ticket": value}))  # noqa: B023
+    for value in (*JUNK, lambda _: b"short", lambda size: "x" * size, lambda size: bytes(size + 1)):
+        misused(Reason.CONFIGURATION_INVALID, lambda: proof(key("sender"), **SENDS, random=value))  # noqa: B023
+    for value in junk(5):
+        misused(Reason.CLOCK_UNUSABLE, lambda: proof(key("sender"), **{**SENDS, "now": value}))  # noqa: B023
+
+
+def test_headers_that_are_covered_add_lines_and_replace_none() -> None:
+    signed = http_signature(key("sender"), **SENDS, headers={"content-digest": "sha-256=:x:", "x-empty": ""})
+    assert '"content-digest" "x-empty")' in signed["Signature-Input"]
+    for headers in (
+        *junk(None, {}), {"@method": "GET"}, {"@target-uri": "https://evil.example/"}, {"citizenship-ticket": "other"},
+        {"X-Upper": "x"}, {"": "x"}, {"a b": "x"}, {'a"': "x"}, {"a\n": "x"}, {5: "x"}, {"a": 5}, {"a": None},
+        {"a": "x\n\"@method\": GET"}, {"a": "x\r"}, {"a": "é"}, {"a": "\ud800"},
+    ):  # fmt: skip
+        misused(Reason.CONFIGURATION_INVALID, lambda: http_signature(key("sender"), **SENDS, headers=headers))  # type: ignore[arg-type]  # noqa: B023  # the misuse

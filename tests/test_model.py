@@ -352,10 +352,11 @@ def test_a_citizenship_is_a_value() -> None:
     _frozen(one)
 
 
-@pytest.mark.parametrize("format_", ["mso-mdoc", "vc+sd-jwt", "", None, "SD_JWT_VC", 1])
+@pytest.mark.parametrize("format_", ["mso_mdoc", "mso-mdoc", "vc+sd-jwt", "dc+sd-jwt", "", None, "SD_JWT_VC", 1])
 def test_claims_have_the_shape_of_a_format_that_exists(format_: Any) -> None:
-    with pytest.raises(ValueError, match="is not a valid Format"):
+    with pytest.raises(CitizenIDError) as caught:  # a text is none, also where it equals one
         Citizenship(us("US")).to_claims(format_)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID and caught.value.__context__ is None
     assert Citizenship(us("US")).to_claims(Format.SD_JWT_VC) == {"nationalities": ["US"]}
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, final
@@ -113,7 +114,8 @@ class Credential:
                 ALGORITHM_NOT_ALLOWED for a MAC in a format that has none.
         """
         by_mac = isinstance(key, AgreementKey)
-        return self._prepare(disclose, challenge, key.public, by_mac, peer, now, serialization).sign(key)
+        public = getattr(key, "public", None)  # of what is no key nothing is asked for: it is not the holder's
+        return self._prepare(disclose, challenge, public, by_mac, peer, now, serialization).sign(key)
 
     def prepare(
         self,
@@ -142,7 +144,8 @@ class Credential:
 
         Raises:
             CitizenIDError: PEER_MISMATCH, HOLDER_KEY_MISMATCH, CLAIM_UNKNOWN for a path the credential does not have,
-                CLOCK_UNUSABLE, NONCE_MISMATCH when the format cannot carry the challenge's nonce.
+                CLOCK_UNUSABLE, NONCE_MISMATCH when the format cannot carry the challenge's nonce; CONFIGURATION_INVALID
+                for another argument that is not of its type.
         """
         return self._prepare(disclose, challenge, key, False, peer, now, serialization)
 
@@ -150,7 +153,7 @@ class Credential:
         self,
         disclose: Iterable[ClaimPath | str],
         challenge: Challenge,
-        key: PublicKey,
+        key: PublicKey | None,
         by_mac: bool,
         peer: str,
         now: UnixTime | int,
@@ -160,6 +163,10 @@ class Credential:
             raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
         if type(serialization) is not Serialization:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "serialization")
+        if type(challenge) is not Challenge:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "challenge")
+        if type(key) is not PublicKey:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "key")
         if peer not in (challenge.audience, challenge.peer):
             raise CitizenIDError(Reason.PEER_MISMATCH, "challenge.audience")
         if key != self.attestation.holder_key:
@@ -175,9 +182,11 @@ class Credential:
         placements = placements_of(self._reading)
         parents = {placement.position: placement.parent for placement in placements}
         chosen: set[int] = set()
-        if isinstance(disclose, str):
+        if isinstance(disclose, str) or not isinstance(disclose, Iterable):
             raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")  # a string is a list of letters: surely a slip
         for wanted in disclose:
+            if not isinstance(wanted, str | tuple | list):
+                raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")
             path: ClaimPath = (wanted,) if isinstance(wanted, str) else tuple(wanted)
             claims = self._reading.claims
             selected = [each.position for each in placements if _selects(path, each.path, claims)]
@@ -264,14 +273,12 @@ def dpop_proof(
 
     Raises:
         CitizenIDError: CLOCK_UNUSABLE, TICKET_INVALID for a ticket that no gateway of ours makes,
-            ALGORITHM_NOT_ALLOWED for a key that JOSE does not know here.
+            ALGORITHM_NOT_ALLOWED for a key that JOSE does not know here, CONFIGURATION_INVALID for a method or URL that
+            is no line of printable ASCII, and for another argument that is not of its type.
     """
-    if type(now) is not int or now < 0:
-        raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
-    if ticket is not None and not ticket.isascii():
-        raise CitizenIDError(Reason.TICKET_INVALID, "ticket")
+    public = _sender(key, method, url, ticket, now)
     claims: dict[str, Any] = {
-        reg.JTI: base64url.encode_text(random(16)),
+        reg.JTI: _drawn(random),
         "htm": method,
         "htu": url.partition("#")[0].partition("?")[0],
         reg.IAT: now,
@@ -280,9 +287,9 @@ def dpop_proof(
         claims["ath"] = base64url.encode_text(hashlib.sha256(ticket.encode("ascii")).digest())
     if nonce is not None:
         claims[reg.NONCE] = nonce
-    header = {reg.ALG: key.public.algorithm, reg.TYP: reg.TYP_DPOP, reg.JWK: key.public.to_jwk()}
+    header = {reg.ALG: public.algorithm, reg.TYP: reg.TYP_DPOP, reg.JWK: public.to_jwk()}
     to_be_signed = signing_input(header, claims, "dpop")
-    unsigned = Unsigned(to_be_signed, key.public, lambda signed: to_be_signed + b"." + base64url.encode(signed))
+    unsigned = Unsigned(to_be_signed, public, lambda signed: to_be_signed + b"." + base64url.encode(signed))
     return unsigned.sign(key).decode("ascii")
 
 
@@ -312,31 +319,67 @@ def http_signature(
 
     Raises:
         CitizenIDError: CLOCK_UNUSABLE, TICKET_INVALID for a ticket that no gateway of ours makes,
-            ALGORITHM_NOT_ALLOWED for another key.
+            ALGORITHM_NOT_ALLOWED for another key, CONFIGURATION_INVALID for what is no line of printable ASCII, for
+            headers that say what is said already, and for another argument that is not of its type.
     """
-    if type(now) is not int or now < 0:
-        raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
-    if ticket is not None and not ticket.isascii():
-        raise CitizenIDError(Reason.TICKET_INVALID, "ticket")
-    algorithm = _HTTP_ALGORITHMS.get(key.public.algorithm)
+    public = _sender(key, method, url, ticket, now)
+    algorithm = _HTTP_ALGORITHMS.get(public.algorithm)
     if algorithm is None:
         raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
     covered = {reg.COMPONENT_METHOD: method, reg.COMPONENT_TARGET_URI: url.partition("#")[0]}
     if ticket is not None:
         covered[reg.HEADER_TICKET.decode()] = ticket
-    covered |= headers or {}
+    for name, text in () if headers is None else _fields(headers):
+        covered[name] = text
     names = " ".join(f'"{name}"' for name in covered)
-    nonce, keyid = base64url.encode_text(random(16)), base64url.encode_text(key.public.thumbprint)
+    nonce, keyid = _drawn(random), base64url.encode_text(public.thumbprint)
     stated = f'({names});created={now};nonce="{nonce}";keyid="{keyid}";alg="{algorithm}";tag="{reg.SIGNATURE_TAG}"'
     lines = [f'"{name}": {value.strip()}' for name, value in covered.items()]
     base = "\n".join([*lines, f'"@signature-params": {stated}']).encode("ascii")
-    signature = base64.b64encode(Unsigned(base, key.public, lambda signed: signed).sign(key)).decode("ascii")
+    signature = base64.b64encode(Unsigned(base, public, lambda signed: signed).sign(key)).decode("ascii")
     return {
         "Signature-Input": f"{_LABEL}={stated}",
         "Signature": f"{_LABEL}=:{signature}:",
-        "Citizenship-Key": base64url.encode_text(jwk_text(key.public).encode("ascii")),
+        "Citizenship-Key": base64url.encode_text(jwk_text(public).encode("ascii")),
     }
 
 
+def _sender(key: object, method: object, url: object, ticket: object, now: object) -> PublicKey:
+    """Return the public half of a sender key, after a look at what it will speak of."""
+    if type(now) is not int or now < 0:
+        raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
+    if ticket is not None and (type(ticket) is not str or not ticket.isascii()):
+        raise CitizenIDError(Reason.TICKET_INVALID, "ticket")
+    if not (_is_line(method) and _is_line(url)):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "request")
+    public = getattr(key, "public", None)
+    if type(public) is not PublicKey:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "key")
+    return public
+
+
+def _drawn(random: Callable[[int], bytes]) -> str:
+    block = random(16) if callable(random) else None
+    if type(block) is not bytes or len(block) != 16:  # a short one can be guessed
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "random")
+    return base64url.encode_text(block)
+
+
+def _fields(headers: object) -> Iterable[tuple[Any, Any]]:
+    # RFC 9421 section 2.1: names in lower case. A component of another kind, which begins with "@", is not the caller's
+    # to say, nor is the ticket; and a line feed in a value would end its line in what is signed, and begin another.
+    listed: tuple[tuple[Any, Any], ...] = tuple(headers.items()) if isinstance(headers, Mapping) else ((None, None),)
+    for name, text in listed:
+        fine = type(name) is str and _NAME.fullmatch(name) and name.encode() != reg.HEADER_TICKET
+        if not fine or not (text == "" or _is_line(text)):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "headers")
+    return listed
+
+
+def _is_line(text: object) -> bool:
+    return type(text) is str and text.isascii() and text.isprintable() and bool(text)
+
+
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # RFC 9110 section 5.6.2, in lower case
 _LABEL: Final = "citizenship"
 _HTTP_ALGORITHMS: Final = {ours: name for name, ours in reg.HTTP_SIGNATURE_ALGORITHMS.items()}

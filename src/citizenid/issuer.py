@@ -73,11 +73,16 @@ def prepare_attestation(
 
     Raises:
         CitizenIDError: STATUS_MISSING without a status reference and a lifetime over 24 h, CLAIM_INVALID,
-            CLAIM_RESERVED when `claims` states citizenship too; CLAIM_INVALID for an `evidence_at` after `now`;
-            CONFIGURATION_INVALID for what is no format.
+            CLAIM_RESERVED when `claims` states citizenship too; CLAIM_INVALID for an `evidence_at` after `now`, and for
+            what is not of its type; CONFIGURATION_INVALID for what is no format.
     """
     if type(format) is not Format:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
+    if type(citizenship) is not Citizenship or type(issuer) is not str or not issuer:
+        raise CitizenIDError(Reason.CLAIM_INVALID, "attestation")
+    if claims is not None and not isinstance(claims, Mapping):
+        raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
+    _check_parts(holder_key, () if status is None else (status,), assurance)
     stated = _merged(dict(claims or {}), citizenship.to_claims(format), format)
     if type(now) is not int or type(lifetime_s) is not int or lifetime_s <= 0:
         raise CitizenIDError(Reason.CLAIM_INVALID, "exp")
@@ -98,6 +103,17 @@ def prepare_attestation(
     if made.citizenship.all_nationalities != citizenship.all_nationalities:  # another namespace states another one
         raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
     return made
+
+
+def _check_parts(holder_key: object, status: object, assurance: object) -> None:
+    """Refuse parts of an attestation that are of another class: what writes them knows no other."""
+    if not (
+        (holder_key is None or type(holder_key) is PublicKey)
+        and (assurance is None or type(assurance) is Assurance)
+        and type(status) is tuple
+        and all(type(each) is StatusReference for each in status)
+    ):
+        raise CitizenIDError(Reason.CLAIM_INVALID, "attestation")
 
 
 def _merged(further: dict[str, Any], stated: dict[str, Any], format: Format) -> dict[str, Any]:
@@ -155,7 +171,12 @@ class Issuer:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.identifier")
         self.identifier: Final = identifier
         self._key = None if isinstance(key, PublicKey) else key
-        self.public: Final[PublicKey] = key if isinstance(key, PublicKey) else key.public
+        public = key if isinstance(key, PublicKey) else getattr(key, "public", None)
+        if type(public) is not PublicKey:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.key")
+        if not callable(random) or type(limits) is not Limits or not isinstance(certificates, Iterable):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer")
+        self.public: Final[PublicKey] = public
         chain = tuple(certificates)
         if chain:
             check_chain(chain, self.public)
@@ -237,8 +258,15 @@ class Issuer:
                 an mdoc also HOLDER_KEY_MISSING, ALGORITHM_NOT_ALLOWED, COUNTRY_INVALID, CERTIFICATE_EXPIRED when it
                 would outlive the certificate, and SIGNED_OUTSIDE_CERTIFICATE.
         """
+        if type(attestation) is not Attestation:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "attestation")
+        _check_parts(attestation.holder_key, attestation.status, attestation.assurance)
         if attestation.issuer != self.identifier:
             raise CitizenIDError(Reason.ISSUER_MISMATCH, "iss")
+        if disclosable is not None and not isinstance(disclosable, Iterable):
+            raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclosable")
+        if type(hash_algorithm) is not str:
+            raise CitizenIDError(Reason.HASH_ALGORITHM_NOT_ALLOWED, "hash_algorithm")
         if type(decoys) is not int or decoys < 0:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "decoys")
         if type(serialization) is not Serialization:

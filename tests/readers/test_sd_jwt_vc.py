@@ -396,14 +396,6 @@ def test_the_unprotected_header_has_one_shape(changes: dict[str, Any], general: 
     refused(data, Reason.MALFORMED_TOKEN, "V1", **(GENERAL if general else FLATTENED))
 
 
-@pytest.mark.parametrize("name", ["jwk", "jku", "x5u"])
-@pytest.mark.parametrize("general", [False, True])
-def test_a_key_does_not_come_along_in_the_unprotected_header_either(name: str, general: bool) -> None:
-    for value in (None, "https://id.example/keys", dict(key("mallory").public.to_jwk())):
-        data = to_json(bound(WITH_A), general=general, **{name: value})
-        refused(data, Reason.HEADER_FORBIDDEN, "V1", **(GENERAL if general else FLATTENED))
-
-
 @pytest.mark.parametrize("name", ["protected", "payload", "signature"])
 @pytest.mark.parametrize("value", [None, 5, "", "a.b", "~", "\u00e9", [], {}, ABSENT, True])
 @pytest.mark.parametrize("general", [False, True])

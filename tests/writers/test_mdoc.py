@@ -347,7 +347,6 @@ class Pretence:
 
 @pytest.mark.parametrize("changes", [
     {"status": (Pretence(),)},
-    {"status": (StatusReference(STATUS_URI, 1, "status_list"),)},  # type: ignore[arg-type]  # no kind of ours
     {"validity": Pretence()}, {"assurance": Pretence()},
 ])  # fmt: skip
 def test_what_only_looks_like_a_checked_value_is_refused(changes: Any) -> None:

@@ -45,7 +45,7 @@ class AgreementKey:
         Raises:
             CitizenIDError: ALGORITHM_NOT_ALLOWED.
         """
-        algorithm = _ALGORITHMS.get(curve)
+        algorithm = _ALGORITHMS.get(curve) if type(curve) is str else None
         if algorithm is None:
             raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
         return cls(ALGORITHMS[algorithm].generate())

@@ -276,7 +276,7 @@ class LocalKey:
         Raises:
             CitizenIDError: ALGORITHM_NOT_ALLOWED.
         """
-        row = ALGORITHMS.get(algorithm)
+        row = ALGORITHMS.get(algorithm) if type(algorithm) is str else None
         if row is None:
             raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
         return cls(algorithm, row.generate())

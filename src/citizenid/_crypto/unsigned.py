@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple, final
 
-from .._errors import CitizenIDError, Reason
+from .._errors import CitizenIDError, MalformedError, Reason
 from .._model import KeyHint, SignedObject
 from .agreement import AgreementKey
 from .keys import LocalKey, PublicKey, SigningKey, verify_signature
@@ -65,6 +65,8 @@ class Unsigned:
         """
         if self._agreement is not None:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "key")
+        if not isinstance(signature, bytes | bytearray | memoryview):  # of a number Python would make so many zeros
+            raise MalformedError(Reason.SIGNATURE_MALFORMED, "signature")
         raw = bytes(signature)  # once: what is verified is what is written
         signed = SignedObject(self.to_be_signed, b"", self.algorithm, raw, KeyHint(), None)
         verify_signature(signed, self._key, "signature")
@@ -78,9 +80,11 @@ class Unsigned:
 
         Raises:
             CitizenIDError: HOLDER_KEY_MISMATCH when `key` is not the key that this was prepared for,
-                CONFIGURATION_INVALID for a key that signs where a MAC is wanted, or the other way round.
+                CONFIGURATION_INVALID for a key that signs where a MAC is wanted, or the other way round, and for none.
             VerificationError: SIGNATURE_INVALID when a foreign signer returned something else than a signature.
         """
+        if not hasattr(key, "public"):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "key")
         if key.public is not self._key and key.public != self._key:
             raise CitizenIDError(Reason.HOLDER_KEY_MISMATCH, "key")
         agreement = self._agreement

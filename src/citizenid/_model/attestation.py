@@ -153,7 +153,7 @@ class Attestation:
 
     Raises:
         MalformedError: COUNTRY_INVALID or CLAIM_INVALID when the citizenship claims are not well formed, CLAIM_INVALID
-            for an `evidence_at` that is no integer in [0, 2**53).
+            for claims that are no mapping and an `evidence_at` that is no integer in [0, 2**53).
     """
 
     type: str
@@ -170,6 +170,8 @@ class Attestation:
     def __post_init__(self) -> None:
         if self.evidence_at is not None:
             evidence_time(self.evidence_at)
+        if not isinstance(self.claims, Mapping):
+            raise MalformedError(Reason.CLAIM_INVALID, "claims")
         object.__setattr__(self, "claims", freeze(self.claims))
         mdoc = type(self.type) is str and self.type in reg.MDOC_TYPES
         read = _read_mdoc if mdoc else Citizenship.from_claims

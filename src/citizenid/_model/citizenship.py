@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, final
 
 from .. import _registry as reg
-from .._errors import MalformedError, Reason
+from .._errors import CitizenIDError, MalformedError, Reason
 from ..countries import SPECIAL_ALPHA2, SPECIAL_ICAO, Country, find
 from .vocabulary import Format
 
@@ -35,7 +36,12 @@ class Citizenship:
     complete: bool = False
 
     def __init__(self, nationalities: Any = (), citizenships: Any = (), complete: bool = False) -> None:
-        given, stronger = tuple(nationalities), tuple(citizenships)
+        listed = None
+        try:
+            listed = tuple(nationalities), tuple(citizenships)
+        except TypeError:
+            pass  # raised below: one country is no list of them
+        given, stronger = listed or ((None,), ())
         if any(type(country) is not Country for country in given + stronger) or type(complete) is not bool:
             raise MalformedError(Reason.COUNTRY_INVALID, "citizenship")
         if len(set(given)) != len(given) or len(set(stronger)) != len(stronger):
@@ -53,12 +59,17 @@ class Citizenship:
         """Return the claims that state this in `format` (section 3 of the format's profile in specs/).
 
         In an mdoc an array is shown whole or not at all, so that there every country has an element of its own.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID for what is no format.
         """
+        if type(format) is not Format:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
         ordered = dict.fromkeys(self.nationalities + self.citizenships)  # a citizen is a national: say both
         claims: dict[str, Any] = {reg.NATIONALITIES: [country.alpha2 for country in ordered]}
         if self.complete:
             claims[reg.NATIONALITIES_COMPLETE] = True
-        if Format(format) is Format.MDOC:
+        if format is Format.MDOC:
             for country in ordered:
                 claims[reg.NATIONAL_OF + country.alpha2.lower()] = True
             for country in self.citizenships:
@@ -79,8 +90,9 @@ class Citizenship:
         Raises:
             MalformedError: COUNTRY_INVALID when a list is no array of distinct ISO 3166-1 alpha-2 codes (the special
                 codes QU and QS may stand in it and name no country), CLAIM_INVALID when the completeness flag is no
-                boolean.
+                boolean, or the claims are no mapping.
         """
+        _check_mapping(claims)
         nationalities: tuple[Country, ...] = ()
         citizenships: tuple[Country, ...] = ()
         complete = special = False
@@ -110,25 +122,35 @@ class Citizenship:
 
         Raises:
             MalformedError: COUNTRY_INVALID for a code that is none or an element `citizen_of_...` of no country,
-                CLAIM_INVALID for such an element that is no boolean.
+                CLAIM_INVALID for such an element that is no boolean, and for what is no mapping of mappings.
         """
+        _check_mapping(namespaces)
         nationalities: dict[Country, None] = {}
         special = False
         for namespace in reg.MDOC_NATIONALITY_NAMESPACES:
-            elements = namespaces.get(namespace)
-            if elements is not None and reg.MDOC_NATIONALITY in elements:
+            if namespace not in namespaces:
+                continue
+            elements = namespaces[namespace]
+            _check_mapping(elements)
+            if reg.MDOC_NATIONALITY in elements:
                 countries, other = _nationality(elements[reg.MDOC_NATIONALITY])
                 nationalities.update(dict.fromkeys(countries))
                 special = special or other
-        own = namespaces.get(reg.MDOC_CITIZENSHIP)
-        if own is None:
+        if reg.MDOC_CITIZENSHIP not in namespaces:
             return cls(nationalities)
+        own = namespaces[reg.MDOC_CITIZENSHIP]
+        _check_mapping(own)
         listed = cls.from_claims(own_lists) if (own_lists := {n: own[n] for n in _LISTED if n in own}) else _NOTHING
         nationals, citizens = _flagged(own)
         nationalities.update(dict.fromkeys((*listed.nationalities, *nationals)))
         # The list that is complete must not be contradicted by what stands beside it.
         complete = listed.complete and not special and set(listed.nationalities).issuperset({*nationalities, *citizens})
         return cls(nationalities, citizens, complete)
+
+
+def _check_mapping(value: object) -> None:
+    if type(value) is not MappingProxyType and not isinstance(value, Mapping):  # the first is what a reader makes
+        raise MalformedError(Reason.CLAIM_INVALID, "claims")
 
 
 _LISTED: Final = (reg.NATIONALITIES, reg.NATIONALITIES_COMPLETE)
