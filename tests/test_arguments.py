@@ -56,7 +56,17 @@ from citizenid import (
 from citizenid._model import StatusKind, UnixTime
 from citizenid.holder import Credential, dpop_proof, http_signature
 from citizenid.issuer import Issuer, prepare_attestation
-from citizenid.status import StatusFile, StatusList, StatusStore, read_status_file, write_status_file
+from citizenid.status import (
+    IdentifierList,
+    IdentifierPublisher,
+    StatusFile,
+    StatusList,
+    StatusLists,
+    StatusPublisher,
+    StatusStore,
+    read_status_file,
+    write_status_file,
+)
 from citizenid.trust import issuer_metadata_url
 from citizenid.verifier import (
     open_presentation,
@@ -330,6 +340,45 @@ def test_a_number_is_no_list_of_so_many_that_are_valid() -> None:
         misused(Reason.STATUS_LIST_MALFORMED, lambda: StatusList(1, value))  # noqa: B023
     for packed in (b"\1", bytearray(b"\1"), memoryview(b"\1")):
         assert StatusList(1, packed) == StatusList(1, b"\1")  # type: ignore[arg-type]  # what is copied may be any bytes
+
+
+def test_a_publisher_signs_with_a_key_and_draws_by_a_function() -> None:
+    made: dict[str, Any] = {"uri": STATUS_URI, "size": 100}
+    times: dict[str, Any] = {"now": NOW, "ttl_s": 60, "expires_s": 600}
+    publishers = (StatusPublisher(**made), IdentifierPublisher(uri=STATUS_URI))
+    for publisher in publishers:
+        for value in (*JUNK, key("status").public):
+            misused(Reason.CONFIGURATION_INVALID, lambda: publisher.publish(value, **times))  # noqa: B023
+        for value in JUNK:
+            misused(Reason.CONFIGURATION_INVALID, lambda: publisher.prepare(value, **times))  # noqa: B023
+        for value in junk([], {}, ()):
+            misused(
+                Reason.CONFIGURATION_INVALID,
+                lambda: publisher.publish(key("status"), **times, certificates=value),  # noqa: B023
+            )
+        assert publisher.last_issued_at is None  # no iat was used up for any of these
+    for value in (*JUNK, ["jwt"], "JWT"):
+        misused(
+            Reason.CONFIGURATION_INVALID,
+            lambda: StatusPublisher(**made).publish(key("status"), **times, format=value),  # noqa: B023
+        )
+    for value in junk(None):
+        misused(Reason.CONFIGURATION_INVALID, lambda: StatusPublisher(**made, randbelow=value))  # noqa: B023
+        misused(Reason.CONFIGURATION_INVALID, lambda: IdentifierPublisher(uri=STATUS_URI, draw=value))  # noqa: B023
+        misused(
+            Reason.CONFIGURATION_INVALID,
+            lambda: StatusLists(uri="https://id.example/{list}", size=100, randbelow=value),  # noqa: B023
+        )
+
+
+def test_a_list_is_read_of_bytes() -> None:
+    for value in junk(b"x"):
+        misused(
+            Reason.STATUS_LIST_MALFORMED,
+            lambda: StatusList.decompress(value, bits=1, limit_bytes=64),  # noqa: B023
+        )
+    for value in (*junk([], {}, ()), [None], ["x"], [5]):
+        misused(Reason.STATUS_LIST_MALFORMED, lambda: IdentifierList(value))  # noqa: B023
 
 
 # --- what an issuer states, and who signs it ---

@@ -146,7 +146,7 @@ def test_the_list_counts_from_its_date_until_its_next_update() -> None:
         refused(Reason.CLAIM_INVALID, signed(vical(date=wrong)))
 
 
-@pytest.mark.parametrize("version", ["2.0", "", "0.9", "x"])
+@pytest.mark.parametrize("version", ["2.0", "", "0.9", "x", "1", "1.", "1.x", "1.\u0663", "01.0"])
 def test_a_list_of_another_major_version_is_refused(version: str) -> None:
     refused(Reason.VERSION_UNSUPPORTED, signed(vical(version=version)))
 

@@ -18,6 +18,7 @@ from ._model import CertificateProfile, UnixTime, check_now
 from ._wire import cbor, cose
 from ._wire.cbor import CBORTag
 from ._wire.dates import date_time
+from ._wire.device_response import check_version
 from ._x509 import load_roots, verify_path
 
 _WHERE: Final = "vical"
@@ -68,9 +69,7 @@ def read_vical(data: bytes, roots: bytes | str, now: UnixTime | int) -> tuple[tu
     vical = cbor.decode(message.payload, _WHERE, _TAGS)
     if type(vical) is not dict:
         raise MalformedError(Reason.MALFORMED_TOKEN, _WHERE)
-    version = _member(vical, "version", str)
-    if version.partition(".")[0] != "1":
-        raise MalformedError(Reason.VERSION_UNSUPPORTED, _WHERE)
+    check_version(_member(vical, "version", str), _WHERE)
     if _time(vical, "date") > now + DEFAULT_LIMITS.clock_skew_s:
         raise VerificationError(Reason.ISSUED_IN_FUTURE, _WHERE)
     # The standard lets nextUpdate be absent. A list without an end would hide for ever what has been taken off it.

@@ -18,7 +18,7 @@ from .._errors import CitizenIDError, Reason
 from .._limits import MAX_UNIX_TIME
 from .._model import StatusKind, StatusReference, UnixTime
 from ._ledger import NEVER, next_issued_at
-from ._publisher import check_uri
+from ._publisher import check_uri, public_of
 
 IDENTIFIER_BYTES: Final = 16  # two of them are equal by chance once in 2^64 credentials
 
@@ -77,6 +77,8 @@ class IdentifierPublisher:
         self, *, uri: str, draw: Callable[[int], bytes] | None = None, state: IdentifierState | None = None
     ) -> None:
         check_uri(uri)
+        if draw is not None and not callable(draw):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "identifier-list")
         if draw is None:
             import secrets  # as in StatusPublisher
 
@@ -143,7 +145,7 @@ class IdentifierPublisher:
     ) -> bytes:
         """Sign the list as it stands, as CWT: media type application/identifierlist+cwt. Arguments as `prepare`."""
         unsigned = self.prepare(
-            key.public, now=now, ttl_s=ttl_s, expires_s=expires_s, kid=kid, certificates=certificates
+            public_of(key), now=now, ttl_s=ttl_s, expires_s=expires_s, kid=kid, certificates=certificates
         )
         return unsigned.sign(key)
 

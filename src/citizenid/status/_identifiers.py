@@ -15,6 +15,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final, TypeAlias, final
 
+from .._errors import MalformedError, Reason
 from .._model import Status
 
 _Column: TypeAlias = "array[int] | memoryview"  # subscripted, an array is a type to type checkers alone
@@ -24,7 +25,7 @@ _FIRST: Final = 8  # of the tag's bytes are searched for, as one integer; the re
 
 @final
 class IdentifierList:
-    """An immutable set of revoked identifiers.
+    """An immutable set of revoked identifiers. Raises STATUS_LIST_MALFORMED for those that are no bytes.
 
     >>> IdentifierList([b"revoked"]).status(b"revoked"), IdentifierList([b"revoked"]).status(b"another")
     (<Status.INVALID: 1>, <Status.VALID: 0>)
@@ -33,7 +34,13 @@ class IdentifierList:
     __slots__ = ("_digest", "_firsts", "_rests")
 
     def __init__(self, identifiers: Iterable[bytes]) -> None:
-        tags = sorted(set(map(tag_of, identifiers)))
+        tags = None
+        try:
+            tags = sorted(set(map(tag_of, identifiers)))
+        except TypeError:
+            pass  # raised below: an identifier is bytes
+        if tags is None:
+            raise MalformedError(Reason.STATUS_LIST_MALFORMED, "status-list.identifier_list")
         self._digest: bytes | None = None
         self._firsts: _Column = array("Q", [int.from_bytes(tag[:_FIRST], "big") for tag in tags])
         self._rests: _Column = array("H", [int.from_bytes(tag[_FIRST:], "big") for tag in tags])

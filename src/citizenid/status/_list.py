@@ -57,6 +57,8 @@ class StatusList:
             MalformedError: INPUT_TOO_LARGE when it holds more, STATUS_LIST_MALFORMED when it is broken, unfinished or
                 followed by anything.
         """
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".lst")
         return cls(bits, inflate(data, ZLIB, limit_bytes=limit_bytes, where=_WHERE + ".lst"))
 
     @property

@@ -60,6 +60,8 @@ class StatusLists:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-lists")
         if folder is not None and not isinstance(folder, str | PathLike):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-lists.folder")
+        if randbelow is not None and not callable(randbelow):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-lists.randbelow")
         if randbelow is None:
             import secrets  # here, because a gateway imports this file and never allocates
 

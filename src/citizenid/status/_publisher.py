@@ -36,6 +36,14 @@ def check_uri(uri: str) -> None:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
 
 
+def public_of(key: SigningKey) -> PublicKey:
+    """Return the public half of a key that signs lists. Raises CONFIGURATION_INVALID for what is no such key."""
+    public = getattr(key, "public", None)
+    if type(public) is not PublicKey:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.key")
+    return public
+
+
 @final
 class StatusPublisher:
     """One status list of an issuer. Safe for threads, and with a path for processes.
@@ -84,6 +92,8 @@ class StatusPublisher:
         _check_bitstring(size, bits, purpose, issuer)
         if path is not None and not isinstance(path, str | PathLike):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.path")
+        if randbelow is not None and not callable(randbelow):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.randbelow")
         self.uri: Final = uri
         self.size: Final = size
         self.bits: Final = bits
@@ -258,7 +268,7 @@ class StatusPublisher:
         """Sign the list as it stands: a Status List Token. Arguments as `prepare`."""
         version = self.version  # before: a change that comes meanwhile is published twice rather than not at all
         unsigned = self.prepare(
-            key.public, now=now, ttl_s=ttl_s, expires_s=expires_s, kid=kid, format=format, certificates=certificates
+            public_of(key), now=now, ttl_s=ttl_s, expires_s=expires_s, kid=kid, format=format, certificates=certificates
         )
         token = unsigned.sign(key)
         self.confirm_published(version)
@@ -309,8 +319,8 @@ class StatusPublisher:
 
         writers = {"jwt": status_list_jwt, "cwt": status_list_cwt}
         says = None if self.purpose is None or self.issuer is None else Says(self.issuer, self.purpose)
-        known = format in writers if says is None else format == "bitstring"
-        if not known or type(level) is not int or not 0 <= level <= 9:
+        known = format in ("jwt", "cwt") if says is None else format == "bitstring"
+        if type(format) is not str or not known or type(level) is not int or not 0 <= level <= 9:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
         check_times(now, ttl_s, expires_s)
         signer = signer_of(key, kid, certificates)

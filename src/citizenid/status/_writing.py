@@ -55,8 +55,10 @@ def signer_of(key: PublicKey, kid: str | None, certificates: Iterable[bytes]) ->
     """Return the signer of tokens; without a kid it is the key's thumbprint in base64url.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID for a kid or a chain that no verifier would take.
+        CitizenIDError: CONFIGURATION_INVALID for what is no key, and a kid or a chain that no verifier would take.
     """
+    if type(key) is not PublicKey or not isinstance(certificates, Iterable):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, _WHERE)
     chain = tuple(certificates)
     if kid is not None and (type(kid) is not str or not 0 < len(kid) <= _MAX_KID_CHARS or chain):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, _WHERE)
