@@ -68,6 +68,7 @@ PUBLIC: Final = {
     ("_redaction/restoring.py", "digest in seen"): ISSUER_SIGNED,
     ("_wire/cbor.py", "loaded[1::2] != [digest] * len(items)"): "a mark over what came, between its parts: no key",
     ("_wire/cose.py", "value[1] != hashlib.new(hash_name, leaf).digest()"): "the hash of a certificate beside it",
+    ("_wire/jws.py", "members[name] != base64url.encode_text(digest)"): "the hash of a certificate beside it",
     ("_x509/certificates.py", "authority.value.key_identifier == subject.value.digest"): "identifiers in certificates",
     ("gateway/_audit/verification.py", "tile[place:place + 32] != leaf_hash(entry)"): "an auditor reads his own copy",
     (
