@@ -318,7 +318,7 @@ def test_one_issuer_has_one_mechanism() -> None:
     assert len(roots | status) == 2
 
 
-@pytest.mark.parametrize("kid", [5, ["1"], {"x": 1}, True, ""])
+@pytest.mark.parametrize("kid", [5, ["1"], {"x": 1}, True, "", None])
 def test_a_kid_is_a_text(kid: Any) -> None:
     misused(Reason.KEY_INVALID, lambda: trust(jwk("a", kid=kid)))
 

@@ -93,7 +93,7 @@ def signature_keys(jwks: Mapping[str, Any] | str | bytes) -> list[tuple[str | No
             passed_over.append(jwk)
             continue
         kid = jwk.get("kid")
-        if kid is not None and (type(kid) is not str or not kid):
+        if "kid" in jwk and (type(kid) is not str or not kid):  # with null it would answer for every kid
             raise MalformedError(Reason.KEY_INVALID, "jwks.keys.kid")
         keyed.append((kid, PublicKey.from_jwk(jwk)))
     if passed_over and not keyed:
