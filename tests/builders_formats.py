@@ -112,10 +112,17 @@ def receive(stated: Attestation, format: Format, *, now: int = b.NOW, **options:
     return Credential.receive(data, format=format, anchors=anchors(format), now=now)
 
 
-def show(credential: Credential, paths: Any, *, now: int = b.NOW, challenge: Challenge | None = None) -> bytes:
+def show(
+    credential: Credential,
+    paths: Any,
+    *,
+    now: int = b.NOW,
+    challenge: Challenge | None = None,
+    key: LocalKey | None = None,
+) -> bytes:
     """Answer a challenge, by default that of `b.challenge`."""
-    challenge = challenge or b.challenge()
-    return credential.present(paths, challenge=challenge, key=b.key("holder"), peer=challenge.peer, now=now)
+    challenge, key = challenge or b.challenge(), key or b.key("holder")
+    return credential.present(paths, challenge=challenge, key=key, peer=challenge.peer, now=now)
 
 
 def verify(data: Any, format: Format, **changes: Any) -> _verifier.VerifiedPresentation | NeedStatusList:

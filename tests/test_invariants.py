@@ -1231,13 +1231,21 @@ def _caught(format: Format) -> tuple[bytes, ...]:
     """What was shown elsewhere or earlier, or is the thief's own: none of it answers OURS but the last."""
     names = ["nationalities", "given_name"]
     mine = f.receive(f.attestation(format, DUAL, further=SECRETS), format)
+    # A device signs the session and the docType, not which credential: of mdocs each has a key of its own.
+    keys = [b.key(name if format is Format.MDOC else "holder") for name in ("holder of a past one", "of a revoked one")]
     old = Validity(UnixTime(b.NOW - 90_000), UnixTime(b.NOW - 90_000), UnixTime(b.NOW - 1))
-    past = f.receive(f.attestation(format, DUAL, further=SECRETS, validity=old), format, now=b.NOW - 80_000)
-    revoked = f.receive(f.attestation(format, DUAL, further=SECRETS, index=b.REVOKED_INDEX), format)
+    past, revoked = (
+        f.receive(dataclasses.replace(stated, holder_key=key.public), format, now=now)
+        for stated, key, now in (
+            (f.attestation(format, DUAL, further=SECRETS, validity=old), keys[0], b.NOW - 80_000),
+            (f.attestation(format, DUAL, further=SECRETS, index=b.REVOKED_INDEX), keys[1], b.NOW),
+        )
+    )
     elsewhere = Challenge("https://elsewhere.example", OURS.nonce)
     shown = [f.show(mine, _paths(format, names), challenge=b.challenge(nonce="another-nonce-of-this-gateway"))]
     shown += [f.show(mine, _paths(format, names), challenge=elsewhere)]
-    shown += [f.show(past, _paths(format, names), now=b.NOW - 80_000), f.show(revoked, _paths(format, names))]
+    shown += [f.show(past, _paths(format, names), now=b.NOW - 80_000, key=keys[0])]
+    shown += [f.show(revoked, _paths(format, names), key=keys[1])]
     stated = f.attestation(format, Citizenship([Country("CU")]), further=SECRETS)
     thief = f.receive(dataclasses.replace(stated, holder_key=THIEF.public), format)
     paths = f.everything(thief.attestation)
