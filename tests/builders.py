@@ -6,7 +6,7 @@ Spec: RFC 9901 sections 4 and 4.3; SD-JWT VC section 2; Token Status List sectio
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import pytest
 
@@ -82,6 +82,24 @@ def refused(data: Any, reason: Reason, step: str | None = None, **changes: Any) 
     return raises(reason, step, lambda: verify(data, **changes))
 
 
+# Where the rules are met that the verifier itself asks for (specs/verification.md V5, V6, V7 and V9).
+PLACES: Final[dict[Reason, frozenset[str]]] = {
+    Reason.COUNTRY_NOT_ALLOWED: frozenset({"nationalities"}),
+    Reason.EXPIRED: frozenset({"exp"}),
+    Reason.FORMAT_NOT_ALLOWED: frozenset({"format"}),
+    Reason.HOLDER_KEY_MISSING: frozenset({"cnf"}),
+    Reason.ISSUED_IN_FUTURE: frozenset({"iat", "evidence_checked_at"}),
+    Reason.ISSUER_MISMATCH: frozenset({"iss", "issuing_country"}),
+    Reason.NOT_YET_VALID: frozenset({"nbf"}),
+    Reason.REVOKED: frozenset({"status"}),
+    Reason.SIGNED_OUTSIDE_CERTIFICATE: frozenset({"signed"}),
+    Reason.STATUS_MISSING: frozenset({"status"}),
+    Reason.STATUS_NOT_VALID: frozenset({"status"}),
+    Reason.SUSPENDED: frozenset({"status"}),
+    Reason.TYPE_NOT_ALLOWED: frozenset({"vct", "docType"}),
+}
+
+
 def raises(
     reason: Reason,
     step: str | None,
@@ -94,6 +112,7 @@ def raises(
     error = caught.value
     assert (error.reason, error.step) == (reason, error.step if step is None else step)
     assert type(error) in kinds
+    assert type(error) is not VerificationError or error.where in PLACES.get(reason, {error.where})
     assert error.__cause__ is None and error.__context__ is None
     return error
 

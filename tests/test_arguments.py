@@ -100,9 +100,9 @@ def test_verify_says_so_when_an_argument_is_of_another_type(name: str) -> None:
         "now": NOW, "limits": Limits(),
     }  # fmt: skip
     for value in junk(*([None] if name == "cache" else [])):
-        misused(Reason.CONFIGURATION_INVALID, lambda: verify(GOOD, **{**world, name: value}))  # noqa: B023
-        if name != "cache":
-            misused(Reason.CONFIGURATION_INVALID, lambda: verify_each(GOOD, **{**world, name: value}))  # noqa: B023
+        for call in [verify] if name == "cache" else [verify, verify_each]:
+            error = misused(Reason.CONFIGURATION_INVALID, lambda: call(GOOD, **{**world, name: value}))  # noqa: B023
+            assert error.where == name
 
 
 def test_each_half_of_the_verification_says_so_too() -> None:
@@ -110,19 +110,20 @@ def test_each_half_of_the_verification_says_so_too() -> None:
     credential = verify_credential(presentation, anchors=anchors(), now=NOW)
     first: dict[str, Any] = {"anchors": anchors(), "now": NOW}
     second: dict[str, Any] = {"challenge": challenge(), "statuses": shared_statuses(), "now": NOW}
-    calls: list[Callable[[Any], object]] = [
-        lambda value: open_presentation(GOOD, format=Format.SD_JWT_VC, limits=value),
-        lambda value: verify_credential(value, **first),
-        lambda value: verify_credential(presentation, **{**first, "anchors": value}),
-        lambda value: verify_credential(presentation, **first, limits=value),
-        lambda value: verify_presentation(value, **second),
-        lambda value: verify_presentation(credential, **{**second, "challenge": value}),
-        lambda value: verify_presentation(credential, **{**second, "statuses": value}),
-        lambda value: verify_presentation(credential, **second, limits=value),
+    calls: list[tuple[str, Callable[[Any], object]]] = [
+        ("limits", lambda value: open_presentation(GOOD, format=Format.SD_JWT_VC, limits=value)),
+        ("presentation", lambda value: verify_credential(value, **first)),
+        ("anchors", lambda value: verify_credential(presentation, **{**first, "anchors": value})),
+        ("limits", lambda value: verify_credential(presentation, **first, limits=value)),
+        ("credential", lambda value: verify_presentation(value, **second)),
+        ("challenge", lambda value: verify_presentation(credential, **{**second, "challenge": value})),
+        ("statuses", lambda value: verify_presentation(credential, **{**second, "statuses": value})),
+        ("limits", lambda value: verify_presentation(credential, **second, limits=value)),
     ]
-    for call in calls:
+    for where, call in calls:
         for value in JUNK:
-            misused(Reason.CONFIGURATION_INVALID, lambda: call(value))  # noqa: B023
+            error = misused(Reason.CONFIGURATION_INVALID, lambda: call(value))  # noqa: B023
+            assert error.where == where
 
 
 def test_status_lists_are_asked_for_also_where_nothing_refers_to_one() -> None:

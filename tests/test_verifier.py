@@ -1108,7 +1108,7 @@ def test_two_documents_are_no_presentation(monkeypatch: pytest.MonkeyPatch) -> N
     presentation = opened(GOOD)
     for several in ((), (presentation, presentation)):
         monkeypatch.setattr(verifier, "open_presentation", lambda *_, several=several, **__: several)
-        refused(GOOD, Reason.LIMIT_EXCEEDED, "V1")
+        assert refused(GOOD, Reason.LIMIT_EXCEEDED, "V1").where == "documents"
 
 
 # --- verified objects ---

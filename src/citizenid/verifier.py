@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import InitVar, dataclass
-from typing import Any, Final, NoReturn, final
+from typing import Final, NoReturn, final
 
 from ._crypto import verify_signature
 from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
@@ -39,6 +39,8 @@ from ._model import (
     UnixTime,
     check_now,
     refuse_forgery,
+    refuse_truth,
+    refuse_verified_copy,
 )
 from ._readers import READERS, IssuerHalfCache, Reading
 from .countries import ANY
@@ -66,8 +68,10 @@ _CACHED_BYTES: Final = 8_192  # a cache counts entries: a credential with a port
 _PROFILES: Final = {format: hashlib.sha256(f"citizenid/verification/2/{format}".encode()).digest() for format in Format}
 
 
-def _refuse_copy(self: object, *_: Any) -> NoReturn:
-    raise TypeError(f"{type(self).__name__} is made by verification alone; it is not copied or pickled")
+def _misfit(*given: tuple[str, object, type]) -> CitizenIDError:
+    """Return the error that names the first argument which is not of its type."""
+    where = next(name for name, value, kind in given if type(value) is not kind)
+    return CitizenIDError(Reason.CONFIGURATION_INVALID, where)
 
 
 @final
@@ -92,13 +96,12 @@ class VerifiedCredential:
         if seal is not _SEAL:
             refuse_forgery(VerifiedCredential)
 
-    __reduce__ = __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
+    __reduce__ = __reduce_ex__ = __getstate__ = __setstate__ = refuse_verified_copy
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError(f"{cls.__name__} is final")
 
-    def __bool__(self) -> NoReturn:
-        raise TypeError("a result has no truth value; test for the result you want")
+    __bool__ = refuse_truth
 
 
 @final
@@ -127,13 +130,12 @@ class VerifiedPresentation:
         if seal is not _SEAL:
             refuse_forgery(VerifiedPresentation)
 
-    __reduce__ = __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
+    __reduce__ = __reduce_ex__ = __getstate__ = __setstate__ = refuse_verified_copy
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError(f"{cls.__name__} is final")
 
-    def __bool__(self) -> NoReturn:
-        raise TypeError("a result has no truth value; test for the result you want")
+    __bool__ = refuse_truth
 
 
 def open_presentation(
@@ -197,10 +199,9 @@ def verify_credential(
     Spec: specs/verification.md V2 to V6.
     """
     now = check_now(now)
-    if type(anchors) is not TrustAnchors:
-        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "anchors")
-    if type(presentation) is not Presentation or type(limits) is not Limits:
-        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "presentation")
+    if type(anchors) is not TrustAnchors or type(presentation) is not Presentation or type(limits) is not Limits:
+        given = ("anchors", anchors, TrustAnchors), ("presentation", presentation, Presentation)
+        raise _misfit(*given, ("limits", limits, Limits))
     if cache is not None and not (hasattr(cache, "get") and hasattr(cache, "put")):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "cache")
     signed, reader = presentation.credential, READERS[presentation.format]
@@ -257,10 +258,9 @@ def verify_presentation(
     Spec: specs/verification.md V7 to V9.
     """
     now = check_now(now)
-    if type(credential) is not VerifiedCredential or type(limits) is not Limits:
-        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "credential")
-    if type(challenge) is not Challenge:
-        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "challenge")
+    if type(credential) is not VerifiedCredential or type(challenge) is not Challenge or type(limits) is not Limits:
+        given = ("credential", credential, VerifiedCredential), ("challenge", challenge, Challenge)
+        raise _misfit(*given, ("limits", limits, Limits))
     if not hasattr(statuses, "check"):  # asked for also where nothing refers to a list: it is left out by mistake
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "statuses")
     presentation, attestation, anchor = credential.presentation, credential.attestation, credential.anchor

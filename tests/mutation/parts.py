@@ -37,7 +37,7 @@ PARTS: Final[dict[str, Part]] = {
     "_redaction": Part(("_redaction/",), ("test_redaction.py",), 100),
     "verifier": Part(
         ("verifier.py",),
-        ("test_verifier.py", "readers", "test_vectors_own.py", "test_representations.py"),
+        ("test_verifier.py", "test_arguments.py", "readers", "test_vectors_own.py", "test_representations.py"),
         100,
         (
             (

@@ -28,6 +28,8 @@ from .exchange import (
     Presentation,
     SignedObject,
     refuse_forgery,
+    refuse_truth,
+    refuse_verified_copy,
 )
 from .vocabulary import (
     BINDINGS,
@@ -75,5 +77,7 @@ __all__ = [
     "evidence_time",
     "freeze",
     "refuse_forgery",
+    "refuse_truth",
+    "refuse_verified_copy",
     "thaw",
 ]

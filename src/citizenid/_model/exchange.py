@@ -136,7 +136,17 @@ class NeedStatusList(NamedTuple):
         return f"NeedStatusList(reason={self.reason!r})"  # the URI comes from the credential
 
     def __bool__(self) -> NoReturn:
-        raise TypeError("a result has no truth value; test for the result you want")
+        refuse_truth(self)
+
+
+def refuse_truth(_: object) -> NoReturn:
+    """Refuse to take a result for yes or no."""
+    raise TypeError("a result has no truth value; test for the result you want")
+
+
+def refuse_verified_copy(self: object, *_: object) -> NoReturn:
+    """Refuse to copy or pickle a verified object: the copy would not be one that was verified."""
+    raise TypeError(f"{type(self).__name__} is made by verification alone; it is not copied or pickled")
 
 
 def refuse_forgery(cls: type) -> NoReturn:

@@ -17,7 +17,17 @@ from .. import _registry as reg
 from .._crypto import verify_signature
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
-from .._model import CertificateProfile, KeyPurpose, SignedObject, StatusKind, UnixTime, check_now, refuse_forgery
+from .._model import (
+    CertificateProfile,
+    KeyPurpose,
+    SignedObject,
+    StatusKind,
+    UnixTime,
+    check_now,
+    refuse_forgery,
+    refuse_truth,
+    refuse_verified_copy,
+)
 from .._wire import base64url, cbor, cose, json, jws
 from ..trust import TrustAnchor, TrustAnchors
 from ._bitstring import claims_of_credential, list_of_credential, purposes_of, unverified_issuer
@@ -29,10 +39,6 @@ from ._times import number
 _SEAL: Final = object()
 _WHERE: Final = "status-list"
 _DEPTH: Final = 4  # status_list is an object in an object; two more for claims that we pass over
-
-
-def _refuse_copy(self: object, *_: Any) -> NoReturn:
-    raise TypeError(f"{type(self).__name__} is made by verification alone; it is not copied or pickled")
 
 
 @final
@@ -66,13 +72,12 @@ class VerifiedStatusList:
         if seal is not _SEAL:
             refuse_forgery(VerifiedStatusList)
 
-    __reduce__ = __reduce_ex__ = __getstate__ = __setstate__ = _refuse_copy
+    __reduce__ = __reduce_ex__ = __getstate__ = __setstate__ = refuse_verified_copy
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError(f"{cls.__name__} is final")
 
-    def __bool__(self) -> NoReturn:
-        raise TypeError("a result has no truth value; test for the result you want")
+    __bool__ = refuse_truth
 
 
 def verify_status_list(
