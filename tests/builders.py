@@ -79,7 +79,7 @@ def accepted(data: Any, **changes: Any) -> _verifier.VerifiedPresentation:
 
 def refused(data: Any, reason: Reason, step: str | None = None, **changes: Any) -> CitizenIDError:
     """Verify and expect this Reason, at this step, in an error that carries nothing of the input."""
-    return raises(reason, step, lambda: verify(data, **changes))
+    return in_place(raises(reason, step, lambda: verify(data, **changes)))
 
 
 # Where the rules are met that the verifier itself asks for (specs/verification.md V5, V6, V7 and V9).
@@ -100,6 +100,12 @@ PLACES: Final[dict[Reason, frozenset[str]]] = {
 }
 
 
+def in_place(error: CitizenIDError) -> CitizenIDError:
+    """Hold an error of a verification against `PLACES`."""
+    assert error.where in PLACES.get(error.reason, {error.where})
+    return error
+
+
 def raises(
     reason: Reason,
     step: str | None,
@@ -112,7 +118,6 @@ def raises(
     error = caught.value
     assert (error.reason, error.step) == (reason, error.step if step is None else step)
     assert type(error) in kinds
-    assert type(error) is not VerificationError or error.where in PLACES.get(reason, {error.where})
     assert error.__cause__ is None and error.__context__ is None
     return error
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from builders import raises
+from builders import in_place, raises
 
 from citizenid import CitizenIDError, Reason
 from citizenid import verifier as _verifier
@@ -69,4 +69,4 @@ def accepted(data: Any, **changes: Any) -> _verifier.VerifiedPresentation:
 
 def refused(data: Any, reason: Reason, step: str | None = None, **changes: Any) -> CitizenIDError:
     """Verify and expect this Reason, at this step, in an error that carries nothing of the input."""
-    return raises(reason, step, lambda: verify(data, **changes))
+    return in_place(raises(reason, step, lambda: verify(data, **changes)))
