@@ -853,7 +853,7 @@ def used_proof(world: World, *, ahead_s: int = 0) -> tuple[Wallet, Request]:
 @given(
     st.integers(-60, 30),
     st.lists(
-        st.tuples(st.floats(0, 120), st.sampled_from([0.0, 0.0, -1.9, 1.9, -30.0, -95.0, -150.0, -600.0, 50.0, 400.0])),
+        st.tuples(st.floats(0, 120), st.sampled_from([0.0, 0.0, -1.9, 1.9, -30.0, -95.0, -150.0, -600.0, 2.0, 10.0, 50.0, 400.0])),
         max_size=12,
     ),
 )
@@ -903,12 +903,14 @@ def test_small_steps_add_up() -> None:
         world.ask(alice, ticket)
 
 
-def test_proofs_made_before_a_step_forward_are_refused() -> None:
+@pytest.mark.parametrize("step_s", [2, 5, 29, 30, 31, 50])
+def test_proofs_made_before_a_step_forward_are_refused_and_new_ones_serve_at_once(step_s: int) -> None:
+    # Also when the step is shorter than what iat may lie ahead: no used proof gets younger by it.
     world = World()
     alice = world.wallet()
     ticket = world.ticket(alice)
     before = world.proof(alice.sender, ticket)
-    world.step_wall_clock(50)
+    world.step_wall_clock(step_s)
     denied(world.gateway.authorize(request(ticket, before), resource="us-nationals"), Reason.PROOF_STALE, "proof")
     allowed(world.ask(alice, ticket))
 

@@ -91,9 +91,10 @@ class Reference:
         self.latest = max(self.latest, now)
 
     def watch(self, now: int, elapsed: int) -> None:  # profile-dpop D12
-        if abs(now - elapsed - self.offset) >= 2:
+        parted = now - elapsed - self.offset
+        if abs(parted) >= 2:
             self.offset = now - elapsed
-            self.proofs_from = max(self.proofs_from, now, self.watched + SKEW_S + 1)
+            self.proofs_from = max(self.proofs_from, now, self.watched + SKEW_S + 1 if parted < 0 else 0)
         self.watched = max(self.watched, now)
 
     def sender(self, ticket: Sealed | None, shown: Sender, good: bool, proof: object, now: int, elapsed: int) -> Any:

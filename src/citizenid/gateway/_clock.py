@@ -77,10 +77,11 @@ class GatewayClock:
         """Compare the two times of one moment with those before, and move `proofs_from` when they have parted.
 
         After a step back that lasts until the wall clock has passed its old mark: before it, a used proof that the
-        guard has forgotten is young again.
+        guard has forgotten is young again. A step forward makes none young.
         """
         difference = now - monotonic
-        if not -_STEP_S < difference - self._wall_minus_monotonic < _STEP_S:
+        parted = difference - self._wall_minus_monotonic
+        if not -_STEP_S < parted < _STEP_S:
             self._wall_minus_monotonic = difference
-            self.proofs_from = max(self.proofs_from, int(now), self._watched + self._skew_s + 1)
+            self.proofs_from = max(self.proofs_from, int(now), self._watched + self._skew_s + 1 if parted < 0 else 0)
         self._watched = max(self._watched, int(now))
