@@ -36,10 +36,11 @@ _DEPTH: Final = 2
 # RFC 8941 in its canonical spelling (section 4.1), strings without escapes: whatever else a list may hold is refused.
 _KEY: Final = rb"[a-z*][a-z0-9_.*-]*"
 _STRING: Final = rb'"[ !#-\[\]-~]*"'
-_PARAMETER: Final = rb";%s(?:=(?:%s|-?[0-9]{1,15}))?" % (_KEY, _STRING)
+_INTEGER: Final = rb"0|-?[1-9][0-9]{0,14}"
+_PARAMETER: Final = rb";%s(?:=(?:%s|%s))?" % (_KEY, _STRING, _INTEGER)
 _ITEM: Final = rb"%s(?:%s)*" % (_STRING, _PARAMETER)
 _MEMBER: Final = re.compile(rb"(%s)=(\(((?:%s(?: %s)*)?)\)((?:%s)*))" % (_KEY, _ITEM, _ITEM, _PARAMETER))
-_ONE_PARAMETER: Final = re.compile(rb";(%s)(?:=(?:(%s)|(-?[0-9]{1,15})))?" % (_KEY, _STRING))
+_ONE_PARAMETER: Final = re.compile(rb";(%s)(?:=(?:(%s)|(%s)))?" % (_KEY, _STRING, _INTEGER))
 _COMPONENT: Final = re.compile(rb'"(@?[a-z0-9!#$%&\'*+.^_`|~-]+)"')
 _SIGNATURE: Final = re.compile(rb"(%s)=:([A-Za-z0-9+/]+={0,2}):" % _KEY)
 _BETWEEN: Final = re.compile(rb"[ \t]*,[ \t]*")
@@ -91,7 +92,7 @@ def check_http_signature(
     """Verify the signature of a request.
 
     Args:
-        fields: the headers of the request, by their names in lower case.
+        fields: the headers of the request, as `read_fields` has them.
         method: the method of the request.
         url: the URL of the request; path and query count, the origin is the configured one.
         ticket: the ticket that came with it, or None at admission (then the signature must not cover one).
@@ -215,7 +216,6 @@ def _signature_base(
             value = fields.get(name, b"\n")  # what is not there cannot be covered
             if type(value) is not bytes or b"\n" in value or b"\r" in value:
                 raise MalformedError(Reason.PROOF_MALFORMED, "http-signature.components")
-            value = value.strip(b" \t")
         covered[name] = value
     if _METHOD not in covered or _TARGET_URI not in covered or (ticket is not None and _TICKET not in covered):
         raise VerificationError(Reason.PROOF_COMPONENT_MISSING, "http-signature.components")

@@ -118,7 +118,9 @@ def read_credentials(headers: Iterable[tuple[bytes, bytes]]) -> Credentials:
 
 
 def read_fields(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Return all headers by their names in lower case, repeats joined (RFC 9110 section 5.3).
+    """Return all headers by their names in lower case, stripped, and repeats joined (RFC 9421 section 2.1).
+
+    The headers of a signature themselves stay as they came: they have one spelling.
 
     Raises:
         MalformedError: PROOF_MALFORMED when a header of a signature comes twice, REQUEST_INVALID when the headers are
@@ -130,11 +132,11 @@ def read_fields(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
             raise MalformedError(Reason.REQUEST_INVALID, "headers")
         lower = name.lower()
         if lower not in fields:
-            fields[lower] = value
+            fields[lower] = value if lower in _ONCE else value.strip(b" \t")
         elif lower in _ONCE:
             raise MalformedError(Reason.PROOF_MALFORMED, "headers")
         else:
-            fields[lower] += b", " + value
+            fields[lower] += b", " + value.strip(b" \t")
     return fields
 
 
