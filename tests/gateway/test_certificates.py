@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -228,6 +229,17 @@ def test_a_broken_header_is_refused_at_the_gateway() -> None:
     ticket = Sender(Binding.MTLS).ticket(world, gateway=world.another_gateway(certificate_header=None))
     headers = [(b"citizenship-ticket", ticket.encode()), (b"x-forwarded-client-cert", b"Hash=" + HASH + b",By=x")]
     denied(door.authorize(Request("POST", ORIGIN + PATH, headers), resource="weak"), Reason.PROOF_MALFORMED, "proof")
+
+
+@pytest.mark.parametrize("header", [XFCC, CLIENT_CERT])
+@pytest.mark.parametrize("kind", [lambda name: name.decode(), bytearray, list])
+def test_the_name_of_a_trusted_header_is_bytes(header: CertificateHeader, kind: Callable[[bytes], Any]) -> None:
+    # A framework that hands in text must not be told that nothing was there.
+    world = World(certificate_header=header)
+    ticket = Sender(Binding.MTLS).ticket(world, gateway=world.another_gateway(certificate_header=None))
+    headers: Any = [(b"citizenship-ticket", ticket.encode()), (kind(header.value), b"Hash=" + HASH)]
+    asked = Request("POST", ORIGIN + PATH, headers)
+    denied(world.gateway.authorize(asked, resource="weak"), Reason.REQUEST_INVALID, "request")
 
 
 @pytest.mark.parametrize("header", ["x-forwarded-client-cert", b"client-cert", 1, object()])

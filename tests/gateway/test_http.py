@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import builders_sd_cwt
@@ -20,6 +21,7 @@ from citizenid import Challenge, Format, NeedStatusList, Reason
 from citizenid.gateway import Admitted, Allow, Answer, Binding, Deny, NeedPresentation, Request
 from citizenid.gateway.http import read_credentials
 
+from .notes import Notes
 from .senders import Sender
 from .world import (
     AUDIENCE,
@@ -217,6 +219,52 @@ def test_headers_have_a_bound(kind: Any, others: int, fits: bool) -> None:
 def test_headers_without_an_end_are_refused() -> None:
     asked = Request("POST", ORIGIN + PATH, itertools.repeat((b"x", b"y")))
     denied(World().gateway.authorize(asked, resource="weak"), Reason.REQUEST_INVALID, "request")
+
+
+NO_REQUESTS = [
+    None,
+    "x",
+    5,
+    (),
+    ("POST", ORIGIN + PATH, [], None),
+    Request,
+    Answer(200, (), b""),
+    SimpleNamespace(method="POST", url=ORIGIN + PATH, headers=[]),
+]
+
+
+@pytest.mark.parametrize("asked", NO_REQUESTS, ids=lambda asked: type(asked).__name__)
+@pytest.mark.parametrize("resource", ["us-nationals", "weak", "open", "no rule", None])
+def test_what_is_no_request_is_refused_whatever_is_asked_for(asked: Any, resource: Any) -> None:
+    notes = Notes()
+    for options in ({}, {"audit": notes}):
+        result = World(**options).gateway.authorize(asked, resource=resource)
+        denied(result, Reason.REQUEST_INVALID, "request")
+    assert notes.check(result) is not None
+
+
+@pytest.mark.parametrize("asked", NO_REQUESTS, ids=lambda asked: type(asked).__name__)
+def test_what_is_no_request_is_refused_at_the_other_doors(asked: Any) -> None:
+    world = World()
+    gateway, challenge = world.gateway, world.challenge(world.anybody().sender)
+    denied(gateway.renew(asked), Reason.REQUEST_INVALID, "request")
+    denied(gateway.sign_out(asked), Reason.REQUEST_INVALID, "request")
+    for text in (challenge.to_text(), "no challenge"):
+        result = gateway.admit(b"x", format=Format.SD_JWT_VC, challenge=text, request=asked)
+        denied(result, Reason.REQUEST_INVALID, "request")
+    for body in (b"{}", b"[", b'{"format": "dc+sd-jwt", "challenge": "x", "presentation": "x"}'):
+        check_problem(gateway.admit_http(asked, body), 403, Reason.REQUEST_INVALID)
+
+
+def test_a_request_of_a_class_of_the_callers_own_is_one() -> None:
+    class Traced(Request):
+        pass
+
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    asked = Traced(*request(ticket, world.proof(alice.sender, ticket)))
+    allowed(world.gateway.authorize(asked, resource="us-nationals"))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Spec: RFC 9449 sections 8, 9, 11.3; specs/profile-dpop.md section 8.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
@@ -13,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid import CitizenIDError, Reason
-from citizenid.gateway import Admitted, Binding, Deny, DPoPNonces, NeedPresentation
+from citizenid.gateway import Admitted, Binding, Deny, DPoPNonces, NeedPresentation, Request
 from citizenid.gateway.nonces import NonceKeys
 
 from .senders import Sender, anybody
-from .world import AUDIENCE, NOW, OTHER_SECRET, SECRET, Wallet, World, allowed, denied, header_of, needed
+from .world import AUDIENCE, ENDPOINT, NOW, OTHER_SECRET, SECRET, Wallet, World, allowed, denied, header_of, needed
 
 FLEET: Final = DPoPNonces.OF_THE_FLEET
 PROCESS: Final = DPoPNonces.OF_THIS_PROCESS
@@ -54,6 +55,45 @@ def ask(world: World, ticket: str, nonce: str | None, gateway: Any = None) -> An
 
 
 # --- the mode ---
+
+
+def test_headers_that_can_be_read_once_are_told_the_nonce_at_every_door() -> None:
+    # Servers hand out generators. What is refused for want of a nonce must be told one, or nobody is ever admitted.
+    world = World(dpop_nonces=FLEET)
+    wallet = anybody(world)
+    ticket, _ = admitted(world, wallet)
+
+    def once(asked: Request) -> Request:
+        return asked._replace(headers=iter(list(asked.headers)))
+
+    used, gateway = once(SENDER.request(world, ticket)), world.gateway
+    asked_for(gateway.authorize(used, resource="us-nationals"))
+    asked_for(gateway.renew(once(SENDER.request(world, ticket))))
+    asked_for(gateway.sign_out(once(SENDER.request(world, ticket))))
+    challenge = gateway.challenge(sender=SENDER.thumbprint)
+    shown = world.present(wallet, challenge)
+    at_admission = SENDER.request(world, path=ENDPOINT)
+    asked_for(
+        gateway.admit(shown, format=wallet.format, challenge=challenge.to_text(), request=once(at_admission))
+    )
+    body = {"format": wallet.format, "challenge": challenge.to_text(), "presentation": shown.decode()}
+    answer = gateway.admit_http(once(at_admission), json.dumps(body).encode())
+    assert len(header_of(answer, b"dpop-nonce")) == 27
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, AttributeError])
+def test_headers_that_fail_on_the_way_admit_nobody(error: type[Exception]) -> None:
+    def failing() -> Iterator[tuple[bytes, bytes]]:
+        yield b"host", b"gateway.example"
+        raise error
+
+    world = World()
+    wallet = anybody(world)
+    challenge = world.gateway.challenge(sender=SENDER.thumbprint)
+    asked = SENDER.request(world, path=ENDPOINT)._replace(headers=failing())
+    shown = world.present(wallet, challenge)
+    result = world.gateway.admit(shown, format=wallet.format, challenge=challenge.to_text(), request=asked)
+    denied(result, Reason.REQUEST_INVALID, "request")
 
 
 def test_none_is_asked_for_by_default_and_one_that_comes_is_passed_over() -> None:

@@ -52,7 +52,7 @@ def certificate_thumbprint(
         header: the header that the operator trusts, or None. With one, nothing may be handed in beside it.
 
     Raises:
-        MalformedError: PROOF_MALFORMED.
+        MalformedError: PROOF_MALFORMED, REQUEST_INVALID when the headers are no pairs of bytes.
     """
     if header is None:
         if handed_in is None:
@@ -74,7 +74,11 @@ def _find(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
     found: bytes | None = None
     size = len(name)
     for each, value in headers:
-        if len(each) == size and each.lower() == name:
+        if len(each) != size:
+            continue
+        if type(each) is not bytes:  # text, as a framework decodes it: it must not look as if nothing were there
+            raise MalformedError(Reason.REQUEST_INVALID, "headers")
+        if each.lower() == name:
             if found is not None or type(value) is not bytes or len(value) > _MAX_HEADER_BYTES:
                 raise MalformedError(Reason.PROOF_MALFORMED, _WHERE)
             found = value

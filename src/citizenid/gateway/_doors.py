@@ -19,7 +19,19 @@ from . import _admission, _authorization
 from ._parts import UNREAD, Parts, State
 from ._record import Ended, Record, Refusal
 from ._settings import checked_signals
-from .http import OUR_SIDE, Admitted, Allow, Credentials, Deny, NeedPresentation, Request, SignedOut, read_credentials
+from .http import (
+    OUR_SIDE,
+    Admitted,
+    Allow,
+    Credentials,
+    Deny,
+    NeedPresentation,
+    Request,
+    SignedOut,
+    check_request,
+    read_credentials,
+    repeatable,
+)
 from .sharing import Signals
 
 R = TypeVar("R", bound=Ended | Refusal)
@@ -39,6 +51,8 @@ def authorize(
     credentials, rule, now = UNREAD, None, None
     result: Allow | Deny | NeedPresentation | NeedStatusList = _NOT_LISTED
     try:
+        if type(request) is not Request:
+            check_request(request)
         moment = parts.clock.read() if state.policy.needs_now else None
         now = None if moment is None else moment[0]
         rule = state.policy.rule_for(resource, now=now, region=parts.region)
@@ -73,15 +87,15 @@ def admit(
     signals: Signals | None,
 ) -> tuple[Admitted | Deny | NeedStatusList, int]:
     """Verify a presentation; see `Gateway.admit`."""
-    now, began = None, perf_counter()
+    now, asked, began = None, None, perf_counter()
     result: Admitted | Deny | NeedStatusList
     try:
-        where_from = checked_signals(signals)
+        where_from, asked = checked_signals(signals), repeatable(request)
         now, monotonic = parts.clock.read()
-        result = _admission.admit(parts, state, data, format, challenge, request, where_from, now, monotonic)
+        result = _admission.admit(parts, state, data, format, challenge, asked, where_from, now, monotonic)
     except CitizenIDError as error:
         error.at("request")
-        result = parts.refuse(state, error, _proof_of(request))
+        result = parts.refuse(state, error, _proof_of(asked))
     record.took(perf_counter() - began)
     return record.ended("admit", result, state, UNREAD, now)
 
@@ -92,6 +106,7 @@ def admit_http(
     """Answer the admission endpoint; see `Gateway.admit_http`."""
     result: Admitted | Deny | NeedPresentation | NeedStatusList
     try:
+        check_request(request)
         members = _admission.read_body(request.method, body, parts.limits.presentation_bytes)
         if members:
             presentation, format_, challenge = (members[name] for name in ("presentation", "format", "challenge"))
@@ -131,6 +146,7 @@ def _with_ticket(
     credentials, now = UNREAD, None
     result: R | Deny
     try:
+        check_request(request)
         credentials = read_credentials(request.headers)
         now, monotonic = parts.clock.read()
         result = act(parts, state, credentials, request, now, monotonic)
@@ -147,8 +163,10 @@ def _checked(after: Allow | None) -> Allow | None:
     return after
 
 
-def _proof_of(request: Request) -> bytes | None:
-    try:
-        return read_credentials(request.headers).proof
-    except CitizenIDError:
-        return UNREAD.proof
+def _proof_of(request: Request | None) -> bytes | None:
+    if request is not None:
+        try:
+            return read_credentials(request.headers).proof
+        except CitizenIDError:
+            pass
+    return UNREAD.proof

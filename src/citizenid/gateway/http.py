@@ -66,6 +66,31 @@ class Request(NamedTuple):
         return "<Request>"  # its headers hold an API key, a ticket and a proof
 
 
+def check_request(request: Request) -> None:
+    """Refuse what is no request. Raises REQUEST_INVALID."""
+    if not isinstance(request, Request):
+        raise MalformedError(Reason.REQUEST_INVALID, "request")
+
+
+def repeatable(request: Request) -> Request:
+    """Return a request whose headers can be read more than once.
+
+    Raises:
+        MalformedError: REQUEST_INVALID for what is no request, and headers that cannot be read.
+    """
+    check_request(request)
+    headers: Any = request.headers
+    if type(headers) is not tuple and type(headers) is not list:
+        try:
+            headers = tuple(islice(headers, _MAX_HEADERS + 1))
+        except (TypeError, ValueError, AttributeError):
+            headers = None  # raised below, outside of the except block
+        if headers is None:
+            raise MalformedError(Reason.REQUEST_INVALID, "headers")
+        return request._replace(headers=headers)
+    return request
+
+
 class Credentials(NamedTuple):
     """The headers that concern us, as they came.
 
