@@ -389,6 +389,25 @@ def test_a_witness_cosigns_and_its_word_is_kept(tmp_path: Path) -> None:
     assert verify(tmp_path, witnesses=keys).logs[0].witnessed == 303
 
 
+def test_a_witness_who_is_asked_again_and_again_has_one_line_in_a_checkpoint(tmp_path: Path) -> None:
+    # A log to which nothing comes while the clock stands still has one checkpoint all the time, and a witness signs it
+    # with another time each time: a note of more signatures than can be read would be the end of the log.
+    names = ["a.example/w", "b.example/w"]
+    keys = [w.witness_key(name) for name in names]
+    log = w.open_log(tmp_path, witnesses=keys)
+    log.checkpoint()
+    for time in range(NOW, NOW + 80):
+        request = log.witness_request(0)
+        log.add_cosignatures(request, w.witness(request, names[time % 2], time))
+        log.add_cosignatures(request, w.witness(request, names[0], time) + w.witness(request, names[0], time + 1))
+    for file in ("checkpoint", "witnessed"):
+        lines = (tmp_path / "w1" / file).read_bytes().partition(b"\n\n")[2].splitlines()
+        assert [line.split()[1].decode() for line in lines] == [f"{w.ORIGIN}/w1", *names]
+    log.close()
+    w.open_log(tmp_path, witnesses=keys).close()
+    assert verify(tmp_path, witnesses=keys).logs[0].witnessed == 0
+
+
 def test_a_cosignature_that_does_not_verify_is_not_kept(tmp_path: Path) -> None:
     with open_log(tmp_path, witnesses=[w.witness_key()]) as log:
         request = log.witness_request(0)

@@ -207,6 +207,15 @@ def signature_line(key: VerifierKey, signature: bytes) -> str:
     return f"— {key.name} {_encode(key.id + signature)}\n"
 
 
+def signer_of(line: bytes) -> tuple[str, bytes]:
+    """Return the name and the key id of a signature line.
+
+    Raises:
+        MalformedError: AUDIT_MALFORMED.
+    """
+    return _signature(_text(line).removesuffix("\n"))[:2]
+
+
 def parse_checkpoint(text: str) -> Checkpoint:
     """Read the text of one of our checkpoints.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..._errors import Reason, VerificationError
-from .note import VerifierKey, open_checkpoint, open_note, proof_lines, signature_line, verify_note
+from .note import VerifierKey, open_checkpoint, open_note, proof_lines, signature_line, signer_of, verify_note
 
 _BLANK = b"\n\n"
 
@@ -46,6 +46,7 @@ def cosigned(request: bytes, answer: bytes, key: VerifierKey, witnesses: Sequenc
 
 
 def merged(note: bytes, lines: bytes) -> bytes:
-    """Return a note with those of some signature lines that it does not have yet."""
-    have = note.splitlines(keepends=True)
-    return note + b"".join(line for line in lines.splitlines(keepends=True) if line not in have)
+    """Return a note with some signature lines. Of each signer the last one stays: a note that grows is soon none."""
+    text, blank, signed = note.rpartition(_BLANK)
+    kept = {signer_of(line): line for line in (signed + lines).splitlines(keepends=True)}
+    return text + blank + b"".join(kept.values())
