@@ -850,10 +850,16 @@ def used_proof(world: World, *, ahead_s: int = 0) -> tuple[Wallet, Request]:
     return alice, used
 
 
+STEPS_S = [0.0, 0.0, -1.9, 1.9, 2.0, 10.0, -30.0, -95.0, -150.0, -600.0, 50.0, 400.0]
+
+
 @given(
     st.integers(-60, 30),
     st.lists(
-        st.tuples(st.floats(0, 120), st.sampled_from([0.0, 0.0, -1.9, 1.9, -30.0, -95.0, -150.0, -600.0, 2.0, 10.0, 50.0, 400.0])),
+        st.tuples(
+            st.floats(0, 120),
+            st.sampled_from([0.0, 0.0, -1.9, 1.9, -30.0, -95.0, -150.0, -600.0, 2.0, 10.0, 50.0, 400.0]),
+        ),
         max_size=12,
     ),
 )

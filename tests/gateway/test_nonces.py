@@ -73,9 +73,7 @@ def test_headers_that_can_be_read_once_are_told_the_nonce_at_every_door() -> Non
     challenge = gateway.challenge(sender=SENDER.thumbprint)
     shown = world.present(wallet, challenge)
     at_admission = SENDER.request(world, path=ENDPOINT)
-    asked_for(
-        gateway.admit(shown, format=wallet.format, challenge=challenge.to_text(), request=once(at_admission))
-    )
+    asked_for(gateway.admit(shown, format=wallet.format, challenge=challenge.to_text(), request=once(at_admission)))
     body = {"format": wallet.format, "challenge": challenge.to_text(), "presentation": shown.decode()}
     answer = gateway.admit_http(once(at_admission), json.dumps(body).encode())
     assert len(header_of(answer, b"dpop-nonce")) == 27

@@ -14,6 +14,7 @@ from citizenid.gateway import (
     Admitted,
     Allow,
     Binding,
+    Deny,
     NeedPresentation,
     SharingDetector,
     SharingLimits,
@@ -23,7 +24,7 @@ from citizenid.gateway.sharing import Threshold
 
 from .notes import Notes
 from .senders import Sender
-from .world import ENDPOINT, STRICT_POLICY, Wallet, World, allowed, denied, needed, request
+from .world import ENDPOINT, STRICT_POLICY, UPTIME_S, Wallet, World, allowed, denied, needed, request
 
 STEP_UP_AT_3 = SharingLimits(networks_hour=Threshold(mark=2, step_up=3))
 RULES = """
@@ -173,7 +174,15 @@ def test_without_signals_keys_alone_are_counted() -> None:
         object(),
         ("AS1", None, None, None),
         Signals(b"AS1"),
+        Signals(0),
+        Signals(b""),
+        Signals(False),
+        Signals(["AS1"]),
+        Signals("AS1", b"DE"),
+        Signals("AS1", 0),
         Signals(api_key="text"),
+        Signals(api_key=""),
+        Signals(api_key=0),
         Signals("AS1", people="5"),
         Signals("AS1", people=[5]),
     ],
@@ -185,6 +194,48 @@ def test_signals_that_are_none_refuse_and_admit_nobody(signals: Any) -> None:
     result = world.gateway.authorize(request(ticket, proof), resource="us-nationals", signals=signals)
     denied(result, Reason.REQUEST_INVALID, "request")
     assert not isinstance(admit(world, alice, signals), Admitted)
+
+
+def test_signals_that_are_none_use_up_no_challenge() -> None:
+    world = watched()
+    alice = world.wallet()
+    challenge = world.challenge(alice.sender)
+    signals: Any
+    for signals, reason in ((Signals(b"AS1"), Reason.REQUEST_INVALID), (Signals("AS1"), None)):
+        result = world.gateway.admit(
+            world.present(alice, challenge),
+            format=Format.SD_JWT_VC,
+            challenge=challenge.to_text(),
+            request=request(path=ENDPOINT, proof=world.proof(alice.sender, url="https://gateway.example" + ENDPOINT)),
+            signals=signals,
+        )
+        assert (result.reason if isinstance(result, Deny) else None) is reason
+
+
+def test_an_admission_that_the_log_does_not_take_clears_nothing() -> None:
+    notes = Notes()
+    world = watched(audit=notes)
+    ticket = world.ticket(alice := world.wallet())
+    for network in ("AS1", "AS2", "AS3"):
+        result = ask(world, alice, ticket, network)
+    needed(result, Reason.SHARING_SUSPECTED)
+    notes.objection = Reason.AUDIT_UNAVAILABLE
+    for _ in range(9):  # nor does it count as one of the three that are forgiven
+        denied(admit(world, alice, Signals("AS3")), Reason.AUDIT_UNAVAILABLE, "audit")
+    notes.objection = None
+    needed(ask(world, alice, ticket, "AS3"), Reason.SHARING_SUSPECTED)
+    assert isinstance(admit(world, alice, Signals("AS3")), Admitted)
+    allowed(ask(world, alice, ticket, "AS3"))
+
+
+def test_an_admission_stands_though_the_counts_cannot_be_cleared() -> None:
+    # A clock of nanoseconds runs out of the moments that a record can hold: then every request says so, and no
+    # admission ends in an error.
+    world = watched()
+    alice = world.wallet()
+    world.monotonic.now = 10**18
+    world.wait(UPTIME_S)
+    assert isinstance(admit(world, alice, Signals("AS1")), Admitted)
 
 
 def test_an_api_key_with_too_many_people_behind_it_asks_for_a_step_up() -> None:

@@ -8,7 +8,7 @@ Spec: DESIGN section 4; specs/verification.md (doors).
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._model import Binding, Format, Handover, NeedStatusList, UnixTime
@@ -30,6 +30,16 @@ from .ticket import HOLDER_BYTES, TicketContents, assurance_hash, fit, type_hash
 
 _REFUSED: Final = (NeedPresentation, Deny)
 _BODY_MEMBERS: Final = frozenset({"format", "challenge", "presentation"})
+
+
+class Presented(NamedTuple):
+    """What stands for the credential of an admission, and its sender."""
+
+    credential: bytes
+    sender: bytes
+
+    def __repr__(self) -> str:
+        return "<Presented>"
 
 
 def read_body(method: str, body: bytes, presentation_bytes: int) -> dict[str, Any]:
@@ -55,11 +65,13 @@ def admit(
     format: Format,
     text: str,
     request: Request,
-    signals: Signals,
     now: UnixTime,
     monotonic: float,
-) -> Admitted | NeedStatusList:
+) -> tuple[Admitted | NeedStatusList, Presented | None]:
     """Verify a presentation that answers the challenge `text`, and seal a ticket for the sender of the request.
+
+    Returns:
+        The result, and who presented, where the counts of a sharing detector may be cleared for it.
 
     Raises:
         CitizenIDError: for every refusal.
@@ -80,22 +92,34 @@ def admit(
         cache=parts.cache,
     )
     if isinstance(verified, NeedStatusList):
-        return verified  # the nonce is not used up: the same presentation may come again
+        return verified, None  # the nonce is not used up: the same presentation may come again
     # Remembered as long as any gateway of the fleet takes it: another one may give challenges a longer life.
     lives_s = max(parts.challenge_lifetime_s, expires_at(nonce) - now)
     parts.consume(sender, nonce, lives_s + UNSEEN_STEP_S, "challenge")
     ends_at = absolute_end(parts, state, verified, now)
     contents = _contents(parts, verified, ends_at, binding, sender, now)
-    if parts.sharing is not None:  # a wallet has asked its person just now: where a step-up was asked for, this is it
+    sealed = keys.tickets.seal(contents, parts.random(12))
+    presented = Presented(credential_of(contents.statuses, contents.holder), sender)
+    return Admitted(sealed, contents.expires_at, ends_at, new_nonce), presented
+
+
+def forgive(parts: Parts, presented: Presented, signals: Signals, monotonic: float) -> None:
+    """Clear what was counted for a credential, once its admission stands.
+
+    A wallet has asked its person just now: where a step-up was asked for, this is it.
+    """
+    if parts.sharing is None:
+        return
+    try:
         parts.sharing.passed(
-            credential=credential_of(contents.statuses, contents.holder),
-            sender=sender,
+            credential=presented.credential,
+            sender=presented.sender,
             signals=signals,
             limits=parts.sharing.limits,
             now=monotonic,
         )
-    sealed = keys.tickets.seal(contents, parts.random(12))
-    return Admitted(sealed, contents.expires_at, ends_at, new_nonce)
+    except CitizenIDError:
+        pass  # a time that no record can hold: then no request is counted either, and each says so
 
 
 def absolute_end(parts: Parts, state: State, verified: VerifiedPresentation, now: UnixTime) -> int:

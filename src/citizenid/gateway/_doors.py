@@ -18,7 +18,7 @@ from .._model import Format, NeedStatusList, UnixTime
 from . import _admission, _authorization
 from ._parts import UNREAD, Parts, State
 from ._record import Ended, Record, Refusal
-from ._settings import checked_signals
+from ._settings import NO_SIGNALS, check_signal_types, checked_signals
 from .http import (
     OUR_SIDE,
     Admitted,
@@ -87,17 +87,23 @@ def admit(
     signals: Signals | None,
 ) -> tuple[Admitted | Deny | NeedStatusList, int]:
     """Verify a presentation; see `Gateway.admit`."""
-    now, asked, began = None, None, perf_counter()
+    now, monotonic, asked, presented, began = None, 0.0, None, None, perf_counter()
+    where_from = NO_SIGNALS
     result: Admitted | Deny | NeedStatusList
     try:
         where_from, asked = checked_signals(signals), repeatable(request)
+        if parts.sharing is not None:
+            check_signal_types(where_from)
         now, monotonic = parts.clock.read()
-        result = _admission.admit(parts, state, data, format, challenge, asked, where_from, now, monotonic)
+        result, presented = _admission.admit(parts, state, data, format, challenge, asked, now, monotonic)
     except CitizenIDError as error:
         error.at("request")
         result = parts.refuse(state, error, _proof_of(asked))
     record.took(perf_counter() - began)
-    return record.ended("admit", result, state, UNREAD, now)
+    ended, position = record.ended("admit", result, state, UNREAD, now)
+    if presented is not None and type(ended) is Admitted:  # not before the log has taken it
+        _admission.forgive(parts, presented, where_from, monotonic)
+    return ended, position
 
 
 def admit_http(

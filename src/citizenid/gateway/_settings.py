@@ -20,7 +20,7 @@ from .sharing import SharingDetector, Signals
 
 _DAY_S: Final = 86_400
 MAX_SESSION_S: Final = 30 * _DAY_S
-_NO_SIGNALS: Final = Signals()
+NO_SIGNALS: Final = Signals()
 _FORMATS: Final = {str(format_): format_ for format_ in Format}
 
 
@@ -61,10 +61,21 @@ def check_choices(dpop_nonces: object, certificate_header: object, reader_key: o
 def checked_signals(signals: Signals | None) -> Signals:
     """Return signals as they came, or that nothing is known. Raises REQUEST_INVALID for what is neither."""
     if signals is None:
-        return _NO_SIGNALS
+        return NO_SIGNALS
     if type(signals) is not Signals or (signals.people is not None and type(signals.people) is not int):
         raise MalformedError(Reason.REQUEST_INVALID, "signals")
     return signals
+
+
+def check_signal_types(signals: Signals) -> None:
+    """Refuse signals of which a part has another type. Raises REQUEST_INVALID.
+
+    For an admission, before it uses anything up. A request is counted last, and what counts it looks at them itself.
+    """
+    network, country, api_key, _ = signals
+    texts = all(text is None or isinstance(text, str) for text in (network, country))
+    if not texts or not (api_key is None or type(api_key) is bytes):
+        raise MalformedError(Reason.REQUEST_INVALID, "signals")
 
 
 def check_lifetimes(ticket_s: object, challenge_s: object, proof_s: object, session_s: object) -> None:

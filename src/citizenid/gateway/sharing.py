@@ -86,8 +86,15 @@ class _Key(NamedTuple):
         return "<_Key>"
 
     def components(self, sender: bytes, signals: Signals) -> tuple[int, int, int]:
-        """Return the hashes of sender key, network and country, each where a slot has it; 0 is not known."""
-        network, country, _, _ = signals
+        """Return the hashes of sender key, network and country, each where a slot has it; 0 is not known.
+
+        Raises TypeError for signals that have another type.
+        """
+        network, country, api_key, _ = signals
+        if not all(text is None or isinstance(text, str) for text in (network, country)):
+            raise TypeError
+        if api_key is not None and type(api_key) is not bytes:
+            raise TypeError
         return (
             (hash(self.salt + b"sender" + sender) & 0xFFFF or 1) << 48,
             (hash(self.network + network) & 0xFFFF or 1) << 32 if network else 0,
@@ -359,8 +366,6 @@ class SharingDetector:
 
     def _mix(self, sender: bytes, signals: Signals) -> bytes:
         network, country, api_key, _ = signals
-        if api_key is not None and type(api_key) is not bytes:
-            raise TypeError
         return (hash((self._new.salt, sender, network, country, api_key)) & 0xFFFFFFFF).to_bytes(4, "little")
 
     def __len__(self) -> int:
