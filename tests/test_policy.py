@@ -580,10 +580,12 @@ def test_rules_that_contradict_each_other_are_no_policy_by_any_way() -> None:
         assert caught.value.__context__ is None
 
 
-def test_rules_may_not_be_empty_by_any_way() -> None:
+@pytest.mark.parametrize("rules", [[], None, 5, "rule", GOOD, b"rule", ["rule"], [None], [{"resource": "x"}], Rule])
+def test_rules_may_not_be_empty_or_something_else_by_any_way(rules: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:
-        AdmissionPolicy([])
-    assert caught.value.reason is Reason.POLICY_INVALID
+        AdmissionPolicy(rules)
+    assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, "policy.rule")
+    assert caught.value.__context__ is None
 
 
 # --- defaults, and what cannot be misused ---

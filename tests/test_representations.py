@@ -8,12 +8,15 @@ Spec: DESIGN law 11.
 
 from __future__ import annotations
 
+import copy
 import importlib
+import pickle
 import pkgutil
 import re
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from gateway import world as w
 
 import citizenid
@@ -58,6 +61,21 @@ def test_a_named_tuple_that_writes_itself_shows_no_value_of_the_input() -> None:
             shown = set(re.findall(f"{MARK}-(\\w+)-", text))
             assert shown <= HARMLESS, each
             assert text.count(MARK) == len(shown), each
+
+
+def test_what_remembers_senders_sessions_and_tickets_has_no_members_to_be_listed_and_no_copies() -> None:
+    world = w.World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    w.allowed(world.ask(alice, ticket))
+    world.gateway.sign_out(w.request(ticket, world.proof(alice.sender, ticket)))
+    opened: Any = world.gateway._state.ring.current.tickets._opened
+    assert len(world.guard) >= 3 and len(world.sign_outs) == 1 and opened.get(ticket.encode()) is not None
+    for each in (world.guard, world.sign_outs, opened):
+        assert re.fullmatch(r"<\w+(?: of)? \d+(?: of \d+)?>", repr(each)), each
+        for act in (vars, copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError):
+                act(each)
 
 
 def test_what_holds_secrets_or_what_others_sent_shows_its_class_alone(tmp_path: Path) -> None:

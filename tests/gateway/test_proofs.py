@@ -510,6 +510,11 @@ def test_9_a_request_url_must_be_absolute(session: Session, url: str) -> None:
         ("http://localhost:80", "http://LOCALHOST"),
         ("http://localhost:8080/", "http://localhost:8080"),
         ("HTTPS://Gateway.Example:443/", "https://gateway.example"),
+        ("https://gateway.example:80", "https://gateway.example:80"),
+        ("http://gateway_1:8080", "http://GATEWAY_1:8080"),
+        ("https://192.0.2.7", "https://192.0.2.7"),
+        ("https://gateway.example.", "https://gateway.example."),
+        ("https://xn--9ca.example", "https://XN--9ca.example"),
     ],
 )
 def test_9_other_origins(external_url: str, htu: str) -> None:

@@ -194,6 +194,13 @@ def test_bounds_are_positive_integers(name: str, number: Any) -> None:
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
+@pytest.mark.parametrize("clock", [None, 5, "time"])
+def test_a_guard_has_a_clock(clock: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        MemoryReplayGuard(monotonic=clock)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
 def test_a_consumption_has_no_truth_value() -> None:
     for result in Consumption:
         with pytest.raises(TypeError):

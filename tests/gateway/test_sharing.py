@@ -407,6 +407,13 @@ def test_bounds_are_positive_integers(name: str, number: Any) -> None:
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
+@pytest.mark.parametrize("random", [None, 5, bytes(16)])
+def test_a_detector_has_a_source_of_random_bytes(random: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        SharingDetector(random=random)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
 @given(st.lists(st.tuples(st.integers(0, 2**64 - 1), st.booleans()), max_size=200))
 def test_the_table_finds_what_it_holds(keys: list[tuple[int, bool]]) -> None:
     table, model = RecordTable(400, 16, idle=10), dict[int, int]()

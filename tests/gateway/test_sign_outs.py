@@ -82,9 +82,21 @@ def test_the_operator_ends_a_session_by_its_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("session", "until"), [(b"", None), (b"x" * 15, None), ("x" * 16, None), (None, None), (b"x" * 16, 1.5)]
+    ("session", "until"),
+    [
+        (b"", None),
+        (b"x" * 15, None),
+        ("x" * 16, None),
+        (None, None),
+        (b"x" * 16, 1.5),
+        (b"x" * 16, True),
+        (b"x" * 16, -1),
+        (b"x" * 16, 2**32),
+        (b"x" * 16, NOW * 1_000),
+        (b"x" * 16, 10**400),
+    ],
 )
-def test_a_session_id_has_its_form(session: Any, until: Any) -> None:
+def test_a_session_id_and_its_end_have_their_forms(session: Any, until: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:
         World().gateway.revoke_session(session, until=until)
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
@@ -139,6 +151,15 @@ def test_a_set_that_cannot_do_its_work_makes_no_gateway(part: Any) -> None:
 
 
 # --- the set ---
+
+
+@pytest.mark.parametrize("name", ["clock", "monotonic"])
+@pytest.mark.parametrize("clock", [None, 5, "time", NOW])
+def test_a_set_has_clocks(name: str, clock: Any) -> None:
+    options: dict[str, Any] = {name: clock}
+    with pytest.raises(CitizenIDError) as caught:
+        MemorySignOuts(**options)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
 @pytest.mark.parametrize("entries", [0, -1, True, 1.0, None])

@@ -293,9 +293,11 @@ class Gateway:
                 may last: 30 days.
 
         Raises:
-            CitizenIDError: CONFIGURATION_INVALID for what is no session id, SIGN_OUTS_FULL: then nothing was ended.
+            CitizenIDError: CONFIGURATION_INVALID for what is no session id, or no time; CLOCK_UNUSABLE; SIGN_OUTS_FULL.
+                Then nothing was ended.
         """
-        if type(session_id) is not bytes or len(session_id) != 16 or type(until) not in (int, type(None)):
+        ends = 0 if until is None else until
+        if type(session_id) is not bytes or len(session_id) != 16 or type(ends) is not int or not 0 <= ends < 2**32:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "session_id")
         latest = self._parts.clock.read()[0] + MAX_SESSION_S  # another gateway, or an earlier setting, may give more
         end_session(self._parts, session_id, latest if until is None else until)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from typing import Final, Generic, TypeVar, final
 
+from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
 
 K = TypeVar("K")
@@ -33,6 +34,8 @@ class SieveCache(Generic[K, V]):
     Raises:
         CitizenIDError: CONFIGURATION_INVALID.
     """
+
+    __slots__ = ("_entries", "_hand", "_lock", "_newest", "_oldest", "max_entries")
 
     def __init__(self, max_entries: int) -> None:
         if type(max_entries) is not int or max_entries < 1:
@@ -92,3 +95,6 @@ class SieveCache(Generic[K, V]):
 
     def __repr__(self) -> str:
         return f"<SieveCache {len(self._entries)} of {self.max_entries}>"
+
+    __reduce_ex__ = refuse_copy  # a gateway keeps tickets in one
+    __getstate__ = refuse_copy

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final, NoReturn, Protocol, final
 
+from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
 
 
@@ -62,6 +63,8 @@ class MemoryReplayGuard:
         CitizenIDError: CONFIGURATION_INVALID.
     """
 
+    __slots__ = ("_by_second", "_count", "_live", "_lock", "_max_entries", "_max_per_scope", "_monotonic", "_swept")
+
     def __init__(
         self,
         *,
@@ -72,6 +75,8 @@ class MemoryReplayGuard:
         for number in (max_entries, max_entries_per_scope):
             if type(number) is not int or number < 1:
                 raise CitizenIDError(Reason.CONFIGURATION_INVALID, "replay")
+        if not callable(monotonic):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "replay")
         self._max_entries: Final = max_entries
         self._max_per_scope: Final = max_entries_per_scope
         self._monotonic = monotonic
@@ -126,3 +131,6 @@ class MemoryReplayGuard:
 
     def __repr__(self) -> str:
         return f"<MemoryReplayGuard of {self._count}>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy

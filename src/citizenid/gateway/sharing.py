@@ -181,6 +181,8 @@ class SharingDetector:
             if type(number) is not int or not 0 < number <= 2**28:
                 raise CitizenIDError(Reason.CONFIGURATION_INVALID, "sharing")
         self.limits: Final = SharingLimits() if limits is None else limits
+        if not callable(random):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "sharing")
         if type(self.limits) is not SharingLimits:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "sharing.limits")
         self._credentials = RecordTable(max_credentials, _RECORD.size, idle=2 * _DAY)

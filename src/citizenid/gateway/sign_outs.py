@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol, final
 
+from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
 
 _SWEEP_AGAIN_S: Final = 60
@@ -54,6 +55,18 @@ class MemorySignOuts:
         CitizenIDError: CONFIGURATION_INVALID.
     """
 
+    __slots__ = (
+        "_by_minute",
+        "_clock",
+        "_lives",
+        "_lock",
+        "_max_entries",
+        "_monotonic",
+        "_swept",
+        "_until",
+        "contains",
+    )
+
     def __init__(
         self,
         *,
@@ -61,7 +74,7 @@ class MemorySignOuts:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        if type(max_entries) is not int or max_entries < 1:
+        if type(max_entries) is not int or max_entries < 1 or not callable(clock) or not callable(monotonic):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "sign_outs")
         self._max_entries: Final = max_entries
         self._clock = clock
@@ -113,3 +126,6 @@ class MemorySignOuts:
 
     def __repr__(self) -> str:
         return f"<MemorySignOuts of {len(self._until)}>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy

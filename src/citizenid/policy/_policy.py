@@ -70,9 +70,14 @@ class AdmissionPolicy:
     )
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self.rules: Final = tuple(rules)
-        if not self.rules:
+        held: tuple[Rule, ...] = ()
+        try:
+            held = tuple(rules)
+        except TypeError:
+            pass  # refused below
+        if not held or any(type(rule) is not Rule for rule in held):
             raise CitizenIDError(Reason.POLICY_INVALID, "policy.rule")
+        self.rules: Final = held
         findings = Findings({("rule", rule.number): rule.line for rule in self.rules if rule.line is not None})
         find_contradictions(self.rules, findings)
         find_unreachable(self.rules, findings)
