@@ -20,7 +20,7 @@ from citizenid import LocalKey, Reason
 from citizenid.gateway._audit.details import detail_row
 from citizenid.gateway._audit.entry import commitment
 from citizenid.gateway._audit.note import open_note, parse_checkpoint
-from citizenid.gateway.audit import AuditDetails, leaf_hash, prove_inclusion, verify_proof
+from citizenid.gateway.audit import AuditDetails, AuditLog, leaf_hash, prove_inclusion, verify_proof
 
 from . import audit_world as w
 from . import tlog_peer as peer
@@ -629,10 +629,55 @@ def test_a_closed_log_raises_nothing_in_a_gateway(tmp_path: Path) -> None:
         {"checkpoint_every_s": 1.5},
         {"max_waiting": 0},
         {"wait_s": 0},
+        {"wait_s": None},
+        {"wait_s": "5"},
+        {"wait_s": True},
+        {"wait_s": float("nan")},
+        {"writer": None},
+        {"key": None},
+        {"key": "key"},
+        {"key": object()},
+        {"peers": None},
+        {"peers": w.vkey("w2")},
+        {"peers": 5},
+        {"witnesses": None},
+        {"witnesses": w.witness_key()},
+        {"clock": NOW},
+        {"clock": None},
+        {"monotonic": 0.0},
+        {"random": b"random"},
+        {"directory": None},
+        {"directory": 5},
+        {"directory": b"log"},
     ],
 )
 def test_a_configuration_that_cannot_be_right_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
-    refused(lambda: open_log(tmp_path, **changes), Reason.CONFIGURATION_INVALID)
+    given: dict[str, Any] = {
+        "directory": tmp_path, "writer": "w1", "origin": w.ORIGIN, "key": w.key("w1"), "secret": w.SECRET
+    }  # fmt: skip
+    refused(lambda: AuditLog(**(given | changes)), Reason.CONFIGURATION_INVALID)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "text", ["x"]])
+def test_what_comes_from_elsewhere_is_bytes(tmp_path: Path, wrong: Any) -> None:
+    with open_log(tmp_path, peers=[w.vkey("w2")], witnesses=[w.witness_key()]) as log:
+        log.checkpoint()
+        asked = log.witness_request(0)
+        refused(lambda: log.learn(wrong), Reason.CONFIGURATION_INVALID, "audit.peers")
+        refused(lambda: log.add_cosignatures(wrong, w.witness(asked)), Reason.AUDIT_MALFORMED, "audit.note")
+        refused(lambda: log.add_cosignatures(asked, wrong), Reason.AUDIT_MALFORMED, "audit.note")
+        refused(lambda: log.witness_request(wrong), Reason.CONFIGURATION_INVALID, "audit.proof")
+        settle(log, 1)
+        log.checkpoint()
+        proof = prove_inclusion(tmp_path / "w1", key=w.vkey(), index=0)
+    refused(lambda: verify_proof(wrong, b"entry", key=w.vkey()), Reason.AUDIT_MALFORMED, "audit.proof")
+    refused(lambda: verify_proof(proof, wrong, key=w.vkey()), Reason.AUDIT_MALFORMED, "audit.entry")
+    refused(lambda: verify_proof(proof, b"entry", key=wrong), Reason.AUDIT_MALFORMED, "audit.key")
+    refused(lambda: prove_inclusion(tmp_path / "w1", key=wrong, index=0), Reason.AUDIT_MALFORMED, "audit.key")
+    refused(lambda: prove_inclusion(tmp_path / "w1", key=w.vkey(), index=wrong), Reason.CONFIGURATION_INVALID)
+    if wrong != "text":
+        refused(lambda: prove_inclusion(wrong, key=w.vkey(), index=0), Reason.CONFIGURATION_INVALID, "audit.directory")
 
 
 def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:

@@ -363,6 +363,34 @@ def test_keys_of_one_folder_for_two_logs_are_refused(three: Path) -> None:
     refused(lambda: verify_audit(three / "none", keys=[w.vkey()], now=NOW), Reason.AUDIT_INVALID, "audit.directory")
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason", "where"),
+    [
+        ({"directory": None}, Reason.CONFIGURATION_INVALID, "audit.directory"),
+        ({"directory": 5}, Reason.CONFIGURATION_INVALID, "audit.directory"),
+        ({"directory": b"log"}, Reason.CONFIGURATION_INVALID, "audit.directory"),
+        ({"keys": None}, Reason.CONFIGURATION_INVALID, "audit.keys"),
+        ({"keys": 5}, Reason.CONFIGURATION_INVALID, "audit.keys"),
+        ({"keys": w.vkey("w1")}, Reason.CONFIGURATION_INVALID, "audit.keys"),
+        ({"keys": [5]}, Reason.AUDIT_MALFORMED, "audit.key"),
+        ({"witnesses": None}, Reason.CONFIGURATION_INVALID, "audit.keys"),
+        ({"witnesses": w.witness_key()}, Reason.CONFIGURATION_INVALID, "audit.keys"),
+        ({"previous": None}, Reason.CONFIGURATION_INVALID, "audit.previous"),
+        ({"previous": 5}, Reason.CONFIGURATION_INVALID, "audit.previous"),
+        ({"previous": ["text"]}, Reason.AUDIT_MALFORMED, "audit.previous"),
+        ({"previous": b"one note"}, Reason.AUDIT_MALFORMED, "audit.previous"),
+        ({"now": None}, Reason.CONFIGURATION_INVALID, "audit.now"),
+        ({"now": "now"}, Reason.CONFIGURATION_INVALID, "audit.now"),
+        ({"now": True}, Reason.CONFIGURATION_INVALID, "audit.now"),
+        ({"max_age_s": "60"}, Reason.CONFIGURATION_INVALID, "audit.now"),
+        ({"max_age_s": True}, Reason.CONFIGURATION_INVALID, "audit.now"),
+    ],
+)
+def test_what_an_auditor_gives_has_its_types(three: Path, changes: dict[str, Any], reason: Reason, where: str) -> None:
+    given: dict[str, Any] = {"directory": three, "keys": [w.vkey(name) for name in NAMES], "now": NOW}
+    refused(lambda: verify_audit(**(given | changes)), reason, where)
+
+
 def test_the_key_of_another_log_is_not_enough(three: Path) -> None:
     other = n.VerifierKey.of(f"{w.ORIGIN}/w1", 1, w.key("w2").public).to_text()
     refused(lambda: verify_audit(three, keys=[other, w.vkey("w2"), w.vkey("w3")], now=NOW), Reason.AUDIT_INVALID)

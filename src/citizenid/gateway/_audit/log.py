@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
-from os import PathLike, fspath, getpid
+from os import PathLike, getpid
 from os.path import join
 from threading import Thread
 from types import TracebackType
@@ -21,10 +21,10 @@ from .details import AuditDetails, Detail, DetailRow, detail_row
 from .entry import SALT_BYTES, Tags, allowed_entry, refused_entry
 from .group import NO_ROOM, GroupCommit
 from .merkle import consistency_proof
-from .note import COSIGNATURE, NOTE_SIGNATURE, VerifierKey, is_origin
+from .note import COSIGNATURE, NOTE_SIGNATURE, VerifierKey, is_origin, verifier_keys
 from .peers import Peers
 from .proofs import read_tile
-from .reading import Folder
+from .reading import Folder, path_text
 from .sink import WhenUnwritable, is_entry
 from .tally import NAMES, UNWRITTEN, Tally, words
 from .wal import MAX_BATCH_ENTRIES
@@ -115,18 +115,21 @@ class AuditLog:
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         numbers = (checkpoint_every_s, max_waiting, 1 if sample_allowed_every is None else sample_allowed_every)
-        if any(type(number) is not int or number < 1 for number in numbers) or not wait_s > 0:
+        usable = all(type(number) is int and number > 0 for number in numbers)
+        usable = usable and type(wait_s) in (int, float) and wait_s > 0
+        usable = usable and hasattr(key, "public") and all(map(callable, (clock, monotonic, random)))
+        usable = usable and type(when_unwritable) is WhenUnwritable and type(details) in (AuditDetails, type(None))
+        if not usable:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit")
         if type(secret) is not bytes or len(secret) < _MIN_SECRET_BYTES:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.secret")
         if not is_origin(writer) or "/" in writer or not is_origin(f"{origin}/{writer}"):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.origin")
-        if type(when_unwritable) is not WhenUnwritable or type(details) not in (AuditDetails, type(None)):
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit")
-        self._path: Final = join(fspath(directory), writer)
+        folder = path_text(directory)
+        self._path: Final = join(folder, writer)
         self._key: Final = VerifierKey.of(f"{origin}/{writer}", NOTE_SIGNATURE, key.public)
-        self._peers: Final = Peers(self._key.name, peers, fspath(directory))
-        self._witnesses: Final = tuple(VerifierKey.parse(each, COSIGNATURE) for each in witnesses)
+        self._peers: Final = Peers(self._key.name, peers, folder)
+        self._witnesses: Final = tuple(verifier_keys(witnesses, COSIGNATURE))
         self._details: Final = details
         self._refuses: Final = when_unwritable is WhenUnwritable.REFUSE
         self._every_s: Final = checkpoint_every_s
@@ -140,8 +143,7 @@ class AuditLog:
             self._write, self._seal_when_due, most=MAX_BATCH_ENTRIES, wait_s=wait_s, max_waiting=max_waiting,
             monotonic=monotonic,
         )  # fmt: skip
-        self._details_lost = 0
-        self._retry_at = self._seal_at = 0.0
+        self._details_lost, self._retry_at, self._seal_at = 0, 0.0, 0.0
         self._writer: Final = LogWriter(self._path, self._key, key, NAMES)
         self._tally: Final = Tally(self._writer.counts, sample_allowed_every)
         if self._writer.checkpoint is not None:

@@ -150,7 +150,7 @@ def inclusion_proof(index: int, size: int, read: ReadTile) -> list[bytes]:
     Raises:
         CitizenIDError: CONFIGURATION_INVALID when the tree has no such entry; whatever `read` raises.
     """
-    if not 0 <= index < size:
+    if type(index) is not int or not 0 <= index < size:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.proof")
     start, end = 0, size
     proof = []
@@ -171,7 +171,7 @@ def consistency_proof(old: int, new: int, read: ReadTile) -> list[bytes]:
     Raises:
         CitizenIDError: CONFIGURATION_INVALID when `old` is the greater; whatever `read` raises.
     """
-    if not 0 <= old <= new:
+    if type(old) is not int or not 0 <= old <= new:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.proof")
     start, end = 0, new
     proof: list[bytes] = []

@@ -93,6 +93,24 @@ class VerifierKey(NamedTuple):
         return "<VerifierKey>"
 
 
+def verifier_keys(texts: Iterable[str], kind: int) -> list[VerifierKey]:
+    """Read several verifier keys.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for what is no list: one text alone is none either.
+        MalformedError: as `VerifierKey.parse`.
+    """
+    found = None
+    if not isinstance(texts, str | bytes):
+        try:
+            found = list(texts)
+        except TypeError:
+            pass  # refused below
+    if found is None:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.keys")
+    return [VerifierKey.parse(each, kind) for each in found]
+
+
 class Head(NamedTuple):
     """How large a log is, and its root."""
 
@@ -149,7 +167,7 @@ def open_note(data: bytes) -> Note:
         MalformedError: AUDIT_MALFORMED.
     """
     text, lines = "", []
-    if len(data) <= MAX_NOTE_BYTES:
+    if type(data) is bytes and len(data) <= MAX_NOTE_BYTES:
         whole = _text(data)
         body, blank, rest = whole.rpartition("\n\n")
         if blank and body and rest.endswith("\n") and not _CONTROL.search(whole):

@@ -14,7 +14,7 @@ from typing import Final
 
 from ..._errors import CitizenIDError, Reason
 from .merkle import EMPTY_ROOT
-from .note import MAX_NOTE_BYTES, NOTE_SIGNATURE, Head, VerifierKey, is_origin, newest, open_checkpoint
+from .note import MAX_NOTE_BYTES, NOTE_SIGNATURE, Head, is_origin, newest, open_checkpoint, verifier_keys
 from .reading import Folder
 from .writer import CHECKPOINT
 
@@ -33,7 +33,7 @@ class Peers:
     """
 
     def __init__(self, own: str, keys: Iterable[str], directory: str) -> None:
-        self._keys: Final = {key.name: key for key in (VerifierKey.parse(each, NOTE_SIGNATURE) for each in keys)}
+        self._keys: Final = {key.name: key for key in verifier_keys(keys, NOTE_SIGNATURE)}
         if own in self._keys or not all(map(is_origin, self._keys)):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.peers")
         self._directory: Final = directory
@@ -48,7 +48,8 @@ class Peers:
             MalformedError: AUDIT_MALFORMED, SIGNATURE_MALFORMED.
             VerificationError: AUDIT_INVALID without a signature of the peer; SIGNATURE_INVALID.
         """
-        key = self._keys.get(checkpoint.partition(b"\n")[0].decode("utf-8", "replace"))
+        name = checkpoint.partition(b"\n")[0].decode("utf-8", "replace") if type(checkpoint) is bytes else ""
+        key = self._keys.get(name)
         if key is None:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.peers")
         self.note((open_checkpoint(checkpoint, key).head,))

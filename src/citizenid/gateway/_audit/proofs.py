@@ -6,7 +6,7 @@ Spec: C2SP tlog-proof; specs/profile-audit.md section 6.
 from __future__ import annotations
 
 import re
-from os import PathLike, fspath
+from os import PathLike
 from typing import Final, NamedTuple
 
 from ..._errors import MalformedError, Reason, VerificationError
@@ -21,7 +21,7 @@ from .merkle import (
     verify_inclusion,
 )
 from .note import MAX_NOTE_BYTES, NOTE_SIGNATURE, VerifierKey, decode_hash, open_checkpoint, proof_lines
-from .reading import Folder
+from .reading import Folder, path_text
 
 _HEAD: Final = "c2sp.org/tlog-proof@v1"
 _INDEX: Final = re.compile(r"index (0|[1-9][0-9]{0,18})")
@@ -68,12 +68,12 @@ def prove_inclusion(directory: str | PathLike[str], *, key: str, index: int) -> 
         index: from 0.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID when the checkpoint does not reach so far.
+        CitizenIDError: CONFIGURATION_INVALID when the checkpoint does not reach so far, and for what is no path.
         MalformedError: AUDIT_MALFORMED, KEY_INVALID, SIGNATURE_MALFORMED.
         VerificationError: AUDIT_INVALID, SIGNATURE_INVALID.
     """
     verifier = VerifierKey.parse(key, NOTE_SIGNATURE)
-    with Folder(fspath(directory)) as folder:
+    with Folder(path_text(directory)) as folder:
         note = folder.read("checkpoint", MAX_NOTE_BYTES)
         if note is None:
             raise VerificationError(Reason.AUDIT_INVALID, "audit.checkpoint")
@@ -90,6 +90,9 @@ def verify_proof(proof: bytes, entry: bytes, *, key: str) -> ProvenEntry:
         VerificationError: AUDIT_INVALID, SIGNATURE_INVALID.
     """
     verifier = VerifierKey.parse(key, NOTE_SIGNATURE)
+    for given, where in ((proof, "audit.proof"), (entry, "audit.entry")):
+        if type(given) is not bytes:
+            raise MalformedError(Reason.AUDIT_MALFORMED, where)
     text, _, note = proof[: _MAX_PROOF_BYTES + 1].partition(b"\n\n")
     lines = text.decode("utf-8", "replace").split("\n")
     index = _INDEX.fullmatch(lines[1]) if len(lines) > 1 else None

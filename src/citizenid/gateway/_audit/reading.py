@@ -17,13 +17,25 @@ from os.path import realpath
 from types import TracebackType
 from typing import Final, NoReturn
 
-from ..._errors import Reason, VerificationError
+from ..._errors import CitizenIDError, Reason, VerificationError
 
 _FOLDER: Final = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
 _FILE: Final = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
 _CHUNK: Final = 1 << 20
 _MAX_NAMES: Final = 4_096
 _OPEN_FOLDERS: Final = 64
+
+
+def path_text(path: object) -> str:
+    """Return a path as text. Raises CONFIGURATION_INVALID for what is none."""
+    text: object = None
+    try:
+        text = fspath(path)  # type: ignore[call-overload]  # whatever a caller gives
+    except TypeError:
+        pass  # refused below
+    if type(text) is not str:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.directory")
+    return text
 
 
 class Folder:

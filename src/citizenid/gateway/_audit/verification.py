@@ -13,10 +13,10 @@ Spec: specs/profile-audit.md section 6.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from os import PathLike, close, fspath
+from os import PathLike, close
 from typing import Final, NamedTuple
 
-from ..._errors import CitizenIDError, Reason, VerificationError
+from ..._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .entry import Allowed, Counted, Refused, read_entries, unpacked
 from .merkle import TILE_WIDTH, Edge, Tile, consistency_proof, leaf_hash, tile_name, verify_consistency
 from .note import (
@@ -28,10 +28,11 @@ from .note import (
     VerifierKey,
     open_checkpoint,
     open_note,
+    verifier_keys,
     verify_note,
 )
 from .proofs import read_tile
-from .reading import Folder, read_exactly
+from .reading import Folder, path_text, read_exactly
 from .wal import MAX_WAL_BYTES, WalReader
 
 _MAX_BUNDLE_BYTES: Final = TILE_WIDTH * (2 + 65_535)
@@ -134,16 +135,20 @@ def verify_audit(
         max_age_s: how old a heartbeat may be, in either direction; None for any age.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID without a key.
+        CitizenIDError: CONFIGURATION_INVALID without a key, and for what has another type.
         MalformedError: AUDIT_MALFORMED, KEY_INVALID, SIGNATURE_MALFORMED.
         VerificationError: AUDIT_INVALID, SIGNATURE_INVALID.
     """
-    verifiers = {key.name: key for key in (VerifierKey.parse(each, NOTE_SIGNATURE) for each in keys)}
-    cosigners = [VerifierKey.parse(each, COSIGNATURE) for each in witnesses]
+    verifiers = {key.name: key for key in verifier_keys(keys, NOTE_SIGNATURE)}
+    cosigners = verifier_keys(witnesses, COSIGNATURE)
     if not verifiers:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.keys")
+    if any(type(number) not in (int, float) for number in (now, 0 if max_age_s is None else max_age_s)):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.now")
+    if not isinstance(previous, Iterable):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.previous")
     earlier = [_earlier(note, verifiers) for note in previous]
-    paths = _paths(fspath(directory), list(verifiers))
+    paths = _paths(path_text(directory), list(verifiers))
     checkpoints: dict[str, Checkpoint] = {}
     logs = []
     for name in sorted(verifiers):
@@ -167,6 +172,8 @@ def verify_audit(
 
 
 def _earlier(note: bytes, verifiers: Mapping[str, VerifierKey]) -> Checkpoint:
+    if type(note) is not bytes:
+        raise MalformedError(Reason.AUDIT_MALFORMED, "audit.previous")
     key = verifiers.get(note.partition(b"\n")[0].decode("utf-8", "replace"))
     if key is None:
         raise VerificationError(Reason.AUDIT_INVALID, "audit.previous")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..._errors import Reason, VerificationError
+from ..._errors import MalformedError, Reason, VerificationError
 from .note import VerifierKey, open_checkpoint, open_note, proof_lines, signature_line, signer_of, verify_note
 
 _BLANK = b"\n\n"
@@ -31,6 +31,8 @@ def cosigned(request: bytes, answer: bytes, key: VerifierKey, witnesses: Sequenc
         MalformedError: AUDIT_MALFORMED, SIGNATURE_MALFORMED.
         VerificationError: AUDIT_INVALID when none of the lines is by a witness we know; SIGNATURE_INVALID.
     """
+    if type(request) is not bytes or type(answer) is not bytes:
+        raise MalformedError(Reason.AUDIT_MALFORMED, "audit.note")
     sent = request.partition(_BLANK)[2]
     open_checkpoint(sent, key)
     both = open_note(sent + answer)
