@@ -240,6 +240,15 @@ def test_a_resource_comes_from_one_header_or_none(door: Door) -> None:
         misconfigured(lambda name=name: resource_from_header(name))
 
 
+@pytest.mark.parametrize(
+    "resources",
+    [None, 5, "paths", ["/v1"], {"/v1": None}, {"/v1": 5}, {b"/v1": "open"}, {None: "open"}, {"v1": "open"}],
+)
+def test_a_table_of_paths_is_one(resources: Any) -> None:
+    # A name that is none is refused with each request, and a path that is none is never met: both show at once.
+    misconfigured(lambda: resource_from_path(resources))
+
+
 def test_another_type_of_scope_is_refused(door: Door) -> None:
     seen = Seen()
     for kind in ("http2", "", "udp", "websocket.http", None):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from citizenid import CitizenIDError, Reason
-from citizenid.gateway import Allow, Binding, DPoPNonces
+from citizenid.gateway import Allow, Binding, DPoPNonces, Signals
 from citizenid.integrations.asgi import CitizenshipMiddleware, Deferred, Runs, TLSCertificates, resource_from_path
 from citizenid.integrations.fastapi import CitizenshipRefused, answer_refusals, require
 
@@ -297,7 +297,26 @@ def test_the_request_is_read_as_by_the_middleware(door: Door) -> None:
     assert (answer.status, answer.json) == (403, {"detail": "request_invalid"})
 
 
-@pytest.mark.parametrize("options", [{"resource": None}, {"resource": 7}, {"certificates": None}, {"gateway": None}])
+async def _signals(scope: Any) -> None:
+    """What nobody awaits."""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"resource": None},
+        {"resource": 7},
+        {"certificates": None},
+        {"gateway": None},
+        {"runs": None},
+        {"runs": True},
+        {"runs": "in_threads"},
+        {"signals": "AS1"},
+        {"signals": Signals("AS1")},
+        {"signals": _signals},
+    ],
+    ids=str,
+)
 def test_a_dependency_that_cannot_be_right_is_not_made(door: Door, options: dict[str, Any]) -> None:
     arguments = {"gateway": door.world.gateway, "resource": "open"} | options
     raises_configuration(lambda: require(arguments.pop("gateway"), **arguments))

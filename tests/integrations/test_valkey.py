@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -499,6 +500,13 @@ def test_a_full_server_refuses_what_is_new_and_forgets_nothing(store: Store) -> 
         {"when_down": "refuse"},
         {"proof_life_s": 0},
         {"proof_life_s": 1.5},
+        {"pause_s": -1},
+        {"pause_s": None},
+        {"pause_s": "1"},
+        {"pause_s": float("nan")},
+        {"monotonic": 5},
+        {"random": None},
+        {"local": object()},
     ],
 )
 def test_what_makes_no_sense_is_refused(options: Any) -> None:
@@ -514,17 +522,39 @@ def test_what_makes_no_sense_is_refused(options: Any) -> None:
         Valkey(socket_timeout=0.05),
         Valkey(socket_timeout=0.05, socket_connect_timeout=5.0),
         Valkey(socket_timeout=0.05, socket_connect_timeout=0.05, decode_responses=True),
+        None,
+        "valkey://127.0.0.1",
+        5,
+        object(),
     ],
 )
-def test_a_client_that_would_let_a_request_wait_is_refused(client: Valkey) -> None:
-    for make in (ValkeyReplayGuard, ValkeySignOuts):
+def test_a_client_that_would_let_a_request_wait_or_is_none_is_refused(client: Any) -> None:
+    for make in (ValkeyReplayGuard, ValkeySignOuts, partial(FleetChannel, reload=print)):
         with pytest.raises(CitizenIDError) as caught:
             make(client, audience=AUDIENCE, secret=SECRET)
         assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
 @pytest.mark.parametrize(
-    "options", [{"when_down": "local"}, {"when_down": None}, {"max_entries": 0}, {"max_entries": True}]
+    "options",
+    [
+        {"when_down": "local"},
+        {"when_down": None},
+        {"max_entries": 0},
+        {"max_entries": True},
+        {"stale_after_s": float("nan")},  # no silence would ever be longer
+        {"stale_after_s": float("inf")},
+        {"stale_after_s": None},
+        {"stale_after_s": "5"},
+        {"stale_after_s": -1.0},
+        {"stale_after_s": True},
+        {"reread_s": float("nan")},  # nor would all be read again
+        {"reread_s": None},
+        {"clock": 5},
+        {"monotonic": None},
+        {"random": b"random"},
+    ],
+    ids=str,
 )
 def test_a_set_of_sign_outs_that_makes_no_sense_is_not_made(options: dict[str, Any]) -> None:
     with pytest.raises(CitizenIDError) as caught:
@@ -1141,6 +1171,15 @@ def test_a_channel_without_anything_to_call_is_not_made() -> None:
     """It would hear of a revoked anchor, and nothing would be done about it."""
     with pytest.raises(CitizenIDError) as caught:
         FleetChannel(connect("valkey://127.0.0.1:1"), audience=AUDIENCE, secret=SECRET, reload=None)  # type: ignore[arg-type]  # so
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "valkey.reload")
+
+
+@pytest.mark.parametrize(
+    "options", [{"reread_s": float("nan")}, {"reread_s": None}, {"clock": 5}, {"monotonic": 5}, {"random": 5}], ids=str
+)
+def test_a_channel_that_makes_no_sense_is_not_made(options: dict[str, Any]) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        FleetChannel(connect("valkey://127.0.0.1:1"), audience=AUDIENCE, secret=SECRET, reload=print, **options)
     assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "valkey.reload")
 
 

@@ -209,8 +209,7 @@ class Endpoints:
         paths = [path for path in (served.admission_path, renewal_path, sign_out_path) if path is not None]
         if len(set(paths)) < len(paths) or not all(map(is_path, paths)):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.paths")
-        if signals is not None and (not callable(signals) or inspect.iscoroutinefunction(signals)):
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.signals")
+        check_signals(signals)
         self.doors: Final = Doors(gateway, served, runs)
         self._signals: Final = signals
         self._body: Final = (served.body_bytes, body_timeout_s)
@@ -247,6 +246,12 @@ class Endpoints:
             return None if body is Unread.GONE else _TOO_SLOW  # nothing was shown, and nothing is decided
         signals = None if self._signals is None else self._signals(scope)
         return await self.doors.admit_http(request, body, signals=signals)
+
+
+def check_signals(signals: object) -> None:
+    """Refuse what is no function of a scope, or one that must be awaited. Raises CONFIGURATION_INVALID."""
+    if signals is not None and (not callable(signals) or inspect.iscoroutinefunction(signals)):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.signals")
 
 
 def may_fit(headers: Iterable[tuple[bytes, bytes]], most_bytes: int) -> bool:

@@ -128,8 +128,13 @@ def resource_from_path(resources: Mapping[str, str]) -> Callable[[Scope], str | 
 
     Args:
         resources: path, decoded and exact, to the name of a resource. What is not in it gives nothing, and is refused.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for what is no table of paths and names.
     """
-    table = dict(resources)
+    table = dict(resources) if isinstance(resources, Mapping) else {None: None}
+    if not all(type(path) is str and path[:1] == "/" and type(name) is str for path, name in table.items()):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.resource")
     return lambda scope: table.get(scope["path"])
 
 

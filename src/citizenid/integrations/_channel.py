@@ -15,7 +15,7 @@ from valkey import Valkey
 
 from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
-from ._fleet import UNREACHABLE, Envelope, Message, Subscription, check_client, names_of
+from ._fleet import UNREACHABLE, Envelope, Message, Subscription, check_client, check_times, names_of
 
 # What a function of an operator may raise, short of the end of the program.
 _FAILURES: Final = (
@@ -72,6 +72,7 @@ class FleetChannel:
         check_client(client)
         if not callable(reload):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.reload")
+        check_times("valkey.reload", reread_s, functions=(clock, monotonic, random))
         self._client = client
         key, prefix = names_of(secret, audience, "changes")
         self._latest, self._channel = prefix + "latest:", prefix + "channel"

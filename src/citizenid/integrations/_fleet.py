@@ -17,8 +17,9 @@ import hmac
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
+from math import inf
 from typing import Any, Final, NamedTuple, NoReturn, final
 
 from valkey import Valkey
@@ -60,12 +61,24 @@ class WhenDown(Enum):
 
 def check_client(client: Valkey) -> None:
     """Refuse a client that would let a request wait, or does not give bytes. Raises CONFIGURATION_INVALID."""
+    if not isinstance(client, Valkey):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.client")
     options = client.connection_pool.connection_kwargs
     timeouts = (options.get("socket_timeout"), options.get("socket_connect_timeout"))
     if not all(type(each) in (int, float) and 0 < each <= _MAX_TIMEOUT_S for each in timeouts):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.socket_timeout")
     if options.get("decode_responses"):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.decode_responses")
+
+
+def check_times(where: str, *seconds: object, functions: Iterable[object]) -> None:
+    """Refuse lengths of time that are none, and clocks that cannot be called. Raises CONFIGURATION_INVALID.
+
+    No silence is longer than a NaN, so that nothing would ever be stale.
+    """
+    lengths = all(type(each) in (int, float) and 0 <= each < inf for each in seconds)  # type: ignore[operator]  # a number
+    if not lengths or not all(map(callable, functions)):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
 
 
 def names_of(secret: bytes, audience: str, purpose: str) -> tuple[bytes, str]:

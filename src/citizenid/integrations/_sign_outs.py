@@ -17,7 +17,7 @@ from valkey import Valkey
 
 from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
-from ._fleet import UNREACHABLE, Envelope, Message, Subscription, WhenDown, check_client, names_of
+from ._fleet import UNREACHABLE, Envelope, Message, Subscription, WhenDown, check_client, check_times, names_of
 
 _FAR_S: Final = 86_400  # wall clocks are wrong by less: what ended so long ago is let go on the server
 _SIGN_OUT: Final = 1
@@ -115,6 +115,7 @@ class ValkeySignOuts:
         check_client(client)
         if type(when_down) is not WhenDown or type(max_entries) is not int or max_entries < 1:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.sign_outs")
+        check_times("valkey.sign_outs", stale_after_s, reread_s, functions=(clock, monotonic, random))
         self._client = client
         self._key, prefix = names_of(secret, audience, "sign-outs")
         self._all, self._channel = prefix + "all", prefix + "channel"

@@ -27,7 +27,7 @@ from .. import _registry as reg
 from .._answer import Answer
 from .._errors import CitizenIDError, Reason
 from ..gateway import Allow, Gateway
-from ._asgi_answers import Doors, Refusal, Runs
+from ._asgi_answers import Doors, Refusal, Runs, check_signals
 from ._asgi_deferral import STATE, Pending
 from ._asgi_scope import SignalsOf, TLSCertificates, read_request, served_by
 
@@ -96,6 +96,9 @@ def require(
     """
     if not (callable(resource) or type(resource) is str) or type(certificates) is not TLSCertificates:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.resource")
+    if type(runs) is not Runs:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.runs")
+    check_signals(signals)
     served = served_by(gateway)
     origin, doors = served.origin, Doors(gateway, served, runs)
 

@@ -28,7 +28,7 @@ from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
 from ..gateway import Consumption, MemoryReplayGuard
 from ._channel import FleetChange, FleetChannel
-from ._fleet import UNREACHABLE, WhenDown, check_client, names_of
+from ._fleet import UNREACHABLE, WhenDown, check_client, check_times, names_of
 from ._sign_outs import ValkeySignOuts
 
 __all__ = ["FleetChange", "FleetChannel", "ValkeyReplayGuard", "ValkeySignOuts", "WhenDown", "connect"]
@@ -145,6 +145,9 @@ class ValkeyReplayGuard:
     ) -> None:
         check_client(client)
         if type(when_down) is not WhenDown or type(proof_life_s) is not int or proof_life_s < 1:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.replay")
+        check_times("valkey.replay", pause_s, functions=(monotonic, random))
+        if local is not None and type(local) is not MemoryReplayGuard:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.replay")
         self._client = client
         self._key, self._prefix = names_of(secret, audience, "replay")
