@@ -335,6 +335,12 @@ def test_admission_is_answered_at_the_door() -> None:
     assert len(gateway.bodies) == 2 and gateway.told == ["input_too_large"] and proxy.scopes == []
 
 
+def test_a_head_of_the_admission_endpoint_has_no_body() -> None:
+    proxy, gateway = guarded(lambda guard: asyncio.sleep(0, 200))
+    status, headers, body = ask(proxy, "/citizenship", method="HEAD", body=[b"{}"])
+    assert (status, headers[b"content-length"], body) == (200, b"8", b"") and gateway.bodies == [b"{}"]
+
+
 @pytest.mark.parametrize("path", ["/citizenship", CHAT])
 def test_nobody_waits_for_a_body_that_does_not_come(path: str) -> None:
     async def never() -> Any:

@@ -214,7 +214,10 @@ class Bounds(NamedTuple):
 
 @final
 class Door:
-    """The ASGI app around the proxy's. Paths are compared as they came, so that no spelling gets around a rule.
+    """The ASGI app around the proxy's. Paths are compared as its router sees them, decoded once and not normalised.
+
+    So no spelling gets around a rule: what is decoded to a guarded path is that path to both. A sender proof is about
+    the path as it came.
 
     Args:
         app: the proxy's.
@@ -272,7 +275,8 @@ class Door:
             body = await self._read(scope, receive, send, self._bounds.admission_bytes)
             if body is not None:
                 request, signals = _request(scope), self._told(scope)
-                await send_answer(send, await self._doors.admit_http(request, body, signals=signals))
+                answer = await self._doors.admit_http(request, body, signals=signals)
+                await send_answer(send, answer, head=scope["method"] == "HEAD")
         else:
             await self._serve(scope, receive, send)
 
