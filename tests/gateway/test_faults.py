@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from citizenid import CitizenIDError, Format, NeedStatusList, Reason
-from citizenid.gateway import Admitted, Allow, Binding, DailyTicketKeys, Deny, NeedPresentation
+from citizenid.gateway import Admitted, Allow, Binding, DailyTicketKeys, Deny, NeedPresentation, Request
 from citizenid.gateway._audit.entry import Refused
 from citizenid.gateway.audit import verify_audit
 
@@ -391,3 +391,99 @@ def test_after_every_fault_a_revoked_person_is_still_refused() -> None:
         result = world.gateway.authorize(request(ticket), resource="weak")
         assert not isinstance(result, Allow)
     denied(world.gateway.authorize(request(ticket), resource="weak"), Reason.REVOKED, "V9")
+
+
+# --- parts of an operator's own ---
+
+
+class FailingStore:
+    """A guard and a set of somebody else's, whose server is away; `answer` is what it says instead of raising."""
+
+    def __init__(self, error: Exception | None, answer: Any = None) -> None:
+        self.error = error
+        self.answer = answer
+
+    def _said(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.answer
+
+    def consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Any:
+        return self._said()
+
+    def add(self, session_id: bytes, until: int) -> Any:
+        return self._said()
+
+    def contains(self, session_id: bytes, /) -> Any:
+        return self._said()
+
+
+RAISED = [OSError("10.0.0.7"), ConnectionError(), TimeoutError(), KeyError("secret"), RuntimeError(), ValueError()]
+LOCAL = POLICY.replace('resource = "fresh"', 'store_down = "local"\nresource = "fresh"')
+
+
+@pytest.mark.parametrize("error", RAISED, ids=repr)
+def test_a_guard_that_raises_lets_nothing_through_and_no_error_out(error: Exception) -> None:
+    world = World(LOCAL)
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    gateway = world.another_gateway(replay=FailingStore(error))
+    world.wait(1)
+
+    def asked() -> Request:
+        return request(ticket, world.proof(alice.sender, ticket))
+
+    for result in (
+        gateway.authorize(asked(), resource="us-nationals"),
+        gateway.authorize(asked(), resource="fresh"),  # it has not even been asked what this process knows
+        gateway.renew(asked()),
+        gateway.sign_out(asked()),
+    ):
+        assert denied(result, Reason.REPLAY_GUARD_UNAVAILABLE, "replay").http().status == 503
+    world.gateway = gateway
+    denied(world.admit(alice), Reason.REPLAY_GUARD_UNAVAILABLE, "replay")
+
+
+@pytest.mark.parametrize("error", [*RAISED, None], ids=repr)
+def test_a_set_that_raises_or_says_nothing_lets_nobody_pass_but_whom_a_rule_lets(error: Exception | None) -> None:
+    world = World(LOCAL)
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    gateway = world.another_gateway(sign_outs=FailingStore(error))
+    world.wait(1)
+
+    def asked() -> Request:
+        return request(ticket, world.proof(alice.sender, ticket))
+
+    for result in (
+        gateway.authorize(asked(), resource="us-nationals"),
+        gateway.renew(asked()),
+        gateway.sign_out(asked()),
+    ):
+        assert denied(result, Reason.SIGN_OUTS_UNAVAILABLE, "ticket").http().status == 503
+    assert allowed(gateway.authorize(asked(), resource="fresh")).local
+    with pytest.raises(CitizenIDError) as caught:
+        gateway.revoke_session(bytes(16))
+    assert caught.value.reason is Reason.SIGN_OUTS_FULL
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        bytes,  # stuck: every session would have one id, and whoever signs out ends all of them
+        lambda size: bytes(size - 1),
+        lambda size: os.urandom(size + 1),
+        lambda size: bytearray(os.urandom(size)),
+        lambda size: os.urandom(size).hex(),
+        lambda size: None,
+        lambda: b"",
+        lambda size: 1 // 0,
+        5,
+    ],
+)
+def test_a_source_that_is_not_random_makes_no_gateway(source: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        World(random=source)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+    assert caught.value.__context__ is None

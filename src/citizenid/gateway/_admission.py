@@ -18,6 +18,7 @@ from ..status._identity import place_of
 from ..verifier import VerifiedPresentation, verify
 from ._authorization import credential_of, standing
 from ._certificates import certificate_thumbprint
+from ._clock import _FAILURES
 from ._keys import Keys
 from ._parts import NO_SENDER, Parts, State
 from ._sender import check_signed, identify
@@ -197,7 +198,12 @@ def sign_out(
 
 def end_session(parts: Parts, session_id: bytes, until: int) -> None:
     """Remember that a session is over. Raises SIGN_OUTS_FULL: it is not, and somebody must be told."""
-    if parts.sign_outs.add(session_id, until) is not True:
+    added: object = None
+    try:
+        added = parts.sign_outs.add(session_id, until)
+    except _FAILURES:
+        pass  # raised below
+    if added is not True:
         raise CitizenIDError(Reason.SIGN_OUTS_FULL, "sign_outs")
 
 

@@ -131,7 +131,7 @@ class Gateway:
         check_lifetimes(ticket_lifetime_s, challenge_lifetime_s, proof_max_age_s, session_lifetime_s)
         check_texts(audience, external_url, admission_path)
         check_choices(dpop_nonces, certificate_header, reader_key, region)
-        check_parts(statuses, replay, sign_outs, cache, limits, sharing, audit, functions=(clock, monotonic, random))
+        check_parts(statuses, replay, sign_outs, cache, limits, sharing, audit, random, clocks=(clock, monotonic))
         origin, gateway_clock = origin_of(external_url), GatewayClock(clock, monotonic, limits.clock_skew_s)
         self.statuses: Final = statuses
         self._audience: Final = audience

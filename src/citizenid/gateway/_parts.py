@@ -20,7 +20,7 @@ from ..status import StatusSource
 from ..trust import TrustAnchors
 from ..verifier import IssuerHalfCache
 from ._certificates import CertificateHeader, certificate_thumbprint
-from ._clock import GatewayClock
+from ._clock import _FAILURES, GatewayClock
 from ._http_signatures import SigningKeys, unverified_signing_key
 from ._keys import KeyRing
 from .asking import Terms
@@ -186,9 +186,16 @@ class Parts:
         }
         return {binding: sender for binding, sender in senders.items() if sender is not None}
 
+    def use(self, scope: bytes, token: bytes, lifetime_s: int) -> object:
+        """Ask the guard; one that fails cannot tell."""
+        try:
+            return self.replay.consume(scope, token, lifetime_s)
+        except _FAILURES:
+            return Consumption.UNAVAILABLE
+
     def consume(self, scope: bytes, token: bytes, lifetime_s: int, where: str) -> None:
         """Use something once. Raises REPLAYED, REPLAY_GUARD_FULL or REPLAY_GUARD_UNAVAILABLE."""
-        used = self.replay.consume(scope, token, lifetime_s)
+        used = self.use(scope, token, lifetime_s)
         if used is _FRESH:
             return
         if used is Consumption.FULL:

@@ -14,6 +14,7 @@ from typing import Final
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._model import Binding, UnixTime
 from ._certificates import certificate_thumbprint
+from ._clock import _FAILURES
 from ._http_signatures import check_http_signature
 from ._keys import Keys
 from ._parts import Parts, State
@@ -65,13 +66,19 @@ def identify(
     if now >= expires_at or parts.clock.latest >= expires_at:  # a clock that went back extends nothing
         return parts.need(Reason.TICKET_EXPIRED, state, credentials, request.client_certificate)
     alone = False
+    signed_out: object = None
     try:
         signed_out = parts.sign_outs.contains(session_id)
     except CitizenIDError as error:
         if not local or error.reason is not Reason.SIGN_OUTS_UNAVAILABLE:
             raise
-        signed_out, alone = False, True
-    if signed_out:
+    except _FAILURES:
+        pass
+    if signed_out is None:  # nobody has said so
+        if not local:
+            raise CitizenIDError(Reason.SIGN_OUTS_UNAVAILABLE, "sign_outs")
+        alone = True
+    elif signed_out:
         return parts.need(Reason.SIGNED_OUT, state, credentials, request.client_certificate)
     if binding is _BEARER or session_id == proven:
         return ticket, None, alone
@@ -84,7 +91,7 @@ def identify(
         return Deny(Reason.PROOF_KEY_MISMATCH, "proof", "mtls.certificate")
     proof = check_signed(parts, state, binding, credentials, request, text, ticket, now, monotonic)
     _, token, lifetime_s, new_nonce = proof
-    used = parts.replay.consume(sender, token, lifetime_s)
+    used = parts.use(sender, token, lifetime_s)
     if used is _FRESH_HERE and local:
         alone = True
     elif used is not _FRESH:

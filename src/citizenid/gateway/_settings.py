@@ -6,7 +6,7 @@ And the names of formats, which a client states and the library fixes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from .._limits import Limits
 from .._model import Challenge, Format
 from ..policy._patterns import MAX_NAME_CHARS
 from ._certificates import CertificateHeader
+from ._clock import _FAILURES
 from .nonces import DPoPNonces
 from .proofs import normalise_url
 from .sharing import SharingDetector, Signals
@@ -102,11 +103,12 @@ def check_parts(
     limits: object,
     sharing: object,
     audit: object,
+    random: Callable[[int], bytes],
     *,
-    functions: Iterable[object],
+    clocks: Iterable[object],
 ) -> None:
     """Refuse parts that could not do their work at the first request. Raises CONFIGURATION_INVALID."""
-    usable = type(limits) is Limits and all(map(callable, functions))
+    usable = type(limits) is Limits and all(map(callable, clocks))
     usable = usable and callable(getattr(statuses, "check", None))
     usable = usable and callable(getattr(statuses, "check_identity", None))
     usable = usable and callable(getattr(statuses, "issued_at", None))
@@ -123,6 +125,21 @@ def check_parts(
     calls = [getattr(audit, name, None) for name in ("allowed", "refused", "settle")]
     if audit is not None and not all(map(callable, calls)):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.audit")
+    _check_random(random)
+
+
+def _check_random(random: Callable[[int], bytes]) -> None:
+    """Refuse a source that gives something else, or the same again: all sessions would have one id.
+
+    Raises CONFIGURATION_INVALID.
+    """
+    drawn: list[object] = []
+    try:
+        drawn = [random(16), random(16)]
+    except _FAILURES:
+        pass  # raised below
+    if not drawn or drawn[0] == drawn[1] or any(type(each) is not bytes or len(each) != 16 for each in drawn):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.random")
 
 
 def origin_of(url: str) -> str:

@@ -44,7 +44,10 @@ class ReplayGuard(Protocol):
     """What a gateway needs: in memory for one process, shared for several."""
 
     def consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:
-        """Use `token` once within `scope` (a sender), and remember it for `lifetime_s` seconds. Atomic."""
+        """Use `token` once within `scope` (a sender), and remember it for `lifetime_s` seconds. Atomic.
+
+        A gateway takes what it raises for UNAVAILABLE, but for a CitizenIDError, which says more.
+        """
         ...
 
 

@@ -34,7 +34,8 @@ class SignOuts(Protocol):
         """Say whether a session was signed out. Asked for every request: no input, no output, no lock.
 
         Raises:
-            CitizenIDError: SIGN_OUTS_UNAVAILABLE when that cannot be said.
+            CitizenIDError: SIGN_OUTS_UNAVAILABLE when that cannot be said. A gateway takes anything else for that, and
+                None as well.
         """
         ...
 
