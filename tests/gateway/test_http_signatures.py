@@ -20,7 +20,7 @@ from citizenid.gateway import Binding, Deny, Request, _http_signatures
 from citizenid.holder import http_signature
 
 from .senders import Sender
-from .world import NOW, ORIGIN, PATH, World, allowed, base64url, denied, key
+from .world import NOW, ORIGIN, PATH, World, allowed, base64url, challenges_of, denied, key
 
 URL: Final = ORIGIN + PATH
 _serial: Final = itertools.count()
@@ -200,7 +200,11 @@ def test_every_header_is_required(missing: str, world: World, ticket: str) -> No
 def test_no_header_comes_twice(name: str, world: World, ticket: str) -> None:
     headers = parts(ticket)
     again = [(name.lower().encode(), headers[name].encode())]
-    denied(ask(world, ticket, headers, further=again), Reason.PROOF_MALFORMED, "proof")
+    result = denied(ask(world, ticket, headers, further=again), Reason.PROOF_MALFORMED, "proof")
+    # And the answer asks for a signature, as of any other fault of one, and not for a DPoP proof.
+    names = [name for name, _ in result.http().headers]
+    assert result.where == "http-signature.headers" and b"accept-signature" in names
+    assert challenges_of(result.http()) == [b'Bearer error="invalid_token"']
 
 
 @pytest.mark.parametrize(

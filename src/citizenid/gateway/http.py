@@ -159,7 +159,7 @@ def read_fields(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
         if lower not in fields:
             fields[lower] = value if lower in _ONCE else value.strip(b" \t")
         elif lower in _ONCE:
-            raise MalformedError(Reason.PROOF_MALFORMED, "headers")
+            raise MalformedError(Reason.PROOF_MALFORMED, "http-signature.headers")
         else:
             fields[lower] += b", " + value.strip(b" \t")
     return fields
