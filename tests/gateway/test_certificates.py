@@ -114,6 +114,10 @@ def test_any_bytes_give_a_thumbprint_or_are_refused(data: bytes) -> None:
         b"Hash=" + HASH + b';Subject="CN=a\\"b,O=c;d";URI=;DNS=a.example;DNS=b.example',
         b"Hash=" + HASH + b';Cert="-----BEGIN%20CERTIFICATE-----%0AMII%3D%3D";Chain="x"',
         b'Subject="Hash=' + b"0" * 64 + b'";Hash=' + HASH,
+        # Envoy writes the subject as RFC 2253 has it (section 2.4): a backslash ahead of what would mean something, and
+        # of the two digits of each byte beyond ASCII.
+        b"Hash=" + HASH + b';Subject="CN=a,O=Acme\\, Inc.,OU=M\\C3\\BCller \\+ S\\C3\\B6hne\\; \\<b\\>\\#\\ "',
+        b"Hash=" + HASH + b';Subject="O=\\\\,CN=a\\"";URI=spiffe://mesh/client',
     ],
 )
 def test_envoys_hash_is_what_counts(value: bytes) -> None:
@@ -145,6 +149,11 @@ def test_envoys_hash_is_what_counts(value: bytes) -> None:
         b"By=x," + b"Hash=" + HASH,
         b'Subject="open;Hash=' + HASH,
         b'Subject="a"b;Hash=' + HASH,
+        b'Subject="O=a\\";Hash=' + HASH,  # the quote is escaped: what follows still belongs to the subject
+        b'Subject="O=a\\\\\\";Hash=' + HASH,
+        b'Subject="O=a\\\n";Hash=' + HASH,
+        b"Hash=" + HASH + b';Subject="O=a\\',
+        b"Hash=" + HASH + b';URI="a";Hash=' + b"0" * 64,  # of a name that the client's certificate states
         b"By=x",
         b'Subject="Hash=' + HASH + b'"',
         b"Hash=" + HASH + b";By=" + b"x" * 16_384,

@@ -25,8 +25,9 @@ _THUMBPRINT_CHARS: Final = 43
 _NOBODY: Final = bytes(_THUMBPRINT_BYTES)
 _MAX_CERTIFICATE_BYTES: Final = 10_240  # as everywhere here; one with an ML-DSA-87 key and signature has 7.5 kB
 _MAX_HEADER_BYTES: Final = 16_384  # XFCC may hold a chain of three in URL-encoded PEM
-# Any pair but a `Hash`: so that there is one way to read a value, and one `Hash` in it.
-_PAIR: Final = rb'(?!(?i:hash)=)[A-Za-z]+=(?:"(?:[^"\\\x00-\x1f]|\\["\\])*"|[^",;=\x00-\x20]*)'
+# Any pair but a `Hash`: so that there is one way to read a value, and one `Hash` in it. In quotes stands a subject as
+# RFC 2253 writes it: a backslash, and whatever it takes the meaning from, or the digits of a byte.
+_PAIR: Final = rb'(?!(?i:hash)=)[A-Za-z]+=(?:"(?:[^"\\\x00-\x1f]|\\[ -~])*"|[^",;=\x00-\x20]*)'
 _XFCC: Final = re.compile(rb"(?:%s;)*(?i:hash)=([0-9a-f]{64})(?:;%s)*" % (_PAIR, _PAIR))
 _SEQUENCES: Final = frozenset({b"\x30\x81", b"\x30\x82"})  # with a length of one byte, or of two
 _WHERE: Final = "mtls.certificate"
