@@ -346,6 +346,25 @@ def test_a_checkpoint_of_nobody_we_know_is_not_learnt(tmp_path: Path) -> None:
         refused(lambda: log.learn(f"{w.ORIGIN}/w2\n".encode()), Reason.AUDIT_MALFORMED)
 
 
+def test_two_trees_of_one_size_are_not_learnt_from_one_peer(tmp_path: Path) -> None:
+    # Both are signed by him: who has seen one of them and is shown the other must not pass it over.
+    notes = []
+    for number, step in enumerate(("policy", "sharing")):
+        with open_log(tmp_path / f"{number}", "w2") as peer_log:
+            settle(peer_log, 3, step=step)
+            peer_log.checkpoint()
+            notes.append((tmp_path / f"{number}" / "w2" / "checkpoint").read_bytes())
+    with open_log(tmp_path / "ours", peers=[w.vkey("w2")]) as log:
+        log.learn(notes[0])
+        refused(lambda: log.learn(notes[1]), Reason.AUDIT_INVALID, "audit.others")
+        log.learn(notes[0])
+        log.checkpoint()
+        (head,) = verify_heads(tmp_path / "ours" / "w1")
+        assert head == parse_checkpoint(open_note(notes[0]).text).head
+    with open_log(tmp_path / "ours", peers=[w.vkey("w2")]) as log:  # nor after a restart
+        refused(lambda: log.learn(notes[1]), Reason.AUDIT_INVALID, "audit.others")
+
+
 def test_a_broken_checkpoint_of_a_neighbour_disturbs_nobody(tmp_path: Path) -> None:
     (tmp_path / "w2").mkdir()
     (tmp_path / "w2" / "checkpoint").write_bytes(b"nonsense")

@@ -239,7 +239,8 @@ class AuditLog:
         Raises:
             CitizenIDError: CONFIGURATION_INVALID when it is of none of the peers.
             MalformedError: AUDIT_MALFORMED, SIGNATURE_MALFORMED.
-            VerificationError: AUDIT_INVALID without a signature of the peer; SIGNATURE_INVALID.
+            VerificationError: AUDIT_INVALID without a signature of the peer, and for another tree of the size that is
+                known: he has shown two histories. SIGNATURE_INVALID.
         """
         self._peers.learn(checkpoint)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from threading import Lock
 from typing import Final
 
-from ..._errors import CitizenIDError, Reason
+from ..._errors import CitizenIDError, Reason, VerificationError
 from .merkle import EMPTY_ROOT
 from .note import MAX_NOTE_BYTES, NOTE_SIGNATURE, Head, is_origin, newest, open_checkpoint, verifier_keys
 from .reading import Folder
@@ -46,13 +46,18 @@ class Peers:
         Raises:
             CitizenIDError: CONFIGURATION_INVALID when it is of none of the peers.
             MalformedError: AUDIT_MALFORMED, SIGNATURE_MALFORMED.
-            VerificationError: AUDIT_INVALID without a signature of the peer; SIGNATURE_INVALID.
+            VerificationError: AUDIT_INVALID without a signature of the peer, and for another tree of the size that is
+                known; SIGNATURE_INVALID.
         """
         name = checkpoint.partition(b"\n")[0].decode("utf-8", "replace") if type(checkpoint) is bytes else ""
         key = self._keys.get(name)
         if key is None:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.peers")
-        self.note((open_checkpoint(checkpoint, key).head,))
+        head = open_checkpoint(checkpoint, key).head
+        held = self._heads.get(head.origin, head)
+        if held.size == head.size and held.root != head.root:
+            raise VerificationError(Reason.AUDIT_INVALID, "audit.others")
+        self.note((head,))
 
     def note(self, heads: Iterable[Head]) -> None:
         """Take note of heads that were verified; of each log the largest counts."""
