@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -199,6 +200,23 @@ def test_no_other_tree_is_consistent(size: int, data: st.DataObject) -> None:
         (old, size, old_root, root, [root] * 65),
     ):
         refused(lambda arguments=arguments: verify_consistency(*arguments), Reason.AUDIT_INVALID)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, 5, "text", b"short", bytes(33), bytearray(32), [], ["x" * 32], [bytes(31)], True]
+)
+def test_a_proof_of_other_types_proves_nothing(wrong: Any) -> None:
+    items = entries(5)
+    root, read = peer.mth(items), reader(items)
+    included = [leaf_hash(items[2]), 2, 5, inclusion_proof(2, 5, read), root]
+    consistent = [3, 5, peer.mth(items[:3]), root, consistency_proof(3, 5, read)]
+    verify_inclusion(*included)
+    verify_consistency(*consistent)
+    for verify, good in ((verify_inclusion, included), (verify_consistency, consistent)):
+        for place in range(5):
+            arguments = [*good[:place], wrong, *good[place + 1 :]]
+            if wrong != good[place]:
+                refused(lambda verify=verify, arguments=arguments: verify(*arguments), Reason.AUDIT_INVALID)  # type: ignore[misc]
 
 
 def test_a_tree_without_the_entry_or_the_size_has_no_proof() -> None:

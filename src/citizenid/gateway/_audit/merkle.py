@@ -205,7 +205,7 @@ def verify_inclusion(entry_hash: bytes, index: int, size: int, proof: Sequence[b
 
     Spec: RFC 9162 section 2.1.3.2.
     """
-    good = 0 <= index < size and len(proof) <= _MOST_HASHES
+    good = _has_form((index, size), (entry_hash, root), proof) and 0 <= index < size
     node, last = (index, size - 1) if good else (0, 0)
     result = entry_hash
     for hash_ in proof if good else ():
@@ -229,14 +229,22 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pro
 
     Spec: RFC 9162 section 2.1.4.2.
     """
-    if not _consistent(old, new, old_root, new_root, proof):
+    formed = _has_form((old, new), (old_root, new_root), proof)
+    if not formed or not _consistent(old, new, old_root, new_root, proof):
         raise VerificationError(Reason.AUDIT_INVALID, "audit.consistency")
+
+
+def _has_form(sizes: tuple[object, ...], hashes: tuple[object, ...], proof: object) -> bool:
+    if not isinstance(proof, list | tuple) or len(proof) > _MOST_HASHES:
+        return False
+    numbers = all(type(each) is int for each in sizes)
+    return numbers and all(type(each) is bytes and len(each) == HASH_BYTES for each in (*hashes, *proof))
 
 
 def _consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
     if old == 0 or old == new:
         return not proof and old_root == (EMPTY_ROOT if old == 0 else new_root)
-    if not 0 < old < new or not 0 < len(proof) <= _MOST_HASHES:
+    if not 0 < old < new or not proof:
         return False
     hashes = list(proof)
     if old & (old - 1) == 0:
