@@ -289,8 +289,8 @@ class Gateway:
 
         Args:
             session_id: as `Allow` named it.
-            until: when its last ticket ends, Unix seconds, where that is known. None for as long as any of any gateway
-                may last: 30 days.
+            until: when its last ticket ends, Unix seconds, where that is known: `Admitted.ends_at`. `expires_at` is too
+                early: a renewed ticket goes on beyond it. None for as long as any of any gateway may last: 30 days.
 
         Raises:
             CitizenIDError: CONFIGURATION_INVALID for what is no session id, or no time; CLOCK_UNUSABLE; SIGN_OUTS_FULL.
