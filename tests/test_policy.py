@@ -8,6 +8,7 @@ Spec: specs/policy.md; DESIGN section 7.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import re
 import time
@@ -578,6 +579,19 @@ def test_rules_that_contradict_each_other_are_no_policy_by_any_way() -> None:
             AdmissionPolicy(rules)
         assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, where)
         assert caught.value.__context__ is None
+
+
+def test_a_policy_is_an_immutable_value() -> None:
+    # What was set would be read by some and asked by nobody: a rule that is gone would still decide.
+    policy = AdmissionPolicy.from_toml(GOOD)
+    digest, rules = policy.digest, policy.rules
+    for name in ("rules", "digest", "permits_bearer", "needs_now", "needs_region", "types", "assurances", "extra"):
+        with pytest.raises(AttributeError):
+            setattr(policy, name, ())
+        with pytest.raises(AttributeError):
+            delattr(policy, name)
+    assert (policy.digest, policy.rules) == (digest, rules)
+    assert copy.copy(policy).digest == copy.deepcopy(policy).digest == digest
 
 
 @pytest.mark.parametrize("rules", [[], None, 5, "rule", GOOD, b"rule", ["rule"], [None], [{"resource": "x"}], Rule])

@@ -1434,3 +1434,16 @@ def test_a_gateway_of_the_system_clock_works() -> None:
     alice = world.wallet(short_lived=True, lifetime_s=600)
     allowed(world.ask(alice, world.ticket(alice), "anything"))
     assert ISSUER.startswith("https://")
+
+
+def test_nothing_of_a_gateway_is_replaced_but_by_reload() -> None:
+    # Another store in the place of `statuses` would be fed by whoever fetches, and asked by nobody.
+    world = World()
+    gateway, statuses = world.gateway, world.gateway.statuses
+    for name in ("statuses", "external_url", "limits", "admission_path", "policy", "anything"):
+        with pytest.raises(AttributeError):
+            setattr(gateway, name, None)
+        with pytest.raises(AttributeError):
+            delattr(gateway, name)
+    gateway.reload(policy=policy(STRICT_POLICY))
+    assert gateway.statuses is statuses

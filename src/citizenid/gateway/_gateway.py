@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, NoReturn, final
+from typing import TYPE_CHECKING, Final, NoReturn, final
 
 from .._answer import Answer
 from .._crypto import AgreementKey, refuse_copy
@@ -376,6 +376,16 @@ class Gateway:
     def durations(self) -> Durations:
         """Return how long admissions took since the gateway began, for metrics."""
         return self._record.durations()
+
+    if not TYPE_CHECKING:  # to a type checker there is nothing that may be set
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if name != "_state" and hasattr(self, "_state"):  # what was put in its place would be asked by nobody
+                raise AttributeError("a Gateway is changed by `reload` alone")
+            object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a Gateway is changed by `reload` alone")
 
     def __repr__(self) -> str:
         return "<Gateway>"

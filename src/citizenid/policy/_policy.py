@@ -6,7 +6,7 @@ Spec: specs/policy.md section 2.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, NoReturn, final
 
 from .._errors import CitizenIDError, Reason
 from .._model import Assurance, Binding
@@ -60,6 +60,7 @@ class AdmissionPolicy:
         "_exact",
         "_limited",
         "_patterns",
+        "_whole",
         "assurances",
         "digest",
         "needs_now",
@@ -99,6 +100,20 @@ class AdmissionPolicy:
                 self._limited[name] = candidates
             else:
                 self._exact[name] = candidates[0]
+        self._whole = True
+
+    if not TYPE_CHECKING:  # to a type checker there is nothing that may be set
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if hasattr(self, "_whole"):
+                raise AttributeError("an AdmissionPolicy is immutable")
+            object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("an AdmissionPolicy is immutable")
+
+    def __reduce__(self) -> tuple[type[AdmissionPolicy], tuple[tuple[Rule, ...]]]:
+        return AdmissionPolicy, (self.rules,)
 
     @classmethod
     def from_toml(cls, text: str) -> AdmissionPolicy:
