@@ -63,7 +63,7 @@ from citizenid import (
 )
 from citizenid._model import thaw
 from citizenid._wire import cbor
-from citizenid.holder import Credential, dpop_proof
+from citizenid.holder import Credential, dpop_proof, http_signature
 from citizenid.issuer import Issuer
 
 SD_JWT_VC: dict[str, Any] = {"format": Format.SD_JWT_VC}
@@ -557,6 +557,22 @@ def test_a_proof_by_a_secure_element_is_verified_before_it_leaves() -> None:
         None,
         lambda: dpop_proof(lying, method="GET", url="https://g.example/", ticket=None, now=NOW),
     )
+
+
+@pytest.mark.parametrize("ticket", ["a\nb", 'a\n"@authority": thief.example', "a\r", "a\0", "a\x7f", "\u00e9"])
+def test_a_ticket_writes_no_other_lines(ticket: str) -> None:
+    # It comes from a gateway, and is one line of what a client signs (RFC 9421 section 2.5).
+    for door in (dpop_proof, http_signature):
+        with pytest.raises(CitizenIDError) as caught:
+            door(key("sender"), method="POST", url="https://g.example/", ticket=ticket, now=NOW)
+        assert caught.value.reason is Reason.TICKET_INVALID
+
+
+def test_no_proof_says_a_time_that_no_gateway_reads() -> None:
+    for door in (dpop_proof, http_signature):
+        with pytest.raises(CitizenIDError) as caught:
+            door(key("sender"), method="POST", url="https://g.example/", ticket=None, now=2**53)
+        assert caught.value.reason is Reason.CLOCK_UNUSABLE
 
 
 def test_a_ticket_is_ascii() -> None:

@@ -20,7 +20,7 @@ from typing import Any, Final, final
 from . import _registry as reg
 from ._crypto import AgreementKey, PublicKey, SigningKey, Unsigned, jwk_text, refuse_copy
 from ._errors import CitizenIDError, MalformedError, Reason
-from ._limits import DEFAULT_LIMITS, Limits
+from ._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
 from ._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
 from ._readers import READERS, Reading, placements_of
 from ._wire import base64url
@@ -346,9 +346,9 @@ def http_signature(
 
 def _sender(key: object, method: object, url: object, ticket: object, now: object) -> PublicKey:
     """Return the public half of a sender key, after a look at what it will speak of."""
-    if type(now) is not int or now < 0:
+    if type(now) is not int or not 0 <= now <= MAX_UNIX_TIME:
         raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
-    if ticket is not None and (type(ticket) is not str or not ticket.isascii()):
+    if ticket is not None and not (ticket == "" or _is_line(ticket)):
         raise CitizenIDError(Reason.TICKET_INVALID, "ticket")
     if not (_is_line(method) and _is_line(url)):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "request")
