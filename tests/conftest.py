@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +35,14 @@ def pytest_collection_finish() -> None:
     """Let no later collection of garbage look at what was collected here: 22,000 tests, and all they imported."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module")
+def still_frozen() -> Iterator[None]:
+    """Keep frozen what was: for tests of the benches, which freeze what they are given and thaw everything."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "unfreeze", lambda: None)
+        yield
 
 
 @pytest.fixture(scope="session")

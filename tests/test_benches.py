@@ -57,6 +57,8 @@ from benches import (
 from benches._measure import Plan, Samples, Spread
 from benches._report import Kind, Row
 
+pytestmark = pytest.mark.usefixtures("still_frozen")
+
 TINY: Final = Plan(samples=2, sample_s=0.0, latencies=3, imports=1, entries=2_000, callers=200, timings=400)
 # "Figures to reach": name of the row, what must not exceed the target, the target.
 FIGURES: Final = {

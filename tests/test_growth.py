@@ -21,6 +21,8 @@ from benches import bench_growth as bench
 from benches._hostile import Family, answered, families
 from benches._measure import Plan
 
+pytestmark = pytest.mark.usefixtures("still_frozen")
+
 MOST: Final = 2.2  # of each doubling; what is done once keeps it below 2
 TINY: Final = Plan(samples=1, sample_s=0.0, latencies=1, imports=1, entries=8)
 # Sizes that say nothing when they are small, or inputs that take long to make: their entry points have others.
