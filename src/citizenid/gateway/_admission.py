@@ -18,7 +18,7 @@ from ..status._identity import place_of
 from ..verifier import VerifiedPresentation, verify
 from ._authorization import credential_of, standing
 from ._certificates import certificate_thumbprint
-from ._clock import _FAILURES
+from ._clock import FAILURES
 from ._keys import Keys
 from ._parts import NO_SENDER, Parts, State
 from ._sender import check_signed, identify
@@ -201,7 +201,7 @@ def end_session(parts: Parts, session_id: bytes, until: int) -> None:
     added: object = None
     try:
         added = parts.sign_outs.add(session_id, until)
-    except _FAILURES:
+    except FAILURES:
         pass  # raised below
     if added is not True:
         raise CitizenIDError(Reason.SIGN_OUTS_FULL, "sign_outs")

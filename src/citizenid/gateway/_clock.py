@@ -17,7 +17,7 @@ from .._model import UnixTime
 
 _STEP_S: Final = 2.0  # wall and monotonic time part by less than this under any slewing clock
 # What a function of an operator may raise, short of the end of the program.
-_FAILURES: Final = (
+FAILURES: Final = (
     ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, ImportError, LookupError, MemoryError,
     NameError, OSError, ReferenceError, RuntimeError, SystemError, TypeError, ValueError, StopIteration,
 )  # fmt: skip
@@ -65,7 +65,7 @@ class GatewayClock:
             elapsed, reading = self._monotonic(), self._wall()
             if type(reading) in _NUMBERS and type(elapsed) in _NUMBERS and isfinite(elapsed):
                 now, monotonic = int(reading), elapsed
-        except _FAILURES:
+        except FAILURES:
             pass  # raised below: a clock that fails decides nothing
         if not 0 <= now < _END_OF_TIME:
             raise CitizenIDError(Reason.CLOCK_UNUSABLE, "clock")

@@ -20,7 +20,7 @@ from ..status import StatusSource
 from ..trust import TrustAnchors
 from ..verifier import IssuerHalfCache
 from ._certificates import CertificateHeader, certificate_thumbprint
-from ._clock import _FAILURES, GatewayClock
+from ._clock import FAILURES, GatewayClock
 from ._http_signatures import SigningKeys, unverified_signing_key
 from ._keys import KeyRing
 from .asking import Terms
@@ -190,7 +190,7 @@ class Parts:
         """Ask the guard; one that fails cannot tell."""
         try:
             return self.replay.consume(scope, token, lifetime_s)
-        except _FAILURES:
+        except FAILURES:
             return Consumption.UNAVAILABLE
 
     def consume(self, scope: bytes, token: bytes, lifetime_s: int, where: str) -> None:

@@ -17,7 +17,7 @@ from .._errors import CitizenIDError, Reason
 from .._model import NeedStatusList, UnixTime
 from ..policy import Rule
 from ._audit.sink import AuditSink
-from ._clock import _FAILURES
+from ._clock import FAILURES
 from ._parts import UNREAD, Parts, State
 from .http import Admitted, Allow, Credentials, Deny, NeedPresentation, Request, SignedOut, read_credentials
 
@@ -35,7 +35,7 @@ _DECISIONS: Final[Mapping[type, str]] = {
 }
 _POLICY_BYTES: Final = 16
 _MAX_WORD_CHARS: Final = 512
-_LOG_FAILURES: Final = (*_FAILURES, CitizenIDError)  # of a sink of the operator's own, whatever it has promised
+_LOG_FAILURES: Final = (*FAILURES, CitizenIDError)  # of a sink of the operator's own, whatever it has promised
 _REFUSED_FOR_THE_LOG: Final = Deny(Reason.AUDIT_UNAVAILABLE, "audit")
 
 

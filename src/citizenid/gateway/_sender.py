@@ -14,7 +14,7 @@ from typing import Final
 from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._model import Binding, UnixTime
 from ._certificates import certificate_thumbprint
-from ._clock import _FAILURES
+from ._clock import FAILURES
 from ._http_signatures import check_http_signature
 from ._keys import Keys
 from ._parts import Parts, State
@@ -72,7 +72,7 @@ def identify(
     except CitizenIDError as error:
         if not local or error.reason is not Reason.SIGN_OUTS_UNAVAILABLE:
             raise
-    except _FAILURES:
+    except FAILURES:
         pass
     if signed_out is None:  # nobody has said so
         if not local:

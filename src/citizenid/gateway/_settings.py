@@ -16,7 +16,7 @@ from .._limits import Limits
 from .._model import Challenge, Format
 from ..policy._patterns import MAX_NAME_CHARS
 from ._certificates import CertificateHeader
-from ._clock import _FAILURES
+from ._clock import FAILURES
 from .nonces import DPoPNonces
 from .proofs import normalise_url
 from .sharing import SharingDetector, Signals
@@ -136,7 +136,7 @@ def _check_random(random: Callable[[int], bytes]) -> None:
     drawn: list[object] = []
     try:
         drawn = [random(16), random(16)]
-    except _FAILURES:
+    except FAILURES:
         pass  # raised below
     if not drawn or drawn[0] == drawn[1] or any(type(each) is not bytes or len(each) != 16 for each in drawn):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.random")

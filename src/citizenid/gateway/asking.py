@@ -23,7 +23,7 @@ from .._model import Assurance, Binding, Challenge
 from .._wire import base64url
 from ..policy import AdmissionPolicy, Rule
 from ..trust import TrustAnchors
-from ._clock import _FAILURES
+from ._clock import FAILURES
 from .query import dcql_query
 
 _ALGORITHMS: Final = " ".join(reg.JOSE_ALGORITHMS)
@@ -57,7 +57,7 @@ class ProofRequest(NamedTuple):
         signed = None
         try:
             signed = self.sign(challenge, query)
-        except _FAILURES:
+        except FAILURES:
             pass  # the body says the same
         if type(signed) is not str or not signed:
             return ()
