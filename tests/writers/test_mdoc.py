@@ -347,7 +347,7 @@ class Pretence:
 
 @pytest.mark.parametrize("changes", [
     {"status": (Pretence(),)},
-    {"validity": Pretence()}, {"assurance": Pretence()},
+    {"validity": Pretence()},
 ])  # fmt: skip
 def test_what_only_looks_like_a_checked_value_is_refused(changes: Any) -> None:
     refuses(Reason.CLAIM_INVALID, attestation(**changes))

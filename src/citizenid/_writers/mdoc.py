@@ -24,7 +24,6 @@ from .._crypto import AgreementKey, HolderAgreement, PublicKey, Unsigned, cose_k
 from .._errors import CitizenIDError, MalformedError, Reason
 from .._limits import Limits
 from .._model import (
-    Assurance,
     Attestation,
     CertificateProfile,
     Challenge,
@@ -146,8 +145,6 @@ def _elements(attestation: Attestation, limits: Limits) -> Elements:
     if reg.ASSURANCE in own or reg.EVIDENCE_CHECKED_AT in own:  # fields of the attestation, which they could contradict
         raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
     if assurance is not None:
-        if type(assurance) is not Assurance:
-            raise CitizenIDError(Reason.CLAIM_INVALID, reg.ASSURANCE)
         value = cbor.encode({"framework": assurance.framework, "level": assurance.level}, "assurance")
         elements.setdefault(reg.MDOC_CITIZENSHIP, []).append((reg.ASSURANCE, value))
     checked_at = evidence_to_write(attestation)

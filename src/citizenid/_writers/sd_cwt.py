@@ -20,7 +20,6 @@ from .._errors import CitizenIDError, Reason
 from .._limits import Limits
 from .._model import (
     NO_TYPE,
-    Assurance,
     Attestation,
     ClaimPath,
     Format,
@@ -247,8 +246,6 @@ def _structural(attestation: Attestation) -> dict[Any, Any]:
         members[reg.CWT_STATUS] = {reg.STATUS_LIST: {"idx": reference.index, "uri": reference.uri}}
     assurance = attestation.assurance
     if assurance is not None:
-        if type(assurance) is not Assurance:
-            raise CitizenIDError(Reason.CLAIM_INVALID, reg.ASSURANCE)
         members[reg.ASSURANCE] = {"framework": assurance.framework, "level": assurance.level}
     return members
 

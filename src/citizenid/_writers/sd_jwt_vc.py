@@ -21,7 +21,6 @@ from .._crypto import Unsigned, jwk_text
 from .._errors import CitizenIDError, Reason
 from .._limits import MAX_STATUS_REFERENCES, Limits
 from .._model import (
-    Assurance,
     Attestation,
     ClaimPath,
     Format,
@@ -216,8 +215,6 @@ def _structural(attestation: Attestation) -> str:
         members += _status(attestation.status)
     assurance = attestation.assurance
     if assurance is not None:
-        if type(assurance) is not Assurance:
-            raise CitizenIDError(Reason.CLAIM_INVALID, reg.ASSURANCE)
         stated = f'{{"framework":{quote(assurance.framework)},"level":{quote(assurance.level)}}}'
         members += f',"{reg.ASSURANCE}":{stated}'
     return members
