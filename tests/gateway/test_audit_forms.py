@@ -482,6 +482,25 @@ def reader(data: bytes) -> WalReader:
     return WalReader(io.BytesIO(data).read)
 
 
+@pytest.mark.parametrize("cut", [1, 8, 30, 50, -1])
+def test_what_is_written_while_the_end_is_read_is_left_for_the_next_reader(cut: int) -> None:
+    """A batch that the reader has found unfinished is finished, and others follow, before he asks for more."""
+    one, two, three = (batch(first, [b"entry"] * 3) for first in (0, 3, 6))
+    file = io.BytesIO(file_head(0) + one + two[:cut])
+
+    def read(count: int) -> bytes:
+        found = file.read(count)
+        if len(found) < count:
+            place = file.tell()
+            file.write(two[cut:] + three)
+            file.seek(place)
+        return found
+
+    found = WalReader(read)
+    assert list(found.batches()) == [[b"entry"] * 3]
+    assert (found.next, found.torn_bytes) == (3, len(two[:cut]))
+
+
 def written(first: int, groups: list[list[bytes]]) -> list[bytes]:
     """The parts of a file: its head, and its batches."""
     parts = [file_head(first)]

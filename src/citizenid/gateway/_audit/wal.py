@@ -98,7 +98,9 @@ class WalReader:
             size, count, first = _sizes(head)
             body = self._read(size) if count else b""
             if not count or first != self.next or not _is_sound(head, body, size):
-                self._end(head + body)
+                # Who got less than he asked for was at the end. Its writer may have gone on since: that is left alone.
+                at_end = len(head) < _HEAD_BYTES or len(body) < size
+                self._end(head + body if at_end else head + body + self._read(_HEAD_BYTES + MAX_BATCH_BYTES + 1))
                 return
             entries = unpacked(body)
             if len(entries) != count:
@@ -109,7 +111,6 @@ class WalReader:
 
     def _end(self, rest: bytes) -> None:
         """Make sure that what follows is a torn end: no more than a batch, with no sound batch in it."""
-        rest += self._read(_HEAD_BYTES + MAX_BATCH_BYTES + 1)
         self.torn_bytes = len(rest)
         place = -1
         for _ in range(_MOST_SOUGHT if len(rest) <= _HEAD_BYTES + MAX_BATCH_BYTES else 0):
