@@ -11,6 +11,7 @@ import base64
 import copy
 import functools
 import json
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -665,6 +666,17 @@ def test_the_size_of_a_jwk_set_as_text_is_bounded_to_the_byte() -> None:
     text = dump({"keys": [jwk("a", kid="1")]})
     assert len(TrustAnchors.from_jwks(ISSUER, text.ljust(1_048_576), **CREDENTIAL)) == 1
     misused(Reason.INPUT_TOO_LARGE, lambda: TrustAnchors.from_jwks(ISSUER, text.ljust(1_048_577), **CREDENTIAL))
+
+
+def test_a_text_of_configuration_that_is_too_long_is_not_even_encoded() -> None:
+    long = "\u00e9" * 10_000_000
+    tracemalloc.start()
+    try:
+        misused(Reason.INPUT_TOO_LARGE, lambda: TrustAnchors.from_jwks(ISSUER, long, **CREDENTIAL))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 * 1_024
 
 
 @pytest.mark.parametrize("value", [None, 5, [], bytearray(b"{}"), memoryview(b"{}"), True])

@@ -121,8 +121,10 @@ def read_configuration(value: Mapping[str, Any] | str | bytes, where: str) -> di
         return dict(value)
     if type(value) is not bytes and type(value) is not str:
         raise CitizenIDError(Reason.ANCHOR_INVALID, where)
-    # Half of a surrogate pair stays what it is, and no JSON in UTF-8: replaced, it could be the name of another key.
-    data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
-    if len(data) > _MAX_CONFIGURATION_BYTES:
+    data = None
+    if len(value) <= _MAX_CONFIGURATION_BYTES:  # or it is not even encoded: each character has a byte at least
+        # Half of a surrogate pair stays what it is, and no JSON in UTF-8: replaced, it could be another key's name.
+        data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
+    if data is None or len(data) > _MAX_CONFIGURATION_BYTES:
         raise MalformedError(Reason.INPUT_TOO_LARGE, where)
     return json.parse_object(data, where, DEFAULT_LIMITS.depth)

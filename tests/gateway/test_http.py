@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import Challenge, Format, NeedStatusList, Reason
+from citizenid import Challenge, Format, MalformedError, NeedStatusList, Reason
 from citizenid.gateway import Admitted, Allow, Answer, Binding, Deny, NeedPresentation, Request
-from citizenid.gateway.http import read_credentials
+from citizenid.gateway.http import read_credentials, read_fields
 
 from .notes import Notes
 from .senders import Sender
@@ -177,6 +177,15 @@ def test_where_a_signature_is_read_all_headers_are_bytes(header: Any) -> None:
     need = needed(world.gateway.authorize(without, resource="weak"), Reason.TICKET_MISSING)
     assert "challenge" in document_of(world.gateway.authorize(request(), resource="weak").http())
     assert "challenge" not in document_of(need.http())
+
+
+def test_a_name_of_a_header_has_a_bound() -> None:
+    """What it costs to write a name in lower case is bounded, also where all headers are read."""
+    fits, longer = b"x" * 16_384, b"x" * 16_385
+    assert read_fields([(fits, b"1")]) == {fits: b"1"}
+    with pytest.raises(MalformedError) as caught:
+        read_fields([(longer, b"1")])
+    assert (caught.value.reason, caught.value.where) == (Reason.REQUEST_INVALID, "headers")
 
 
 def test_values_of_other_headers_are_not_looked_at() -> None:

@@ -19,6 +19,7 @@ from .asking import PLAIN, Asking, authenticate
 _ALGORITHMS: Final = " ".join(reg.JOSE_ALGORITHMS)
 _PROOF_STEPS: Final = frozenset({"proof", "replay"})
 _MAX_HEADERS: Final = 1_000  # servers stop at 100
+_MAX_NAME_BYTES: Final = 16_384  # servers stop at 8,192 or so
 _TICKET: Final = reg.HEADER_TICKET
 _DPOP: Final = reg.HEADER_DPOP
 _LENGTHS: Final = frozenset({len(_TICKET), len(_DPOP)})
@@ -149,11 +150,11 @@ def read_fields(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
     Raises:
         MalformedError: PROOF_MALFORMED when a header of a signature comes twice, REQUEST_INVALID when the headers are
-            no pairs of bytes.
+            no pairs of bytes, or a name is longer than any server takes.
     """
     fields: dict[bytes, bytes] = {}
     for name, value in headers:
-        if type(name) is not bytes or type(value) is not bytes:
+        if type(name) is not bytes or type(value) is not bytes or len(name) > _MAX_NAME_BYTES:
             raise MalformedError(Reason.REQUEST_INVALID, "headers")
         lower = name.lower()
         if lower not in fields:
