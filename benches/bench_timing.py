@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import os
 import random
 import time
@@ -61,16 +62,17 @@ class Comparison(NamedTuple):
 
 
 def wrong(secret: bytes, last: bool) -> bytes:
-    """Change the first byte, or the last."""
-    place, mask = (len(secret) - 1 if last else 0), 1 + random.randrange(255)  # noqa: S311  # no secret is made
-    return secret[:place] + bytes([secret[place] ^ mask]) + secret[place + 1 :]
+    """Change the first byte, or the last, by the same steps for both: they leave the memory in the same order."""
+    changed = bytearray(secret)
+    changed[-1 if last else 0] ^= 1 + random.randrange(255)  # noqa: S311  # no secret is made
+    return bytes(changed)
 
 
 def wrong_text(text: str, last: bool) -> str:
     """Change the first letter of ASCII text, or the last."""
-    place = len(text) - 1 if last else 0
-    letter = random.choice([each for each in "ABCDEFGHabcdefgh01234567" if each != text[place]])  # noqa: S311
-    return text[:place] + letter + text[place + 1 :]
+    changed, place = bytearray(text.encode()), -1 if last else 0
+    changed[place] = random.choice([each for each in b"ABCDEFGHabcdefgh01234567" if each != changed[place]])  # noqa: S311
+    return changed.decode()
 
 
 def comparisons() -> Iterator[Comparison]:
@@ -287,16 +289,19 @@ def measure(comparison: Comparison, count: int, seed: int, clock: Callable[[], i
     call = comparison.call
     chunk = min(_LARGE_POOL if comparison.name == "planted-memcmp" else _POOL, max(1, count // 2))
     taken: tuple[list[int], list[int]] = ([], [])
+    rounds = math.ceil(count / 2 / chunk)
     gc.collect()
     gc.disable()
     try:
-        while len(taken[0]) < count // 2:
-            # Made in turn: neither class has a region of the memory of its own.
-            pool = [(last, comparison.make(last)) for _ in range(chunk) for last in (False, True)]
-            if comparison.refuses and not taken[0]:
+        for number in range(rounds + 1):  # the first is thrown away: it warms up
+            # Made in an order by chance: neither class has a region of the memory of its own, nor every other place
+            # in one, which would lie differently in the lines of a cache.
+            classes = [False, True] * chunk
+            source.shuffle(classes)
+            pool = [(last, comparison.make(last)) for last in classes]
+            if comparison.refuses and not number:
                 for last, given in pool[:20]:
                     assert refused(call, given), f"{comparison.name} let a wrong one in: {last}"
-                pool = pool[20:] if len(pool) > 40 else pool
             source.shuffle(pool)
             for last, given in pool:
                 started = clock()
@@ -304,7 +309,9 @@ def measure(comparison: Comparison, count: int, seed: int, clock: Callable[[], i
                     call(given)
                 except CitizenIDError:
                     pass
-                taken[last].append(clock() - started)
+                spent = clock() - started
+                if number:
+                    taken[last].append(spent)
     finally:
         gc.enable()
     return welch(*cropped(*taken))

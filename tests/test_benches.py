@@ -52,6 +52,7 @@ from benches import (
     bench_limits,
     bench_sharing,
     bench_status,
+    bench_timing,
     bench_verifier,
 )
 from benches._measure import Plan, Samples, Spread
@@ -102,13 +103,17 @@ FIGURES: Final = {
 BUDGETS: Final = {"article-cached": 1.0, "article-first": 15.0, "article-blocked": 5.0, "article-spoofed": 20.0}
 
 
+NO_COLLECTOR: Final = SimpleNamespace(
+    **dict.fromkeys(("collect", "disable", "enable", "freeze", "unfreeze"), lambda: None)
+)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _small_heap() -> Iterator[None]:
     """Spare the collector the heap of all the other tests: it would be looked through for each sample."""
-    nothing = SimpleNamespace(collect=lambda: 0, freeze=lambda: None, unfreeze=lambda: None)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (_measure, bench_fleet, bench_sharing):
-            patch.setattr(module, "gc", nothing)
+        for module in (_measure, bench_fleet, bench_growth, bench_sharing, bench_timing):
+            patch.setattr(module, "gc", NO_COLLECTOR)
         yield
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Iterator
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any, Final
 
 import pytest
@@ -130,7 +130,10 @@ def test_the_worst_doubling_counts_of_time_and_of_memory() -> None:
     assert bench.judge([cost(1, 0.1, 1), cost(2, 0.5, 2), cost(4, 0.6, 3)]) == 0.5 / bench.TIME_FLOOR_MS
 
 
-def test_a_row_tells_the_sizes_and_fails_above_the_target() -> None:
+def test_a_row_tells_the_sizes_and_fails_above_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without a collector, which would look through the heap of all the other tests each time.
+    nothing = SimpleNamespace(**dict.fromkeys(("collect", "disable", "enable", "freeze", "unfreeze"), lambda: None))
+    monkeypatch.setattr(bench, "gc", nothing)
 
     def grow(size: int) -> object:
         return [bytes(1024) for _ in range(size * size)]
