@@ -74,6 +74,7 @@ errors_say_where = only_at(
     {
         Reason.ALGORITHM_MISMATCH: frozenset({WHERE}),
         Reason.ALGORITHM_NOT_ALLOWED: frozenset({"key", "issuer-jwt.header"}),
+        Reason.CONFIGURATION_INVALID: frozenset({"key"}),
         Reason.HOLDER_KEY_MISMATCH: frozenset({"key"}),
         Reason.KEY_INVALID: frozenset({"jwk", "cnf.jwk", "pem", "x5c", "sealing"}),
         Reason.KEY_USE_FORBIDDEN: frozenset({"jwk"}),
@@ -141,7 +142,8 @@ def test_the_table_of_algorithms_is_closed() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["EdDSA", "none", "HS256", "RS256", "ES256K", "es256", "ML-DSA", "ESB320", "-7", "-8", "", None, 7]
+    "name",
+    ["EdDSA", "none", "HS256", "RS256", "ES256K", "es256", "ML-DSA", "ESB320", "-7", "-8", "", None, 7, ["ES256"]],
 )
 def test_a_key_of_another_algorithm_is_not_made(name: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:
@@ -1295,6 +1297,23 @@ def test_a_foreign_signature_is_verified_before_it_is_written(algorithm: str) ->
     assert unsigned.complete(signature) == unsigned.complete(bytearray(signature)) == b"whole." + signature
     assert unsigned.sign(_Hsm(local.public, local.sign)).startswith(b"whole.")
     assert _verdict(_DATA, algorithm, unsigned.sign(local)[6:], local.public) is None
+
+
+@pytest.mark.parametrize("answer", [None, 64, "s" * 64, ["s"] * 64, True])
+def test_what_a_signer_answers_is_bytes(answer: Any) -> None:
+    public = _key("ES256").public
+    unsigned = Unsigned(_DATA, public, lambda signature: signature)
+    for sign in (partial(unsigned.complete, answer), partial(unsigned.sign, _Hsm(public, lambda _: answer))):
+        with pytest.raises(MalformedError) as caught:
+            sign()
+        assert (caught.value.reason, caught.value.where) == (Reason.SIGNATURE_MALFORMED, "signature")
+
+
+@pytest.mark.parametrize("key", [None, b"key", {"kty": "EC"}, _DATA.decode()])
+def test_what_is_no_key_signs_nothing(key: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        Unsigned(_DATA, _key("ES256").public, lambda signature: signature).sign(key)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "key")
 
 
 def test_another_key_than_the_one_it_was_prepared_for_signs_nothing() -> None:

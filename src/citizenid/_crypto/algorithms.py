@@ -125,12 +125,13 @@ def _ed25519_verify(handle: bytes, signature: bytes, data: bytes) -> bool:
 
 
 def _ed448_load(material: bytes, full: bool) -> ed448.Ed448PublicKey:
-    # OpenSSL takes any 57 bytes. RFC 8032 section 5.2.3: y below p, and x^2 = (y^2 - 1) / (d y^2 - 1) has a root.
+    # OpenSSL takes any 57 bytes. RFC 8032 section 5.2.3: y below p, and x^2 = (y^2 - 1) / (d y^2 - 1) has a root, which
+    # the product of the two then has as well: they differ by a square, and (d is none) it is not 0.
     y = int.from_bytes(material[:56], "little")
     if y >= _ED448_P or y in _ED448_SMALL_ORDER_Y or material[56] & 0x7F:
         raise ValueError
     if full:
-        square = (y * y - 1) * pow(_ED448_D * y * y - 1, -1, _ED448_P) % _ED448_P
+        square = (y * y - 1) * (_ED448_D * y * y - 1)
         if pow(square, (_ED448_P - 1) // 2, _ED448_P) != 1:
             raise ValueError
     return ed448.Ed448PublicKey.from_public_bytes(material)
