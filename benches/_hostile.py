@@ -12,53 +12,31 @@ Spec: threat T-9; specs/threat-model.md (limits).
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import os
-import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import cbor2
 
-from citizenid import ANY, Challenge, CitizenIDError, Format, KeyPurpose, Limits, LocalKey, TrustAnchor, TrustAnchors
+from citizenid import ANY, Challenge, Format, KeyPurpose, Limits, LocalKey, TrustAnchor, TrustAnchors
 from citizenid._wire import base64url, cbor
 from citizenid.gateway import AdmissionPolicy, Request, parse_vp_token
-from citizenid.gateway.audit import verify_audit
-from citizenid.integrations._codings import Coding, decode
-from citizenid.integrations._negotiation import codings, held, preferred
 from citizenid.status import StatusStore
 from citizenid.verifier import verify, verify_each
 
-from ._cbor_world import DOC_TYPE, PHOTO_ID, CborWorld
+from . import _hostile_served
+from ._cbor_world import DOC_TYPE, PHOTO_ID, CborWorld, structure
+from ._family import Family as Family
+from ._family import answered as answered
 from ._world import ISSUER, MODEL, STATUS_URI, VCT, World
-from .bench_audit import open_log, refuse
 from .bench_gateway import ENDPOINT, HEADERS, URL, Door
 
 ROOMY: Final = Limits(presentation_bytes=2**22)
 _COLLIDING: Final = 2**61 - 1  # Python's hash of an integer is its rest by this prime
-
-
-class Family(NamedTuple):
-    """One kind of input to one entry point.
-
-    Attributes:
-        entry: the entry point.
-        name: what is many of.
-        n: the smallest size; 4n is within the limits.
-        make: an input of a size; not measured.
-        call: what takes it; one of our own errors is an answer.
-    """
-
-    entry: str
-    name: str
-    n: int
-    make: Callable[[int], Any]
-    call: Callable[[Any], object]
 
 
 def families() -> Iterator[Family]:
@@ -71,16 +49,7 @@ def families() -> Iterator[Family]:
     yield from _requests()
     yield from _operator()
     yield from _certificates()
-    yield from _files()
-    yield from _web()
-
-
-def answered(family: Family, given: Any) -> str:
-    """Call, and return what came of it."""
-    try:
-        return type(family.call(given)).__name__
-    except CitizenIDError as error:
-        return error.reason.value
+    yield from _hostile_served.families()
 
 
 # --- presentations ---
@@ -220,7 +189,40 @@ def _sd_cwt() -> Iterator[Family]:
             limits=ROOMY,
         )
 
-    yield Family("verify, SD-CWT", "disclosures", 240, presented, check)
+    issued = cbor2.loads(world.issue(world.attestation(key.public))).value
+
+    def stated(further: dict[Any, Any]) -> Any:  # signed like any other, and comes without a disclosure
+        payload = cbor2.dumps({**cbor2.loads(issued[2]), **further})
+        signature = world.key.sign(structure(issued, payload))
+        data = cbor2.dumps(cbor2.CBORTag(18, [issued[0], {}, payload, signature]))
+        return world.present(world.receive(data), key, [])
+
+    def nested(count: int) -> Any:
+        one: Any = 1
+        for _ in range(10):
+            one = [one]
+        return stated({"x": [one] * count})
+
+    entry = "verify, SD-CWT"
+    yield Family(entry, "disclosures", 240, presented, check)
+    yield Family(
+        entry,
+        "digests that match nothing",
+        1_000,
+        lambda count: stated({cbor2.CBORSimpleValue(59): [os.urandom(32) for _ in range(count)]}),
+        check,
+    )
+    yield Family(
+        entry,
+        "hidden array elements",
+        1_000,
+        lambda count: stated({"x": [cbor2.CBORTag(60, os.urandom(32)) for _ in range(count)]}),
+        check,
+    )
+    yield Family(entry, "arrays nested 10 deep", 200, nested, check)
+    yield Family(
+        entry, "members", 240, lambda count: stated({f"member-{number}": number for number in range(count)}), check
+    )
 
 
 def _mdoc() -> Iterator[Family]:
@@ -720,58 +722,3 @@ def _vical(private: Any, root: Any, pem: bytes, now: int) -> Iterator[Family]:
         return TrustAnchors.from_vical(data, provider_roots=pem, issuer="p", types=[DOC_TYPE], countries=ANY, now=now)
 
     yield Family("trust, VICAL", "entries", 100, vical, load)
-
-
-# --- files and the web ---
-
-
-def _files() -> Iterator[Family]:
-    folders: list[tempfile.TemporaryDirectory[str]] = []  # kept until the last of them was read
-
-    def log(count: int) -> Path:
-        folders.append(tempfile.TemporaryDirectory())
-        path = Path(folders[-1].name)
-        writer = open_log(path)
-        for _ in range(count):
-            position = refuse(writer)
-        writer.settle(position)
-        writer.checkpoint()
-        writer.close()
-        (path / "key").write_text(writer.verifier_key)
-        return path
-
-    def check(path: Path) -> object:
-        return verify_audit(path / "w", keys=[(path / "key").read_text()], now=int(time.time()) + 1)
-
-    yield Family("verify_audit", "entries", 2_000, log, check)
-
-
-def _web() -> Iterator[Family]:
-    def inflate(coding: Coding) -> Callable[[bytes], object]:
-        return lambda data: decode(data, coding, limit_bytes=2**26)
-
-    yield Family(
-        "coding, gzip", "megabytes of zeros", 4, lambda count: gzip.compress(bytes(count << 20)), inflate(Coding.GZIP)
-    )
-    yield Family("coding, gzip", "empty members", 5_000, lambda count: gzip.compress(b"") * count, inflate(Coding.GZIP))
-    yield Family(
-        "negotiation",
-        "kinds in Accept",
-        2_000,
-        lambda count: ",".join(f"a/b{number};q=0.{number % 9}" for number in range(count)),
-        lambda field: preferred(field, ["application/statuslist+jwt"]),
-    )
-    yield Family(
-        "negotiation",
-        "codings",
-        2_000,
-        lambda count: ",".join(f"c{number}" for number in range(count)),
-        lambda field: codings(field, dictionary=True),
-    )
-    yield Family(
-        "negotiation",
-        "entity tags",
-        2_000,
-        lambda count: ",".join(f'"t{number}"' for number in range(count)),
-        lambda field: held(field, ["t"]),
-    )

@@ -64,7 +64,7 @@ def ratios(make: Callable[[int], Any], call: Callable[[Any], object], size: int)
 
 
 # Up to a kilobyte of CBOR goes another way.
-SIZES: Final = {"CBOR": 250, "ingest, CWT": 250}
+SIZES: Final = {"CBOR": 250, "ingest, CWT": 250, "verify, SD-CWT": 250}
 
 
 def small(family: Family) -> int:
@@ -150,10 +150,15 @@ def test_every_entry_point_of_foreign_bytes_has_a_family() -> None:
     assert entries == {
         "CBOR",
         "HTTP signature",
+        "LiteLLM, body",
+        "LiteLLM, form",
+        "StatusFile",
         "admit_http",
         "authorize",
         "challenge",
+        "coding, dcz",
         "coding, gzip",
+        "coding, zstd",
         "ingest, CWT",
         "ingest, JWT",
         "negotiation",
