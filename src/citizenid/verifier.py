@@ -99,7 +99,7 @@ class VerifiedCredential:
     __reduce__ = __reduce_ex__ = __getstate__ = __setstate__ = refuse_verified_copy
 
     def __init_subclass__(cls) -> NoReturn:
-        raise TypeError(f"{cls.__name__} is final")
+        raise TypeError("VerifiedCredential is final")
 
     __bool__ = refuse_truth
 
@@ -133,7 +133,7 @@ class VerifiedPresentation:
     __reduce__ = __reduce_ex__ = __getstate__ = __setstate__ = refuse_verified_copy
 
     def __init_subclass__(cls) -> NoReturn:
-        raise TypeError(f"{cls.__name__} is final")
+        raise TypeError("VerifiedPresentation is final")
 
     __bool__ = refuse_truth
 

@@ -33,7 +33,9 @@ class Part(NamedTuple):
 
 PARTS: Final[dict[str, Part]] = {
     "_wire": Part(("_wire/",), ("wire", "test_vectors_cose.py"), 100),
-    "_crypto": Part(("_crypto/",), ("test_crypto.py", "test_agreement.py", "wire/test_cose_keys.py"), 100),
+    "_crypto": Part(
+        ("_crypto/",), ("test_crypto.py", "test_agreement.py", "wire/test_cose_keys.py", "test_representations.py"), 100
+    ),
     "_redaction": Part(("_redaction/",), ("test_redaction.py",), 100),
     "verifier": Part(
         ("verifier.py",),
@@ -48,17 +50,36 @@ PARTS: Final[dict[str, Part]] = {
     ),
     "policy": Part(
         ("policy/",),
-        ("test_policy.py", "test_policy_compare.py", "test_policy_conditions.py", "test_policy_lint.py"),
+        (
+            "test_policy.py",
+            "test_policy_compare.py",
+            "test_policy_conditions.py",
+            "test_policy_lint.py",
+            "test_representations.py",
+        ),
         100,
     ),
     "status": Part(
         ("status/",),
-        ("status", "test_status_vectors.py", "gateway/test_status_file.py", "gateway/test_bitstring.py"),
+        (
+            "status",
+            "test_status_vectors.py",
+            "gateway/test_status_file.py",
+            "gateway/test_bitstring.py",
+            "test_representations.py",
+        ),
         100,
     ),
     "vocabulary": Part(
         ("__init__.py", "_errors.py", "_registry.py", "_limits.py", "countries.py", "_model/"),
-        ("test_errors.py", "test_limits.py", "test_countries.py", "test_model.py", "test_challenge.py"),
+        (
+            "test_errors.py",
+            "test_limits.py",
+            "test_countries.py",
+            "test_model.py",
+            "test_challenge.py",
+            "test_representations.py",
+        ),
     ),
     "_x509": Part(
         ("_x509/",),
@@ -79,8 +100,8 @@ PARTS: Final[dict[str, Part]] = {
     ),
     "_writers": Part(("_writers/", "issuer.py"), ("writers", "test_issuer.py")),
     "holder": Part(("holder.py",), ("test_holder.py",)),
-    "gateway": Part(("gateway/", "_answer.py"), ("gateway", "test_answer.py")),
-    "integrations": Part(("integrations/",), ("integrations",)),
+    "gateway": Part(("gateway/", "_answer.py"), ("gateway", "test_answer.py", "test_representations.py")),
+    "integrations": Part(("integrations/",), ("integrations", "test_representations.py")),
     "command line": Part(("__main__.py", "_cli/", "_demo/"), ("test_main.py",)),
     "testing": Part(("testing/",), ("testing",)),
 }

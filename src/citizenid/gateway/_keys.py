@@ -73,7 +73,7 @@ class Keys(NamedTuple):
     nonces: NonceKeys
 
     def __repr__(self) -> str:
-        return "<keys of a gateway>"
+        return "<Keys>"
 
 
 @final

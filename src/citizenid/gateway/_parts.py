@@ -51,7 +51,7 @@ class State(NamedTuple):
     assurances: Mapping[bytes, Assurance]
 
     def __repr__(self) -> str:
-        return "<state of a gateway>"
+        return "<State>"
 
 
 UNREAD: Final = Credentials(None, b"", ())

@@ -75,7 +75,7 @@ class VerifiedStatusList:
     __reduce__ = __reduce_ex__ = __getstate__ = __setstate__ = refuse_verified_copy
 
     def __init_subclass__(cls) -> NoReturn:
-        raise TypeError(f"{cls.__name__} is final")
+        raise TypeError("VerifiedStatusList is final")
 
     __bool__ = refuse_truth
 
