@@ -394,6 +394,24 @@ def test_what_was_meant_is_suggested(text: str, meant: str) -> None:
     assert any(finding.message.endswith(f"(did you mean {meant}?)") for finding in lint(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEAD + "zzzzzzzz = 1\nanyone = true", "unknown key"),
+        ("version = 1\nzzzzzzzz = 1\n" + HEAD[12:] + "anyone = true", "unknown key"),
+        (HEAD + "nationality = ['ZZ']", "unknown country"),
+        (HEAD + "nationality = ['ZZZZ']", "unknown country"),
+        (HEAD + "nationality = [1]", "unknown country"),
+        (HEAD + "nationality = ['DE']\nformats = ['zzzzzzzz']", "unknown format"),
+        (HEAD + "nationality = ['DE']\nassurance = { zzzzzzzz = 'low' }", "unknown framework"),
+        (HEAD + "nationality = ['DE']\nassurance = { eidas = 'zzzzzzzz' }", "unknown level"),
+        (HEAD + f"{'n' * 100} = 1\nanyone = true", "unknown key"),
+    ],
+)
+def test_what_is_like_nothing_that_is_known_gets_no_suggestion(text: str, said: str) -> None:
+    assert [finding.message for finding in lint(text)] == [said]
+
+
 def test_a_finding_holds_no_value_of_the_text() -> None:
     secret = "s3cr3t"
     text = f"version = 1\n{secret} = 1\n[[rule]]\nresource = '{secret}**'\n{secret} = '{secret}'\n"

@@ -53,5 +53,5 @@ class Findings:
 def suggestion(word: object, known: Iterable[str]) -> str:
     """Return " (did you mean ...?)" for the known word that looks most like this one, or nothing."""
     names = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), names, 1) if isinstance(word, str) and len(word) < 100 else []
+    close = difflib.get_close_matches(word.lower(), names) if isinstance(word, str) and len(word) < 100 else []
     return f" (did you mean {names[close[0]]}?)" if close else ""

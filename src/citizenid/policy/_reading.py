@@ -140,8 +140,7 @@ class _Reader:
         """Note an error at a key, or of the whole rule when the key is empty; `at` is the key whose line counts."""
         self.failed = True
         where = f"policy.rule[{self.number}]" + (f".{key}" if key else "")
-        path = ("rule", self.number) if at is None and not key else ("rule", self.number, key if at is None else at)
-        self.findings.add(where, message, *path)
+        self.findings.add(where, message, "rule", self.number, key if at is None else at)
 
     def read(self) -> Rule | None:
         if not self.is_table:
@@ -302,7 +301,7 @@ class _Reader:
 
 def _meant(code: object) -> str:
     """Return a suggestion for what was meant as a country: another code of it, or another case."""
-    for written in (code, code.upper()) if isinstance(code, str) and len(code) <= 3 else ():
+    for written in (code, code.upper()) if isinstance(code, str) else ():
         try:
             return f" (did you mean {Country.parse(written).alpha2}?)"
         except CitizenIDError:
