@@ -142,9 +142,13 @@ def chains() -> Iterator[Chain]:
         yield chain(CertificateProfile.MDOC_DOCUMENT_SIGNER, between)
 
 
-def requests_of_new_worlds() -> st.SearchStrategy[Any]:
+def requests_of_new_worlds(binding: Binding) -> st.SearchStrategy[Any]:
     # The world is made anew: what a gateway remembers of one example is nothing to the next.
-    return st.builds(SimulatedWorld).flatmap(lambda world: tickets(world, bindings=[Binding.DPOP]))
+    return st.builds(SimulatedWorld).flatmap(lambda world: tickets(world, bindings=[binding]))
+
+
+def allowed(valid: TicketHeld) -> bool:
+    return type(valid.authorize()) is Allow
 
 
 CASES = {
@@ -173,7 +177,9 @@ CASES = {
     "status list, identifier": Case(status_lists(forms=["identifier"]), lambda valid: valid.ingest()),
     "status list, bitstring": Case(status_lists(forms=["bitstring"]), lambda valid: valid.ingest()),
     "certificate chain": Case(certificate_chains(), lambda valid: valid.verify(), rich=chains),
-    "request": Case(requests_of_new_worlds(), lambda valid: type(valid.authorize()) is Allow),
+    "request": Case(requests_of_new_worlds(Binding.DPOP), allowed),
+    "request, signed": Case(requests_of_new_worlds(Binding.HTTP_SIGNATURE), allowed),
+    "request, mutual TLS": Case(requests_of_new_worlds(Binding.MTLS), allowed),
     "policy": Case(
         policy_tables().map(lambda rules: reachable_part(rules)[0]),
         lambda rules: AdmissionPolicy.from_toml(toml(rules)),

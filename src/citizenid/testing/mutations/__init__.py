@@ -20,13 +20,14 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from ... import Challenge, Format, Serialization
+from ...gateway import Binding
 from ..forgery import Outcome
 from ..strategies.chains import Chain
 from ..strategies.presentations import Presented
 from ..strategies.requests import TicketHeld
 from ..strategies.status_lists import PublishedList
 from ..targets import RESOURCES, Target, outcome_of
-from . import chains, gateways, mdoc, policies, sd_cwt, sd_jwt, sd_jwt_json, status_lists
+from . import chains, gateways, mdoc, policies, sd_cwt, sd_jwt, sd_jwt_json, signed_requests, status_lists
 from ._frame import CHOICES, Choice, Hostile, Mutation
 
 __all__ = ["TABLES", "Choice", "Hostile", "Mutation", "form_of", "mutate", "mutations"]
@@ -40,6 +41,8 @@ TABLES: Final[Mapping[str, tuple[Mutation, ...]]] = MappingProxyType(
         **{f"status list, {form}": table for form, table in status_lists.TABLES.items()},
         "certificate chain": chains.TABLE,
         "request": gateways.TABLE,
+        "request, signed": signed_requests.TABLE,
+        "request, mutual TLS": signed_requests.OVER_TLS,
         "policy": policies.TABLE,
     }
 )
@@ -50,7 +53,7 @@ def form_of(valid: Any) -> str:
     """Return the name of the table for something valid.
 
     Args:
-        valid: a `Presented`, a `PublishedList`, a `Chain`, a `TicketHeld` that DPoP binds, or rules of a policy as
+        valid: a `Presented`, a `PublishedList`, a `Chain`, a `TicketHeld` that a proof binds, or rules of a policy as
             tables, all of which can be reached.
     """
     if isinstance(valid, Presented):
@@ -60,7 +63,14 @@ def form_of(valid: Any) -> str:
         return f"status list, {valid.form}"
     if isinstance(valid, Chain):
         return "certificate chain"
-    return "request" if isinstance(valid, TicketHeld) else "policy"
+    return _REQUESTS[valid.sender.binding] if isinstance(valid, TicketHeld) else "policy"
+
+
+_REQUESTS: Final = {
+    Binding.DPOP: "request",
+    Binding.HTTP_SIGNATURE: "request, signed",
+    Binding.MTLS: "request, mutual TLS",
+}
 
 
 def mutate(valid: Any, mutation: Mutation, numbers: Sequence[int] = (0,)) -> Hostile | None:
@@ -109,7 +119,7 @@ def _judges(valid: Any) -> Callable[[Any], object]:
 
 def _served(valid: Any, mutation: Mutation, numbers: Sequence[int]) -> Callable[[Target], Outcome] | None:
     """Return what tries a mutation on a gateway of somebody else, if it can be tried there."""
-    if isinstance(valid, TicketHeld) and mutation.name not in gateways.OF_THE_FLEET:
+    if form_of(valid) == "request" and mutation.name not in gateways.OF_THE_FLEET:
         return lambda target: _request_served(target, mutation, numbers)
     if isinstance(valid, Presented) and form_of(valid) == valid.format.value and not valid.issued.by_mac:
         return lambda target: _presentation_served(target, valid, mutation, numbers)
