@@ -17,14 +17,13 @@ from collections.abc import Callable, Generator, Iterable
 from math import isfinite
 from typing import Final, TypeAlias, final
 
-from .._errors import CitizenIDError, Reason
+from .._errors import FAILURES, CitizenIDError, Reason
 from ..status import StatusStore
 from ._addresses import Reach, open_url
 from ._codings import ZSTD_AVAILABLE, Dictionary, dictionary_id
 from ._exchange import (
     ACCEPT_AGGREGATION,
     ACCEPT_LIST,
-    FAILURES,
     MEDIA_TYPE_AGGREGATION,
     Answer,
     FetchBounds,

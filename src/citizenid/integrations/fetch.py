@@ -24,10 +24,10 @@ from typing import Any, Final, final
 
 import httpx
 
-from .._errors import CitizenIDError, Reason
+from .._errors import FAILURES, CitizenIDError, Reason
 from ..status import StatusStore
 from ._addresses import Reach
-from ._exchange import FAILURES, Answer, FetchBounds, Fetched, FetchResult, Reply, Resolve, Send
+from ._exchange import Answer, FetchBounds, Fetched, FetchResult, Reply, Resolve, Send
 from ._schedule import Schedule
 from ._sources import Round, Source
 
