@@ -37,6 +37,8 @@ from ._asgi_scope import (
 _METHOD: Final = re.compile(r"[A-Z]{1,32}")
 _REFUSED: Final = frozenset({401, 403})
 _NO_SESSION: Final = b"-"
+# Of 32 kB that examples/proxies/nginx.conf gives the whole head of an answer: an x401 request takes 8, challenges some.
+_MAX_PROBLEM_BYTES: Final = 16_384
 
 
 class Proxy(StrEnum):
@@ -208,11 +210,22 @@ def _refused(result: Refusal, answer: Answer, proxy: Proxy) -> Answer:
     told = [*headers_, (b"x-citizenid-reason", result.reason.value.encode("ascii"))]
     if proxy is Proxy.NGINX:  # its subrequest has no body, and one header of a name is passed on
         told = _joined(told)
-        told.append((b"x-citizenid-problem", body))
+        told.append((b"x-citizenid-problem", _for_a_header(body)))
     if status not in _REFUSED and proxy is not Proxy.TRAEFIK:
         told.append((b"x-citizenid-status", b"%d" % status))
         status = 403
     return Answer(status, tuple(told), body)
+
+
+def _for_a_header(body: bytes) -> bytes:
+    """Return a problem document as it fits into what nginx takes of an answer's head, without its query if need be."""
+    if len(body) <= _MAX_PROBLEM_BYTES:
+        return body
+    import json  # here, because only a refusal needs it
+
+    document = json.loads(body)
+    document.pop("dcql_query", None)
+    return json.dumps(document, separators=(",", ":")).encode("ascii")
 
 
 def _joined(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
