@@ -15,7 +15,7 @@ from valkey import Valkey
 
 from .._crypto import refuse_copy
 from .._errors import FAILURES, CitizenIDError, Reason
-from ._fleet import UNREACHABLE, Envelope, Message, Subscription, check_client, check_times, names_of
+from ._fleet import UNREACHABLE, Envelope, Message, Subscription, check_client, check_times, names_of, sender_drawn
 
 
 class FleetChange(IntEnum):
@@ -70,7 +70,7 @@ class FleetChannel:
         self._client = client
         key, prefix = names_of(secret, audience, "changes")
         self._latest, self._channel = prefix + "latest:", prefix + "channel"
-        self._envelope = Envelope(key, sender=random(8), clock=clock)
+        self._envelope = Envelope(key, sender=sender_drawn(random), clock=clock)
         self._reload = reload
         self._known: dict[FleetChange, bytes] = {}
         self._monotonic = monotonic

@@ -80,6 +80,8 @@ class Schedule:
         monotonic: Callable[[], float],
         random: Callable[[], float],
     ) -> None:
+        if type(bounds) is not FetchBounds or not isinstance(sources, Iterable):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch")
         named = list(sources)
         for source in named:
             if type(source) is not Source or type(source.uris) is not tuple or len(source.uris) > bounds.lists:
@@ -87,7 +89,7 @@ class Schedule:
             urls = source.uris if source.aggregation is None else (source.aggregation, *source.uris)
             if not urls or any(open_url(url, reach) is None for url in urls) or len(set(urls)) != len(urls):
                 raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch.sources")
-        if not named or type(reach) is not Reach or type(bounds) is not FetchBounds:
+        if not named or type(reach) is not Reach:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch")
         self._store = store
         self._reach = reach

@@ -208,6 +208,8 @@ class AsyncStatusFetcher:
         if random is None:
             random = secrets.SystemRandom().random
         self._bounds = FetchBounds() if bounds is None else bounds
+        if not isinstance(sources, Iterable):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch")
         named = list(sources)
         self._schedule = Schedule(
             store, named, reach=reach, bounds=self._bounds, clock=clock, monotonic=monotonic, random=random
