@@ -280,6 +280,26 @@ def test_the_input_has_one_spelling(change: Callable[[str], str], world: World, 
     assert result.reason in {Reason.PROOF_MALFORMED, Reason.PROOF_MISSING}
 
 
+@pytest.mark.parametrize("name", ["@authority", "@path", "@query", "@status", "@signature-params", "@x"])
+def test_a_header_does_not_stand_in_for_a_derived_component(name: str, world: World, ticket: str) -> None:
+    # H2: else a signature would say "the authority was covered", and it would be what the client has written.
+    covered = ["@method", "@target-uri", "citizenship-ticket", name]
+    headers = parts(ticket, components=covered, values={name: "gateway.example"})
+    for further in ([], [(name.encode(), b"gateway.example")], [(name.upper().encode(), b"gateway.example")]):
+        result = ask(world, ticket, headers, further=further)
+        assert type(result) is Deny
+        assert (result.reason, result.where) == (Reason.PROOF_MALFORMED, "http-signature.components")
+    plain = ["@method", "@target-uri", "citizenship-ticket", "x-authority"]
+    allowed(
+        ask(
+            world,
+            ticket,
+            parts(ticket, components=plain, values={"x-authority": "gateway.example"}),
+            further=[(b"x-authority", b"gateway.example")],
+        )
+    )
+
+
 @pytest.mark.parametrize("between", [",", ", ", "\t ,\t", " " * 300 + "," + " " * 300])
 def test_between_two_signatures_there_may_be_spaces_and_nowhere_else(between: str, world: World, ticket: str) -> None:
     headers = parts(ticket)

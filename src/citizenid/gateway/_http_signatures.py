@@ -213,7 +213,8 @@ def _signature_base(
         elif name == _TARGET_URI:
             value = (origin + _path_and_query(url)).encode("ascii")
         else:
-            value = fields.get(name, b"\n")  # what is not there cannot be covered
+            # What is not there cannot be covered, nor another derived component: a header of its name is the client's.
+            value = b"\n" if name[:1] == b"@" else fields.get(name, b"\n")
             if type(value) is not bytes or b"\n" in value or b"\r" in value:
                 raise MalformedError(Reason.PROOF_MALFORMED, "http-signature.components")
         covered[name] = value
