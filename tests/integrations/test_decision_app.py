@@ -5,6 +5,7 @@ Spec: specs/profile-asgi.md section 6.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from pathlib import Path
@@ -226,6 +227,41 @@ def test_a_refusal_of_a_rule_with_every_country_fits_into_the_head_of_an_answer(
     told = json.loads(answer.header(b"x-citizenid-problem") or b"")
     assert told == {name: value for name, value in answer.json.items() if count < 100 or name != "dcql_query"}
     assert ("dcql_query" in told) is (count < 100)
+
+
+class OwnError(Exception):
+    """What a function of the operator's own may raise."""
+
+
+@pytest.mark.parametrize("proxy", EVERY)
+@pytest.mark.parametrize("broken", ["resource", "signals"])
+@pytest.mark.parametrize("error", [OwnError(), KeyError("x"), UnicodeError(), CitizenIDError(Reason.REVOKED)], ids=repr)
+def test_a_function_that_fails_is_a_refusal_to_the_proxy_and_an_error_to_the_server(
+    door: Door, proxy: Proxy, broken: str, error: Exception
+) -> None:
+    # Envoy with `failure_mode_allow` passes a request on when the service answers with 5xx, or not at all.
+    def fails(scope: Any) -> Any:
+        raise error
+
+    options = {"resource": US, broken: fails}
+    app = decision_app(door.world.gateway, proxy=proxy, **options)  # type: ignore[arg-type]  # one of the two
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return BODY
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    before = door.world.gateway.counts()
+    with pytest.raises(type(error)) as caught:
+        asyncio.run(app(asked(proxy, headers=door.proven()), receive, send))
+    assert caught.value is error
+    answer = Answered(sent)
+    assert (answer.status, answer.reason) == (403, "resource_not_listed")
+    assert sent[-1]["type"] == "http.response.body"
+    new = {key: n - before.get(key, 0) for key, n in door.world.gateway.counts().items() if n != before.get(key)}
+    assert {key.reason: n for key, n in new.items()} == {Reason.RESOURCE_NOT_LISTED: 1}
 
 
 def test_several_challenges_are_one_field_for_nginx(door: Door) -> None:
