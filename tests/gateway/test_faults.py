@@ -585,6 +585,25 @@ def test_a_source_of_lists_that_raises_decides_nothing_and_lets_no_error_out(err
     allowed(world.ask(alice, ticket, "fresh"))
 
 
+def test_what_a_source_of_lists_says_by_an_error_of_ours_is_what_is_answered() -> None:
+    world = World(RECENT)
+    alice = world.wallet()
+    lists = FailingLists(world.statuses, CitizenIDError(Reason.STORE_UNAVAILABLE, "own"))
+    world.gateway = world.another_gateway(statuses=lists)
+    world.wait(1)
+    ticket = world.ticket(alice)
+    asked: dict[str, list[Callable[[], object]]] = {
+        "check_identity": [lambda: world.ask(alice, ticket)],
+        "issued_at": [lambda: world.ask(alice, ticket, "fresh")],
+        "check": [lambda: world.admit(alice)],
+        "keep_fresh": [lambda: world.admit(alice), lambda: world.ask(alice, ticket)],
+    }
+    for lists.fails, calls in asked.items():
+        for call in calls:
+            lists.error = CitizenIDError(Reason.STORE_UNAVAILABLE, "own")
+            assert denied(call(), Reason.STORE_UNAVAILABLE, "configuration").http().status == 503
+
+
 @pytest.mark.parametrize("said", [[], {}, "valid", 0, object(), True])
 def test_what_is_no_status_is_not_valid(said: Any) -> None:
     world = World(RECENT)
