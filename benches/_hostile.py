@@ -409,6 +409,7 @@ def _requests() -> Iterator[Family]:
     yield Family(
         entry, "headers", 2_000, lambda count: [(b"x-%d" % number, b"v") for number in range(count)], authorize
     )
+    yield Family(entry, "headers of one name", 240, lambda count: [(b"x-a", b"v" * 1_000)] * count, authorize)
     yield Family(entry, "DPoP headers", 2_000, lambda count: [held_ticket] + [(b"dpop", b"a.b.c")] * count, authorize)
     yield Family(entry, "ticket headers", 2_000, lambda count: [held_ticket] * count, authorize)
     yield Family(entry, "letters of a path", 2_000, lambda count: URL + "/" + "a" * count, at)

@@ -64,6 +64,9 @@ _ORDER: Final = ("Malformed", "Verification", "CitizenID", "need", "deny")
 # Doors that no request from outside reaches: there is no HTTP answer.
 _OWN_SIDE: Final = frozenset({"status", "configuration", "issue", "present", "publish"})
 
+# Of these a request is told all the same, when a part of the gateway fails while it decides.
+_OF_A_PART: Final = frozenset({Reason.STORE_UNAVAILABLE, Reason.CONFIGURATION_INVALID})
+
 _FIX: Final = "correct the software that wrote it"
 _WALLET: Final = "use another credential, or have this one issued anew"
 _AGAIN: Final = "ask for a new challenge and present again"
@@ -290,7 +293,9 @@ ROWS: Final[dict[Reason, Row]] = {
         "An audit log is not what its checkpoints, keys and witnesses say.", "look for who changed it"
     ),
     # our own side
-    Reason.CONFIGURATION_INVALID: Row("An argument of ours cannot be right.", "correct the call"),
+    Reason.CONFIGURATION_INVALID: Row(
+        "An argument of ours cannot be right, or a source of random bytes has failed.", "correct the call"
+    ),
     Reason.STORE_UNAVAILABLE: Row(
         "The fleet's store cannot be asked, or what it tells is too old.",
         "try again; look at the server and the network",
@@ -360,6 +365,8 @@ def http_status(reason: Reason, how: set[str]) -> str:
     """Ask the gateway's own answers for the status."""
     if reason in (Reason.STATUS_LIST_UNAVAILABLE, Reason.STATUS_LIST_STALE, Reason.STATUS_TOO_OLD):
         return str(NeedStatusList("", reason).http().status)
+    if reason in _OF_A_PART:
+        return str(Deny(reason, reason.step).http().status)
     if reason.step in _OWN_SIDE or (reason.step == "audit" and reason is not Reason.AUDIT_UNAVAILABLE):
         return "-"
     if (reason.step in ("ticket", "sharing") and "need" in how) or (reason.step == "policy" and "deny" not in how):

@@ -417,6 +417,18 @@ def test_no_broad_except() -> None:
     assert wrong == []
 
 
+def test_what_an_operators_part_may_raise_has_one_name() -> None:
+    # A client of a store derives its errors from Exception: no list is enough. It stands around what is not ours alone.
+    named = [
+        source.file
+        for source in sources()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Tuple)
+        and any(isinstance(each, ast.Name) and each.id in ("Exception", "BaseException") for each in node.elts)
+    ]
+    assert [each for each in named if not each.startswith("testing/")] == ["_errors.py"]
+
+
 def test_no_new_error_is_raised_inside_an_except_block() -> None:
     # Its __context__ would be the error of the parser, which may quote the input. Passing on the same one is free.
     wrong = [

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from citizenid import Assurance, CitizenIDError, Country, Format, Reason
 from citizenid.gateway import Binding
-from citizenid.policy import AdmissionPolicy, ConditionState, Facts, Rule, Verdict
+from citizenid.policy import AdmissionPolicy, ConditionState, Facts, Rule, SharingResponse, StoreDown, Verdict
 
 US, DE, FR = map(Country, p.CODES)
 GOOD = Facts(
@@ -351,6 +351,50 @@ def test_a_rule_asks_for_something_or_is_for_anyone(changes: dict[str, Any]) -> 
     with pytest.raises(CitizenIDError) as caught:
         Rule(**{**keys, **changes})
     assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, "policy.rule[3].anyone")
+
+
+AGES = ("max_admission_age_s", "max_credential_age_s", "max_evidence_age_s", "max_status_age_s")
+TIMES = ("not_before", "not_after")
+WHOLE: dict[str, Any] = {
+    "number": 1, "resources": ("a", "b*"), "anyone": False, "countries": frozenset({DE}), "needs_citizenship": True,
+    "binding": Binding.DPOP, "max_admission_age_s": 9, "none_of": frozenset({US}), "issuers": frozenset({"one"}),
+    "formats": frozenset({Format.MDOC}), "types": frozenset({"t"}),
+    "assurances": frozenset({Assurance("eidas", "low")}),
+    "max_credential_age_s": 9, "max_evidence_age_s": 9, "max_status_age_s": 9, "not_before": 1, "not_after": 9,
+    "regions": ("eu",), "sharing": SharingResponse.MARK, "store_down": StoreDown.LOCAL,
+}  # fmt: skip
+MISFITS: list[Any] = [
+    "", "x", "9", b"x", 1.5, float("nan"), float("inf"), object(), [], ["a"], {"a": 1}, {DE}, ("a", 1), frozenset({1}),
+    frozenset({"DE", 1}), -1, Reason.REVOKED,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("misfit", MISFITS, ids=repr)
+@pytest.mark.parametrize("name", sorted(WHOLE))
+def test_a_rule_that_is_put_together_of_other_types_is_none(name: str, misfit: Any) -> None:
+    # An age that is no number is exceeded by none, and a text in its place would be found out at a request.
+    Rule(**WHOLE)
+    with pytest.raises(CitizenIDError) as caught:
+        Rule(**{**WHOLE, name: misfit})
+    assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, "policy.rule")
+
+
+@pytest.mark.parametrize(
+    ("names", "value"),
+    [
+        (AGES, True),
+        (AGES, 0),
+        (TIMES, True),
+        (("number",), 0),
+        (("number",), True),
+        (("anyone", "needs_citizenship"), 0),
+    ],
+)
+def test_in_a_rule_no_truth_is_a_number_and_no_number_a_truth(names: tuple[str, ...], value: Any) -> None:
+    for name in names:
+        with pytest.raises(CitizenIDError) as caught:
+            Rule(**{**WHOLE, name: value})
+        assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, "policy.rule")
 
 
 def test_types_and_assurances_are_those_of_all_rules() -> None:

@@ -215,3 +215,9 @@ class MalformedError(CitizenIDError):
 
 class VerificationError(CitizenIDError):
     """The bytes are well formed, and a rule refuses what they say."""
+
+
+# What a function, or a part, of an operator's own may raise, short of the end of the program. Clients of stores, of
+# databases and of key services derive their errors from `Exception` itself: no list of the built-in ones is enough.
+# It stands around what is not ours alone; what reads input names what it expects.
+FAILURES: Final = (Exception,)

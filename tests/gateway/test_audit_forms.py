@@ -450,6 +450,8 @@ def test_every_reason_and_step_has_its_place_in_the_table() -> None:
         (Reason.REPLAYED, "replay", False, True),
         (Reason.REPLAY_GUARD_FULL, "replay", False, False),
         (Reason.CHALLENGE_INVALID, "challenge", False, False),
+        (Reason.STORE_UNAVAILABLE, "configuration", False, False),
+        (Reason.CONFIGURATION_INVALID, "configuration", False, False),
         (Reason.REQUEST_INVALID, "request", False, False),
         (Reason.CLOCK_UNUSABLE, "request", False, False),
         (Reason.RESOURCE_NOT_LISTED, "policy", False, True),

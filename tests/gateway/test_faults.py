@@ -36,6 +36,7 @@ from .world import (
     DAY,
     ENDPOINT,
     NOW,
+    ORIGIN,
     OTHER_SECRET,
     POLICY,
     SECRET,
@@ -422,7 +423,19 @@ class FailingStore:
         return self._said()
 
 
-RAISED = [OSError("10.0.0.7"), ConnectionError(), TimeoutError(), KeyError("secret"), RuntimeError(), ValueError()]
+class StoreError(Exception):
+    """As redis, sqlite3 and most clients define theirs: of no built-in class but `Exception`."""
+
+
+RAISED = [
+    StoreError("10.0.0.7"),
+    OSError("10.0.0.7"),
+    ConnectionError(),
+    TimeoutError(),
+    KeyError("secret"),
+    RuntimeError(),
+    ValueError(),
+]
 LOCAL = POLICY.replace('resource = "fresh"', 'store_down = "local"\nresource = "fresh"')
 
 
@@ -470,6 +483,172 @@ def test_a_set_that_raises_or_says_nothing_lets_nobody_pass_but_whom_a_rule_lets
         gateway.revoke_session(bytes(16))
     assert caught.value.reason is Reason.SIGN_OUTS_FULL
     assert caught.value.__context__ is None
+
+
+def test_what_a_guard_of_the_operators_own_says_is_what_is_answered() -> None:
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    world.wait(1)
+    error = CitizenIDError(Reason.STORE_UNAVAILABLE, "own")
+    gateway = world.another_gateway(replay=FailingStore(error))
+    asked = request(ticket, world.proof(alice.sender, ticket))
+    denied(gateway.authorize(asked, resource="us-nationals"), Reason.STORE_UNAVAILABLE, "configuration")
+    gateway = world.another_gateway(sign_outs=FailingStore(error))
+    with pytest.raises(CitizenIDError) as caught:
+        gateway.revoke_session(bytes(16))
+    assert caught.value is error
+
+
+class FailingCache:
+    """A cache of somebody else's, whose server is away."""
+
+    def __init__(self, error: Exception, *, reads: bool) -> None:
+        self.error = error
+        self.reads = reads
+
+    def get(self, key: bytes, /) -> None:
+        if self.reads:
+            raise self.error
+
+    def put(self, key: bytes, value: object, /) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize("reads", [True, False])
+@pytest.mark.parametrize("error", [*RAISED, CitizenIDError(Reason.REVOKED)], ids=repr)
+def test_a_cache_that_raises_changes_no_verdict(error: Exception, reads: bool) -> None:
+    world = World()
+    alice, mallory = world.wallet(), world.wallet("mallory", issuer="another issuer")
+    world.gateway = world.another_gateway(cache=FailingCache(error, reads=reads))
+    world.wait(1)
+    for _ in range(2):
+        assert isinstance(world.admit(alice), Admitted)
+        denied(world.admit(mallory), Reason.SIGNATURE_INVALID, "V3")
+
+
+class FailingLists:
+    """Status lists of somebody else's; `fails` names the call that raises."""
+
+    def __init__(self, lists: Any, error: Exception) -> None:
+        self.lists = lists
+        self.error = error
+        self.fails = ""
+
+    def _asked(self, name: str) -> None:
+        if name == self.fails:
+            raise self.error
+
+    def check(self, reference: Any, **how: Any) -> Any:
+        self._asked("check")
+        return self.lists.check(reference, **how)
+
+    def check_identity(self, identity: bytes, index: int, now: Any) -> Any:
+        self._asked("check_identity")
+        return self.lists.check_identity(identity, index, now)
+
+    def issued_at(self, identity: bytes) -> Any:
+        self._asked("issued_at")
+        return self.lists.issued_at(identity)
+
+    def keep_fresh(self, monotonic: float) -> None:
+        self._asked("keep_fresh")
+
+
+RECENT = POLICY.replace('resource = "fresh"', 'max_status_age_s = 100\nresource = "fresh"')
+
+
+@pytest.mark.parametrize("error", RAISED, ids=repr)
+def test_a_source_of_lists_that_raises_decides_nothing_and_lets_no_error_out(error: Exception) -> None:
+    world = World(RECENT)
+    alice = world.wallet()
+    lists = FailingLists(world.statuses, error)
+    world.gateway = world.another_gateway(statuses=lists)
+    world.wait(1)
+    ticket = world.ticket(alice)
+    allowed(world.ask(alice, ticket, "fresh"))
+
+    def wanted(result: object, reason: Reason = Reason.STATUS_LIST_UNAVAILABLE) -> None:
+        assert isinstance(result, NeedStatusList)
+        assert result.reason is reason
+        assert result.http().status == 503
+
+    for lists.fails in ("check_identity", "keep_fresh"):
+        wanted(world.ask(alice, ticket))
+        wanted(world.gateway.renew(request(ticket, world.proof(alice.sender, ticket))))
+    for lists.fails in ("check", "keep_fresh"):
+        wanted(world.admit(alice))
+    lists.fails = "issued_at"
+    wanted(world.ask(alice, ticket, "fresh"), Reason.STATUS_TOO_OLD)
+    allowed(world.ask(alice, ticket))  # a rule that does not ask how old the list is
+    lists.fails = ""
+    allowed(world.ask(alice, ticket, "fresh"))
+
+
+def test_what_a_source_of_lists_says_by_an_error_of_ours_is_what_is_answered() -> None:
+    world = World(RECENT)
+    alice = world.wallet()
+    lists = FailingLists(world.statuses, CitizenIDError(Reason.STORE_UNAVAILABLE, "own"))
+    world.gateway = world.another_gateway(statuses=lists)
+    world.wait(1)
+    ticket = world.ticket(alice)
+    asked: dict[str, list[Callable[[], object]]] = {
+        "check_identity": [lambda: world.ask(alice, ticket)],
+        "issued_at": [lambda: world.ask(alice, ticket, "fresh")],
+        "check": [lambda: world.admit(alice)],
+        "keep_fresh": [lambda: world.admit(alice), lambda: world.ask(alice, ticket)],
+    }
+    for lists.fails, calls in asked.items():
+        for call in calls:
+            lists.error = CitizenIDError(Reason.STORE_UNAVAILABLE, "own")
+            assert denied(call(), Reason.STORE_UNAVAILABLE, "configuration").http().status == 503
+
+
+@pytest.mark.parametrize("said", [[], {}, "valid", 0, object(), True])
+def test_what_is_no_status_is_not_valid(said: Any) -> None:
+    world = World(RECENT)
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    world.wait(1)
+    lists = FailingLists(world.statuses, OSError())
+    gateway = world.another_gateway(statuses=lists)
+    lists.check_identity = lambda *_: said  # type: ignore[method-assign]  # as somebody else's would
+    denied(world.ask(alice, ticket, gateway=gateway), Reason.STATUS_NOT_VALID, "V9")
+    lists = FailingLists(world.statuses, OSError())
+    lists.issued_at = lambda *_: said  # type: ignore[method-assign]  # as above
+    result = world.ask(alice, ticket, "fresh", gateway=world.another_gateway(statuses=lists))
+    assert isinstance(result, NeedStatusList)
+    assert result.reason is Reason.STATUS_TOO_OLD
+
+
+@pytest.mark.parametrize("drawn", [*RAISED, None, b"", bytes(5), "0" * 16, bytearray(16)], ids=repr)
+def test_a_source_that_stops_being_random_gives_no_ticket_and_no_challenge(drawn: Any) -> None:
+    failing = False
+
+    def source(size: int) -> Any:
+        if failing and isinstance(drawn, Exception):
+            raise drawn
+        return drawn if failing else os.urandom(size)
+
+    world = World(random=source)
+    alice = world.wallet()
+    ticket, challenge = world.ticket(alice), world.challenge(alice.sender)
+    presentation = world.present(alice, challenge)
+    failing = True
+    at_admission = request(path=ENDPOINT, proof=world.proof(alice.sender, url=ORIGIN + ENDPOINT))
+    admission = world.gateway.admit(
+        presentation, format=alice.format, challenge=challenge.to_text(), request=at_admission
+    )
+    renewal = world.gateway.renew(request(ticket, world.proof(alice.sender, ticket)))
+    for result in (admission, renewal):
+        assert denied(result, Reason.CONFIGURATION_INVALID, "configuration").http().status == 503
+    need = needed(world.gateway.authorize(request(), resource="weak"), Reason.TICKET_MISSING)
+    assert b"challenge" not in need.http().body
+    with pytest.raises(CitizenIDError) as caught:
+        world.challenge(alice.sender)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+    assert caught.value.__context__ is None
+    allowed(world.ask(alice, ticket))  # nothing is drawn for it
 
 
 @pytest.mark.parametrize(

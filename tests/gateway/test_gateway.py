@@ -262,7 +262,9 @@ def test_a_bearer_challenge_of_a_policy_that_is_gone_admits_nobody() -> None:
         "request": request(path=ENDPOINT),
     }
     world.gateway.reload(policy=policy(STRICT_POLICY))
-    denied(world.gateway.admit(**arguments), Reason.BINDING_TOO_WEAK, "policy")
+    answer = denied(world.gateway.admit(**arguments), Reason.BINDING_TOO_WEAK, "policy").http()
+    assert answer.status == 401  # another presentation helps: one with a sender key
+    assert b'error="insufficient_user_authentication"' in dict(answer.headers)[b"www-authenticate"]
     world.gateway.reload(policy=policy())
     assert isinstance(world.gateway.admit(**arguments), Admitted)  # the refusal has not used the challenge up
 

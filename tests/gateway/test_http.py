@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import tracemalloc
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -95,6 +97,26 @@ def test_two_tickets_are_refused(second: str) -> None:
     for headers in ([(b"Citizenship-Ticket", further)], [(TICKET, further)]):
         asked = request(ticket, world.proof(alice.sender, ticket), further=headers)
         needed(world.gateway.authorize(asked, resource="us-nationals"), Reason.TICKET_INVALID)
+
+
+def test_two_tickets_are_answered_alike_at_every_door() -> None:
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    proof = world.proof(alice.sender, ticket)
+    asked = request(ticket, proof, further=[(TICKET, ticket.encode())])
+    for result in (world.gateway.renew(asked), world.gateway.sign_out(asked)):
+        stated = challenges_of(needed(result, Reason.TICKET_INVALID).http())
+        assert all(b'error="invalid_token"' in each for each in stated)
+    challenge = world.challenge(alice.sender)
+    asked = request(ticket, world.proof(alice.sender, url=ORIGIN + ENDPOINT), path=ENDPOINT, further=asked.headers)
+    result = world.gateway.admit(
+        world.present(alice, challenge), format=alice.format, challenge=challenge.to_text(), request=asked
+    )
+    answer = denied(result, Reason.TICKET_INVALID, "ticket").http()
+    assert answer.status == 401
+    assert b'error="invalid_token"' in header_of(answer, b"www-authenticate")
+    allowed(world.gateway.authorize(request(ticket, proof), resource="us-nationals"))  # none of them has used it up
 
 
 def test_joined_and_empty_tickets_are_refused() -> None:
@@ -209,6 +231,45 @@ def test_headers_may_be_a_generator() -> None:
     need = needed(world.gateway.authorize(asked, resource="us-nationals"), Reason.TICKET_MISSING)
     for _ in range(2):
         assert "challenge" in document_of(need.http())
+
+
+class TransportError(Exception):
+    """As clients of servers define their errors: of no built-in class but `Exception`."""
+
+
+@pytest.mark.parametrize("error", [RuntimeError("changed size"), OSError(), KeyError("secret"), TransportError()])
+def test_headers_whose_iterator_fails_are_refused(error: Exception) -> None:
+    def failing() -> Iterator[tuple[bytes, bytes]]:
+        yield b"host", b"gateway.example"
+        raise error
+
+    world = World()
+    for call in (
+        lambda: world.gateway.authorize(Request("POST", ORIGIN + PATH, failing()), resource="weak"),
+        lambda: world.gateway.renew(Request("POST", ORIGIN + PATH, failing())),
+        lambda: world.gateway.sign_out(Request("POST", ORIGIN + PATH, failing())),
+        lambda: world.gateway.admit(
+            b"", format=Format.SD_JWT_VC, challenge="", request=Request("POST", ORIGIN + PATH, failing())
+        ),
+    ):
+        denied(call(), Reason.REQUEST_INVALID, "request")
+    answer = world.gateway.admit_http(Request("POST", ORIGIN + PATH, failing()), b"{}")
+    check_problem(answer, 403, Reason.REQUEST_INVALID)
+
+
+def test_repeated_headers_are_joined_in_their_order_at_once() -> None:
+    # RFC 9421 section 2.1; and one by one, each of them would copy all those before it.
+    headers = [(b"A", b" 1"), (b"b", b"x"), (b"a", b""), (b"a", b"2\t"), (b"B", b"y"), (b"c", b"\t z ")]
+    assert read_fields(headers) == {b"a": b"1, , 2", b"b": b"x, y", b"c": b"z"}
+    most, size = 1_000, 1_000
+    tracemalloc.start()
+    try:
+        fields = read_fields([(b"a", b"v" * size)] * most)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(fields[b"a"]) == most * (size + 2) - 2
+    assert peak < 1.5 * most * size  # what is joined, and no second copy of nearly all of it
 
 
 @pytest.mark.parametrize("kind", [list, tuple, iter])
@@ -342,21 +403,24 @@ def test_admitted_answers_with_the_ticket() -> None:
 
 OUR_SIDE = (
     "clock_unusable", "replay_guard_full", "replay_guard_unavailable", "sign_outs_full", "sign_outs_unavailable",
-    "store_unavailable", "audit_unavailable",
+    "store_unavailable", "audit_unavailable", "configuration_invalid",
 )  # fmt: skip
+MENDABLE = {"ticket_invalid": b"invalid_token", "binding_too_weak": b"insufficient_user_authentication"}
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_a_refusal_of_the_sender_proof_is_401_of_our_own_side_503_and_every_other_403(reason: Reason) -> None:
+def test_a_refusal_that_somebody_can_mend_is_401_of_our_own_side_503_and_every_other_403(reason: Reason) -> None:
     for step in {reason.step, "proof", "V4"}:
         answer = Deny(reason, step, "somewhere").http()
         proof = step in ("proof", "replay") and reason.value not in OUR_SIDE
-        document = check_problem(answer, 503 if reason.value in OUR_SIDE else 401 if proof else 403, reason)
+        mendable = proof or reason.value in MENDABLE
+        document = check_problem(answer, 503 if reason.value in OUR_SIDE else 401 if mendable else 403, reason)
         assert document["step"] == step
         assert set(document) == {"type", "title", "status", "reason", "step", "error"}
-        if proof:
+        if mendable:
             nonce = reason in (Reason.PROOF_NONCE_MISSING, Reason.PROOF_NONCE_MISMATCH)
             error = b"use_dpop_nonce" if nonce else b"invalid_dpop_proof"
+            error = error if proof else MENDABLE[reason.value]
             stated = header_of(answer, b"www-authenticate")
             assert stated.startswith(b'DPoP error="%s", algs="ES256 ' % error)
         else:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid import CitizenIDError, Format, LocalKey, Reason
-from citizenid.gateway import Binding, Deny, Request, _http_signatures
+from citizenid.gateway import Allow, Binding, Deny, Request, _http_signatures
 from citizenid.holder import http_signature
 
 from .senders import Sender
@@ -278,6 +278,36 @@ def test_the_input_has_one_spelling(change: Callable[[str], str], world: World, 
     result = ask(world, ticket, {**signed, "Signature-Input": changed})
     assert type(result) is Deny and result.step == "proof"
     assert result.reason in {Reason.PROOF_MALFORMED, Reason.PROOF_MISSING}
+
+
+@pytest.mark.parametrize("name", ["@authority", "@path", "@query", "@status", "@signature-params", "@x"])
+def test_a_header_does_not_stand_in_for_a_derived_component(name: str, world: World, ticket: str) -> None:
+    # H2: else a signature would say "the authority was covered", and it would be what the client has written.
+    covered = ["@method", "@target-uri", "citizenship-ticket", name]
+    headers = parts(ticket, components=covered, values={name: "gateway.example"})
+    for further in ([], [(name.encode(), b"gateway.example")], [(name.upper().encode(), b"gateway.example")]):
+        result = ask(world, ticket, headers, further=further)
+        assert type(result) is Deny
+        assert (result.reason, result.where) == (Reason.PROOF_MALFORMED, "http-signature.components")
+    plain = ["@method", "@target-uri", "citizenship-ticket", "x-authority"]
+    allowed(
+        ask(
+            world,
+            ticket,
+            parts(ticket, components=plain, values={"x-authority": "gateway.example"}),
+            further=[(b"x-authority", b"gateway.example")],
+        )
+    )
+
+
+@pytest.mark.parametrize("between", [",", ", ", "\t ,\t", " " * 300 + "," + " " * 300])
+def test_between_two_signatures_there_may_be_spaces_and_nowhere_else(between: str, world: World, ticket: str) -> None:
+    headers = parts(ticket)
+    both = "other=:AAAA:" + between + headers["Signature"]
+    for wrong in (" " + both, both + "\t", both.replace(":AAAA:", ":AAAA :"), both.replace(between, between * 2)):
+        result = ask(world, ticket, {**headers, "Signature": wrong})
+        assert type(result) is Deny and result.reason is Reason.PROOF_MALFORMED
+    assert type(ask(world, ticket, {**headers, "Signature": both})) is Allow
 
 
 @pytest.mark.parametrize(

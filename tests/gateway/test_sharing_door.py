@@ -5,11 +5,12 @@ Spec: specs/profile-sharing.md sections 4 and 5.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 
-from citizenid import Format, Reason
+from citizenid import CitizenIDError, Format, Reason
 from citizenid.gateway import (
     Admitted,
     Allow,
@@ -270,3 +271,36 @@ def test_a_gateway_without_a_detector_counts_nothing() -> None:
     ticket = world.ticket(alice := world.wallet())
     for number in range(12):
         assert not allowed(ask(world, alice, ticket, f"AS{number}", "refused")).marked
+
+
+class SourceError(Exception):
+    """Of no built-in class but `Exception`, as a key service's client may raise."""
+
+
+@pytest.mark.parametrize(
+    "drawn", [SourceError("10.0.0.7"), OSError(), None, b"", bytes(15), "0" * 16, bytearray(16)], ids=repr
+)
+def test_a_day_that_begins_without_random_bytes_allows_nobody_until_there_are_some(drawn: Any) -> None:
+    failing = False
+
+    def source(size: int) -> Any:
+        if failing and isinstance(drawn, Exception):
+            raise drawn
+        return drawn if failing else os.urandom(size)
+
+    world = World(sharing=SharingDetector(random=source))
+    alice = world.wallet()
+    ticket = world.ticket(alice, bearer=True)
+    allowed(world.gateway.authorize(request(ticket), resource="weak"))
+    failing = True
+    allowed(world.gateway.authorize(request(ticket), resource="weak"))  # nothing is drawn on the same day
+    world.monotonic.now += 86_400
+    for _ in range(2):
+        result = world.gateway.authorize(request(ticket), resource="weak")
+        assert denied(result, Reason.CONFIGURATION_INVALID, "configuration").http().status == 503
+    with pytest.raises(CitizenIDError) as caught:
+        SharingDetector(random=source)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+    assert caught.value.__context__ is None
+    failing = False
+    allowed(world.gateway.authorize(request(ticket), resource="weak"))

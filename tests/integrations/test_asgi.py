@@ -845,7 +845,8 @@ async def nothing(scope: Any) -> str:
     [
         {"resource": None}, {"resource": 7}, {"resource": nothing}, {"gateway": None}, {"gateway": Gateway},
         {"renewal_path": "renew"}, {"renewal_path": w.ENDPOINT}, {"renewal_path": "/x", "sign_out_path": "/x"},
-        {"renewal_path": ""}, {"sign_out_path": "/a?b"}, {"sign_out_path": "/a b"}, {"sign_out_path": "/\u00e9"},
+        {"renewal_path": ""}, {"renewal_path": ["/renew"]}, {"sign_out_path": bytearray(b"/out")},
+        {"sign_out_path": "/a?b"}, {"sign_out_path": "/a b"}, {"sign_out_path": "/\u00e9"},
         {"body_timeout_s": 0}, {"body_timeout_s": -1}, {"body_timeout_s": True}, {"body_timeout_s": None},
         {"signals": 7}, {"signals": nothing}, {"undecided_body_bytes": -1}, {"undecided_body_bytes": 1.0},
         {"undecided_body_bytes": None},

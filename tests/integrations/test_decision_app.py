@@ -5,7 +5,9 @@ Spec: specs/profile-asgi.md section 6.
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +18,7 @@ from gateway import world as w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import CitizenIDError, MalformedError, Reason
+from citizenid import CitizenIDError, Country, Format, MalformedError, Reason
 from citizenid.gateway import Allow, Binding, DPoPNonces
 from citizenid.integrations.asgi import Proxy, Runs, decision_app, resource_from_header, resource_from_path
 
@@ -207,6 +209,59 @@ def test_a_refusal_is_the_gateways_own(door: Door, proxy: Proxy) -> None:
             assert len(challenges) < 2 and answer.header(b"x-citizenid-problem") == answer.body
         else:
             assert answer.header(b"x-citizenid-problem") is None
+
+
+@pytest.mark.parametrize("proxy", EVERY)
+@pytest.mark.parametrize("count", [10, 249])
+def test_a_refusal_of_a_rule_with_every_country_fits_into_the_head_of_an_answer(proxy: Proxy, count: int) -> None:
+    # examples/proxies/nginx.conf gives it 32 kB; with more, nginx would answer everybody that the service is down.
+    codes = sorted(Country._by_alpha2)[:count]
+    policy = f'version = 1\n[[rule]]\nresource = "{US}"\nnationality = {json.dumps(codes)}\n'
+    world = w.World(policy, formats=tuple(Format))
+    answer = drive(decision_app(world.gateway, proxy=proxy, resource=US), asked(proxy), [])
+    assert (answer.status, answer.reason) == (401, "ticket_missing")
+    if proxy is not Proxy.NGINX:
+        assert "dcql_query" in answer.json
+        return
+    assert sum(len(name) + len(value) + 4 for name, value in answer.headers) < 24_576
+    told = json.loads(answer.header(b"x-citizenid-problem") or b"")
+    assert told == {name: value for name, value in answer.json.items() if count < 100 or name != "dcql_query"}
+    assert ("dcql_query" in told) is (count < 100)
+
+
+class OwnError(Exception):
+    """What a function of the operator's own may raise."""
+
+
+@pytest.mark.parametrize("proxy", EVERY)
+@pytest.mark.parametrize("broken", ["resource", "signals"])
+@pytest.mark.parametrize("error", [OwnError(), KeyError("x"), UnicodeError(), CitizenIDError(Reason.REVOKED)], ids=repr)
+def test_a_function_that_fails_is_a_refusal_to_the_proxy_and_an_error_to_the_server(
+    door: Door, proxy: Proxy, broken: str, error: Exception
+) -> None:
+    # Envoy with `failure_mode_allow` passes a request on when the service answers with 5xx, or not at all.
+    def fails(scope: Any) -> Any:
+        raise error
+
+    options = {"resource": US, broken: fails}
+    app = decision_app(door.world.gateway, proxy=proxy, **options)  # type: ignore[arg-type]  # one of the two
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return BODY
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    before = door.world.gateway.counts()
+    with pytest.raises(type(error)) as caught:
+        asyncio.run(app(asked(proxy, headers=door.proven()), receive, send))
+    assert caught.value is error
+    answer = Answered(sent)
+    assert (answer.status, answer.reason) == (403, "resource_not_listed")
+    assert sent[-1]["type"] == "http.response.body"
+    new = {key: n - before.get(key, 0) for key, n in door.world.gateway.counts().items() if n != before.get(key)}
+    assert {key.reason: n for key, n in new.items()} == {Reason.RESOURCE_NOT_LISTED: 1}
 
 
 def test_several_challenges_are_one_field_for_nginx(door: Door) -> None:

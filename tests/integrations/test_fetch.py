@@ -440,8 +440,12 @@ def test_an_error_of_a_resolver_ends_the_round_of_its_source_alone(kind: str, sa
         assert results == {bad: R.UNRESOLVED, good: R.TAKEN}
 
 
-class OwnError(Exception):
-    """As resolvers of others raise it: of no class that is known here."""
+class ResolverError(Exception):
+    """As resolvers of others raise it: of no built-in class but `Exception`."""
+
+
+class OwnError(BaseException):
+    """As what ends a thread raises it: no error of a resolver."""
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -773,7 +777,7 @@ def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
                 assert [each.result for each in fetcher.refresh()] == [R.TAKEN]
 
 
-@pytest.mark.parametrize("error", [OSError(), socket.gaierror(), UnicodeError()])
+@pytest.mark.parametrize("error", [OSError(), socket.gaierror(), UnicodeError(), ResolverError()])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_name_that_is_none_is_tried_again_later(kind: str, error: Exception) -> None:
     def fail(host: str, port: int) -> list[str]:
@@ -884,6 +888,8 @@ def test_a_dictionary_that_nobody_has_is_refused() -> None:
         [Source("https://id.example/1", ("https://id.example/1",))],
         [Source(None, ["https://id.example/1"])],  # type: ignore[arg-type]
         [Source(None, ("ftp://id.example/1",))],
+        None,
+        5,
     ],
 )
 def test_sources_that_are_none_are_refused(sources: Any) -> None:
@@ -898,6 +904,14 @@ def test_bounds_that_are_none_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(CitizenIDError) as caught:
         FetchBounds(**change)
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+@pytest.mark.parametrize("bounds", [0, "", {}, FetchBounds])
+def test_what_are_no_bounds_at_all_is_refused(bounds: Any) -> None:
+    for kind in (StatusFetcher, AsyncStatusFetcher):
+        with pytest.raises(CitizenIDError) as caught:
+            kind(StatusStore(anchors=b.status_anchors()), [Source("https://id.example/1")], bounds=bounds)
+        assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
 def test_a_context_that_does_not_verify_is_refused() -> None:

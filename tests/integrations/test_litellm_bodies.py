@@ -63,6 +63,15 @@ def test_a_member_that_is_listed_passes_with_a_scalar(path: str, data: Any) -> N
     assert passes(bodies.body_reader(path), {"model": "open", name: value})
 
 
+@pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"1E400", b"[1e999]", b'{"a":[[{"b":-1e309}]]}'])
+@pytest.mark.parametrize("name", [b"temperature", b"stop", b"messages", b"response_format"])
+def test_a_number_beyond_the_range_of_a_double_does_not_pass(name: bytes, number: bytes) -> None:
+    # One reader would see an infinity, which JSON does not have, and the next an error.
+    body = b'{"model":"open","%s":%s}'
+    assert CHAT(JSON, body % (name, number)) is None
+    assert CHAT(JSON, body % (name, b"1e300")) is not None
+
+
 @pytest.mark.parametrize("name", sorted(STRUCTURED))
 def test_what_has_members_is_no_text_that_may_be_read_as_some(name: str) -> None:
     for path in BY_JSON:

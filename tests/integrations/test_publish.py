@@ -494,7 +494,8 @@ def test_the_aggregation_names_every_list() -> None:
         {"versions": 0}, {"versions": True}, {"level": 10}, {"level": -1}, {"aggregation_path": "/status/1"},
         {"aggregation_path": "all"}, {"aggregation_path": "/all?x"}, {"aggregation_path": "/#"},
         {"aggregation_path": "/identifiers"}, {"kid": ""}, {"kid": "k" * 256}, {"kid": 5}, {"certificates": [b"x"]},
-        {"historical": 1}, {"historical": None},
+        {"historical": 1}, {"historical": None}, {"aggregation_path": 5}, {"aggregation_path": b"/all"},
+        {"aggregation_path": ["/all"]}, {"key": None}, {"key": KEY.public}, {"key": "key"}, {"certificates": None},
     ],
 )  # fmt: skip
 def test_an_app_that_is_none_is_refused(options: dict[str, Any]) -> None:
@@ -510,6 +511,13 @@ def test_lists_that_have_no_path_of_their_own_are_refused(uris: list[str]) -> No
     publishers = [StatusPublisher(uri=uri, size=10) for uri in uris]
     with pytest.raises(CitizenIDError) as caught:
         StatusListApp(publishers, key=LocalKey.generate("Ed25519"), ttl_s=60, expires_s=60)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+@pytest.mark.parametrize("publishers", [None, 5, [None], ["https://id.example/1"], [StatusPublisher]])
+def test_what_is_no_list_of_publishers_is_refused(publishers: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        StatusListApp(publishers, key=KEY, ttl_s=60, expires_s=60)
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 

@@ -562,6 +562,27 @@ def test_a_set_of_sign_outs_that_makes_no_sense_is_not_made(options: dict[str, A
     assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "valkey.sign_outs")
 
 
+@pytest.mark.parametrize(
+    "source",
+    [lambda size: 1 // 0, lambda: b"", lambda size: None, lambda size: bytes(size - 1), bytearray, str],
+    ids=str,
+)
+def test_a_process_without_a_name_of_its_own_tells_and_hears_nothing(source: Any) -> None:
+    # Of two processes with one name, each would take what the other says for its own echo: a sign-out would be lost.
+    for make in (ValkeySignOuts, partial(FleetChannel, reload=print)):
+        with pytest.raises(CitizenIDError) as caught:
+            make(connect("valkey://127.0.0.1:1"), audience=AUDIENCE, secret=SECRET, random=source)
+        assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "valkey.random")
+        assert caught.value.__context__ is None
+
+
+def test_an_audience_that_has_no_bytes_is_refused() -> None:
+    for make in (ValkeyReplayGuard, ValkeySignOuts, partial(FleetChannel, reload=print)):
+        with pytest.raises(CitizenIDError) as caught:
+            make(connect("valkey://127.0.0.1:1"), audience="https://\ud800.example", secret=SECRET)
+        assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1", "", 5, "valkey://127.0.0.1:port"])
 def test_an_address_that_is_none_is_refused(url: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:

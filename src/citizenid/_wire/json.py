@@ -40,9 +40,8 @@ def parse(data: bytes, where: str, depth: int) -> Any:
 def parse_tree(data: bytes, where: str) -> Any:
     """Read one JSON value whose depth and numbers are still to be judged.
 
-    For `_redaction.restore`, which walks all of it anyway, and for bodies that are judged and passed on as they came,
-    which may be long; others use `parse`. jiter bounds the depth at 200, and a number beyond the range of a double has
-    become an infinity.
+    For `_redaction.restore`, which walks all of it anyway; others use `parse`. jiter bounds the depth at 200, and a
+    number beyond the range of a double has become an infinity.
 
     Raises:
         MalformedError: MALFORMED_JSON, DUPLICATE_MEMBER, DEPTH_EXCEEDED.

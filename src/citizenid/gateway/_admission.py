@@ -8,17 +8,18 @@ Spec: DESIGN section 4; specs/verification.md (doors).
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, final
 
-from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
-from .._model import Binding, Format, Handover, NeedStatusList, UnixTime
+from .._errors import FAILURES, CitizenIDError, MalformedError, Reason, VerificationError
+from .._model import Binding, Format, Handover, NeedStatusList, Status, StatusReference, UnixTime
+from .._readers import Reading
 from .._wire import json
 from ..policy import Rule
+from ..status import StatusSource
 from ..status._identity import place_of
-from ..verifier import VerifiedPresentation, verify
+from ..verifier import IssuerHalfCache, VerifiedPresentation, verify
 from ._authorization import credential_of, standing
 from ._certificates import certificate_thumbprint
-from ._clock import FAILURES
 from ._keys import Keys
 from ._parts import NO_SENDER, Parts, State
 from ._sender import check_signed, identify
@@ -41,6 +42,49 @@ class Presented(NamedTuple):
 
     def __repr__(self) -> str:
         return "<Presented>"
+
+
+@final
+class _Lists:
+    """The status lists at hand, as an admission asks for them: a source that fails has none."""
+
+    def __init__(self, lists: StatusSource) -> None:
+        self._lists: Final = lists
+        self.check_identity: Final = lists.check_identity
+        self.issued_at: Final = lists.issued_at
+
+    def check(
+        self, reference: StatusReference, *, issuer: str, now: UnixTime | int, any_certificate: bool = False
+    ) -> Status | NeedStatusList:
+        """See `StatusSource.check`."""
+        try:
+            return self._lists.check(reference, issuer=issuer, now=now, any_certificate=any_certificate)
+        except CitizenIDError:
+            raise
+        except FAILURES:
+            return NeedStatusList(reference.uri)
+
+
+@final
+class _Readings:
+    """The cache of an admission: what it fails to say, or to keep, changes no verdict."""
+
+    def __init__(self, cache: IssuerHalfCache) -> None:
+        self._cache: Final = cache
+
+    def get(self, key: bytes, /) -> Reading | None:
+        """See `IssuerHalfCache.get`."""
+        try:
+            return self._cache.get(key)
+        except FAILURES:
+            return None
+
+    def put(self, key: bytes, value: Reading, /) -> None:
+        """See `IssuerHalfCache.put`."""
+        try:
+            self._cache.put(key, value)
+        except FAILURES:
+            pass  # then it is read again
 
 
 def read_body(method: str, body: bytes, presentation_bytes: int) -> dict[str, Any]:
@@ -80,17 +124,17 @@ def admit(
     keys = state.ring.at(now)
     challenge, binding, nonce = keys.challenges.recognise(text, now=now, lifetime_s=parts.challenge_lifetime_s)
     sender, new_nonce = _prove(parts, state, keys, binding, nonce, challenge.handover, request, now, monotonic)
-    if parts.keep_fresh is not None:
-        parts.keep_fresh(monotonic)
+    if not parts.freshen(monotonic):
+        return NeedStatusList(""), None
     verified = verify(
         data,
         format=format_named(format),
         anchors=state.anchors,
         challenge=challenge,
-        statuses=parts.statuses,
+        statuses=_Lists(parts.statuses),
         now=now,
         limits=parts.limits,
-        cache=parts.cache,
+        cache=None if parts.cache is None else _Readings(parts.cache),
     )
     if isinstance(verified, NeedStatusList):
         return verified, None  # the nonce is not used up: the same presentation may come again
@@ -99,7 +143,7 @@ def admit(
     parts.consume(sender, nonce, lives_s + UNSEEN_STEP_S, "challenge")
     ends_at = absolute_end(parts, state, verified, now)
     contents = _contents(parts, verified, ends_at, binding, sender, now)
-    sealed = keys.tickets.seal(contents, parts.random(12))
+    sealed = keys.tickets.seal(contents, parts.draw(12))
     presented = Presented(credential_of(contents.statuses, contents.holder), sender)
     return Admitted(sealed, contents.expires_at, ends_at, new_nonce), presented
 
@@ -176,7 +220,7 @@ def renew(
     if isinstance(anchor, Deny | NeedStatusList):
         return anchor
     ends = min(now + parts.ticket_lifetime_s, contents.ends_at, anchor.not_after)
-    sealed = keys.tickets.seal(contents._replace(expires_at=ends), parts.random(12))
+    sealed = keys.tickets.seal(contents._replace(expires_at=ends), parts.draw(12))
     return Admitted(sealed, ends, contents.ends_at, new_nonce)
 
 
@@ -201,6 +245,8 @@ def end_session(parts: Parts, session_id: bytes, until: int) -> None:
     added: object = None
     try:
         added = parts.sign_outs.add(session_id, until)
+    except CitizenIDError:
+        raise
     except FAILURES:
         pass  # raised below
     if added is not True:
@@ -253,7 +299,7 @@ def _contents(
     return TicketContents(
         expires_at=min(now + parts.ticket_lifetime_s, ends_at),
         ends_at=ends_at,
-        session_id=parts.random(16),
+        session_id=parts.draw(16),
         anchor=anchor.fingerprint[:16],
         format=verified.format,
         type_hash=type_hash(attestation.type),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .._errors import Reason
+from .._errors import FAILURES, CitizenIDError, Reason
 from .._model import NeedStatusList, Status, UnixTime
 from ..countries import ANY
 from ..policy import Facts, Rule, SharingResponse, StoreDown
@@ -163,8 +163,14 @@ def _facts(parts: Parts, state: State, ticket: TicketFields, anchor: TrustAnchor
 
 
 def _status_age_s(parts: Parts, references: tuple[tuple[bytes, int], ...], now: UnixTime) -> int | None:
-    issued = [parts.statuses.issued_at(identity) for identity, _ in references]
-    known = [each for each in issued if each is not None]
+    issued: list[object] = []
+    try:
+        issued = [parts.statuses.issued_at(identity) for identity, _ in references]
+    except CitizenIDError:
+        raise
+    except FAILURES:
+        pass  # then nobody knows
+    known = [each for each in issued if type(each) is int]
     return now - min(known) if known and len(known) == len(issued) else None
 
 
@@ -179,12 +185,22 @@ def standing(
     anchor = state.anchors.find(ticket[3])
     if anchor is None or not anchor.not_before <= now < anchor.not_after:
         return None
-    if parts.keep_fresh is not None:
-        parts.keep_fresh(monotonic)
-    for identity, index in ticket[16]:
-        status = parts.statuses.check_identity(identity, index, now)
-        if status is not _VALID:
-            if status is None:
-                return NeedStatusList("")
-            return status if type(status) is NeedStatusList else _NOT_VALID.get(status, _OTHERWISE)
-    return anchor
+    status: object = None
+    try:
+        if parts.keep_fresh is not None:
+            parts.keep_fresh(monotonic)
+        for identity, index in ticket[16]:
+            status = parts.statuses.check_identity(identity, index, now)
+            if status is not _VALID:
+                break
+        else:
+            return anchor
+    except CitizenIDError:
+        raise
+    except FAILURES:
+        status = None  # a source that fails says nothing
+    if status is None:
+        return NeedStatusList("")
+    if type(status) is NeedStatusList:
+        return status
+    return _NOT_VALID.get(status, _OTHERWISE) if type(status) is Status else _OTHERWISE

@@ -12,15 +12,10 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Final, final
 
-from .._errors import CitizenIDError, Reason
+from .._errors import FAILURES, CitizenIDError, Reason
 from .._model import UnixTime
 
 _STEP_S: Final = 2.0  # wall and monotonic time part by less than this under any slewing clock
-# What a function of an operator may raise, short of the end of the program.
-FAILURES: Final = (
-    ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, ImportError, LookupError, MemoryError,
-    NameError, OSError, ReferenceError, RuntimeError, SystemError, TypeError, ValueError, StopIteration,
-)  # fmt: skip
 _NUMBERS: Final = frozenset({int, float})
 _END_OF_TIME: Final = 2**32 - 86_400  # tickets and challenges hold times, and times to come, in four bytes
 

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 from .._answer import Answer
 from .._errors import CitizenIDError, MalformedError, Reason
 from .._model import Format, NeedStatusList, UnixTime
+from ..policy import Rule
 from . import _admission, _authorization
 from ._parts import UNREAD, Parts, State
 from ._record import Ended, Record, Refusal
@@ -68,11 +69,7 @@ def authorize(
                 parts, state, credentials, request, rule, where_from, now, monotonic, before
             )
     except CitizenIDError as error:
-        error.at("request")
-        if error.step == "ticket" and error.reason not in OUR_SIDE:  # two tickets, that is
-            result = parts.need(error.reason, state, credentials, None, rule)
-        else:
-            result = parts.refuse(state, error, credentials.proof)
+        result = _refused(parts, state, error, credentials, rule)
     return record.authorized(result, state, credentials, resource, rule, now)
 
 
@@ -148,18 +145,27 @@ def _with_ticket(
     request: Request,
     door: str,
     act: Callable[[Parts, State, Credentials, Request, UnixTime, float], R],
-) -> tuple[R | Deny, int]:
+) -> tuple[R | Deny | NeedPresentation, int]:
     credentials, now = UNREAD, None
-    result: R | Deny
+    result: R | Deny | NeedPresentation
     try:
         check_request(request)
         credentials = read_credentials(request.headers)
         now, monotonic = parts.clock.read()
         result = act(parts, state, credentials, request, now, monotonic)
     except CitizenIDError as error:
-        error.at("request")
-        result = parts.refuse(state, error, credentials.proof)
+        result = _refused(parts, state, error, credentials)
     return record.ended(door, result, state, credentials, now)
+
+
+def _refused(
+    parts: Parts, state: State, error: CitizenIDError, credentials: Credentials, rule: Rule | None = None
+) -> Deny | NeedPresentation:
+    """Return the refusal that an error stands for, at a door that takes a ticket."""
+    error.at("request")
+    if error.step == "ticket" and error.reason not in OUR_SIDE:  # two tickets, that is
+        return parts.need(error.reason, state, credentials, None, rule)
+    return parts.refuse(state, error, credentials.proof)
 
 
 def _checked(after: Allow | None) -> Allow | None:

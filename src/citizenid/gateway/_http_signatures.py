@@ -213,7 +213,8 @@ def _signature_base(
         elif name == _TARGET_URI:
             value = (origin + _path_and_query(url)).encode("ascii")
         else:
-            value = fields.get(name, b"\n")  # what is not there cannot be covered
+            # What is not there cannot be covered, nor another derived component: a header of its name is the client's.
+            value = b"\n" if name[:1] == b"@" else fields.get(name, b"\n")
             if type(value) is not bytes or b"\n" in value or b"\r" in value:
                 raise MalformedError(Reason.PROOF_MALFORMED, "http-signature.components")
         covered[name] = value
@@ -235,8 +236,10 @@ def _find_signature(text: bytes, label: bytes) -> bytes:
     labels = set()
     if type(text) is not bytes or len(text) > _MAX_SIGNATURE_BYTES:
         raise MalformedError(Reason.INPUT_TOO_LARGE, "http-signature.signature")
-    for part in _BETWEEN.split(text):
-        member = _SIGNATURE.fullmatch(part)
+    parts = text.split(b",")  # not by a pattern: it would try a long run of spaces at each of them
+    for place, part in enumerate(parts):
+        inner = part.lstrip(b" \t") if place else part
+        member = _SIGNATURE.fullmatch(inner if place == len(parts) - 1 else inner.rstrip(b" \t"))
         if member is None or member[1] in labels:
             raise MalformedError(Reason.PROOF_MALFORMED, "http-signature.signature")
         labels.add(member[1])

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final, NamedTuple, final
 
 from .. import _registry as reg
-from .._errors import CitizenIDError, Reason, VerificationError
+from .._errors import FAILURES, CitizenIDError, Reason, VerificationError
 from .._limits import Limits
 from .._model import Assurance, Binding, Challenge, Handover, UnixTime
 from .._readers import READERS
@@ -20,7 +20,7 @@ from ..status import StatusSource
 from ..trust import TrustAnchors
 from ..verifier import IssuerHalfCache
 from ._certificates import CertificateHeader, certificate_thumbprint
-from ._clock import FAILURES, GatewayClock
+from ._clock import GatewayClock
 from ._http_signatures import SigningKeys, unverified_signing_key
 from ._keys import KeyRing
 from .asking import Terms
@@ -98,7 +98,7 @@ class Parts:
             handover=handover,
             now=now,
             lifetime_s=self.challenge_lifetime_s,
-            random=self.random(16),
+            random=self.draw(16),
         )
 
     def need(
@@ -186,10 +186,35 @@ class Parts:
         }
         return {binding: sender for binding, sender in senders.items() if sender is not None}
 
+    def freshen(self, monotonic: float) -> bool:
+        """Let the lists look whether newer ones are there; returns whether they could."""
+        if self.keep_fresh is None:
+            return True
+        try:
+            self.keep_fresh(monotonic)
+        except CitizenIDError:
+            raise
+        except FAILURES:
+            return False
+        return True
+
+    def draw(self, size: int) -> bytes:
+        """Return random bytes. Raises CONFIGURATION_INVALID: a source that fails gives no ticket and no challenge."""
+        drawn: object = None
+        try:
+            drawn = self.random(size)
+        except FAILURES:
+            pass  # raised below
+        if type(drawn) is not bytes or len(drawn) != size:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.random")
+        return drawn
+
     def use(self, scope: bytes, token: bytes, lifetime_s: int) -> object:
-        """Ask the guard; one that fails cannot tell."""
+        """Ask the guard; one that fails cannot tell. An error of ours says more."""
         try:
             return self.replay.consume(scope, token, lifetime_s)
+        except CitizenIDError:
+            raise
         except FAILURES:
             return Consumption.UNAVAILABLE
 

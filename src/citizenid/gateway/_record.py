@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from threading import Lock
 from typing import Any, Final, NamedTuple, TypeVar, final
 
-from .._errors import CitizenIDError, Reason
+from .._errors import FAILURES, CitizenIDError, Reason
 from .._model import NeedStatusList, UnixTime
 from ..policy import Rule
 from ._audit.sink import AuditSink
-from ._clock import FAILURES
 from ._parts import UNREAD, Parts, State
 from .http import Admitted, Allow, Credentials, Deny, NeedPresentation, Request, SignedOut, read_credentials
 
@@ -35,7 +34,6 @@ _DECISIONS: Final[Mapping[type, str]] = {
 }
 _POLICY_BYTES: Final = 16
 _MAX_WORD_CHARS: Final = 512
-_LOG_FAILURES: Final = (*FAILURES, CitizenIDError)  # of a sink of the operator's own, whatever it has promised
 _REFUSED_FOR_THE_LOG: Final = Deny(Reason.AUDIT_UNAVAILABLE, "audit")
 
 
@@ -196,7 +194,7 @@ class Record:
         if position and self.audit is not None:
             try:
                 self.audit.settle(position)
-            except _LOG_FAILURES:
+            except FAILURES:
                 pass
 
     def _count(self, door: str, kind: type, reason: Reason | None) -> None:
@@ -233,7 +231,7 @@ class Record:
                 marked=marked,
                 now=self._now(now),
             )
-        except _LOG_FAILURES:
+        except FAILURES:
             pass  # a log that fails allows nothing
         if objection is None:
             return None
@@ -265,7 +263,7 @@ class Record:
                 detail={"where": where, "resource": _words(resource), "session": subject},
                 now=self._now(now),
             )
-        except _LOG_FAILURES:
+        except FAILURES:
             pass  # the refusal stands
         return position if type(position) is int else 0
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 import hmac
 from typing import Final
 
-from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
+from .._errors import FAILURES, CitizenIDError, MalformedError, Reason, VerificationError
 from .._model import Binding, UnixTime
 from ._certificates import certificate_thumbprint
-from ._clock import FAILURES
 from ._http_signatures import check_http_signature
 from ._keys import Keys
 from ._parts import Parts, State

@@ -11,12 +11,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from .._crypto import AgreementKey
-from .._errors import CitizenIDError, MalformedError, Reason
+from .._errors import FAILURES, CitizenIDError, MalformedError, Reason
 from .._limits import Limits
 from .._model import Challenge, Format
 from ..policy._patterns import MAX_NAME_CHARS
 from ._certificates import CertificateHeader
-from ._clock import FAILURES
 from .nonces import DPoPNonces
 from .proofs import normalise_url
 from .sharing import SharingDetector, Signals

@@ -18,12 +18,11 @@ from typing import Any, Final, NamedTuple, final
 from urllib.parse import quote
 
 from .. import _registry as reg
-from .._errors import CitizenIDError, Reason
+from .._errors import FAILURES, CitizenIDError, Reason
 from .._model import Assurance, Binding, Challenge
 from .._wire import base64url
 from ..policy import AdmissionPolicy, Rule
 from ..trust import TrustAnchors
-from ._clock import FAILURES
 from .query import dcql_query
 
 _ALGORITHMS: Final = " ".join(reg.JOSE_ALGORITHMS)

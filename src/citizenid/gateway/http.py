@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, NoReturn, final
 
 from .. import _registry as reg
 from .._answer import Answer, json_answer, problem
-from .._errors import CitizenIDError, MalformedError, Reason
+from .._errors import FAILURES, CitizenIDError, MalformedError, Reason
 from .._model import Challenge, Format
 from .asking import PLAIN, Asking, authenticate
 
@@ -40,9 +40,15 @@ OUR_SIDE: Final = frozenset(
         Reason.SIGN_OUTS_UNAVAILABLE,
         Reason.STORE_UNAVAILABLE,
         Reason.AUDIT_UNAVAILABLE,
+        Reason.CONFIGURATION_INVALID,
     }
 )
 _RETRY: Final = ((b"retry-after", b"5"),)
+# Of a refusal that a presentation can mend, where there is nobody to ask for one: the error of its 401.
+_MENDABLE: Final = {
+    Reason.TICKET_INVALID: "invalid_token",
+    Reason.BINDING_TOO_WEAK: "insufficient_user_authentication",
+}
 _NO_TRUTH: Final = "a result has no truth value; test for Allow or Admitted"
 
 
@@ -80,16 +86,22 @@ def repeatable(request: Request) -> Request:
         MalformedError: REQUEST_INVALID for what is no request, and headers that cannot be read.
     """
     check_request(request)
-    headers: Any = request.headers
+    headers = request.headers
     if type(headers) is not tuple and type(headers) is not list:
-        try:
-            headers = tuple(islice(headers, _MAX_HEADERS + 1))
-        except (TypeError, ValueError, AttributeError):
-            headers = None  # raised below, outside of the except block
-        if headers is None:
-            raise MalformedError(Reason.REQUEST_INVALID, "headers")
-        return request._replace(headers=headers)
+        return request._replace(headers=_held(headers))
     return request
+
+
+def _held(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return what somebody else's iterator gives, whatever becomes of it. Raises REQUEST_INVALID."""
+    held = None
+    try:
+        held = tuple(islice(headers, _MAX_HEADERS + 1))
+    except FAILURES:
+        pass  # raised below, outside of the except block
+    if held is None:
+        raise MalformedError(Reason.REQUEST_INVALID, "headers")
+    return held
 
 
 class Credentials(NamedTuple):
@@ -118,9 +130,9 @@ def read_credentials(headers: Iterable[tuple[bytes, bytes]]) -> Credentials:
     """
     ticket: Any = None
     proof: Any = None
+    if type(headers) is not tuple and type(headers) is not list:
+        headers = _held(headers)
     try:
-        if type(headers) is not tuple and type(headers) is not list:
-            headers = tuple(islice(headers, _MAX_HEADERS + 1))
         if len(headers) > _MAX_HEADERS:
             raise TypeError
         for name, value in headers:
@@ -153,6 +165,7 @@ def read_fields(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
             no pairs of bytes, or a name is longer than any server takes.
     """
     fields: dict[bytes, bytes] = {}
+    repeated: dict[bytes, list[bytes]] = {}
     for name, value in headers:
         if type(name) is not bytes or type(value) is not bytes or len(name) > _MAX_NAME_BYTES:
             raise MalformedError(Reason.REQUEST_INVALID, "headers")
@@ -162,7 +175,9 @@ def read_fields(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
         elif lower in _ONCE:
             raise MalformedError(Reason.PROOF_MALFORMED, "http-signature.headers")
         else:
-            fields[lower] += b", " + value.strip(b" \t")
+            repeated.setdefault(lower, [fields[lower]]).append(value.strip(b" \t"))
+    for name, values in repeated.items():  # at once: one by one, each of a thousand would copy all before it
+        fields[name] = b", ".join(values)
     return fields
 
 
@@ -265,12 +280,17 @@ class Deny(NamedTuple):
         return cls(error.reason, error.step, error.where)
 
     def http(self) -> Answer:
-        """Return 401 when the sender proof failed, 503 when our own side was not able to decide, 403 otherwise."""
+        """Return 401 when the sender proof failed or a presentation can help, 503 when our side was not able to decide.
+
+        403 otherwise.
+        """
         members = {"step": self.step}
         if self.reason in OUR_SIDE:
             return problem(503, self.reason, headers=_RETRY, members=members)
         if self.step in _PROOF_STEPS:
             return problem(401, self.reason, headers=self._challenge(), members=members)
+        if self.reason in _MENDABLE:
+            return problem(401, self.reason, headers=_challenge(_MENDABLE[self.reason]), members=members)
         return problem(403, self.reason, members=members)
 
     def _challenge(self) -> tuple[tuple[bytes, bytes], ...]:

@@ -270,8 +270,11 @@ def normalise_url(url: str) -> str:
     authority, _slash, path = rest.partition("/")
     if not separator or scheme not in _DEFAULT_PORTS or not authority or "@" in authority or not url.isascii():
         raise MalformedError(Reason.PROOF_MALFORMED, "dpop.payload.htu")
-    authority = authority.lower().removesuffix(_DEFAULT_PORTS[scheme])
-    return f"{scheme}://{authority}/{path}"
+    authority = authority.lower()
+    host = authority.removesuffix(_DEFAULT_PORTS[scheme])
+    if host != authority and ":" in host[host.find("]") + 1 :]:  # a second port: this is no authority
+        raise MalformedError(Reason.PROOF_MALFORMED, "dpop.payload.htu")
+    return f"{scheme}://{host}/{path}"
 
 
 def path_of(url: str) -> str:

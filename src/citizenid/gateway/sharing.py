@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, final
 
 from .._crypto import refuse_copy
-from .._errors import CitizenIDError, MalformedError, Reason
+from .._errors import FAILURES, CitizenIDError, MalformedError, Reason
 from ._suspicion import Observation, SharingLimits, Signals, Suspicion, Threshold, judge
 from ._table import RecordTable
 
@@ -79,7 +79,14 @@ class _Key(NamedTuple):
 
     @classmethod
     def drawn(cls, random: Callable[[int], bytes]) -> _Key:
-        salt = random(16)
+        """Draw the key of a day. Raises CONFIGURATION_INVALID for a source that fails."""
+        salt: object = None
+        try:
+            salt = random(16)
+        except FAILURES:
+            pass  # raised below
+        if type(salt) is not bytes or len(salt) != 16:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "sharing.random")
         return cls(salt, salt.hex() + "/network/", salt.hex() + "/country/")
 
     def __repr__(self) -> str:
@@ -204,6 +211,7 @@ class SharingDetector:
 
         Raises:
             MalformedError: REQUEST_INVALID when something is not of its type.
+            CitizenIDError: CONFIGURATION_INVALID when another day begins and the source of random bytes fails.
         """
         try:
             with self._lock:
@@ -248,8 +256,8 @@ class SharingDetector:
         head = struct.pack("<I", moment)
         if moment // _DAY > self._day:
             follows = moment // _DAY == self._day + 1
-            self._old = self._new if follows else _Key.drawn(self._random)
-            self._new = _Key.drawn(self._random)
+            old = self._new if follows else _Key.drawn(self._random)
+            self._old, self._new = old, _Key.drawn(self._random)  # both or neither
             self._day = moment // _DAY
         self._moment = moment
         self._head = head
@@ -333,6 +341,7 @@ class SharingDetector:
 
         Raises:
             MalformedError: REQUEST_INVALID.
+            CitizenIDError: CONFIGURATION_INVALID, as `observe`.
         """
         try:
             with self._lock:

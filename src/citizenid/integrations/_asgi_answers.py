@@ -207,7 +207,7 @@ class Endpoints:
         if type(body_timeout_s) not in (int, float) or not 0 < body_timeout_s <= 3_600 or type(runs) is not Runs:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.body_timeout_s")
         paths = [path for path in (served.admission_path, renewal_path, sign_out_path) if path is not None]
-        if len(set(paths)) < len(paths) or not all(map(is_path, paths)):
+        if not all(map(is_path, paths)) or len(set(paths)) < len(paths):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.paths")
         check_signals(signals)
         self.doors: Final = Doors(gateway, served, runs)

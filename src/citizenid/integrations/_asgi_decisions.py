@@ -18,8 +18,9 @@ from urllib.parse import unquote
 
 from .. import _registry as reg
 from .._answer import Answer
-from .._errors import CitizenIDError, MalformedError, Reason
+from .._errors import FAILURES, CitizenIDError, MalformedError, Reason
 from .._wire import base64url
+from .._wire.json import parse_object
 from ..gateway import Allow, Gateway
 from ._asgi_answers import Endpoints, Refusal, Runs, is_path, send_answer
 from ._asgi_scope import (
@@ -37,6 +38,9 @@ from ._asgi_scope import (
 _METHOD: Final = re.compile(r"[A-Z]{1,32}")
 _REFUSED: Final = frozenset({401, 403})
 _NO_SESSION: Final = b"-"
+# Of 32 kB that examples/proxies/nginx.conf gives the whole head of an answer: an x401 request takes 8, challenges some.
+_MAX_PROBLEM_BYTES: Final = 16_384
+_PROBLEM_DEPTH: Final = 16  # of our own document: a DCQL query has seven levels
 
 
 class Proxy(StrEnum):
@@ -144,23 +148,30 @@ class _DecisionApp:
             else:
                 await self._endpoints.answer(scope, request, receive, send)
             return
-        result = await self._decide(scope)
+        result, failure = await self._decide(scope)
         if isinstance(result, Allow):
             answer = _permitted(result)
         else:
             answer = _refused(result, await self._endpoints.doors.answer(result), self._proxy)
         await send_answer(send, answer, head=head)
+        if failure is not None:
+            raise failure  # for the server's log; the proxy has its refusal
 
-    async def _decide(self, scope: Scope) -> Allow | Refusal:
+    async def _decide(self, scope: Scope) -> tuple[Allow | Refusal, Exception | None]:
+        """Return the decision, and what a function of the operator raised: a proxy must not be told of a failure."""
         asked, doors = self._as_asked(scope), self._endpoints.doors
         request = None if asked is None else read_request(asked, self._origin, TLSCertificates.NOT_READ)
         if asked is None or request is None:
-            return await doors.refuse_invalid()
-        resource = self._resource(asked)
-        if type(resource) is not str:
-            return await doors.refuse_unlisted(request)
-        signals = None if self._signals is None else self._signals(asked)
-        return await doors.authorize(request, resource=resource, signals=signals)
+            return await doors.refuse_invalid(), None
+        resource, signals, failure = None, None, None
+        try:
+            resource = self._resource(asked)
+            signals = None if self._signals is None else self._signals(asked)
+        except FAILURES as error:
+            failure = error
+        if failure is not None or type(resource) is not str:
+            return await doors.refuse_unlisted(request), failure
+        return await doors.authorize(request, resource=resource, signals=signals), None
 
     def _as_asked(self, scope: Scope) -> Scope | None:
         """Return the scope as it would be of the client's own request, or None where the proxy does not say it."""
@@ -208,11 +219,22 @@ def _refused(result: Refusal, answer: Answer, proxy: Proxy) -> Answer:
     told = [*headers_, (b"x-citizenid-reason", result.reason.value.encode("ascii"))]
     if proxy is Proxy.NGINX:  # its subrequest has no body, and one header of a name is passed on
         told = _joined(told)
-        told.append((b"x-citizenid-problem", body))
+        told.append((b"x-citizenid-problem", _for_a_header(body)))
     if status not in _REFUSED and proxy is not Proxy.TRAEFIK:
         told.append((b"x-citizenid-status", b"%d" % status))
         status = 403
     return Answer(status, tuple(told), body)
+
+
+def _for_a_header(body: bytes) -> bytes:
+    """Return a problem document as it fits into what nginx takes of an answer's head, without its query if need be."""
+    if len(body) <= _MAX_PROBLEM_BYTES:
+        return body
+    import json  # here, because only a refusal needs it
+
+    document = parse_object(body, "problem", _PROBLEM_DEPTH)
+    document.pop("dcql_query", None)
+    return json.dumps(document, separators=(",", ":")).encode("ascii")
 
 
 def _joined(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -9,19 +9,13 @@ import os
 import time
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Final, final
+from typing import final
 
 from valkey import Valkey
 
 from .._crypto import refuse_copy
-from .._errors import CitizenIDError, Reason
-from ._fleet import UNREACHABLE, Envelope, Message, Subscription, check_client, check_times, names_of
-
-# What a function of an operator may raise, short of the end of the program.
-_FAILURES: Final = (
-    CitizenIDError, ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, ImportError, LookupError,
-    MemoryError, NameError, OSError, ReferenceError, RuntimeError, SystemError, TypeError, ValueError, StopIteration,
-)  # fmt: skip
+from .._errors import FAILURES, CitizenIDError, Reason
+from ._fleet import UNREACHABLE, Envelope, Message, Subscription, check_client, check_times, names_of, sender_drawn
 
 
 class FleetChange(IntEnum):
@@ -76,7 +70,7 @@ class FleetChannel:
         self._client = client
         key, prefix = names_of(secret, audience, "changes")
         self._latest, self._channel = prefix + "latest:", prefix + "channel"
-        self._envelope = Envelope(key, sender=random(8), clock=clock)
+        self._envelope = Envelope(key, sender=sender_drawn(random), clock=clock)
         self._reload = reload
         self._known: dict[FleetChange, bytes] = {}
         self._monotonic = monotonic
@@ -129,7 +123,7 @@ class FleetChannel:
         try:
             self._reload(change, message.body)
             done = True
-        except _FAILURES:
+        except FAILURES:
             pass
         if done:
             self._known[change] = message.body

@@ -27,11 +27,6 @@ MEDIA_TYPE_AGGREGATION: Final = "application/json"  # Token Status List section 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"')  # RFC 9110 section 8.8.3; the bound is ours
 _MAX_DATE_CHARS: Final = 64
-# What a function of an operator (a resolver, a clock) may raise, short of the end of the program.
-FAILURES: Final = (
-    ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, ImportError, LookupError, MemoryError,
-    NameError, OSError, ReferenceError, RuntimeError, SystemError, TypeError, ValueError, StopIteration,
-)  # fmt: skip
 
 
 class FetchResult(StrEnum):

@@ -26,7 +26,7 @@ from valkey import Valkey
 from valkey.exceptions import ValkeyError
 
 from .._crypto import derive_key, refuse_copy
-from .._errors import CitizenIDError, Reason
+from .._errors import FAILURES, CitizenIDError, Reason
 
 # What a client may raise for a server that is away, slow, or answers nonsense.
 UNREACHABLE: Final = (ValkeyError, OSError)
@@ -34,6 +34,7 @@ MIN_SECRET_BYTES: Final = 32
 _MAX_TIMEOUT_S: Final = 1.0  # a request that waits longer for a guard is lost to its client anyway
 
 _VERSION: Final = 1
+_SENDER_BYTES: Final = 8
 _HEAD: Final = struct.Struct(">BB8sQQ")  # version, kind, sender, number, milliseconds
 _MAC_BYTES: Final = 32
 _MAX_BODY_BYTES: Final = 64
@@ -89,11 +90,28 @@ def names_of(secret: bytes, audience: str, purpose: str) -> tuple[bytes, str]:
     Raises:
         CitizenIDError: CONFIGURATION_INVALID.
     """
-    if type(secret) is not bytes or len(secret) < MIN_SECRET_BYTES or type(audience) is not str or not audience:
+    usable = type(secret) is bytes and len(secret) >= MIN_SECRET_BYTES and type(audience) is str and bool(audience)
+    if not usable or any("\ud800" <= each <= "\udfff" for each in audience):  # half a pair has no bytes
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.secret")
     key = derive_key(secret, "fleet/" + purpose)
     named = hashlib.blake2b(audience.encode(), key=key, digest_size=8, person=b"name").hexdigest()
     return key, f"citizenid:{purpose}:{named}:"
+
+
+def sender_drawn(random: Callable[[int], bytes]) -> bytes:
+    """Draw the eight bytes that stand for a process: of two with the same ones, each takes the other for its echo.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for a source that fails.
+    """
+    drawn: object = None
+    try:
+        drawn = random(_SENDER_BYTES)
+    except FAILURES:
+        pass  # raised below
+    if type(drawn) is not bytes or len(drawn) != _SENDER_BYTES:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.random")
+    return drawn
 
 
 class Message(NamedTuple):

@@ -28,6 +28,7 @@ _FORM: Final = re.compile(
     re.IGNORECASE,
 )
 _WHERE: Final = "litellm.body"
+_DEPTH: Final = 200  # where our reader of JSON ends by itself
 
 # Content is a question: text, images, sound, earlier turns. Nobody is named in it but on its first two levels, where
 # some providers look for tools.
@@ -113,7 +114,7 @@ def body_reader(path: str) -> ReadsBody:
 def _passes(body: bytes, members: frozenset[str]) -> bool:
     tree: Any = None
     try:
-        tree = json.parse_tree(body, _WHERE)
+        tree = json.parse(body, _WHERE, _DEPTH)
     except MalformedError:
         return False
     if type(tree) is not dict or not tree.keys() <= members or type(tree.get("model")) is not str:

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from .. import _registry as reg
 from .._crypto import SigningKey, Unsigned
-from .._errors import CitizenIDError, Reason
+from .._errors import FAILURES, CitizenIDError, Reason
 from .._limits import DEFAULT_LIMITS
 from .._wire import base64url, cbor, cose, json
 from ..status import IdentifierPublisher, StatusPublisher
@@ -29,11 +29,6 @@ _DEPTH: Final = 8  # of a payload that we have written ourselves
 _LONGEST_PAUSE_S: Final = 30
 _LEAD_S: Final = DEFAULT_LIMITS.clock_skew_s // 2  # verifiers whose clocks are behind by as much take it still
 _FAR_AHEAD_S: Final = 2 * DEFAULT_LIMITS.clock_skew_s  # no number of signers drives an iat there: the clock went back
-# What a signer of an operator may raise, short of the end of the program; as in the gateway's clock.
-_FAILURES: Final = (
-    CitizenIDError, ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, ImportError, LookupError,
-    MemoryError, NameError, OSError, ReferenceError, RuntimeError, SystemError, TypeError, ValueError, StopIteration,
-)  # fmt: skip
 
 
 class Publisher(Protocol):
@@ -215,7 +210,7 @@ class PublishedList:
         if self._signing.acquire(blocking=self._in_force(kind, now) is None):
             try:
                 self._renew(kind, now)
-            except _FAILURES:
+            except FAILURES:
                 self._pause(kind, now)
             finally:
                 self._signing.release()
@@ -271,7 +266,7 @@ class PublishedList:
         try:
             body = self._how.prepare(form, self._publisher, now).sign(self._how.key)
             version = Version(body, form.times(body), changes, now)
-        except _FAILURES:
+        except FAILURES:
             self._pause(kind, now)
             return False
         self._pauses.pop(kind, None)

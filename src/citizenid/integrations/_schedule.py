@@ -17,14 +17,13 @@ from collections.abc import Callable, Generator, Iterable
 from math import isfinite
 from typing import Final, TypeAlias, final
 
-from .._errors import CitizenIDError, Reason
+from .._errors import FAILURES, CitizenIDError, Reason
 from ..status import StatusStore
 from ._addresses import Reach, open_url
 from ._codings import ZSTD_AVAILABLE, Dictionary, dictionary_id
 from ._exchange import (
     ACCEPT_AGGREGATION,
     ACCEPT_LIST,
-    FAILURES,
     MEDIA_TYPE_AGGREGATION,
     Answer,
     FetchBounds,
@@ -81,6 +80,8 @@ class Schedule:
         monotonic: Callable[[], float],
         random: Callable[[], float],
     ) -> None:
+        if type(bounds) is not FetchBounds or not isinstance(sources, Iterable):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch")
         named = list(sources)
         for source in named:
             if type(source) is not Source or type(source.uris) is not tuple or len(source.uris) > bounds.lists:
@@ -88,7 +89,7 @@ class Schedule:
             urls = source.uris if source.aggregation is None else (source.aggregation, *source.uris)
             if not urls or any(open_url(url, reach) is None for url in urls) or len(set(urls)) != len(urls):
                 raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch.sources")
-        if not named or type(reach) is not Reach or type(bounds) is not FetchBounds:
+        if not named or type(reach) is not Reach:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch")
         self._store = store
         self._reach = reach

@@ -17,7 +17,17 @@ from valkey import Valkey
 
 from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
-from ._fleet import UNREACHABLE, Envelope, Message, Subscription, WhenDown, check_client, check_times, names_of
+from ._fleet import (
+    UNREACHABLE,
+    Envelope,
+    Message,
+    Subscription,
+    WhenDown,
+    check_client,
+    check_times,
+    names_of,
+    sender_drawn,
+)
 
 _FAR_S: Final = 86_400  # wall clocks are wrong by less: what ended so long ago is let go on the server
 _SIGN_OUT: Final = 1
@@ -119,7 +129,7 @@ class ValkeySignOuts:
         self._client = client
         self._key, prefix = names_of(secret, audience, "sign-outs")
         self._all, self._channel = prefix + "all", prefix + "channel"
-        self._envelope = Envelope(self._key, sender=random(8), clock=clock)
+        self._envelope = Envelope(self._key, sender=sender_drawn(random), clock=clock)
         self._held = _Held(max_entries, clock, monotonic)
         self._until = self._held.until
         self._strict: Final = when_down is not WhenDown.LOCAL

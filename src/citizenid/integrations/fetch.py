@@ -24,10 +24,10 @@ from typing import Any, Final, final
 
 import httpx
 
-from .._errors import CitizenIDError, Reason
+from .._errors import FAILURES, CitizenIDError, Reason
 from ..status import StatusStore
 from ._addresses import Reach
-from ._exchange import FAILURES, Answer, FetchBounds, Fetched, FetchResult, Reply, Resolve, Send
+from ._exchange import Answer, FetchBounds, Fetched, FetchResult, Reply, Resolve, Send
 from ._schedule import Schedule
 from ._sources import Round, Source
 
@@ -208,6 +208,8 @@ class AsyncStatusFetcher:
         if random is None:
             random = secrets.SystemRandom().random
         self._bounds = FetchBounds() if bounds is None else bounds
+        if not isinstance(sources, Iterable):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch")
         named = list(sources)
         self._schedule = Schedule(
             store, named, reach=reach, bounds=self._bounds, clock=clock, monotonic=monotonic, random=random

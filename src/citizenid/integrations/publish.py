@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple, final
 from .._crypto import SigningKey
 from .._errors import CitizenIDError, Reason
 from .._limits import MAX_UNIX_TIME
+from ..status._publisher import public_of
 from ..status._writing import signer_of
 from ._addresses import Reach, open_url
 from ._codings import ZSTD_AVAILABLE, Coding, sf_string
@@ -102,8 +103,10 @@ class StatusListApp:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish")
         if type(historical) is not bool:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish.historical")
+        if not isinstance(certificates, Iterable) or not isinstance(publishers, Iterable):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish")
         chain = tuple(certificates)
-        signer_of(key.public, kid, chain)  # refused now, and not at the first request
+        signer_of(public_of(key), kid, chain)  # refused now, and not at the first request
         how = Signing(key, kid, chain, ttl_s, expires_s, gather_s, level, versions)
         self._lists: Final = _by_path(publishers, how)
         self._aggregations: Final = _aggregations(aggregation_path, self._lists)
@@ -194,7 +197,13 @@ def _by_path(publishers: Iterable[Publisher], how: Signing) -> dict[str, Publish
 def _aggregations(path: str | None, lists: Mapping[str, PublishedList]) -> dict[str, Version]:
     if path is None:
         return {}
-    if path in lists or path[:1] != "/" or "?" in path or open_url("https://host" + path, Reach.PUBLIC) is None:
+    if (
+        type(path) is not str
+        or path in lists
+        or path[:1] != "/"
+        or "?" in path
+        or open_url("https://host" + path, Reach.PUBLIC) is None
+    ):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish.aggregation_path")
     named = {"status_lists": [each.uri for each in lists.values()]}
     return {path: Version(json.dumps(named, separators=(",", ":")).encode(), Times(0, MAX_UNIX_TIME))}

@@ -75,7 +75,8 @@ class Rule:
         asked: the conditions that it asks, in their order.
 
     Raises:
-        CitizenIDError: POLICY_INVALID for a rule that permits anyone and asks for something.
+        CitizenIDError: POLICY_INVALID for a part of another type, and for a rule that permits anyone and asks for
+            something.
     """
 
     number: int
@@ -103,6 +104,7 @@ class Rule:
     asked: tuple[Condition, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        _check_types(self)
         asked = tuple(condition for condition in CONDITIONS if condition.asked(self))
         plain = not {condition.key for condition in asked} - _PLAIN
         named = bool(self.countries or self.none_of)
@@ -189,6 +191,42 @@ class Rule:
 
     def _is_here(self, region: str) -> bool:
         return len(region) <= MAX_NAME_CHARS and any(matches(each.split("*"), region) for each in self.regions)
+
+
+# --- what a rule is made of: a policy that is not read but put together may be made of anything ---
+
+
+def _check_types(rule: Rule) -> None:
+    """Refuse what would be found out at a request, or never: an age that is no number is exceeded by none.
+
+    Raises POLICY_INVALID.
+    """
+    ages = (rule.max_admission_age_s, rule.max_credential_age_s, rule.max_evidence_age_s, rule.max_status_age_s)
+    usable = (
+        type(rule.number) is int
+        and rule.number > 0
+        and type(rule.anyone) is bool
+        and type(rule.needs_citizenship) is bool
+        and type(rule.binding) is Binding
+        and type(rule.sharing) is SharingResponse
+        and type(rule.store_down) is StoreDown
+        and _all_of(rule.resources, tuple, str)
+        and _all_of(rule.regions, tuple, str)
+        and _all_of(rule.countries, frozenset, Country)
+        and _all_of(rule.none_of, frozenset, Country)
+        and all(age is None or (type(age) is int and age > 0) for age in ages)
+        and all(time is None or (type(time) is int and time >= 0) for time in (rule.not_before, rule.not_after))
+    )
+    for values, kind in (
+        (rule.issuers, str), (rule.formats, Format), (rule.types, str), (rule.assurances, Assurance),
+    ):  # fmt: skip
+        usable = usable and (values is None or _all_of(values, frozenset, kind))
+    if not usable:
+        raise CitizenIDError(Reason.POLICY_INVALID, "policy.rule")
+
+
+def _all_of(values: object, collection: type, kind: type) -> bool:
+    return type(values) is collection and all(type(each) is kind for each in values)  # type: ignore[attr-defined]  # it is one
 
 
 # --- the conditions, in the order in which they are asked ---

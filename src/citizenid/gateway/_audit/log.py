@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, final
 
 from ..._crypto import SigningKey, refuse_copy
-from ..._errors import CitizenIDError, Reason
+from ..._errors import FAILURES, CitizenIDError, Reason
 from .details import AuditDetails, Detail, DetailRow, detail_row
 from .entry import SALT_BYTES, Tags, allowed_entry, refused_entry
 from .group import NO_ROOM, GroupCommit
@@ -34,11 +34,6 @@ from .writer import LogWriter
 _MIN_SECRET_BYTES: Final = 32
 _RETRY_S: Final = 1.0
 _END_OF_TIME: Final = 2**32
-# What a clock, a signer or a disk may raise, short of the end of the program.
-_FAILURES: Final = (
-    ArithmeticError, AttributeError, BufferError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError,
-    CitizenIDError,
-)  # fmt: skip
 
 
 class AuditState(NamedTuple):
@@ -198,7 +193,7 @@ class AuditLog:
         if detail is not None and self._details is not None:
             try:
                 row = detail_row(self._random(SALT_BYTES), detail, tag, now)
-            except _FAILURES:
+            except FAILURES:
                 self._details_lost += 1  # the entry does not wait for what cannot be kept
         digest = None if row is None else row.commitment
         position = self._group.add((refused_entry(now, name, step, *words(policy, rule, resource), tag, digest), row))
@@ -361,7 +356,7 @@ class AuditLog:
             if len(self._writer.pending) >= self._max_pending:
                 self._seal()
             self._writer.append([entry for entry, _ in group])
-        except _FAILURES:
+        except FAILURES:
             return False
         return True
 
@@ -369,7 +364,7 @@ class AuditLog:
         if self._monotonic() >= self._seal_at:
             try:
                 self._seal()
-            except _FAILURES:
+            except FAILURES:
                 self._seal_at = self._monotonic() + self._every_s  # `state` shows how old the last one is
 
     def _seal(self) -> None:
@@ -385,7 +380,7 @@ class AuditLog:
             reading = self._clock()
             if type(reading) in (int, float) and isfinite(reading):
                 now = int(reading)
-        except _FAILURES:
+        except FAILURES:
             pass  # raised below
         if not 0 <= now < _END_OF_TIME:
             raise CitizenIDError(Reason.CLOCK_UNUSABLE, "clock")

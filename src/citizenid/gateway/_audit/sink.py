@@ -59,6 +59,7 @@ _BY_REASON: Final[Mapping[Reason, bool | None]] = {
     Reason.SIGN_OUTS_UNAVAILABLE: _COUNT,
     Reason.STORE_UNAVAILABLE: _COUNT,
     Reason.CLOCK_UNUSABLE: _COUNT,
+    Reason.CONFIGURATION_INVALID: _COUNT,
 }
 
 
