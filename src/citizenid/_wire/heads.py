@@ -125,6 +125,8 @@ def unwrap(data: bytes, where: str) -> bytes:
     Raises:
         MalformedError: MALFORMED_TOKEN for anything else.
     """
+    if data[:3] == b"\xd8\x18\x59" and int.from_bytes(data[3:5], "big") == len(data) - 5:  # as most are
+        return data[5:]
     if data[:1] >= b"\xd8":
         start = 1 + argument_bytes(data[0])
         number = int.from_bytes(data[1:start], "big")
