@@ -173,6 +173,7 @@ def text_string(text: str, where: str) -> bytes:
 def embedded(data: bytes) -> bytes:
     """Write `#6.24(bstr .cbor ...)` around bytes that are CBOR already (RFC 8949 section 3.4.5.1)."""
     size = len(data)
-    if 24 <= size < 256:
-        return b"\xd8\x18\x58%c%b" % (size, data)
-    return b"\xd8\x18" + head(2, len(data)) + data
+    return (_EMBEDDED_HEADS[size] if size < 256 else b"\xd8\x18" + head(2, size)) + data
+
+
+_EMBEDDED_HEADS: Final = [b"\xd8\x18" + head(2, size) for size in range(256)]
