@@ -21,8 +21,9 @@ _VERSION: Final = 0xA0
 _EXTENSIONS: Final = 0xA3
 _LIST_EXTENSIONS: Final = 0xA0
 _AUTHORITY_SERIAL: Final = 0x82
-_AUTHORITY_KEY_IDENTIFIER: Final = bytes.fromhex("551d23")
-_CERTIFICATE_POLICIES: Final = bytes.fromhex("551d20")
+_AUTHORITY_KEY_IDENTIFIER: Final = bytes.fromhex("0603551d23")
+_CERTIFICATE_POLICIES: Final = bytes.fromhex("0603551d20")
+_WARNED_OF: Final = frozenset({_AUTHORITY_KEY_IDENTIFIER, _CERTIFICATE_POLICIES})
 # Attributes of names whose length the library bounds with a warning, wherever a name stands (RFC 5280 appendix A.1:
 # countryName, commonName; CA/Browser Forum EV section 9.2.4: jurisdictionCountryName), with least and most octets.
 _BOUNDED_ATTRIBUTES: Final = (
@@ -136,9 +137,10 @@ def _has_quiet_extensions(der: bytes, last: _Element, tag: int) -> bool:
 
 
 def _is_quiet_extension(der: bytes, extension: _Element) -> bool:
-    parts = _elements(der, *_inside(extension))
-    name, value = parts[0], parts[-1]
-    kind = der[name.start : name.end]
+    kind = der[extension.start : extension.start + 5]
+    if kind not in _WARNED_OF:  # whatever else it is, the library reads it without a word, or not at all
+        return True
+    value = _elements(der, *_inside(extension))[-1]
     if kind == _AUTHORITY_KEY_IDENTIFIER and value.tag == _OCTET_STRING:
         content = _elements(der, *_inside(value))[0]
         serials = [each for each in _elements(der, *_inside(content)) if each.tag == _AUTHORITY_SERIAL]
