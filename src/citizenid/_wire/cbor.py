@@ -347,10 +347,10 @@ def member_slices(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> di
     return slices
 
 
-def joined(parts: Sequence[Any]) -> bytes:
-    """Write byte strings, texts, None and sequences of them as one canonical array: there is nothing to put in order.
+def joined(parts: Sequence[Any] | dict[int, int | bytes]) -> bytes:
+    """Write byte strings, texts, None and sequences of them as one canonical array, or a map whose keys are in order.
 
-    No two sequences of parts give the same bytes.
+    There is nothing to put in order. No two sequences of parts give the same bytes.
     """
     return cbor2.dumps(parts)
 

@@ -140,13 +140,18 @@ def unwrap(data: bytes, where: str) -> bytes:
 
 def head(major: int, count: int) -> bytes:
     """Write the shortest head of an item: its major type and its length or value."""
-    if count < 24:
-        return bytes((major << 5 | count,))
-    if count < 0x100:
-        return bytes((major << 5 | 24, count))
+    if 0 <= count < 0x100:
+        return _HEADS[major][count]
     if count < 0x10000:
         return struct.pack(">BH", major << 5 | 25, count)
     return struct.pack(">BI" if count < 0x100000000 else ">BQ", major << 5 | (26 if count < 0x100000000 else 27), count)
+
+
+def _short_head(major: int, count: int) -> bytes:
+    return bytes((major << 5 | count,) if count < 24 else (major << 5 | 24, count))
+
+
+_HEADS: Final = [[_short_head(major, count) for count in range(0x100)] for major in range(8)]
 
 
 def byte_string(data: bytes) -> bytes:

@@ -76,6 +76,8 @@ _VALUE_TAGS: Final = frozenset({reg.DATE_TIME_TAG, reg.FULL_DATE_TAG})
 _EMBEDDED: Final = frozenset({reg.EMBEDDED_TAG})
 _TDATE: Final = frozenset({reg.DATE_TIME_TAG})
 _EVIDENCE: Final = (reg.MDOC_CITIZENSHIP, reg.EVIDENCE_CHECKED_AT)
+_STATUS_LIST: Final = StatusKind.STATUS_LIST  # through its type each look costs several times as much
+_BITSTRING: Final = StatusKind.BITSTRING
 _VERSION: Final = b"\x67version" + cbor.encode("1.0")
 
 _Entry = bytes  # what decides on the place of a digest, and then the random bytes of its item
@@ -284,14 +286,7 @@ def _structural(attestation: Attestation, certificates: tuple[bytes, ...]) -> tu
         _VERSION,
         b"\x6cvalidityInfo" + _validity_info(attestation.validity, certificates),
     )
-    return b"".join(before), b"\x6ddeviceKeyInfo\xa1\x69deviceKey" + _cose_key(holder_key)
-
-
-def _cose_key(key: PublicKey) -> bytes:
-    members = cose_key(key)  # in the order of canonical CBOR
-    return head(5, len(members)) + b"".join(
-        [_text(label) + (byte_string(each) if type(each) is bytes else _text(each)) for label, each in members.items()]
-    )
+    return b"".join(before), b"\x6ddeviceKeyInfo\xa1\x69deviceKey" + cbor.joined(cose_key(holder_key))
 
 
 def _validity_info(validity: Validity, certificates: tuple[bytes, ...]) -> bytes:
@@ -319,15 +314,17 @@ def _status(references: tuple[StatusReference, ...]) -> bytes:
     for reference in references:
         if type(reference) is not StatusReference or type(reference.kind) is not StatusKind:
             raise CitizenIDError(Reason.CLAIM_INVALID, "status")
-        if reference.kind is StatusKind.BITSTRING:
+        if reference.kind is _BITSTRING:
             raise CitizenIDError(Reason.STATUS_MECHANISM_UNKNOWN, "status")
-        listed, certificate = reference.kind is StatusKind.STATUS_LIST, reference.certificate
+        listed, certificate = reference.kind is _STATUS_LIST, reference.certificate
         identifier = reference.identifier or b""
         place = b"\x63idx" + head(0, reference.index) if listed else b"\x62id" + byte_string(identifier)
         place += b"\x63uri" + _text(reference.uri)
         if certificate is not None:
             place += b"\x6bcertificate" + byte_string(certificate)
-        places[reference.kind.value] = (b"\xa2" if certificate is None else b"\xa3") + place
+        places[reg.STATUS_LIST if listed else reg.IDENTIFIER_LIST] = (
+            b"\xa2" if certificate is None else b"\xa3"
+        ) + place
     if len(places) != len(references):  # the claim has room for one of each kind
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "status")
     members = [_text(name) + places[name] for name in (reg.STATUS_LIST, reg.IDENTIFIER_LIST) if name in places]
