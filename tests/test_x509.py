@@ -461,6 +461,15 @@ def test_the_hand_of_this_file_signs_what_the_library_would() -> None:
     walk([resigned(tbs, tlv(0x30, SHA256_OID), certificate_key("root"), hashes.SHA256())])
 
 
+def test_the_name_of_an_issuer_is_compared_as_it_is_written() -> None:
+    tbs = LEAF.tbs_certificate_bytes
+    other = tbs.replace(b"\x0c\x04root", b"\x13\x04root", 1)  # a PrintableString in the place of a UTF8String
+    assert other != tbs
+    refuses(
+        Reason.CERTIFICATE_UNTRUSTED, [resigned(other, tlv(0x30, SHA256_OID), certificate_key("root"), hashes.SHA256())]
+    )
+
+
 # --- hostile bytes: every chain arrives unauthenticated, so none may end in another exception ---
 
 

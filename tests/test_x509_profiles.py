@@ -398,6 +398,20 @@ def test_a_strange_serial_number_is_signed_like_any_other(profile: CertificatePr
 
 
 @mdoc_profiles
+def test_with_a_strange_serial_number_the_names_are_compared_as_texts(profile: CertificateProfile) -> None:
+    """Whether a text is a PrintableString or a UTF8String makes no other name (RFC 5280 section 7.1)."""
+    plain = leaf(profile, serial=0x55).tbs_certificate_bytes
+    data = renumbered(leaf(profile, serial=0x55), b"\xd5\xaa", "iaca")
+    tbs = x509.load_der_x509_certificate(
+        data.replace(b"\x02\x02\xd5\xaa", b"\x02\x02\x55\xaa", 1)
+    ).tbs_certificate_bytes
+    other = tbs.replace(b"\x02\x02\x55\xaa", b"\x02\x02\xd5\xaa", 1).replace(b"\x0c\x04iaca", b"\x13\x04iaca", 1)
+    assert b"\x0c\x04iaca" in plain
+    chain = [resigned(other, tlv(0x30, SHA256_OID), certificate_key("iaca"), hashes.SHA256())]
+    verify_path(chain, load_roots(pem(ROOT)), UnixTime(NOW), profile)
+
+
+@mdoc_profiles
 def test_a_root_with_another_kind_of_key_signs_no_certificate_of_a_strange_serial_number(
     profile: CertificateProfile,
 ) -> None:

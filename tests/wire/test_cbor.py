@@ -606,6 +606,41 @@ def test_a_caller_who_stands_too_deep_for_a_legal_nesting_is_refused() -> None:
     assert decode_marked(nested, WHERE) and decode_marked(b"\xf6", WHERE) is None
 
 
+@given(st.integers(240, 270), st.integers(0, 3), st.lists(st.binary(max_size=64) | st.integers(0, 9), max_size=12))
+def test_beside_digests_of_any_length_a_name_has_255_bytes_at_most(size: int, levels: int, hidden: list[Any]) -> None:
+    claims: Any = {"n" * size: 1}
+    for _ in range(levels):
+        claims = {1: [claims]}
+    data = cbor2.dumps({cbor2.CBORSimpleValue(59): hidden, **claims})
+    if size > 255:
+        _refused(lambda: decode_marked(data, WHERE), Reason.LIMIT_EXCEEDED)
+    else:
+        assert decode_marked(data, WHERE) == {Redacted.KEYS: hidden, **claims}
+
+
+_ANYTHING = st.recursive(
+    st.sampled_from(
+        [0, "", b"", True, None, 0.5, math.nan, math.inf, CBORTag(0, ""), cbor2.CBORSimpleValue(59), cbor2.undefined]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from([1, "a", b"b", 0.5, None]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@given(st.dictionaries(st.integers() | st.text(), st.lists(_ANYTHING, max_size=3) | _ANYTHING, max_size=4))
+def test_a_map_of_lists_is_judged_as_what_is_in_it(value: dict[Any, Any]) -> None:
+    def judged(each: Any) -> bool:
+        try:
+            cbor.check(each, WHERE)
+        except MalformedError:
+            return False
+        return True
+
+    assert judged(value) is all(judged([each]) for each in value.values())
+
+
 @pytest.mark.parametrize("around", [b"\xa1", b"\xa1\xa1", b"\xa1\x81", b"\xa1\xc6"])
 @pytest.mark.parametrize("depth", [3, 10_000, 100_000])
 def test_maps_within_keys_are_refused(around: bytes, depth: int) -> None:

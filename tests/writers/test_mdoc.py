@@ -386,6 +386,16 @@ def test_whatever_is_written_is_read_back_and_is_canonical(
     assert sum(map(len, mso_of(data)["valueDigests"].values())) == sum(map(len, what.claims.values())) + decoys
 
 
+@pytest.mark.parametrize("bound", [256, 1_024, 65_536])
+def test_an_item_of_any_length_about_a_bound_of_its_heads_is_read_back_and_is_canonical(bound: int) -> None:
+    empty = len(items_of(issue(attestation({"x": {"a": b""}})))["x"][0])
+    for size in range(bound - empty - 6, bound - empty + 3):
+        what = attestation({"x": {"a": bytes(size)}})
+        data = issue(what)
+        canonical(data)
+        assert same(read(data).claims, what.claims)
+
+
 @pytest.mark.parametrize("value", [
     float("nan"), float("inf"), 2**64, -(2**64) - 1, {"a": 2**64}, [float("-inf")], {1, 2}, object(), 1j,
     {True: 1}, {None: 1}, {b"k": 1}, {1.5: 1}, {2**64: 1}, bytearray(b"x"), cbor.CBORTag(1004, "2020-01-01"),
@@ -395,7 +405,14 @@ def test_values_that_no_reader_takes_are_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "claims", [{"x": {"a": "\ud800"}}, {"x": {"a": ["\ud800"]}}, {"x": {"\ud800": 1}}, {"\ud800": {"a": 1}}]
+    "claims",
+    [
+        {"x": {"a": "\ud800"}},
+        {"x": {"a": ["\ud800"]}},
+        {"x": {"a": ["b", "\ud800"]}},
+        {"x": {"\ud800": 1}},
+        {"\ud800": {"a": 1}},
+    ],
 )
 def test_half_of_a_surrogate_pair_is_no_text(claims: Any) -> None:
     refuses(Reason.MALFORMED_CBOR, attestation(claims))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, final
+from typing import Any, Final, Self, final
 
 from .. import _registry as reg
 from .._errors import CitizenIDError, MalformedError, Reason
@@ -107,10 +107,16 @@ class Citizenship:
             complete = complete and reg.NATIONALITIES in claims and not withheld and not special
             # A list that is complete must not be contradicted by what stands beside it.
             complete = complete and set(nationalities).issuperset(citizenships)
-        made: Citizenship = object.__new__(cls)  # the two lists are checked: no need to do it again
-        object.__setattr__(made, "nationalities", nationalities)
-        object.__setattr__(made, "citizenships", citizenships)
-        object.__setattr__(made, "complete", complete)
+        return cls._of_checked(nationalities, citizenships, complete)
+
+    @classmethod
+    def _of_checked(cls, nationalities: tuple[Country, ...], citizenships: tuple[Country, ...], complete: bool) -> Self:
+        # Of countries, and each of them once: no need to look again.
+        made = object.__new__(cls)
+        set_ = object.__setattr__
+        set_(made, "nationalities", nationalities)
+        set_(made, "citizenships", citizenships)
+        set_(made, "complete", complete)
         return made
 
     @classmethod
@@ -137,7 +143,7 @@ class Citizenship:
                 nationalities.update(dict.fromkeys(countries))
                 special = special or other
         if reg.MDOC_CITIZENSHIP not in namespaces:
-            return cls(nationalities)
+            return cls._of_checked(tuple(nationalities), (), False)
         own = namespaces[reg.MDOC_CITIZENSHIP]
         _check_mapping(own)
         listed = cls.from_claims(own_lists) if (own_lists := {n: own[n] for n in _LISTED if n in own}) else _NOTHING
@@ -145,7 +151,7 @@ class Citizenship:
         nationalities.update(dict.fromkeys((*listed.nationalities, *nationals)))
         # The list that is complete must not be contradicted by what stands beside it.
         complete = listed.complete and not special and set(listed.nationalities).issuperset({*nationalities, *citizens})
-        return cls(nationalities, citizens, complete)
+        return cls._of_checked(tuple(nationalities), tuple(citizens), complete)
 
 
 def _check_mapping(value: object) -> None:

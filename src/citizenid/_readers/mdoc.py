@@ -87,7 +87,8 @@ def _open_document(document: Document) -> Presentation:
     certificates = credential.key_hint.certificates
     if not certificates:  # 9.1.2.4: x5chain is mandatory
         raise MalformedError(Reason.HEADER_INVALID, _AUTH + ".x5chain")
-    half = cbor.joined((credential.to_be_signed, credential.signature, certificates, namespaces, items))
+    # One after the other: None ends the certificates, and the namespaces end where texts do.
+    half = cbor.joined([credential.to_be_signed, credential.signature, *certificates, None, *namespaces, *items])
     return _new(Presentation, (_FORMAT, credential, items, half, binding, doc_type, namespaces))
 
 

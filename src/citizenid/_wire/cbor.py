@@ -49,6 +49,8 @@ _KNOWN_TAGS: Final = (
 _EMBEDDED: Final = frozenset({24})  # for a reader that takes nothing but a byte string in it, it needs no decoder
 _DIGEST_HEAD: Final = b"\x58\x20"  # of a byte string of 32 bytes
 _KEYS: Final = frozenset({int, str})
+_LISTS: Final = frozenset({list})
+_BYTES: Final = frozenset({bytes})
 _SCALARS: Final = frozenset({int, str, bytes, bool, type(None)})
 # Up to here keys that collide in a hash table cost half a millisecond; whatever is longer is looked through beforehand.
 # (4,096 bytes of arrays under tags, as the keys of one map, take cbor2 ten milliseconds.)
@@ -140,7 +142,9 @@ def decode_marked(data: bytes, where: str) -> Any:
         pass  # raised below: the caller stands so deep that not even a legal nesting has room
     if value is _UNMARKED:
         raise MalformedError(Reason.DEPTH_EXCEEDED, where)
-    if len(data) > MAX_NAME_BYTES:  # in less than that no key is too long
+    hidden = value.get(Redacted.KEYS) if type(value) is dict else None
+    digests = sum(map(len, hidden)) if type(hidden) is list and _BYTES.issuperset(map(type, hidden)) else 0
+    if len(data) - digests > MAX_NAME_BYTES:  # in less than that, the digests aside, no name is too long
         check_names(value, where)
     return value
 
@@ -241,13 +245,15 @@ def _named(text: str) -> Reason:
 
 def check(value: Any, where: str, tags: frozenset[int] = NO_TAGS) -> None:
     """Refuse what `decode` would refuse in a value that was loaded. Raises MALFORMED_CBOR."""
-    if type(value) is dict and _KEYS.issuperset(map(type, value)) and _SCALARS.issuperset(map(type, value.values())):
-        return  # as most are
+    if type(value) is dict and _KEYS.issuperset(map(type, value)):
+        below = [each for each in value.values() if type(each) not in _SCALARS]
+        if _LISTS.issuperset(map(type, below)) and _SCALARS.issuperset(map(type, chain.from_iterable(below))):
+            return  # as most are
     # Level by level, and all maps of a level together: their keys and members are looked at in two steps of C.
     level = [value]
     while level:
         maps: list[Any] = []
-        below: list[Any] = []
+        below = []
         for item in level:
             kind = type(item)
             if kind is dict:
@@ -303,7 +309,7 @@ def check_names(value: Any, where: str) -> None:
     """
     level = [value]
     while level:
-        below: list[Any] = []
+        below = []
         for item in level:
             kind = type(item)
             if kind is dict or kind is MappingProxyType:
@@ -341,10 +347,10 @@ def member_slices(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> di
     return slices
 
 
-def joined(parts: Sequence[Any]) -> bytes:
-    """Write byte strings, texts, None and sequences of them as one canonical array: there is nothing to put in order.
+def joined(parts: Sequence[Any] | dict[int, int | bytes]) -> bytes:
+    """Write byte strings, texts, None and sequences of them as one canonical array, or a map whose keys are in order.
 
-    No two sequences of parts give the same bytes.
+    There is nothing to put in order. No two sequences of parts give the same bytes.
     """
     return cbor2.dumps(parts)
 

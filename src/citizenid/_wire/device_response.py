@@ -8,6 +8,7 @@ Spec: ISO/IEC 18013-5 8.3.2.1.2.2.
 
 from __future__ import annotations
 
+import re
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -60,6 +61,9 @@ def read_documents(raw: bytes, limits: Limits) -> list[Document]:
         MalformedError: a Reason of form, VERSION_UNSUPPORTED.
         VerificationError: RESPONSE_NOT_OK.
     """
+    canonical = _read_canonical(raw, limits)
+    if canonical is not None:
+        return [canonical]
     refused = None
     try:
         return _read_response(cbor.load(raw, _RESPONSE, _EMBEDDED), limits)
@@ -165,3 +169,115 @@ def _read_device_signed(device_signed: Any) -> DetachedSignature | None:
     algorithm = cose.algorithm_of(message, table, _DEVICE)
     parts = (mac, message.protected, algorithm, message.signature, message.payload, name_spaces.value)
     return _new(DetachedSignature, parts)
+
+
+# --- as canonical CBOR writes it ---
+
+# Heads are written out: c, g, i, j, l and o are those of texts of 3, 7, 9, 10, 12 and 15 bytes, x of one with a length
+# behind it; C, X@, A and Y of byte strings of 3, 64, 1 and many bytes. The protected headers hold alg alone, a small
+# number, and \x18! is x5chain (33).
+_SIGNED: Final = rb"\x84C(\xa1\x01[\x00-\x17\x20-\x37])"
+_FRONT: Final = re.compile(
+    rb"\xa3fstatus\x00gversionc1\.0idocuments\x81\xa3gdocType([\x61-\x77]|x.)(.{1,255}?)"
+    rb"ldeviceSigned\xa2jdeviceAuth\xa1odeviceSignature" + _SIGNED + rb"\xa0\xf6X@(.{64})jnameSpaces\xd8\x18A(\xa0)"
+    rb"lissuerSigned\xa2jissuerAuth" + _SIGNED + rb"\xa1\x18!",
+    re.DOTALL,
+)
+_NAME_SPACES: Final = b"jnameSpaces"
+_ITEM_HEAD: Final = b"\xd8\x18X"
+_LONG_ITEM_HEAD: Final = b"\xd8\x18Y"
+
+
+def _read_canonical(raw: bytes, limits: Limits) -> Document | None:
+    """Frame the common response, of bytes that hold nothing else; None where the whole reading must decide."""
+    front = _FRONT.match(raw)
+    if front is None:
+        return None
+    head, text, by_device, signed, content, by_issuer = front.groups()
+    if (head[1] if len(head) > 1 else head[0] - 0x60) != len(text):
+        return None
+    try:
+        doc_type = text.decode()
+        certificate, position = _byte_string(raw, front.end())
+        payload, position = _byte_string(raw, position)
+        signature, position = _byte_string(raw, position)
+        end = position + len(_NAME_SPACES)
+        members = _canonical_items(raw, end, limits) if raw[position:end] == _NAME_SPACES else None
+    except (IndexError, UnicodeDecodeError):
+        return None
+    if members is None:
+        return None
+    auth = cose.read_message([by_issuer, {reg.COSE_X5CHAIN: certificate}, payload, signature], _AUTH)
+    message = cose.read_message([by_device, {}, None, signed], _DEVICE)
+    algorithm = cose.algorithm_of(message, reg.MDOC_ALGORITHMS, _DEVICE)
+    device = _new(DetachedSignature, (False, message.protected, algorithm, signed, None, content))
+    return _new(Document, (doc_type, auth, *members, device))
+
+
+def _byte_string(raw: bytes, position: int) -> tuple[bytes, int]:
+    """Return a byte string of 24 to 65,535 bytes and where it ends; an IndexError says that none stands here."""
+    if raw[position] == 0x59:
+        start = position + 3
+        end = start + (raw[position + 1] << 8 | raw[position + 2])
+    elif raw[position] == 0x58:
+        start = position + 2
+        end = start + raw[position + 1]
+    else:
+        raise IndexError
+    return raw[start:end], end
+
+
+def _canonical_items(raw: bytes, position: int, limits: Limits) -> tuple[tuple[str, ...], tuple[bytes, ...]] | None:
+    """Return the namespace and the content of each item, where the bytes end with the last one; else None.
+
+    Raises:
+        IndexError, UnicodeDecodeError: where the bytes end before, or a namespace is no UTF-8.
+    """
+    shown = raw[position] - 0xA0
+    if not 0 < shown < 24:
+        return None
+    position += 1
+    namespaces: list[str] = []
+    items: list[bytes] = []
+    seen = set()
+    for _ in range(shown):
+        first = raw[position]
+        if first == 0x78:
+            position += 1
+            size = raw[position]
+        elif 0x60 < first < 0x78:
+            size = first - 0x60
+        else:
+            return None
+        start = position + 1
+        position = start + size
+        first = raw[position]
+        if first == 0x98:
+            position += 1
+            count = raw[position]
+        elif 0x80 <= first < 0x98:
+            count = first - 0x80
+        else:
+            return None
+        if not count:
+            return None
+        namespace = raw[start : start + size].decode()
+        if len(namespace) > limits.claim_name_chars or namespace in seen:
+            return None
+        seen.add(namespace)
+        position += 1
+        for _ in range(count):
+            start = position + 4
+            item_head = raw[position : position + 3]
+            if item_head == _ITEM_HEAD:
+                position = start + raw[start - 1]
+            elif item_head == _LONG_ITEM_HEAD:
+                start += 1
+                position = start + (raw[start - 2] << 8 | raw[start - 1])
+            else:
+                return None
+            items.append(raw[start:position])
+        namespaces += [namespace] * count
+    if position != len(raw) or len(items) > limits.disclosures:
+        return None
+    return tuple(namespaces), tuple(items)

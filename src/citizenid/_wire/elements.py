@@ -26,6 +26,7 @@ NO_DATES: Final[Dates] = MappingProxyType({})
 _DEPTH: Final = cbor.MAX_DEPTH - 1  # below the map of the item
 _FULL_DATE: Final = frozenset({reg.FULL_DATE_TAG})
 _SCALARS: Final = frozenset({str, bytes, bool, type(None)})
+_TEXT: Final = frozenset({str})
 
 
 def element_value(value: Any, tags: frozenset[int] | None, dates: Dates) -> bytes:
@@ -42,8 +43,12 @@ def element_value(value: Any, tags: frozenset[int] | None, dates: Dates) -> byte
     """
     if tags is None and value is True:  # one for each country: they are most of what is issued here
         return b"\xf5"
-    if tags is None and type(value) is str:
-        return cbor.text_string(value, "claims")
+    kind = type(value)
+    if kind is str:
+        tag = b"" if tags is None else cbor.head(6, _date_tag(value, tags))
+        return tag + cbor.text_string(value, "claims")
+    if kind is tuple and tags is None and _TEXT.issuperset(map(type, value)):
+        return b"".join((cbor.head(4, len(value)), *[cbor.text_string(text, "claims") for text in value]))
     return cbor.encode(_plain(value, tags, dates, _DEPTH), "claims")
 
 
@@ -59,7 +64,7 @@ def _plain(value: Any, tags: frozenset[int] | None, dates: Dates, depth: int) ->
             name: _plain(item, _FULL_DATE if name in dates else None, dates, depth - 1) for name, item in value.items()
         }
     if tags is not None:
-        return _date(value, tags)
+        return CBORTag(_date_tag(value, tags), value)
     if kind is tuple:
         return [_plain(item, None, dates, depth - 1) for item in value]
     if kind in _SCALARS or (kind is float and isfinite(value)) or _is_integer(value):
@@ -71,10 +76,10 @@ def _is_integer(value: object) -> bool:
     return type(value) is int and -(2**64) <= value < 2**64
 
 
-def _date(value: object, tags: frozenset[int]) -> CBORTag:
+def _date_tag(value: object, tags: frozenset[int]) -> int:
     if type(value) is str:
         if reg.FULL_DATE_TAG in tags and is_full_date(value):
-            return CBORTag(reg.FULL_DATE_TAG, value)
+            return reg.FULL_DATE_TAG
         if reg.DATE_TIME_TAG in tags and date_time(value) is not None:
-            return CBORTag(reg.DATE_TIME_TAG, value)
+            return reg.DATE_TIME_TAG
     raise CitizenIDError(Reason.CLAIM_INVALID, "claims")

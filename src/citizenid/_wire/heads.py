@@ -125,6 +125,8 @@ def unwrap(data: bytes, where: str) -> bytes:
     Raises:
         MalformedError: MALFORMED_TOKEN for anything else.
     """
+    if data[:3] == b"\xd8\x18\x59" and int.from_bytes(data[3:5], "big") == len(data) - 5:  # as most are
+        return data[5:]
     if data[:1] >= b"\xd8":
         start = 1 + argument_bytes(data[0])
         number = int.from_bytes(data[1:start], "big")
@@ -138,13 +140,18 @@ def unwrap(data: bytes, where: str) -> bytes:
 
 def head(major: int, count: int) -> bytes:
     """Write the shortest head of an item: its major type and its length or value."""
-    if count < 24:
-        return bytes((major << 5 | count,))
-    if count < 0x100:
-        return bytes((major << 5 | 24, count))
+    if 0 <= count < 0x100:
+        return _HEADS[major][count]
     if count < 0x10000:
         return struct.pack(">BH", major << 5 | 25, count)
     return struct.pack(">BI" if count < 0x100000000 else ">BQ", major << 5 | (26 if count < 0x100000000 else 27), count)
+
+
+def _short_head(major: int, count: int) -> bytes:
+    return bytes((major << 5 | count,) if count < 24 else (major << 5 | 24, count))
+
+
+_HEADS: Final = [[_short_head(major, count) for count in range(0x100)] for major in range(8)]
 
 
 def byte_string(data: bytes) -> bytes:
@@ -171,6 +178,7 @@ def text_string(text: str, where: str) -> bytes:
 def embedded(data: bytes) -> bytes:
     """Write `#6.24(bstr .cbor ...)` around bytes that are CBOR already (RFC 8949 section 3.4.5.1)."""
     size = len(data)
-    if 24 <= size < 256:
-        return b"\xd8\x18\x58%c%b" % (size, data)
-    return b"\xd8\x18" + head(2, len(data)) + data
+    return (_EMBEDDED_HEADS[size] if size < 256 else b"\xd8\x18" + head(2, size)) + data
+
+
+_EMBEDDED_HEADS: Final = [b"\xd8\x18" + head(2, size) for size in range(256)]

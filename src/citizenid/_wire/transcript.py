@@ -17,6 +17,14 @@ from . import cbor
 _ORIGIN_PREFIX: Final = "origin:"
 _NO_ENGAGEMENT: Final = b"\x83\xf6\xf6"  # an array of three that begins with null, null
 _DEVICE_AUTHENTICATION: Final = b"\x84" + cbor.encode("DeviceAuthentication")
+# Through its type each look costs several times as much.
+_TRANSCRIPT: Final = HandoverKind.TRANSCRIPT
+_ISO_18013_7_2024: Final = HandoverKind.ISO_18013_7_2024
+_OPENID4VP: Final = HandoverKind.OPENID4VP
+_DC_API: Final = HandoverKind.DC_API
+# A handover is an array of its name and a byte string of 32 bytes.
+_REDIRECT_HANDOVER: Final = _NO_ENGAGEMENT + b"\x82" + cbor.encode("OpenID4VPHandover") + b"\x58\x20"
+_DC_API_HANDOVER: Final = _NO_ENGAGEMENT + b"\x82" + cbor.encode("OpenID4VPDCAPIHandover") + b"\x58\x20"
 
 
 def session_transcript(challenge: Challenge) -> bytes:
@@ -28,22 +36,20 @@ def session_transcript(challenge: Challenge) -> bytes:
     """
     handover, audience, nonce = challenge.handover, challenge.audience, challenge.nonce
     kind = handover.kind
-    if kind is HandoverKind.TRANSCRIPT and handover.transcript is not None:
+    if kind is _TRANSCRIPT and handover.transcript is not None:
         return _checked(handover.transcript)
     if type(nonce) is not str:
         raise VerificationError(Reason.NONCE_MISMATCH, "challenge.nonce")
-    origin = audience.removeprefix(_ORIGIN_PREFIX)
-    stated: list[Any]
-    if kind is HandoverKind.ISO_18013_7_2024:
+    if kind is _ISO_18013_7_2024:
         own = handover.mdoc_generated_nonce
         return _NO_ENGAGEMENT + cbor.joined([_hash([audience, own]), _hash([handover.response_uri, own]), nonce])
-    if kind is HandoverKind.OPENID4VP:
-        name, stated = "OpenID4VPHandover", [audience, nonce, handover.jwk_thumbprint, handover.response_uri]
-    elif kind is HandoverKind.DC_API:
-        name, stated = "OpenID4VPDCAPIHandover", [origin, nonce, handover.jwk_thumbprint]
-    else:
-        name, stated = "OpenID4VPDCAPIHandover", [origin, handover.client_id, nonce]
-    return _NO_ENGAGEMENT + cbor.joined([name, _hash(stated)])
+    if kind is _OPENID4VP:
+        stated = [audience, nonce, handover.jwk_thumbprint, handover.response_uri]
+        return _REDIRECT_HANDOVER + _hash(stated)
+    origin = audience.removeprefix(_ORIGIN_PREFIX)
+    if kind is _DC_API:
+        return _DC_API_HANDOVER + _hash([origin, nonce, handover.jwk_thumbprint])
+    return _DC_API_HANDOVER + _hash([origin, handover.client_id, nonce])
 
 
 def _hash(stated: list[Any]) -> bytes:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from itertools import islice
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .. import _registry as reg
 from .._crypto import AgreementKey, HolderAgreement, PublicKey, Unsigned, cose_key
@@ -44,8 +44,18 @@ from .._wire.transcript import MAC_INFO, device_authentication_bytes, mac_salt, 
 from .._x509 import signer_window
 from ._protocol import IssueOptions, PresentOptions, Signer, Writer, evidence_to_write
 
+
+class _Digest(NamedTuple):
+    """A digest algorithm: its name as CBOR, the function, and the head of a byte string that holds a digest."""
+
+    name: bytes
+    hash: Callable[[bytes], Any]
+    head: bytes
+
+
 _DIGESTS: Final = {
-    name.lower(): (cbor.encode(name), getattr(hashlib, function)) for name, function in reg.MDOC_DIGESTS.items()
+    name.lower(): _Digest(cbor.encode(name), hash_, head(2, hash_().digest_size))
+    for name, hash_ in ((name, getattr(hashlib, function)) for name, function in reg.MDOC_DIGESTS.items())
 }
 _PROTECTED: Final = {name: cbor.encode({reg.COSE_ALG: number}) for name, number in reg.MDOC_WRITTEN.items()}
 _PROTECTED_MAC: Final = cbor.encode({reg.COSE_ALG: reg.HMAC_256})
@@ -57,6 +67,8 @@ _HIDDEN: Final = itemgetter(slice(_ORDER, None))
 _TEXT: Final = frozenset({str})
 _NO_ELEMENTS: Final = b"\xa0"
 _ITEM: Final = b"\xa4\x66random\x58\x20%b\x68digestID%b\x6celementValue%b\x71elementIdentifier%b"
+_SHORT_ITEM: Final = b"\xd8\x18\x58%c" + _ITEM  # with the head of `embedded` for less than 256 bytes
+_ITEM_BYTES: Final = len(_ITEM % (bytes(_RANDOM), b"", b"", b""))
 _NUMBERS: Final = tuple(map(cbor.encode, range(24)))
 _MAX_DIGESTS: Final = heads.MAX_ITEMS // 2 - 2 * heads.MAX_MEMBERS  # each is two items, and so is each namespace
 _LONG_BYTES: Final = 1_024  # from here on the reader has bounds for what is inside: so it is read before it is written
@@ -64,6 +76,8 @@ _VALUE_TAGS: Final = frozenset({reg.DATE_TIME_TAG, reg.FULL_DATE_TAG})
 _EMBEDDED: Final = frozenset({reg.EMBEDDED_TAG})
 _TDATE: Final = frozenset({reg.DATE_TIME_TAG})
 _EVIDENCE: Final = (reg.MDOC_CITIZENSHIP, reg.EVIDENCE_CHECKED_AT)
+_STATUS_LIST: Final = StatusKind.STATUS_LIST  # through its type each look costs several times as much
+_BITSTRING: Final = StatusKind.BITSTRING
 _VERSION: Final = b"\x67version" + cbor.encode("1.0")
 
 _Entry = bytes  # what decides on the place of a digest, and then the random bytes of its item
@@ -101,9 +115,9 @@ def issue(
     before, behind = _structural(attestation, certificates)
     elements = _elements(attestation, limits)
     _check_choice(attestation, options)
-    name_spaces, value_digests = _conceal(elements, options.decoys, digest[1], draw, limits)
+    name_spaces, value_digests = _conceal(elements, options.decoys, digest, draw, limits)
     payload = embedded(
-        b"".join((before, b"\x6cvalueDigests", value_digests, behind, b"\x6fdigestAlgorithm", digest[0]))
+        b"".join((before, b"\x6cvalueDigests", value_digests, behind, b"\x6fdigestAlgorithm", digest.name))
     )
     header = _header(algorithm, certificates)
     written = len(header) + len(payload) + len(name_spaces) + reg.SIGNATURE_BYTES[algorithm]
@@ -181,7 +195,7 @@ def _check_choice(attestation: Attestation, options: IssueOptions) -> None:
 
 
 def _conceal(
-    elements: Elements, decoys: int, hash_: Callable[[bytes], Any], draw: Callable[[int], bytes], limits: Limits
+    elements: Elements, decoys: int, digest: _Digest, draw: Callable[[int], bytes], limits: Limits
 ) -> tuple[bytes, bytes]:
     """Return the member `nameSpaces`, empty when there are no elements at all, and the map `valueDigests`."""
     groups = sorted([(_text(name), items) for name, items in elements.items()])
@@ -196,14 +210,15 @@ def _conceal(
         entries[int.from_bytes(entry[:_ORDER], "big") % len(entries)].append(entry)
     name_spaces: list[bytes] = []
     digests: list[bytes] = []
+    shown = 0
     for (name, items), group in zip(groups, entries, strict=True):
         if len(group) > heads.MAX_MEMBERS:
             raise CitizenIDError(Reason.LIMIT_EXCEEDED, "claims")
-        written, by_id = _items(items, group, hash_)
+        written, by_id = _items(items, group, digest)
         digests += (name, by_id)
         if written:
+            shown += 1
             name_spaces += (name, head(4, len(written)), *written)
-    shown = sum(1 for _, items in groups if items)
     return (
         b"".join((b"\x6anameSpaces", head(5, shown), *name_spaces)) if shown else b"",
         b"".join((head(5, len(groups)), *digests)),
@@ -219,25 +234,29 @@ def _draw(draw: Callable[[int], bytes], count: int) -> list[_Entry]:
     return entries[:count]
 
 
-def _items(
-    items: list[tuple[str, bytes]], entries: list[_Entry], hash_: Callable[[bytes], Any]
-) -> tuple[list[bytes], bytes]:
+def _items(items: list[tuple[str, bytes]], entries: list[_Entry], digest: _Digest) -> tuple[list[bytes], bytes]:
     """Return IssuerSignedItemBytes in the order of `items`, and the DigestIDs of the namespace.
 
     digestIDs are the places in an order by chance: they tell nothing of the elements, nor of any other MSO (9.1.2.5).
     """
     places = sorted(range(len(entries)), key=entries.__getitem__)
     written, digests = [b""] * len(items), [head(5, len(entries))]
-    digest_head = head(2, hash_(b"").digest_size)
+    _, hash_, digest_head = digest
     for digest_id, index in enumerate(places):
         number = _NUMBERS[digest_id] if digest_id < 24 else head(0, digest_id)
         hidden = entries[index][_ORDER:]
         if index < len(items):
             name, value = items[index]
-            item = _ITEM % (hidden, number, value, _text(name))
-            if len(item) > _LONG_BYTES:
-                cbor.decode(item, "claims", _VALUE_TAGS)
-            hidden = written[index] = embedded(item)
+            text = _text(name)
+            size = _ITEM_BYTES + len(number) + len(value) + len(text)
+            if size < 256:
+                hidden = _SHORT_ITEM % (size, hidden, number, value, text)
+            else:
+                item = _ITEM % (hidden, number, value, text)
+                if size > _LONG_BYTES:
+                    cbor.decode(item, "claims", _VALUE_TAGS)
+                hidden = embedded(item)
+            written[index] = hidden
         digests += (number, digest_head, hash_(hidden).digest())
     return written, b"".join(digests)
 
@@ -267,14 +286,7 @@ def _structural(attestation: Attestation, certificates: tuple[bytes, ...]) -> tu
         _VERSION,
         b"\x6cvalidityInfo" + _validity_info(attestation.validity, certificates),
     )
-    return b"".join(before), b"\x6ddeviceKeyInfo\xa1\x69deviceKey" + _cose_key(holder_key)
-
-
-def _cose_key(key: PublicKey) -> bytes:
-    members = cose_key(key)  # in the order of canonical CBOR
-    return head(5, len(members)) + b"".join(
-        [_text(label) + (byte_string(each) if type(each) is bytes else _text(each)) for label, each in members.items()]
-    )
+    return b"".join(before), b"\x6ddeviceKeyInfo\xa1\x69deviceKey" + cbor.joined(cose_key(holder_key))
 
 
 def _validity_info(validity: Validity, certificates: tuple[bytes, ...]) -> bytes:
@@ -302,15 +314,17 @@ def _status(references: tuple[StatusReference, ...]) -> bytes:
     for reference in references:
         if type(reference) is not StatusReference or type(reference.kind) is not StatusKind:
             raise CitizenIDError(Reason.CLAIM_INVALID, "status")
-        if reference.kind is StatusKind.BITSTRING:
+        if reference.kind is _BITSTRING:
             raise CitizenIDError(Reason.STATUS_MECHANISM_UNKNOWN, "status")
-        listed, certificate = reference.kind is StatusKind.STATUS_LIST, reference.certificate
+        listed, certificate = reference.kind is _STATUS_LIST, reference.certificate
         identifier = reference.identifier or b""
         place = b"\x63idx" + head(0, reference.index) if listed else b"\x62id" + byte_string(identifier)
         place += b"\x63uri" + _text(reference.uri)
         if certificate is not None:
             place += b"\x6bcertificate" + byte_string(certificate)
-        places[reference.kind.value] = (b"\xa2" if certificate is None else b"\xa3") + place
+        places[reg.STATUS_LIST if listed else reg.IDENTIFIER_LIST] = (
+            b"\xa2" if certificate is None else b"\xa3"
+        ) + place
     if len(places) != len(references):  # the claim has room for one of each kind
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "status")
     members = [_text(name) + places[name] for name in (reg.STATUS_LIST, reg.IDENTIFIER_LIST) if name in places]

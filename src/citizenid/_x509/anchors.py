@@ -21,6 +21,7 @@ from .._errors import CitizenIDError, Reason
 from .._model import UnixTime
 from .certificates import (
     UNREADABLE,
+    Opened,
     check_authority_key,
     extension,
     is_authority,
@@ -28,7 +29,6 @@ from .certificates import (
     key_of,
     names_key_of,
     read_certificate,
-    window,
 )
 from .revocation import RevocationList, digest_of_revoked, load_crls
 
@@ -41,6 +41,7 @@ class Root(NamedTuple):
     Attributes:
         certificate: as it was read, but for its serial number where that is not positive.
         der: its bytes.
+        subject: its name, as it is written.
         key: its SubjectPublicKeyInfo.
         identity: what of it and of its CRLs goes into the fingerprint of an anchor.
         not_before: valid from then on.
@@ -51,6 +52,7 @@ class Root(NamedTuple):
 
     certificate: x509.Certificate
     der: bytes
+    subject: bytes
     key: bytes
     identity: bytes
     not_before: UnixTime
@@ -133,7 +135,7 @@ def _load(pem: bytes | str, *, leaf: bool) -> list[Root]:
             opened = read_certificate(der, leaf=leaf)
             if opened is None:
                 raise CitizenIDError(Reason.ANCHOR_INVALID, _WHERE)
-            loaded.append(_root(der, opened.certificate))
+            loaded.append(_root(der, opened))
     except UNREADABLE:
         loaded = []
     if not loaded:
@@ -153,12 +155,12 @@ def _bodies(pem: bytes) -> Iterator[bytes]:
             raise ValueError
 
 
-def _root(der: bytes, certificate: x509.Certificate) -> Root:
+def _root(der: bytes, opened: Opened) -> Root:
+    certificate = opened.certificate
     key = certificate.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    not_before, not_after = window([certificate])
-    return Root(certificate, der, key, der, UnixTime(not_before), UnixTime(not_after))
+    return Root(certificate, der, opened.subject, key, der, UnixTime(opened.not_before), UnixTime(opened.not_after))
 
 
 def _is_root(certificate: x509.Certificate) -> bool:

@@ -43,6 +43,7 @@ _UNDERSTOOD: Final = frozenset(
         x509.CRLDistributionPoints.oid,
     }
 )
+_UNDERSTOOD_OF_A_LEAF: Final = _UNDERSTOOD | {x509.ExtendedKeyUsage.oid}
 _NOT_FOLLOWED: Final = frozenset(
     {x509.NameConstraints.oid, x509.PolicyConstraints.oid, x509.InhibitAnyPolicy.oid}
 )  # RFC 5280 sections 4.2.1.10, 4.2.1.11, 4.2.1.14
@@ -72,12 +73,21 @@ class Opened(NamedTuple):
     Attributes:
         certificate: what was read.
         serial: the serial number as received.
-        tbs: the signed bytes as received, when `certificate` was read from a copy with another serial number.
+        tbs: the signed bytes as received.
+        is_copy: whether `certificate` was read from a copy with another serial number.
+        issuer, subject: the two names as received.
+        not_before: valid from then on, Unix seconds.
+        not_after: valid before then.
     """
 
     certificate: x509.Certificate
     serial: int
-    tbs: bytes | None
+    tbs: bytes
+    is_copy: bool
+    issuer: bytes
+    subject: bytes
+    not_before: int
+    not_after: int
 
 
 def open_certificate(der: bytes, where: str, *, leaf: bool, any_serial: bool) -> Opened:
@@ -110,19 +120,19 @@ def read_certificate(der: bytes, *, leaf: bool) -> Opened | None:
     # The signature ends the certificate, after a count of unused bits that is not signed and must be none.
     if not is_sound(certificate, leaf=leaf) or not der.endswith(b"\0" + certificate.signature):
         return None
-    return Opened(certificate, found.serial, None if found.readable is der else found.tbs)
+    is_copy, times = found.readable is not der, window([certificate])
+    return Opened(certificate, found.serial, found.tbs, is_copy, found.issuer, found.subject, *times)
 
 
 def is_sound(certificate: x509.Certificate, *, leaf: bool) -> bool:
-    """Whether names, dates and all extensions can be read, and none of these asks for what we do not do.
+    """Whether names and all extensions can be read, and none of these asks for what we do not do.
 
     Raises:
         one of `UNREADABLE`: for a part that cannot be read.
     """
     # A leaf's extended key usage is for its profile; in an authority it would be a constraint that we do not follow.
-    understood = _UNDERSTOOD | {x509.ExtendedKeyUsage.oid} if leaf else _UNDERSTOOD
+    understood = _UNDERSTOOD_OF_A_LEAF if leaf else _UNDERSTOOD
     extensions = certificate.extensions
-    window([certificate])
     return (
         certificate.version is x509.Version.v3
         and bool(certificate.subject and certificate.issuer)
@@ -156,26 +166,24 @@ def is_authority(certificate: x509.Certificate, *, below: int) -> bool:
     )
 
 
-def issued(opened: Opened, issuer: x509.Certificate) -> bool:
-    """Whether `issuer` signed this certificate, by name and by key, with a digest that still counts."""
-    certificate, _, tbs = opened
+def issued(opened: Opened, issuer: x509.Certificate, name: bytes) -> bool:
+    """Whether `issuer`, whose subject is written `name`, signed this certificate, with a digest that still counts."""
+    certificate = opened.certificate
     try:
         if not is_strong_hash(certificate.signature_hash_algorithm):
             return False
-        if tbs is None:
-            certificate.verify_directly_issued_by(issuer)
+        key, scheme = issuer.public_key(), certificate.signature_algorithm_parameters
+        if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(scheme, ec.ECDSA):
+            # As the library does it, but over the bytes that came: it would write them anew.
+            if opened.issuer != name and not (opened.is_copy and certificate.issuer == issuer.subject):
+                return False
+            key.verify(certificate.signature, opened.tbs, scheme)
             return True
-        return certificate.issuer == issuer.subject and _signed_over(tbs, certificate, issuer.public_key())
+        if opened.is_copy:
+            return False
+        certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
-
-
-def _signed_over(tbs: bytes, certificate: x509.Certificate, key: object) -> bool:
-    # What `verify_directly_issued_by` does, for ECDSA alone: ISO/IEC 18013-5 annex B has nothing else.
-    scheme = certificate.signature_algorithm_parameters
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(scheme, ec.ECDSA):
-        return False
-    key.verify(certificate.signature, tbs, scheme)
     return True
 
 

@@ -21,8 +21,9 @@ _VERSION: Final = 0xA0
 _EXTENSIONS: Final = 0xA3
 _LIST_EXTENSIONS: Final = 0xA0
 _AUTHORITY_SERIAL: Final = 0x82
-_AUTHORITY_KEY_IDENTIFIER: Final = bytes.fromhex("551d23")
-_CERTIFICATE_POLICIES: Final = bytes.fromhex("551d20")
+_AUTHORITY_KEY_IDENTIFIER: Final = bytes.fromhex("0603551d23")
+_CERTIFICATE_POLICIES: Final = bytes.fromhex("0603551d20")
+_WARNED_OF: Final = frozenset({_AUTHORITY_KEY_IDENTIFIER, _CERTIFICATE_POLICIES})
 # Attributes of names whose length the library bounds with a warning, wherever a name stands (RFC 5280 appendix A.1:
 # countryName, commonName; CA/Browser Forum EV section 9.2.4: jurisdictionCountryName), with least and most octets.
 _BOUNDED_ATTRIBUTES: Final = (
@@ -42,6 +43,9 @@ class _Element(NamedTuple):
     end: int
 
 
+_new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
+
+
 class Survey(NamedTuple):
     """What the walk over a certificate found.
 
@@ -50,24 +54,28 @@ class Survey(NamedTuple):
         is_quiet: names and extensions hold nothing to warn of.
         tbs: the bytes that are signed, as received.
         readable: the certificate with a serial number that is positive: itself, or a copy with another of that length.
+        issuer, subject: the content of the two names, as received.
     """
 
     serial: int
     is_quiet: bool
     tbs: bytes
     readable: bytes
+    issuer: bytes
+    subject: bytes
 
 
 def survey(der: bytes) -> Survey:
     """Walk over a certificate.
 
     Raises:
-        ValueError, IndexError: for bytes that are no elements, an empty serial number, and two different algorithms.
+        ValueError, IndexError: for bytes that are no elements, or too few, an empty serial number, and two different
+            algorithms.
     """
     certificate = _elements(der, 0, len(der))[0]
     signed, algorithm = _elements(der, *_inside(certificate))[:2]
     fields = _elements(der, *_inside(signed))
-    serial, stated = fields[1:3] if fields[0].tag == _VERSION else fields[:2]
+    serial, stated, issuer, _, subject = fields[1:6] if fields[0].tag == _VERSION else fields[:5]
     size = serial.end - serial.start
     if serial.tag != _INTEGER or size < 1:
         raise ValueError
@@ -82,6 +90,8 @@ def survey(der: bytes) -> Survey:
         _has_bounded_names(der) and _has_quiet_extensions(der, fields[-1], _EXTENSIONS),
         der[certificate.start : signed.end],
         readable,
+        der[issuer.start : issuer.end],
+        der[subject.start : subject.end],
     )
 
 
@@ -127,9 +137,10 @@ def _has_quiet_extensions(der: bytes, last: _Element, tag: int) -> bool:
 
 
 def _is_quiet_extension(der: bytes, extension: _Element) -> bool:
-    parts = _elements(der, *_inside(extension))
-    name, value = parts[0], parts[-1]
-    kind = der[name.start : name.end]
+    kind = der[extension.start : extension.start + 5]
+    if kind not in _WARNED_OF:  # whatever else it is, the library reads it without a word, or not at all
+        return True
+    value = _elements(der, *_inside(extension))[-1]
     if kind == _AUTHORITY_KEY_IDENTIFIER and value.tag == _OCTET_STRING:
         content = _elements(der, *_inside(value))[0]
         serials = [each for each in _elements(der, *_inside(content)) if each.tag == _AUTHORITY_SERIAL]
@@ -156,7 +167,7 @@ def _is_positive(der: bytes, number: _Element) -> bool:
 
 
 def _inside(element: _Element) -> tuple[int, int]:
-    return element.start, element.end
+    return element[1:]
 
 
 def _elements(der: bytes, start: int, end: int) -> list[_Element]:
@@ -173,7 +184,7 @@ def _elements(der: bytes, start: int, end: int) -> list[_Element]:
         start = content + length
         if start > end:
             raise ValueError
-        found.append(_Element(tag, content, start))
+        found.append(_new(_Element, (tag, content, start)))
     if not found:
         raise ValueError
     return found

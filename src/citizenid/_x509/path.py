@@ -30,7 +30,6 @@ from .certificates import (
     key_of,
     names_key_of,
     open_certificate,
-    window,
 )
 from .profiles import PROFILES, Profile, check_leaf, countries_agree, country_of, has_one_country, may_sign_objects
 from .revocation import Revocation, lists_of
@@ -154,26 +153,25 @@ def link(chain: Sequence[bytes], roots: Sequence[Root], profile: Profile) -> Lin
     if profile.key_identifiers and not all(identifies_keys(each, leaf=each is path[0]) for each in path):
         raise VerificationError(Reason.CERTIFICATE_INVALID, where)
     # From the roots downwards: a key that nobody has vouched for verifies nothing, so that none is too slow to try.
+    starts, ends = max(each.not_before for each in opened), min(each.not_after for each in opened)
     routes = []
     refusal = Reason.CERTIFICATE_UNTRUSTED
     for index, root in candidates:
-        if root.der in chain or not issued(opened[-1], root.certificate):
+        if root.der in chain or not issued(opened[-1], root.certificate, root.subject):
             continue
         fault = _fault_under(root, path, profile)
         if fault is None:
-            not_before, not_after = window([*path, root.certificate])
-            routes.append((index, root, UnixTime(not_before), UnixTime(not_after)))
+            routes.append((index, root, max(starts, root.not_before), min(ends, root.not_after)))
         else:
             refusal = fault
     if not routes:
         raise VerificationError(refusal, where)
     _check_links(opened, where)
-    not_before, not_after = window(path[:1])
     return LinkedPath(
         key_of(path[0], where),
-        UnixTime(not_before),
-        UnixTime(not_after),
-        tuple(Route(index, start, end, _hops(opened, root)) for index, root, start, end in routes),
+        UnixTime(opened[0].not_before),
+        UnixTime(opened[0].not_after),
+        tuple(Route(index, UnixTime(start), UnixTime(end), _hops(opened, root)) for index, root, start, end in routes),
         country_of(path[0]) if profile.country else None,
     )
 
@@ -218,9 +216,10 @@ def _fault_under(root: Root, path: list[x509.Certificate], profile: Profile) -> 
 
 
 def _check_links(path: list[Opened], where: str) -> None:
-    for opened, (issuer, _, _) in zip(reversed(path[:-1]), reversed(path), strict=False):
+    for opened, above in zip(reversed(path[:-1]), reversed(path), strict=False):
+        issuer = above.certificate
         check_authority_key(issuer, where)
-        if not issued(opened, issuer):
+        if not issued(opened, issuer, above.subject):
             raise VerificationError(Reason.CERTIFICATE_UNTRUSTED, where)
         if not names_key_of(opened.certificate, issuer):
             raise VerificationError(Reason.CERTIFICATE_INVALID, where)
@@ -283,10 +282,9 @@ def signer_window(chain: tuple[bytes, ...], profile: CertificateProfile) -> tupl
             and (not row.key_identifiers or all(identifies_keys(each, leaf=each is path[0]) for each in path))
             and (not row.country or has_one_country(path[0]))
         ):
-            leaf = path[0]
+            leaf = opened[0]
     except CitizenIDError:
         pass  # raised below in our own words
     if leaf is None:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
-    not_before, not_after = window([leaf])
-    return UnixTime(not_before), UnixTime(not_after)
+    return UnixTime(leaf.not_before), UnixTime(leaf.not_after)

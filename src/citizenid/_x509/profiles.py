@@ -104,17 +104,21 @@ def check_leaf(certificate: x509.Certificate, profile: Profile) -> None:
     # HAIP 1.0 section 6.1.1: the signer is not self-signed. No IACA is its own document signer either.
     if is_self_issued(certificate):
         raise VerificationError(Reason.CERTIFICATE_INVALID, where)
-    if is_issuing(certificate) or not _has_usage(certificate, profile) or not _has_purpose(certificate, profile):
+    usage = extension(certificate, x509.KeyUsage)
+    bits = None if usage is None else _bits(usage.value)
+    if _is_authority(certificate, bits) or not _has_usage(bits, profile) or not _has_purpose(certificate, profile):
         raise VerificationError(Reason.CERTIFICATE_USE_FORBIDDEN, where)
 
 
 def is_issuing(certificate: x509.Certificate) -> bool:
     """Whether it says of itself that it issues certificates or CRLs."""
-    constraints = extension(certificate, x509.BasicConstraints)
     usage = extension(certificate, x509.KeyUsage)
-    return (constraints is not None and constraints.value.ca) or (
-        usage is not None and bool(_bits(usage.value) & _OF_AUTHORITIES)
-    )
+    return _is_authority(certificate, None if usage is None else _bits(usage.value))
+
+
+def _is_authority(certificate: x509.Certificate, bits: frozenset[str] | None) -> bool:
+    constraints = extension(certificate, x509.BasicConstraints)
+    return (constraints is not None and constraints.value.ca) or bool(bits and bits & _OF_AUTHORITIES)
 
 
 def may_sign_objects(certificate: x509.Certificate) -> bool:
@@ -144,11 +148,9 @@ def _values(certificate: x509.Certificate, name: x509.ObjectIdentifier) -> list[
     return [attribute.value for attribute in certificate.subject.get_attributes_for_oid(name)]
 
 
-def _has_usage(certificate: x509.Certificate, profile: Profile) -> bool:
-    usage = extension(certificate, x509.KeyUsage)
-    if usage is None:
+def _has_usage(bits: frozenset[str] | None, profile: Profile) -> bool:
+    if bits is None:
         return not profile.usage_required
-    bits = _bits(usage.value)
     return bool(bits & profile.usage) and (not profile.usage_required or bits <= profile.usage)
 
 

@@ -1,0 +1,234 @@
+"""A DeviceResponse by its literal bytes, held against the whole reading.
+
+What the reading itself refuses and takes is tested with the reader (tests/readers/test_mdoc.py).
+"""
+
+from __future__ import annotations
+
+from unittest.mock import patch
+
+import cbor2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from citizenid import Limits
+from citizenid._errors import CitizenIDError, Reason
+from citizenid._wire import device_response
+from citizenid._wire.device_response import Document, read_documents
+from citizenid._wire.heads import byte_string, embedded, head
+
+LIMITS = Limits()
+TIGHT = Limits(disclosures=2, claim_name_chars=8)
+
+
+def text(content: bytes, *, padded: bool = False) -> bytes:
+    return b"\x78" + bytes([len(content)]) + content if padded else head(3, len(content)) + content
+
+
+def response(
+    *,
+    doc_type: bytes = b"\x65a.doc",
+    protected: bytes = b"\xa1\x01\x26",
+    signature: bytes = byte_string(bytes(64)),
+    certificate: bytes = byte_string(b"c" * 300),
+    payload: bytes = byte_string(b"p" * 30),
+    name_spaces: bytes = b"\xa1\x63one\x81" + embedded(b"i" * 40),
+) -> bytes:
+    return b"".join(
+        (
+            b"\xa3\x66status\x00\x67version\x631.0\x69documents\x81\xa3\x67docType" + doc_type,
+            b"\x6cdeviceSigned\xa2\x6adeviceAuth\xa1\x6fdeviceSignature\x84" + byte_string(protected),
+            b"\xa0\xf6\x58\x40" + bytes(64) + b"\x6anameSpaces\xd8\x18\x41\xa0",
+            b"\x6cissuerSigned\xa2\x6aissuerAuth\x84\x43\xa1\x01\x26\xa1\x18\x21" + certificate + payload + signature,
+            b"\x6anameSpaces" + name_spaces,
+        )
+    )
+
+
+Outcome = list[Document] | tuple[Reason, str]
+
+
+def by_literals(raw: bytes, limits: Limits = LIMITS) -> Document | None:
+    return device_response._read_canonical(raw, limits)
+
+
+def read(raw: bytes, limits: Limits) -> Outcome:
+    try:
+        return read_documents(raw, limits)
+    except CitizenIDError as error:
+        return error.reason, error.where
+
+
+def whole(raw: bytes, limits: Limits) -> Outcome:
+    with patch.object(device_response, "_read_canonical", lambda *_: None):
+        return read(raw, limits)
+
+
+def check(raw: bytes, limits: Limits = LIMITS) -> Outcome:
+    outcome = read(raw, limits)
+    assert outcome == whole(raw, limits)
+    return outcome
+
+
+names = st.one_of(
+    st.text(max_size=12).map(str.encode), st.sampled_from([b"one", b"o" * 24, b"o" * 255, b"\xff", b"\xed\xa0\x80"])
+)
+texts = st.builds(lambda content, padded: text(content, padded=padded), names, st.booleans())
+items = st.binary(max_size=300).map(embedded) | st.integers(24, 40).map(lambda size: embedded(b"i" * size))
+namespaces = st.lists(
+    st.tuples(texts, st.lists(items, min_size=1, max_size=4) | st.just([]), st.booleans()), max_size=4
+).map(
+    lambda groups: b"".join(
+        (
+            head(5, len(groups)),
+            *(
+                name + (b"\x98" + bytes([len(held)]) if wide else head(4, len(held))) + b"".join(held)
+                for name, held, wide in groups
+            ),
+        )
+    )
+)
+strings = st.binary(min_size=22, max_size=70).map(byte_string)
+responses = st.builds(
+    response,
+    doc_type=texts,
+    protected=st.just(b"\xa1\x01\x26") | st.sampled_from([b"\xa1\x01\x05", b"\xa1\x01\x40", b"\xa1\x02\x26", b""]),
+    signature=st.just(byte_string(bytes(64))) | strings,
+    certificate=strings,
+    payload=strings,
+    name_spaces=namespaces,
+)
+limits = st.sampled_from([LIMITS, TIGHT])
+# As canonical CBOR writes them, but for names with a head that is longer than needed.
+long_items = st.binary(min_size=24, max_size=40).map(embedded) | st.integers(200, 300).map(
+    lambda size: embedded(bytes(size))
+)
+long_names = st.text(min_size=1, max_size=30).map(str.encode)
+sound = st.builds(
+    response,
+    doc_type=st.builds(lambda name, padded: text(name, padded=padded), long_names, st.booleans()),
+    certificate=st.binary(min_size=24, max_size=300).map(byte_string),
+    payload=st.binary(min_size=24, max_size=300).map(byte_string),
+    name_spaces=st.dictionaries(long_names, st.lists(long_items, min_size=1, max_size=26), min_size=1, max_size=4).map(
+        lambda groups: b"".join(
+            (head(5, len(groups)), *(text(name) + head(4, len(held)) + b"".join(held) for name, held in groups.items()))
+        )
+    ),
+)
+
+
+@given(sound)
+def test_a_sound_response_is_framed_by_its_literals_as_the_whole_reading_reads_it(raw: bytes) -> None:
+    framed = by_literals(raw)
+    assert framed is not None
+    assert whole(raw, LIMITS) == [framed]
+    check(raw, TIGHT)
+
+
+@given(responses, limits)
+def test_a_response_that_is_put_together_of_parts_is_read_as_the_whole_reading_reads_it(
+    raw: bytes, limits: Limits
+) -> None:
+    check(raw, limits)
+
+
+@given(sound | responses, limits, st.data())
+def test_a_response_that_is_changed_anywhere_is_read_as_the_whole_reading_reads_it(
+    raw: bytes, limits: Limits, data: st.DataObject
+) -> None:
+    start = data.draw(st.integers(0, len(raw)))
+    end = data.draw(st.integers(start, min(len(raw), start + 4)))
+    check(raw[:start] + data.draw(st.binary(max_size=4)) + raw[end:], limits)
+
+
+def test_every_bit_of_a_response_counts_as_in_the_whole_reading() -> None:
+    raw = response()
+    for position in range(len(raw)):
+        if raw[position] in b"cp\0":  # what fills the long strings says nothing
+            continue
+        for bit in range(8):
+            changed = bytearray(raw)
+            changed[position] ^= 1 << bit
+            check(bytes(changed))
+
+
+@pytest.mark.parametrize("first", range(256))
+def test_a_head_means_in_its_place_what_it_means_in_the_whole_reading(first: int) -> None:
+    # With as much behind it as there would be if its number were the distance from the first head of its kind.
+    item = embedded(b"i" * 24)
+    named = [b"\x63n%02x\x81" % (number) + item for number in range(256)]
+    for name_spaces in (
+        b"\xa1" + bytes([first]) + b"n" * (first - 0x60) + b"\x81" + item,
+        b"\xa1\x61n" + bytes([first]) + item * (first - 0x80),
+        bytes([first]) + b"".join(named[: max(first - 0xA0, 0)]),
+        b"\xa1\x78" + bytes([first]) + b"n" * first + b"\x81" + item,
+        b"\xa1\x61n\x98" + bytes([first]) + item * first,
+        b"\xa1\x61n\x81" + bytes([first]) + item[1:],
+    ):
+        check(response(name_spaces=name_spaces))
+    check(response(doc_type=bytes([first]) + b"t" * (first - 0x60)))
+    check(response(certificate=bytes([first]) + b"c" * (first - 0x40)))
+
+
+def test_every_length_of_a_response_is_as_in_the_whole_reading() -> None:
+    raw = response()
+    for end in range(len(raw)):
+        check(raw[:end])
+    check(raw + b"\0")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        response(),
+        response(doc_type=text(b"t" * 24)),
+        response(doc_type=text(b"t", padded=True)),
+        response(certificate=byte_string(b"c" * 40), payload=byte_string(b"p" * 9_000)),
+        response(name_spaces=b"\xa1" + text(b"n" * 24) + b"\x81" + embedded(b"i" * 40)),
+        response(name_spaces=b"\xa2\x61a\x81" + embedded(b"i" * 300) + b"\x61b\x98\x01" + embedded(b"i" * 24)),
+    ],
+)
+def test_a_response_as_canonical_cbor_writes_it_is_framed_by_its_literals(raw: bytes) -> None:
+    assert by_literals(raw) is not None
+    assert check(raw) == [by_literals(raw)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (response(doc_type=b"\x62\xff\xff"), Reason.MALFORMED_CBOR),
+        (response(name_spaces=b"\xa1\x62\xff\xff\x81" + embedded(b"i" * 40)), Reason.MALFORMED_CBOR),
+        (response(name_spaces=b"\xa2" + 2 * (b"\x61a\x81" + embedded(b"i" * 40))), Reason.DUPLICATE_MEMBER),
+        (response(name_spaces=b"\xa1\x61a\x80"), Reason.MALFORMED_TOKEN),
+        (response(name_spaces=b"\xa1\x61a\x81\xd8\x19\x58\x20" + bytes(32)), Reason.MALFORMED_CBOR),
+        (response(name_spaces=b"\xa1\x61a\x82" + embedded(b"i" * 40)), Reason.MALFORMED_CBOR),
+        (response(name_spaces=b"\xa1\x61a\x81" + embedded(b"i" * 40)[:-1]), Reason.MALFORMED_CBOR),
+        (response() + b"\0", Reason.MALFORMED_CBOR),
+        (response(protected=b"\xa1\x01\x05"), Reason.ALGORITHM_NOT_ALLOWED),
+    ],
+)
+def test_what_breaks_a_rule_is_refused_by_the_whole_reading(raw: bytes, reason: Reason) -> None:
+    outcome = check(raw)
+    assert isinstance(outcome, tuple)
+    assert outcome[0] is reason
+
+
+@pytest.mark.parametrize(
+    "name_spaces",
+    [
+        b"\xa1\x69too_long_\x81" + embedded(b"i" * 40),
+        b"\xa1\x61a\x83" + 3 * embedded(b"i" * 40),
+        b"\xa2\x61a\x81" + embedded(b"i" * 40) + b"\x61b\x82" + 2 * embedded(b"i" * 40),
+    ],
+)
+def test_what_is_over_a_limit_is_refused_by_the_whole_reading(name_spaces: bytes) -> None:
+    raw = response(name_spaces=name_spaces)
+    assert by_literals(raw) is not None
+    assert by_literals(raw, TIGHT) is None
+    assert check(raw, TIGHT) == (Reason.LIMIT_EXCEEDED, "device-response")
+
+
+def test_the_response_of_these_tests_is_sound_and_canonical_cbor() -> None:
+    raw = response()
+    assert cbor2.dumps(cbor2.loads(raw), canonical=True) == raw
