@@ -243,9 +243,9 @@ def test_times_and_reasons_are_not_published(either: Callable[..., StatusPublish
     "changes",
     [
         *({"at": at} for at in (-1, True, float(NOW), "now", 2**53)),
-        *({"reason": reason} for reason in ("", 7, b"stolen", "x" * 1_001)),
+        *({"reason": reason} for reason in ("", 7, b"stolen", "x" * 1_001, "\ud800")),
     ],
-    ids=str,
+    ids=ascii,
 )
 def test_a_time_or_a_reason_that_is_none_is_refused(
     either: Callable[..., StatusPublisher], changes: dict[str, Any]
@@ -524,7 +524,12 @@ def test_a_file_for_another_list_is_refused(path: Path, opened: Opened, changes:
     refused(Reason.CONFIGURATION_INVALID, lambda: StatusPublisher(path=path, **wanted), "status-list.path")
 
 
-@pytest.mark.parametrize("wrong", [7, b"list.status", True, object()], ids=type)
+class PathOfBytes(os.PathLike[bytes]):
+    def __fspath__(self) -> bytes:
+        return b"list.status"
+
+
+@pytest.mark.parametrize("wrong", [7, b"list.status", True, object(), PathOfBytes()], ids=type)
 def test_a_path_that_is_none_is_refused(wrong: Any) -> None:
     refused(Reason.CONFIGURATION_INVALID, lambda: StatusPublisher(uri=URI, size=1, path=wrong), "status-list.path")
 
