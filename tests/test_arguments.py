@@ -257,10 +257,13 @@ def test_an_identifier_is_an_url_that_every_program_reads_alike() -> None:
         "https://id.example:x", "https://id.example:-1", "https://id.example/..", "https://id.example/a/../b",
         "https://id.example/./a", "https://id.example/a|b", "https://id.example/{a}", 'https://id.example/"',
         "https://id.example/\x7f", "https://id.example:0", None, 5, b"https://id.example",
+        "https://id.example/%2e", "https://id.example/a/%2E%2e/b", "https://id.example/.%2e/b",
+        "https://id.example/a[b]", "https://id.example/%", "https://id.example/%2", "https://id.example/%zz",
     ):  # fmt: skip
         misused(Reason.ANCHOR_INVALID, lambda: issuer_metadata_url(url))  # type: ignore[arg-type]  # noqa: B023  # some are no text
     for url, where in (
-        ("https://id.example:8443/a..b/%2e", "https://id.example:8443/.well-known/jwt-vc-issuer/a..b/%2e"),
+        ("https://id.example:8443/a..b/%2ex", "https://id.example:8443/.well-known/jwt-vc-issuer/a..b/%2ex"),
+        ("https://id.example/...", "https://id.example/.well-known/jwt-vc-issuer/..."),
         ("https://[2001:db8::1]/~a", "https://[2001:db8::1]/.well-known/jwt-vc-issuer/~a"),
     ):
         assert issuer_metadata_url(url) == where
@@ -489,6 +492,9 @@ def test_a_holder_answers_a_challenge_with_his_key(format_: Format) -> None:
         misused(Reason.CONFIGURATION_INVALID, lambda: credential.present([], **{**good, "key": value}))  # noqa: B023
         misused(Reason.CONFIGURATION_INVALID, lambda: credential.prepare([], **{**good, "key": value}))  # noqa: B023
         misused(Reason.PEER_MISMATCH, lambda: credential.present([], **{**good, "peer": value}))  # noqa: B023
+    for value in (*junk(5), -1, 2**53, 2**64):  # what no reader takes for a time, and CBOR cannot say
+        misused(Reason.CLOCK_UNUSABLE, lambda: credential.present([], **{**good, "now": value}))  # noqa: B023
+    for value in JUNK:
         misused(Reason.CONFIGURATION_INVALID, lambda: receive(data, format_, anchors=value))  # noqa: B023
         misused(Reason.CONFIGURATION_INVALID, lambda: receive(data, format_, anchors=trust, limits=value))  # noqa: B023
     for value in junk([], {}, ()):
@@ -520,6 +526,12 @@ def test_a_sender_speaks_of_a_request_in_printable_text(proof: Any) -> None:
         misused(Reason.CONFIGURATION_INVALID, lambda: proof(key("sender"), **SENDS, random=value))  # noqa: B023
     for value in junk(5):
         misused(Reason.CLOCK_UNUSABLE, lambda: proof(key("sender"), **{**SENDS, "now": value}))  # noqa: B023
+
+
+def test_a_nonce_in_a_proof_is_text() -> None:
+    for value in (*junk(None, "x"), ["x"], {"x": 1}):
+        misused(Reason.CONFIGURATION_INVALID, lambda: dpop_proof(key("sender"), **SENDS, nonce=value))  # noqa: B023
+    assert dpop_proof(key("sender"), **SENDS, nonce="x")
 
 
 def test_headers_that_are_covered_add_lines_and_replace_none() -> None:

@@ -5,6 +5,7 @@ Spec: RFC 7517 section 5; SD-JWT VC section 4 (`jwt-vc-issuer`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -18,7 +19,9 @@ from ._wire import json
 _MAX_CONFIGURATION_BYTES: Final = 1_048_576
 # Of RFC 3986 section 2, without "?" and "#": programs read a backslash or a bracket elsewhere as they like.
 _CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/[]@!$&'()*+,;=%")
-_STEPS: Final = frozenset({".", ".."})
+_PATH: Final = re.compile(r"(?:[A-Za-z0-9._~:/@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*")  # RFC 3986 section 3.3
+# Programs that normalise (RFC 3986 section 6.2.2) take an encoded full stop for one.
+_STEP: Final = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
 _KEY_TYPES: Final = frozenset({"EC", "OKP", "AKP"})
 
 
@@ -42,7 +45,7 @@ def issuer_metadata_url(issuer: str) -> str:
         raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer")
     path = parts.path.removesuffix("/")
     # "@" names a user, and a step up would lead out of the place that is inserted before it.
-    if "@" in parts.netloc or not _STEPS.isdisjoint(path.split("/")):
+    if "@" in parts.netloc or not _PATH.fullmatch(path) or any(map(_STEP.fullmatch, path.split("/"))):
         raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer")
     return f"https://{parts.netloc}{reg.WELL_KNOWN_ISSUER}{path}"
 

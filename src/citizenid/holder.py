@@ -159,7 +159,7 @@ class Credential:
         now: UnixTime | int,
         serialization: Serialization,
     ) -> Unsigned:
-        if type(now) is not int or now < 0:
+        if type(now) is not int or not 0 <= now <= MAX_UNIX_TIME:
             raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
         if type(serialization) is not Serialization:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "serialization")
@@ -277,6 +277,8 @@ def dpop_proof(
             is no line of printable ASCII, and for another argument that is not of its type.
     """
     public = _sender(key, method, url, ticket, now)
+    if nonce is not None and type(nonce) is not str:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "nonce")
     claims: dict[str, Any] = {
         reg.JTI: _drawn(random),
         "htm": method,

@@ -639,6 +639,28 @@ def test_what_is_no_place_for_a_file_is_a_refusal(path: Path) -> None:
         assert refusal(lambda wrong=wrong: write_status_file(wrong, store)) is Reason.STATUS_FILE_UNWRITABLE  # type: ignore[misc]
 
 
+@pytest.mark.parametrize("mode", [-1, 0o1000, 2**31, True, "644"], ids=repr)
+def test_a_mode_that_is_none_writes_nothing(path: Path, mode: Any) -> None:
+    assert refusal(lambda: write_status_file(path, StatusStore(anchors=TRUSTED), mode=mode)) is (
+        Reason.CONFIGURATION_INVALID
+    )
+    assert not path.exists()
+
+
+def test_a_path_of_bytes_is_none(path: Path) -> None:
+    class OfBytes(os.PathLike[bytes]):
+        def __fspath__(self) -> bytes:
+            return os.fsencode(path)
+
+    wrong: Any = OfBytes()
+    for act in (
+        lambda: write_status_file(wrong, StatusStore(anchors=TRUSTED)),
+        lambda: StatusFile(wrong, anchors=TRUSTED),
+        lambda: read_status_file(wrong),
+    ):
+        assert refusal(act) is Reason.CONFIGURATION_INVALID
+
+
 def test_the_disk_has_the_file_before_its_name_and_then_the_folder(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     for name in ("fsync", "replace"):

@@ -243,9 +243,9 @@ def test_times_and_reasons_are_not_published(either: Callable[..., StatusPublish
     "changes",
     [
         *({"at": at} for at in (-1, True, float(NOW), "now", 2**53)),
-        *({"reason": reason} for reason in ("", 7, b"stolen", "x" * 1_001)),
+        *({"reason": reason} for reason in ("", 7, b"stolen", "x" * 1_001, "\ud800")),
     ],
-    ids=str,
+    ids=ascii,
 )
 def test_a_time_or_a_reason_that_is_none_is_refused(
     either: Callable[..., StatusPublisher], changes: dict[str, Any]
@@ -524,7 +524,12 @@ def test_a_file_for_another_list_is_refused(path: Path, opened: Opened, changes:
     refused(Reason.CONFIGURATION_INVALID, lambda: StatusPublisher(path=path, **wanted), "status-list.path")
 
 
-@pytest.mark.parametrize("wrong", [7, b"list.status", True, object()], ids=type)
+class PathOfBytes(os.PathLike[bytes]):
+    def __fspath__(self) -> bytes:
+        return b"list.status"
+
+
+@pytest.mark.parametrize("wrong", [7, b"list.status", True, object(), PathOfBytes()], ids=type)
 def test_a_path_that_is_none_is_refused(wrong: Any) -> None:
     refused(Reason.CONFIGURATION_INVALID, lambda: StatusPublisher(uri=URI, size=1, path=wrong), "status-list.path")
 
@@ -552,6 +557,37 @@ def test_a_file_system_without_shared_memory_holds_no_ledger(path: Path, monkeyp
 
     monkeypatch.setattr(_ledger_file, "_connect", connect)
     refused(Reason.LEDGER_UNAVAILABLE, lambda: StatusPublisher(uri=URI, size=16, path=path), "status-list.path")
+
+
+@pytest.mark.parametrize("how", ["removed", "moved", "replaced by a copy", "replaced by another"])
+def test_a_file_that_does_not_lie_at_its_path_is_written_to_no_more(path: Path, opened: Opened, how: str) -> None:
+    # What is written to a file without a name is gone with the process: nobody may be told that it was kept.
+    publisher = opened(path)
+    reference, other = publisher.allocate_many(2)
+    aside, copy = path.with_name("aside"), path.with_name("copy")
+    opened(path).close()
+    shutil.copy(path, copy)
+    opened(path.with_name("foreign"), 8).close()
+    if how == "removed":
+        path.unlink()
+    elif how == "moved":
+        path.rename(aside)
+    else:
+        path.rename(aside)
+        (copy if how == "replaced by a copy" else path.with_name("foreign")).rename(path)
+    for act in (
+        publisher.allocate,
+        lambda: publisher.revoke(reference),
+        lambda: publish(publisher),
+        lambda: publisher.status(reference),
+        lambda: publisher.confirm_published(0),
+    ):
+        refused(Reason.LEDGER_UNAVAILABLE, act, "status-list.path")
+    if how != "removed":
+        aside.replace(path)
+        assert publisher.status(reference) is Status.VALID and publisher.free == 14
+        publisher.revoke(other)
+        assert opened(path).status(other) is Status.INVALID
 
 
 def test_an_empty_file_is_a_new_one(path: Path, opened: Opened) -> None:

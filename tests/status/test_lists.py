@@ -20,6 +20,7 @@ from citizenid import CitizenIDError, Reason, Status, StatusReference
 from citizenid.status import StatusLists, StatusPublisher
 
 from . import DAY, NOW, key
+from .test_ledger import PathOfBytes
 from .test_publisher import chi_square, published_bits, refused, seeded
 
 TEMPLATE = "https://issuer.example/status/{list}"
@@ -201,13 +202,20 @@ def test_a_configuration_that_is_none_is_refused(opened: Opened, changes: dict[s
     refused(Reason.CONFIGURATION_INVALID, lambda: opened(**changes), "status-lists")
 
 
+@pytest.mark.parametrize("drawn", [-1, 1, None, True, 0.0], ids=repr)
+def test_a_random_source_that_draws_what_is_not_there_gives_no_index(drawn: Any) -> None:
+    lists = StatusLists(uri=TEMPLATE, size=32, randbelow=lambda _: drawn)
+    refused(Reason.CONFIGURATION_INVALID, lists.allocate, "status-list.randbelow")
+
+
 @pytest.mark.parametrize("changes", [{"size": 0}, {"size": True}, {"bits": 3}, {"uri": "no uri {list}"}], ids=str)
 def test_what_no_publisher_takes_is_refused(opened: Opened, changes: dict[str, Any]) -> None:
     refused(Reason.CONFIGURATION_INVALID, lambda: opened(**changes))
 
 
 def test_a_folder_that_is_none_is_refused(opened: Opened, tmp_path: Path) -> None:
-    refused(Reason.CONFIGURATION_INVALID, lambda: opened(folder=7), "status-lists.folder")
+    for folder in (7, PathOfBytes()):
+        refused(Reason.CONFIGURATION_INVALID, lambda folder=folder: opened(folder=folder), "status-lists.folder")
     refused(Reason.LEDGER_UNAVAILABLE, lambda: opened(folder=tmp_path / "nowhere"), "status-list.path")
 
 

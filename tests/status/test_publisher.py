@@ -31,6 +31,7 @@ from joserfc import jwt as jose_jwt
 
 from citizenid import (
     CitizenIDError,
+    KeyPurpose,
     LocalKey,
     PublicKey,
     Reason,
@@ -213,6 +214,13 @@ def test_a_random_source_that_fails_loses_no_index() -> None:
         fails = False
         found.append(publisher.allocate().index)
     assert sorted(found) == list(range(10))
+
+
+@pytest.mark.parametrize("drawn", [-1, 10, 11, None, True, 0.0, "0"], ids=repr)
+def test_a_random_source_that_draws_what_is_not_there_gives_no_index(drawn: Any) -> None:
+    publisher = new_publisher(10, randbelow=lambda _: drawn)
+    refused(Reason.CONFIGURATION_INVALID, publisher.allocate, "status-list.randbelow")
+    assert publisher.free == 10
 
 
 def test_a_large_list_costs_no_more_than_what_is_taken_of_it() -> None:
@@ -508,9 +516,24 @@ def test_a_token_that_verifiers_would_refuse_for_its_size_is_not_published() -> 
     refused(Reason.CONFIGURATION_INVALID, lambda: publisher.prepare(key().public, level=0, **options))
 
 
-@pytest.mark.parametrize("kid", ["", "k" * 256, 7, b"signer", ["signer"]], ids=type)
-def test_a_kid_that_verifiers_would_refuse_is_not_published(kid: Any) -> None:
-    refused(Reason.CONFIGURATION_INVALID, lambda: publish(new_publisher(), kid=kid))
+@pytest.mark.parametrize("format", ["jwt", "cwt"])
+@pytest.mark.parametrize("kid", ["", "k" * 256, 7, b"signer", ["signer"], "é" * 128, "\ud800"], ids=ascii)
+def test_a_kid_that_verifiers_would_refuse_is_not_published(kid: Any, format: Any) -> None:
+    publisher = new_publisher()
+    times: dict[str, Any] = {"now": NOW, "ttl_s": 60, "expires_s": 60}
+    refused(Reason.CONFIGURATION_INVALID, lambda: publisher.publish(key(), **times, kid=kid, format=format))
+    assert publisher.last_issued_at is None
+
+
+def test_a_kid_of_as_many_bytes_as_a_verifier_takes_is_published() -> None:
+    kid = "é" * 127 + "k"
+    signer = {"keys": [{**key().public.to_jwk(), "kid": kid}]}
+    trusted = TrustAnchors.from_jwks(ISSUER, signer, purpose=KeyPurpose.STATUS_LIST)
+    formats: tuple[Any, ...] = ("jwt", "cwt")
+    for format in formats:
+        token = publish(new_publisher(), kid=kid, format=format)
+        media_type = f"application/statuslist+{format}"
+        assert verify_status_list(token, uri=URI, media_type=media_type, anchors=trusted, now=NOW).uri == URI
 
 
 def test_its_repr_says_nothing_of_anybody() -> None:

@@ -302,11 +302,12 @@ def read_status_file(path: str | PathLike[str]) -> StoredStatuses:
     return StoredStatuses(tuple(lists), opened.directory.marks, opened.directory.wanted)
 
 
-def checked_path(path: str | PathLike[str], where: str) -> str:
+def checked_path(path: object, where: str) -> str:
     """Return a path as text. Raises CONFIGURATION_INVALID for what is none: a number would be an open descriptor."""
-    if not isinstance(path, str | PathLike):
+    name = fspath(path) if isinstance(path, str | PathLike) else None
+    if not isinstance(name, str):  # a path of bytes is one too
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
-    return fspath(path)
+    return name
 
 
 def _found(path: str) -> stat_result | None:

@@ -31,7 +31,7 @@ def write_status_file(path: str | PathLike[str], store: StatusStore, *, mode: in
     Args:
         path: of the file.
         store: what to write.
-        mode: who may read it; what is revoked is no secret.
+        mode: who may read it, permission bits alone; what is revoked is no secret.
 
     Returns:
         The epoch: 32 bytes that two files share only when they say the same.
@@ -45,7 +45,7 @@ def write_status_file(path: str | PathLike[str], store: StatusStore, *, mode: in
     from tempfile import mkstemp
 
     target = checked_path(path, "status-file.path")
-    if not hasattr(store, "export") or type(mode) is not int:
+    if not hasattr(store, "export") or type(mode) is not int or not 0 <= mode <= 0o777:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-file")
     laid = lay_out(store.export())
     folder, prefix = dirname(target) or ".", f".{basename(target)}."

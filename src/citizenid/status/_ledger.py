@@ -98,6 +98,19 @@ class Packed:
         return bytes(self._bytes)
 
 
+def draw(randbelow: Callable[[int], int], bound: int) -> int:
+    """Draw one number below a bound.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for a source that gives something else: an index could come out that
+            the list does not have.
+    """
+    drawn = randbelow(bound)
+    if type(drawn) is not int or not 0 <= drawn < bound:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.randbelow")
+    return drawn
+
+
 @final
 class Shuffle:
     """A Fisher-Yates shuffle of range(size) that is only written down where it has been."""
@@ -110,7 +123,7 @@ class Shuffle:
     def take(self, count: int) -> list[int]:
         """Return the next `count` numbers of the shuffle; there must be as many left."""
         # All draws come first: a random source that fails on the way has moved nothing.
-        draws = [self._randbelow(self.left - place) for place in range(count)]
+        draws = [draw(self._randbelow, self.left - place) for place in range(count)]
         return [self._swap(drawn) for drawn in draws]
 
     def _swap(self, drawn: int) -> int:

@@ -14,7 +14,7 @@ import struct
 from bisect import bisect_right
 from collections.abc import Callable
 from itertools import accumulate, groupby
-from os import PathLike, getpid
+from os import PathLike, getpid, stat
 from pathlib import Path
 from threading import Event
 from typing import Any, Final, TypeVar, final
@@ -90,6 +90,8 @@ class FileLedger:
         self._seen = 0  # the last change that is in `_packed`
         self._process: Final = getpid()
         self._connection: Final = _connect(path)
+        self._path: Final = Path(path).absolute()
+        self._file: Final = _identity(self._path)
         opened = False
         try:
             self._patiently(self._set)
@@ -287,6 +289,9 @@ class FileLedger:
             try:
                 self._connection.execute(begin)
                 result = act()
+                # A file that was taken away is written to as if it were there, until the last process lets go of it.
+                if _identity(self._path) != self._file:
+                    raise CitizenIDError(Reason.LEDGER_UNAVAILABLE, _WHERE)
                 self._connection.execute("COMMIT")
                 return result
             finally:
@@ -321,6 +326,15 @@ def _connect(path: str | PathLike[str]) -> sqlite3.Connection:
     except (sqlite3.Error, OSError, ValueError):  # ValueError: a NUL in the path
         pass
     raise CitizenIDError(Reason.LEDGER_UNAVAILABLE, _WHERE)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return which file lies at a path, or None when there is none that can be looked at."""
+    try:
+        found = stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _or_none(value: object, kind: type[K]) -> K | None:

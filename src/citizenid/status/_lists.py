@@ -17,6 +17,8 @@ from typing import Final, final
 
 from .._errors import CitizenIDError, Reason
 from .._model import StatusReference
+from ._file import checked_path
+from ._ledger import draw
 from ._publisher import StatusPublisher
 
 _PLACE: Final = "{list}"
@@ -58,8 +60,8 @@ class StatusLists:
     ) -> None:
         if type(uri) is not str or uri.count(_PLACE) != 1 or type(in_use) is not int or not 0 < in_use <= _MAX_IN_USE:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-lists")
-        if folder is not None and not isinstance(folder, str | PathLike):
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-lists.folder")
+        if folder is not None:
+            folder = checked_path(folder, "status-lists.folder")
         if randbelow is not None and not callable(randbelow):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-lists.randbelow")
         if randbelow is None:
@@ -95,7 +97,7 @@ class StatusLists:
         with self._lock:
             while len(taken) < count:
                 usable = self._usable()
-                drawn = Counter(self._randbelow(len(usable)) for _ in range(count - len(taken)))
+                drawn = Counter(draw(self._randbelow, len(usable)) for _ in range(count - len(taken)))
                 for position, wanted in drawn.items():
                     taken += _allocate(usable[position], min(wanted, self._left(usable[position])))
         return tuple(taken)

@@ -16,10 +16,12 @@ from os import PathLike
 from typing import Final, Literal, final
 
 from .. import _registry as reg
+from .._anchor import is_label
 from .._crypto import PublicKey, SigningKey, Unsigned
 from .._errors import CitizenIDError, Reason
 from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME
 from .._model import Status, StatusKind, StatusReference, UnixTime
+from ._file import checked_path
 from ._ledger import NEVER, Ledger, MemoryLedger, StatusChange
 from ._list import StatusList
 
@@ -60,7 +62,8 @@ class StatusPublisher:
         issuer: of a bitstring list: the URL or DID that verifiers know its signer by. None for other lists.
         path: of the ledger, a file on a local disk that is made when it is not there; None keeps it in memory. Each
             process opens it for itself, after a fork too.
-        randbelow: a source of unbiased random integers below a bound; the system's by default.
+        randbelow: a source of unbiased random integers below a bound; the system's by default. What lies beyond the
+            bound is CONFIGURATION_INVALID when it is drawn.
 
     Raises:
         CitizenIDError: CONFIGURATION_INVALID, also when the file is for another list; LEDGER_REFUSED when it is none of
@@ -90,8 +93,8 @@ class StatusPublisher:
         if size * bits > 8 * DEFAULT_LIMITS.status_list_inflated_bytes:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
         _check_bitstring(size, bits, purpose, issuer)
-        if path is not None and not isinstance(path, str | PathLike):
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.path")
+        if path is not None:
+            path = checked_path(path, "status-list.path")
         if randbelow is not None and not callable(randbelow):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.randbelow")
         self.uri: Final = uri
@@ -296,7 +299,7 @@ class StatusPublisher:
                 minute ahead of their clock, and none that is so far ahead of `now` is given.
             ttl_s: how long verifiers may keep it before they fetch again, seconds.
             expires_s: when it ends for good, seconds from now.
-            kid: key identifier; the key's thumbprint in base64url by default.
+            kid: key identifier, at most 255 bytes of UTF-8; the key's thumbprint in base64url by default.
             level: of zlib or gzip, 0 to 9.
             format: "jwt", or "cwt", which is a quarter smaller and what verifiers of mdocs read; "bitstring" for a list
                 with a purpose, and for no other: a list credential of the W3C as JWT.
@@ -376,6 +379,6 @@ def _ledger(
 def _change(status: Status, at: UnixTime | int | None, reason: str | None) -> StatusChange:
     if at is not None and (type(at) is not int or not 0 <= at <= MAX_UNIX_TIME):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
-    if reason is not None and (type(reason) is not str or not 0 < len(reason) <= _MAX_REASON_CHARS):
+    if reason is not None and (not is_label(reason) or len(reason) > _MAX_REASON_CHARS):  # SQLite keeps UTF-8
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list")
     return StatusChange(status, None if at is None else UnixTime(at), reason)

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import pybase64
 
 from .. import _registry as reg
+from .._anchor import is_label
 from .._crypto import PublicKey, Unsigned
 from .._errors import CitizenIDError, Reason
 from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME
@@ -22,7 +23,7 @@ from ._bitstring import encoded_list
 from ._list import StatusList
 
 _WHERE: Final = "status-list"
-_MAX_KID_CHARS: Final = 255  # what our own reader takes
+_MAX_KID_BYTES: Final = 255  # what our own readers take: in a JWT as many characters, which are not fewer
 _TAG: Final = cbor.head(6, reg.COSE_SIGN1_TAG)
 # The numbers that leave the curve open, as the examples have them: verifiers of mdocs know these alone.
 _ALGORITHMS: Final = {**reg.COSE_WRITTEN, "ES256": -7, "ES384": -35, "ES512": -36, "Ed25519": -8}
@@ -60,7 +61,7 @@ def signer_of(key: PublicKey, kid: str | None, certificates: Iterable[bytes]) ->
     if type(key) is not PublicKey or not isinstance(certificates, Iterable):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, _WHERE)
     chain = tuple(certificates)
-    if kid is not None and (type(kid) is not str or not 0 < len(kid) <= _MAX_KID_CHARS or chain):
+    if kid is not None and (not is_label(kid) or len(kid.encode()) > _MAX_KID_BYTES or chain):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, _WHERE)
     if chain:
         check_chain(chain, key)
