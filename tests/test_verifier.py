@@ -271,7 +271,7 @@ def test_a_status_list_token_is_no_credential_and_the_reverse() -> None:
     "kid", ["../../etc/passwd", "k1' OR 1=1--", "%6b1", "k1\0", "K1", "k1 ", "", "\u03ba1", "k" * 255]
 )
 def test_a_kid_that_is_not_exactly_ours_selects_nothing(kid: str) -> None:
-    refused(make({"kid": kid}), Reason.KEY_UNKNOWN, "V2")
+    assert refused(make({"kid": kid}), Reason.KEY_UNKNOWN, "V2").where == "issuer-jwt"
 
 
 def test_nothing_is_opened_or_asked_to_find_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -593,7 +593,7 @@ def test_a_credential_ends_with_its_second_for_each_half_of_verification_alone()
     raises(Reason.EXPIRED, "V6", lambda: credential(data, now=end))
     shown: dict[str, Any] = {"challenge": challenge(), "statuses": shared_statuses()}
     assert isinstance(verify_presentation(verified, **shown, now=end - 1), VerifiedPresentation)
-    raises(Reason.EXPIRED, "V6", lambda: verify_presentation(verified, **shown, now=end))
+    assert raises(Reason.EXPIRED, "V6", lambda: verify_presentation(verified, **shown, now=end)).where == "exp"
 
 
 # --- V9: status ---
@@ -885,6 +885,17 @@ def test_a_hit_skips_the_issuers_signature_and_nothing_of_the_holder(monkeypatch
         if violation[0] in ("V7", "V8"):
             data, how = combine(violation)
             refused(data, violation[1], violation[0], cache=cache, **how)
+
+
+def test_an_issuers_half_of_the_greatest_size_is_cached_and_one_byte_more_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (opened,) = open_presentation(GOOD, format=Format.SD_JWT_VC)
+    for bound, entries in ((len(opened.issuer_half), 1), (len(opened.issuer_half) - 1, 0)):
+        monkeypatch.setattr(verifier, "_CACHED_BYTES", bound)
+        cache = Cache()
+        accepted(GOOD, cache=cache)
+        assert len(cache) == entries
 
 
 def test_on_a_hit_today_and_the_anchors_of_today_decide() -> None:
