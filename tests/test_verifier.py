@@ -891,8 +891,8 @@ def test_an_issuers_half_of_the_greatest_size_is_cached_and_one_byte_more_is_not
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (opened,) = open_presentation(GOOD, format=Format.SD_JWT_VC)
-    for bound, entries in ((len(opened.issuer_half), 1), (len(opened.issuer_half) - 1, 0)):
-        monkeypatch.setattr(verifier, "_CACHED_BYTES", bound)
+    for most, entries in ((len(opened.issuer_half), 1), (len(opened.issuer_half) - 1, 0)):
+        monkeypatch.setattr(verifier, "_CACHED_BYTES", most)
         cache = Cache()
         accepted(GOOD, cache=cache)
         assert len(cache) == entries
