@@ -19,6 +19,7 @@ import threading
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -483,6 +484,19 @@ def test_a_set_that_raises_or_says_nothing_lets_nobody_pass_but_whom_a_rule_lets
         gateway.revoke_session(bytes(16))
     assert caught.value.reason is Reason.SIGN_OUTS_FULL
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("answer", [0, 1, "", "no", b"", [], (), object()])
+def test_what_is_neither_yes_nor_no_lets_nobody_pass(answer: Any) -> None:
+    world = World(LOCAL)
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    said: Any = SimpleNamespace(add=lambda *_: True, contains=lambda *_: answer)
+    gateway = world.another_gateway(sign_outs=said)
+    world.wait(1)
+    for resource in ("us-nationals", "fresh"):  # the second may be decided alone where nobody answers
+        asked = request(ticket, world.proof(alice.sender, ticket))
+        denied(gateway.authorize(asked, resource=resource), Reason.SIGN_OUTS_UNAVAILABLE, "ticket")
 
 
 def test_what_a_guard_of_the_operators_own_says_is_what_is_answered() -> None:

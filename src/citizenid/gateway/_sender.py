@@ -73,12 +73,12 @@ def identify(
             raise
     except FAILURES:
         pass
-    if signed_out is None:  # nobody has said so
-        if not local:
+    if signed_out is True:
+        return parts.need(Reason.SIGNED_OUT, state, credentials, request.client_certificate)
+    if signed_out is not False:  # nobody has said so; what is neither yes nor no is not even silence
+        if signed_out is not None or not local:
             raise CitizenIDError(Reason.SIGN_OUTS_UNAVAILABLE, "sign_outs")
         alone = True
-    elif signed_out:
-        return parts.need(Reason.SIGNED_OUT, state, credentials, request.client_certificate)
     if binding is _BEARER or session_id == proven:
         return ticket, None, alone
     if binding is _MTLS:

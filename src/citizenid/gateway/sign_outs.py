@@ -35,7 +35,7 @@ class SignOuts(Protocol):
 
         Raises:
             CitizenIDError: SIGN_OUTS_UNAVAILABLE when that cannot be said. A gateway takes anything else for that, and
-                None as well.
+                every answer but True and False as well.
         """
         ...
 
