@@ -196,6 +196,33 @@ def test_regions_and_times_are_told_apart() -> None:
     assert diff(new, cut) == ()
 
 
+def test_a_change_in_words() -> None:
+    old = policy(
+        {"resource": ["a", "b"], "anyone": True, "region": ["eu-1", "eu-2"]}, {"resource": "c", "anyone": True}
+    )
+    new = policy(
+        {"resource": "c", "anyone": True}, {"resource": "d", "assurance": {"eidas": "low"}, "nationality": ["DE"]}
+    )
+    assert [str(change) for change in diff(old, new)] == [
+        "loses: a, b in eu-1, eu-2 (rule 1 -> none): everybody",
+        "gains: d (rule none -> 2): everybody who satisfies the rule",
+    ]
+    moment = datetime.fromtimestamp(1_000, UTC)
+    before, after = policy({**BASE, "not_after": moment}), policy({**BASE, "not_before": moment})
+    assert [str(change) for change in diff(before, after)] == [
+        "loses: a until 1000 (rule 1 -> none): everybody who satisfies the rule",
+        "gains: a from 1000 (rule none -> 1): everybody who satisfies the rule",
+    ]
+    (change,) = diff(
+        policy({"resource": "a", "citizenship": ["DE"]}), policy({"resource": "a", "citizenship": ["DE", "FR"]})
+    )
+    assert str(change) == "gains: a (rule 1 -> 1): citizens of FR"
+    (change,) = diff(
+        policy({**BASE, "formats": ["mso_mdoc"]}), policy({**BASE, "formats": ["dc+sd-jwt", "mso_mdoc", "sd-cwt"]})
+    )
+    assert str(change) == "gains: a (rule 1 -> 1): callers whose format is dc+sd-jwt, sd-cwt"
+
+
 def test_an_example_is_a_caller_of_its_kind() -> None:
     (change,) = diff(policy(BASE), policy({**BASE, "nationality": ["FR", "DE"]}))
     assert change.example.nationalities == {Country("FR")} and not change.example.citizenships

@@ -5,6 +5,7 @@ Spec: specs/policy.md sections 2 to 4; DESIGN section 7.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -499,6 +500,40 @@ def test_an_explanation_in_words_says_which_rules_were_passed_over() -> None:
         "rule 3 (line 10): permitted",
         "  rule 1 (line 2) was passed over by its region",
         "  rule 2 (line 6) was passed over by its not_before",
+    ]
+
+
+def test_an_explanation_says_of_each_condition_what_became_of_it() -> None:
+    policy = AdmissionPolicy.from_toml(
+        'version = 1\n[[rule]]\nresource = "a"\nnationality = ["DE"]\nissuers = ["one"]\nmax_credential_age_s = 60\n'
+        "max_admission_age_s = 60\n"
+    )
+    germany = frozenset({Country("DE")})
+    facts = Facts(germany, germany, Binding.DPOP, 61, issuer="one", credential_age_s=None)
+    explanation = policy.explain("a", facts)
+    states = {key: state for key, state in explanation.conditions if state is not ConditionState.NOT_ASKED}
+    assert states == {
+        "binding": ConditionState.MET,
+        "max_admission_age_s": ConditionState.NOT_MET,
+        "issuers": ConditionState.MET,
+        "max_credential_age_s": ConditionState.UNKNOWN,
+        "nationality": ConditionState.MET,
+    }
+    assert str(explanation).splitlines() == [
+        "rule 1 (line 2): refused, admission_too_old",
+        *(f"  {key}: {state.value}" for key, state in explanation.conditions if key in states),
+        "  what helps: a new presentation",
+    ]
+    assert str(policy.explain("b", facts)).splitlines() == [
+        "no rule: refused, resource_not_listed",
+        "  what helps: a rule about this resource, here and now",
+    ]
+    # Of rules that were put together in a program nobody knows the lines.
+    (rule,) = policy.rules
+    made = AdmissionPolicy([replace(rule, line=None, regions=("us-*",)), replace(rule, line=None, number=2)])
+    assert str(made.explain("a", facts._replace(region="eu"))).splitlines()[:2] == [
+        "rule 2: refused, admission_too_old",
+        "  rule 1 was passed over by its region",
     ]
 
 
