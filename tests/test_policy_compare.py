@@ -217,6 +217,8 @@ def test_a_change_in_words() -> None:
         policy({"resource": "a", "citizenship": ["DE"]}), policy({"resource": "a", "citizenship": ["DE", "FR"]})
     )
     assert str(change) == "gains: a (rule 1 -> 1): citizens of FR"
+    (change,) = diff(policy(BASE), policy({**BASE, "nationality": ["DE", "FR", "IT"]}))
+    assert str(change) == "gains: a (rule 1 -> 1): nationals of FR or IT"
     (change,) = diff(
         policy({**BASE, "formats": ["mso_mdoc"]}), policy({**BASE, "formats": ["dc+sd-jwt", "mso_mdoc", "sd-cwt"]})
     )

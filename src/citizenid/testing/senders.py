@@ -16,6 +16,7 @@ from ..gateway import Admitted, Binding, Gateway, Request
 from ..holder import dpop_proof, http_signature
 from .checks import of_type
 from .forge.parts import key
+from .forge.proofs import hand_made_proof
 from .world import ENDPOINT, ORIGIN, PATH, SimulatedWorld, Wallet
 
 NO_SENDER: Final = bytes(32)
@@ -63,26 +64,26 @@ class Sender(NamedTuple):
         path: str = PATH,
         shown: str | None = None,
         proven_by: LocalKey | None = None,
-        nonce: str | None = None,
+        nonce: Any = None,
     ) -> Request:
-        """Make a request with a fresh proof for it; `shown` is the ticket that is sent in place of the proven one."""
+        """Make a request with a fresh proof for it; `shown` is the ticket that is sent in place of the proven one.
+
+        A `nonce` that is no text stands in the proof as it is, which no wallet would write.
+        """
         headers = [(b"host", b"gateway.example"), (b"authorization", b"Bearer sk-42")]
         sent = ticket if shown is None else shown
         if sent is not None:
             headers.append((b"citizenship-ticket", sent.encode()))
         by, url = proven_by or self.key, ORIGIN + path
         if self.binding is Binding.DPOP:
-            proof = dpop_proof(by, method=method, url=url, ticket=ticket, now=world.now, nonce=nonce)
-            headers.append((b"DPoP", proof.encode()))
+            headers.append((b"DPoP", _proof(by, method, url, ticket, world.now, nonce)))
         elif self.binding is Binding.HTTP_SIGNATURE:
             signed = http_signature(by, method=method, url=url, ticket=ticket, now=world.now)
             headers += [(name.encode(), value.encode()) for name, value in signed.items()]
         handed_in = self.certificate if self.binding is Binding.MTLS else None
         return Request(method, url, headers, handed_in)
 
-    def apply(
-        self, world: SimulatedWorld, wallet: Wallet, gateway: Gateway | None = None, nonce: str | None = None
-    ) -> Any:
+    def apply(self, world: SimulatedWorld, wallet: Wallet, gateway: Gateway | None = None, nonce: Any = None) -> Any:
         """Go through admission as an honest client does."""
         door = gateway or world.gateway
         binding = None if self.binding is Binding.BEARER else self.binding
@@ -101,3 +102,9 @@ class Sender(NamedTuple):
     def ask(self, world: SimulatedWorld, ticket: str, resource: str = "weak", gateway: Gateway | None = None) -> Any:
         """Ask for a resource; the default is one for which every binding is strong enough."""
         return (gateway or world.gateway).authorize(self.request(world, ticket), resource=resource)
+
+
+def _proof(by: LocalKey, method: str, url: str, ticket: str | None, now: int, nonce: Any) -> bytes:
+    if nonce is None or type(nonce) is str:
+        return dpop_proof(by, method=method, url=url, ticket=ticket, now=now, nonce=nonce).encode()
+    return hand_made_proof(by, {"htm": method, "htu": url, "nonce": nonce}, ticket=ticket, now=now)

@@ -41,7 +41,7 @@ def hand_made_signature(
     sender: LocalKey,
     parameters: Mapping[str, Any] | None = None,
     *,
-    ticket: str | None = None,
+    ticket: str,
     method: str = "POST",
     url: str = _URL,
     now: int = NOW,
@@ -62,9 +62,7 @@ def hand_made_signature(
         label: of the signature.
         sign: makes the signature instead of the key.
     """
-    values = {'"@method"': method, '"@target-uri"': url}
-    if ticket is not None:
-        values['"citizenship-ticket"'] = ticket
+    values = {'"@method"': method, '"@target-uri"': url, '"citizenship-ticket"': ticket}
     good = {
         "created": now,
         "nonce": f"nonce number {next(_serial)}",
