@@ -33,10 +33,12 @@ from ..trials import sd_jwt as jwt
 
 MARK: Final = "planted-5d20"
 RAW: Final = MARK.encode()
+_LEAST_MARK_BYTES: Final = 8
 
 
 def spelled(mark: bytes) -> Iterator[bytes]:
     """Return a text as it may turn up: itself, in hex, and in base64 at each offset."""
+    expect(len(mark) >= _LEAST_MARK_BYTES, "a mark so short turns up by chance")
     yield mark
     yield mark.hex().encode()
     for offset in range(3):

@@ -176,7 +176,7 @@ def _gateway_shows_nothing() -> None:
     admitted = world.admit(alice)
     sent = Sender(Binding.DPOP).request(world, admitted.ticket)
     shown = [repr(each) for each in (world.gateway, vars(world.gateway), admitted, sent, alice.credential, world.guard)]
-    untold(shown, RAW, SECRET, admitted.ticket.encode()[30:80], b"sk-42")
+    untold(shown, RAW, SECRET, admitted.ticket.encode()[30:80], b"Bearer sk-42")
     attestation = alice.credential.attestation
     untold([repr(attestation), repr(attestation.validity), repr(attestation.holder_key)])
 
@@ -224,7 +224,7 @@ def _an_entry() -> None:
 def _no_file() -> None:
     files, ticket, _ = _audited("DE")
     holder = key(f"holder of {MARK} 0").public.thumbprint
-    untold(files.values(), RAW, ticket.encode()[20:60], b"1984-01-26", holder[:16], b"id.example", b"sk-42")
+    untold(files.values(), RAW, ticket.encode()[20:60], b"1984-01-26", holder[:16], b"id.example", b"Bearer sk-42")
     untold(files, RAW)
 
 
