@@ -42,12 +42,10 @@ def hand_made_signature(
     parameters: Mapping[str, Any] | None = None,
     *,
     ticket: str,
-    method: str = "POST",
     url: str = _URL,
     now: int = NOW,
     covered: Callable[[list[str]], list[str]] = list,
     label: str = LABEL,
-    sign: Callable[[bytes], bytes] | None = None,
 ) -> HandMade:
     """Sign a request by hand; without changes it is a good signature of a POST with the ticket.
 
@@ -55,14 +53,12 @@ def hand_made_signature(
         sender: the key in `Citizenship-Key`, which signs.
         parameters: to set over the good ones, texts and integers; `ABSENT` leaves one out.
         ticket: the ticket that is covered.
-        method: what `@method` stands for.
         url: what `@target-uri` stands for.
         now: `created`.
         covered: edits the names that are covered; what is not known has an empty value.
         label: of the signature.
-        sign: makes the signature instead of the key.
     """
-    values = {'"@method"': method, '"@target-uri"': url, '"citizenship-ticket"': ticket}
+    values = {'"@method"': "POST", '"@target-uri"': url, '"citizenship-ticket"': ticket}
     good = {
         "created": now,
         "nonce": f"nonce number {next(_serial)}",
@@ -77,7 +73,7 @@ def hand_made_signature(
         if value is not ABSENT
     )
     lines = [f"{name}: {values.get(name, '')}" for name in names]
-    signature = (sender.sign if sign is None else sign)("\n".join([*lines, f'"@signature-params": {stated}']).encode())
+    signature = sender.sign("\n".join([*lines, f'"@signature-params": {stated}']).encode())
     return HandMade(
         f"{label}={stated}".encode(),
         f"{label}=:{base64.b64encode(signature).decode()}:".encode(),

@@ -5,8 +5,10 @@ Spec: RFC 4648 section 3.5; RFC 8949 sections 3.2 and 4.2.
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
+from ..forge.parts import base64url, unbase64url
 from ._frame import Choice
 
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -28,6 +30,13 @@ def with_spare_bits(segment: bytes, _: Choice) -> bytes | None:
     if len(segment) % 4 in (0, 1):
         return None
     return segment[:-1] + _ALPHABET[_ALPHABET.index(segment[-1:]) ^ 1 :][:1]
+
+
+def with_a_member_twice(segment: bytes, choice: Choice) -> bytes:
+    """Write a JSON object in base64url again, with one of its members once more behind it."""
+    stated = json.loads(unbase64url(segment))
+    name = choice.of(*stated)
+    return base64url(json.dumps(stated).encode()[:-1] + b"," + json.dumps({name: stated[name]}).encode()[1:])
 
 
 def indefinite(data: bytes) -> bytes:

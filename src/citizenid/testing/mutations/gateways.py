@@ -19,7 +19,7 @@ from ..strategies.requests import TicketHeld
 from ..strategies.values import DAY
 from ..world import ORIGIN, OTHER_SECRET, SECRET
 from ._frame import Choice, Edit, Mutation, keyless, row
-from ._text import of_another_alphabet, padded
+from ._text import of_another_alphabet, padded, with_a_member_twice
 
 R: Final = Reason
 _TICKET: Final = b"citizenship-ticket"
@@ -213,7 +213,8 @@ def _two(valid: TicketHeld, choice: Choice) -> Sent:
     return asked(valid, (_TICKET, valid.text.encode()), (_DPOP, first), (choice.of(_DPOP, b"DPoP"), second))
 
 
-def _again(valid: TicketHeld, choice: Choice) -> Sent:
+def again(valid: TicketHeld, choice: Choice) -> Sent:
+    """Send one good request several times."""
     sent = valid.request()
     return Sent((sent,) * (2 + choice.below(3)))
 
@@ -233,12 +234,6 @@ def _by_a_thief(valid: TicketHeld, choice: Choice) -> Sent:
 
 def _private(valid: TicketHeld, _: Choice) -> dict[str, Any]:
     return dict(valid.sender.key.to_private_jwk())
-
-
-def _twice(text: bytes, choice: Choice) -> bytes:
-    stated = json.loads(unbase64url(text))
-    name = choice.of(*stated)
-    return base64url(json.dumps(stated).encode()[:-1] + b"," + json.dumps({name: stated[name]}).encode()[1:])
 
 
 def _other_algorithm(text: bytes, choice: Choice) -> bytes:
@@ -274,7 +269,7 @@ def _elsewhere(valid: TicketHeld, choice: Choice) -> str:
 _PROOFS: Final[tuple[Mutation, ...]] = (
     keyless("no proof", R.PROOF_MISSING, lambda v, c: asked(v, (_TICKET, v.text.encode())), step="proof"),
     keyless("two proofs", R.PROOF_MALFORMED, _two, step="proof"),
-    keyless("the same request again", R.REPLAYED, _again, step="replay"),
+    keyless("the same request again", R.REPLAYED, again, step="replay"),
     keyless("a proof by a thief", R.PROOF_KEY_MISMATCH, _by_a_thief, step="proof"),
     keyless("a bit of the signature", R.SIGNATURE_INVALID, edited(2, _raw(lambda s, c: c.flipped(s))), step="proof"),
     keyless(
@@ -292,7 +287,7 @@ _PROOFS: Final[tuple[Mutation, ...]] = (
         step="proof",
     ),
     keyless("another algorithm of the list", R.ALGORITHM_MISMATCH, edited(0, _other_algorithm), step="proof"),
-    keyless("a member of the header twice", R.DUPLICATE_MEMBER, edited(0, _twice), step="proof"),
+    keyless("a member of the header twice", R.DUPLICATE_MEMBER, edited(0, with_a_member_twice), step="proof"),
     keyless(
         "a proof for another method",
         R.PROOF_METHOD_MISMATCH,

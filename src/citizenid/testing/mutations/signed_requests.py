@@ -14,14 +14,14 @@ from typing import Any, Final
 
 from ... import Reason
 from ...gateway import Request
-from ..forge.parts import ABSENT, base64url, key, unbase64url
+from ..forge.parts import ABSENT, base64url, key
 from ..forge.signatures import ALGORITHMS, LABEL, HandMade, hand_made_signature
 from ..senders import certificate
 from ..strategies.requests import TicketHeld
 from ..world import ORIGIN
 from ._frame import Choice, Edit, Mutation, keyless, row
-from ._text import of_another_alphabet, padded
-from .gateways import Sent, proof
+from ._text import of_another_alphabet, padded, with_a_member_twice
+from .gateways import Sent, again, proof
 
 R: Final = Reason
 _TICKET: Final = b"citizenship-ticket"
@@ -102,10 +102,6 @@ def _two_of_ours(valid: TicketHeld, choice: Choice) -> Sent:
     return Sent((asked(valid, *HandMade(*joined).headers()),))
 
 
-def _again(valid: TicketHeld, choice: Choice) -> Sent:
-    return Sent((valid.request(),) * (2 + choice.below(3)))
-
-
 def _by_a_thief(valid: TicketHeld, choice: Choice) -> Sent:
     thief = key("thief", choice.of(*ALGORITHMS))
     return Sent((asked(valid, *signed(valid, signer=thief).headers()),))
@@ -114,12 +110,6 @@ def _by_a_thief(valid: TicketHeld, choice: Choice) -> Sent:
 def _key_of_a_thief(made: HandMade, choice: Choice) -> HandMade:
     public = key("thief", choice.of(*ALGORITHMS)).public
     return made._replace(key=base64url(json.dumps(public.to_jwk()).encode()))
-
-
-def _duplicated(text: bytes, choice: Choice) -> bytes:
-    stated = json.loads(unbase64url(text))
-    name = choice.of(*stated)
-    return base64url(json.dumps(stated).encode()[:-1] + b"," + json.dumps({name: stated[name]}).encode()[1:])
 
 
 def _by_dpop(valid: TicketHeld, _: Choice) -> Sent:
@@ -132,7 +122,7 @@ _ON_THE_WAY: Final[tuple[Mutation, ...]] = (
     keyless("a DPoP proof in its place", R.PROOF_MISSING, _by_dpop, step="proof"),
     keyless("a header twice", R.PROOF_MALFORMED, _twice, step="proof"),
     keyless("two signatures with our tag", R.PROOF_MALFORMED, _two_of_ours, step="proof"),
-    keyless("the same request again", R.REPLAYED, _again, step="replay"),
+    keyless("the same request again", R.REPLAYED, again, step="replay"),
     keyless("a signature by a thief", R.PROOF_KEY_MISMATCH, _by_a_thief, step="proof"),
     keyless("the key of a thief", R.PROOF_KEY_MISMATCH, edited(_key_of_a_thief), step="proof"),
     keyless("a bit of the signature", R.SIGNATURE_INVALID, raw(lambda s, c: c.flipped(s)), step="proof"),
@@ -208,7 +198,7 @@ _ON_THE_WAY: Final[tuple[Mutation, ...]] = (
         of_key(lambda t, c: of_another_alphabet(t, c).replace(b"\n", b"+")),
         step="proof",
     ),
-    keyless("a member of the key twice", R.DUPLICATE_MEMBER, of_key(_duplicated), step="proof"),
+    keyless("a member of the key twice", R.DUPLICATE_MEMBER, of_key(with_a_member_twice), step="proof"),
     keyless("a key that is no object", R.MALFORMED_JSON, showing([], "x", 1, None), step="proof"),
     keyless(
         "a key that is none", R.KEY_INVALID, showing({}, {"kty": "oct", "k": "AAAA"}, {"kty": "RSA"}), step="proof"
