@@ -38,9 +38,9 @@ from ._model import (
     Status,
     UnixTime,
     check_now,
+    never_copied,
     refuse_forgery,
     refuse_truth,
-    refuse_verified_copy,
 )
 from ._readers import READERS, IssuerHalfCache, Reading
 from .countries import ANY
@@ -75,6 +75,7 @@ def _misfit(*given: tuple[str, object, type]) -> CitizenIDError:
 
 
 @final
+@never_copied
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class VerifiedCredential:
     """A credential that passed V1 to V6 at one `now`. Only `verify_credential` makes it.
@@ -96,8 +97,6 @@ class VerifiedCredential:
         if seal is not _SEAL:
             refuse_forgery(VerifiedCredential)
 
-    __reduce__ = __reduce_ex__ = __getstate__ = __setstate__ = refuse_verified_copy
-
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("VerifiedCredential is final")
 
@@ -105,6 +104,7 @@ class VerifiedCredential:
 
 
 @final
+@never_copied
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class VerifiedPresentation:
     """A presentation that passed V1 to V9 at one `now`. Only `verify_presentation` makes it.
@@ -129,8 +129,6 @@ class VerifiedPresentation:
     def __post_init__(self, seal: object) -> None:
         if seal is not _SEAL:
             refuse_forgery(VerifiedPresentation)
-
-    __reduce__ = __reduce_ex__ = __getstate__ = __setstate__ = refuse_verified_copy
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("VerifiedPresentation is final")

@@ -27,9 +27,9 @@ from .exchange import (
     NeedStatusList,
     Presentation,
     SignedObject,
+    never_copied,
     refuse_forgery,
     refuse_truth,
-    refuse_verified_copy,
 )
 from .vocabulary import (
     BINDINGS,
@@ -76,8 +76,8 @@ __all__ = [
     "check_now",
     "evidence_time",
     "freeze",
+    "never_copied",
     "refuse_forgery",
     "refuse_truth",
-    "refuse_verified_copy",
     "thaw",
 ]

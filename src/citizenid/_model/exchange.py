@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol, final
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol, TypeVar, final
 
 from .._answer import Answer, problem
 from .._errors import Reason
@@ -152,3 +152,17 @@ def refuse_verified_copy(self: object, *_: object) -> NoReturn:
 def refuse_forgery(cls: type) -> NoReturn:
     """Refuse to make a verified object outside of the function that verifies."""
     raise TypeError(f"{cls.__name__} is made by verification alone")
+
+
+_C = TypeVar("_C", bound=type)
+
+
+def never_copied(cls: _C) -> _C:
+    """Refuse copies of a class whose objects verification alone makes.
+
+    Outside of `dataclass`: up to Python 3.11.2 it puts its own `__getstate__` and `__setstate__` over those of a class
+    with slots that is frozen.
+    """
+    for name in ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__"):
+        setattr(cls, name, refuse_verified_copy)
+    return cls

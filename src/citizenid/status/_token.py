@@ -24,9 +24,9 @@ from .._model import (
     StatusKind,
     UnixTime,
     check_now,
+    never_copied,
     refuse_forgery,
     refuse_truth,
-    refuse_verified_copy,
 )
 from .._wire import base64url, cbor, cose, json, jws
 from ..trust import TrustAnchor, TrustAnchors
@@ -42,6 +42,7 @@ _DEPTH: Final = 4  # status_list is an object in an object; two more for claims 
 
 
 @final
+@never_copied
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class VerifiedStatusList:
     """A status list token whose signature and claims hold. Only `verify_status_list` makes it.
@@ -71,8 +72,6 @@ class VerifiedStatusList:
     def __post_init__(self, seal: object) -> None:
         if seal is not _SEAL:
             refuse_forgery(VerifiedStatusList)
-
-    __reduce__ = __reduce_ex__ = __getstate__ = __setstate__ = refuse_verified_copy
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("VerifiedStatusList is final")
