@@ -87,6 +87,7 @@ _THRESHOLDS: Final = (
     "senders_hour", "senders_day", "networks_hour", "networks_day", "countries_hour", "countries_day", "alternating",
     "apart", "over_people",
 )  # fmt: skip
+_MAX_PEOPLE: Final = 200  # for more, 128 bits say too little: of 300 people four days in 10,000 look like 450
 _MAX_KNOWN: Final = 10_000  # judgements that are remembered: counts are small, and most callers have the same
 _NEVER: Final = Threshold()
 _SENDERS_DAY: Final = Threshold(mark=4)
@@ -153,8 +154,8 @@ def judge(observation: Observation, limits: SharingLimits, *, people: int | None
     Args:
         observation: what was counted.
         limits: of the rule.
-        people: for how many people the API key was given out, if that is known. Half as many again pass, as does what
-            the estimate may be off.
+        people: for how many people the API key was given out, if that is known. Half as many again pass, which is
+            more than the estimate is off; one for more than 200 people is marked at most.
     """
     known = limits._known.get((observation, people))
     if known is None:
@@ -195,8 +196,9 @@ def _judge(seen: Observation, limits: SharingLimits, people: int | None) -> Susp
 def _of_api_key(credentials: int, threshold: Threshold, people: int | None) -> Suspicion:
     mark, step_up, refuse = threshold
     over = credentials - (1 if people is None else people + people // 2)
-    if people is not None and refuse is not None and over >= refuse:
-        return Suspicion.REFUSE
-    if people is not None and step_up is not None and over >= step_up:
-        return Suspicion.STEP_UP
+    if people is not None and people <= _MAX_PEOPLE:
+        if refuse is not None and over >= refuse:
+            return Suspicion.REFUSE
+        if step_up is not None and over >= step_up:
+            return Suspicion.STEP_UP
     return Suspicion.MARK if mark is not None and over >= mark else Suspicion.NONE
