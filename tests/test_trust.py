@@ -38,11 +38,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, mldsa, rsa, x448, x25519
 from hypothesis import given
 from hypothesis import strategies as st
+from places import only_at
 
 from citizenid import (
     ANY,
     NO_TYPE,
     CitizenIDError,
+    Citizenship,
     Country,
     Format,
     KeyPurpose,
@@ -59,6 +61,26 @@ from citizenid._model import Serialization, SignedObject, UnixTime
 from citizenid._readers.sd_jwt_vc import open_presentation
 from citizenid.trust import ResolvedKey, issuer_metadata_url
 
+PAYLOAD = "issuer-jwt.payload"
+errors_say_where = only_at(
+    {
+        Reason.ALGORITHM_NOT_ALLOWED: frozenset({"key"}),
+        Reason.ANCHOR_EXPIRED: frozenset({"anchor"}),
+        Reason.ANCHOR_INVALID: frozenset(
+            {"anchor", "anchor.formats", "anchors", "certificates", "issuer", "issuer-metadata", "issuer-metadata.jwks"}
+            | {"jwks", "jwks.keys", "keys"}
+        ),
+        Reason.ANCHOR_NOT_YET_VALID: frozenset({"anchor"}),
+        Reason.DEPTH_EXCEEDED: frozenset({PAYLOAD, "issuer-metadata", "jwks"}),
+        Reason.DUPLICATE_MEMBER: frozenset({PAYLOAD, "issuer-metadata", "jwks"}),
+        Reason.INPUT_TOO_LARGE: frozenset({"issuer-metadata", "jwks"}),
+        Reason.KEY_AMBIGUOUS: frozenset({"issuer-jwt"}),
+        Reason.KEY_INVALID: frozenset({"jwk", "jwks.keys", "jwks.keys.kid", "pem"}),
+        Reason.KEY_UNKNOWN: frozenset({"issuer-jwt", "status-list"}),
+        Reason.KEY_USE_FORBIDDEN: frozenset({"jwk"}),
+        Reason.MALFORMED_JSON: frozenset({PAYLOAD, "issuer-metadata", "jwks"}),
+    }
+)
 SCOPE: dict[str, Any] = {"formats": (Format.SD_JWT_VC,), "types": (VCT,), "countries": ANY}
 CREDENTIAL: dict[str, Any] = {"purpose": KeyPurpose.CREDENTIAL, **SCOPE}
 ISSUER_B = "https://b.example"
@@ -763,6 +785,8 @@ def test_a_broken_metadata_document_is_refused_in_form(body: bytes) -> None:
         ("https://example.com/tenant/1/", "https://example.com/.well-known/jwt-vc-issuer/tenant/1"),
         ("https://example.com:8443/a", "https://example.com:8443/.well-known/jwt-vc-issuer/a"),
         ("https://[2001:db8::1]/a", "https://[2001:db8::1]/.well-known/jwt-vc-issuer/a"),
+        ("https://example.com:1/...", "https://example.com:1/.well-known/jwt-vc-issuer/..."),
+        ("https://example.com/a.b/.c", "https://example.com/.well-known/jwt-vc-issuer/a.b/.c"),
     ],
 )
 def test_where_the_metadata_of_an_issuer_stands(issuer: str, url: str) -> None:
@@ -774,12 +798,21 @@ def test_where_the_metadata_of_an_issuer_stands(issuer: str, url: str) -> None:
     "https://a:b@example.com", "https://example.com?x", "https://example.com/#f", "https://example.com/a?",
     "https://example.com/#", "https://exa mple.com", "https://example.com/a b", "https://example.com\n", "https://[::1",
     "https://ex\u00e4mple.com", "https://example.com\0", "urn:example", "//example.com", None, 5,
-    b"https://example.com",
+    b"https://example.com", "https://example.com:0", "https://example.com:0/a", "https://example.com:65536",
+    "https://example.com:x", "https://example.com/.", "https://example.com/..", "https://example.com/a/../b",
+    "https://example.com/%2e/b", "https://example.com/a/%2E%2e", "https://example.com/.%2e/b", "https://example.com/a%",
+    "https://example.com/[a]", "https://example.com/a%2",
 ])  # fmt: skip
 def test_what_is_no_issuer_url_has_no_metadata(issuer: Any) -> None:
     misused(Reason.ANCHOR_INVALID, lambda: issuer_metadata_url(issuer))
     if isinstance(issuer, str):
         misused(Reason.ANCHOR_INVALID, lambda: from_metadata(metadata(issuer=issuer), issuer=issuer))
+
+
+def test_a_metadata_document_is_bounded_to_the_byte() -> None:
+    document = metadata()
+    assert len(from_metadata(document + b" " * (1_048_576 - len(document)))) == 1
+    raises(Reason.INPUT_TOO_LARGE, None, lambda: from_metadata(document + b" " * (1_048_577 - len(document))))
 
 
 # --- certificates as anchors ---
@@ -810,6 +843,84 @@ def test_several_roots_are_several_anchors() -> None:
     anchors = TrustAnchors.from_certificates(pem(*roots), issuer=ISSUER, **CREDENTIAL)
     assert len(anchors) == len({each.fingerprint for each in anchors}) == 3
     misused(Reason.ANCHOR_INVALID, lambda: anchors | anchors)
+
+
+# --- every way to pin ---
+
+ROOT = certificate("root", "root", authority=True)
+PINS: dict[str, Callable[..., TrustAnchors]] = {
+    "a JWK Set": lambda **scope: TrustAnchors.from_jwks(ISSUER, {"keys": [jwk("a", kid="1")]}, **scope),
+    "keys": lambda **scope: TrustAnchors.from_keys(ISSUER, [key("a").public], **scope),
+    "roots": lambda **scope: TrustAnchors.from_certificates(pem(ROOT), issuer=ISSUER, **scope),
+    "document signers": lambda **scope: TrustAnchors.from_document_signers(
+        pem(certificate("leaf", "root")), issuer=ISSUER, **scope
+    ),
+}
+STATED: dict[str, Any] = {
+    "formats": frozenset({Format.SD_JWT_VC, Format.SD_CWT}),
+    "types": frozenset({VCT, "urn:x"}),
+    "countries": frozenset(us("US", "DE")),
+    "not_before": 7,
+    "not_after": NOW,
+    "status_issuer": ISSUER_B,
+}
+
+
+def scope_in(anchors: TrustAnchors) -> tuple[KeyPurpose, dict[str, Any]]:
+    (anchor,) = anchors
+    return anchor.purpose, {name: getattr(anchor, name) for name in STATED}
+
+
+@pytest.mark.parametrize("pin", PINS.values(), ids=list(PINS))
+def test_an_anchor_says_what_it_was_told(pin: Callable[..., TrustAnchors]) -> None:
+    assert scope_in(pin(purpose=KeyPurpose.CREDENTIAL, **STATED)) == (KeyPurpose.CREDENTIAL, STATED)
+    by_default = {"not_before": 0, "not_after": MAX_UNIX_TIME, "status_issuer": ISSUER}
+    told = {name: STATED[name] for name in ("formats", "types", "countries")}
+    assert scope_in(pin(purpose=KeyPurpose.CREDENTIAL, **told)) == (KeyPurpose.CREDENTIAL, told | by_default)
+    of_nothing = {"formats": frozenset(), "types": frozenset(), "countries": frozenset()}
+    found = scope_in(pin(purpose=KeyPurpose.STATUS_LIST))
+    assert found == (KeyPurpose.STATUS_LIST, of_nothing | by_default)
+
+
+def test_metadata_pins_keys_of_credentials_and_says_what_it_was_told() -> None:
+    pinned = TrustAnchors.from_issuer_metadata(metadata(), issuer=ISSUER, **STATED)
+    assert scope_in(pinned) == (KeyPurpose.CREDENTIAL, STATED)
+    told = {name: STATED[name] for name in ("formats", "types", "countries")}
+    by_default = {"not_before": 0, "not_after": MAX_UNIX_TIME, "status_issuer": ISSUER}
+    pinned = TrustAnchors.from_issuer_metadata(metadata(), issuer=ISSUER, **told)
+    assert scope_in(pinned) == (KeyPurpose.CREDENTIAL, told | by_default)
+
+
+@pytest.mark.parametrize("keys", [None, 5, key("a").public, [key("a")], [jwk("a")], [None]])
+def test_pinned_keys_are_public_keys(keys: Any) -> None:
+    misused(Reason.ANCHOR_INVALID, lambda: TrustAnchors.from_keys(ISSUER, keys, **CREDENTIAL))
+
+
+@pytest.mark.parametrize("other", [None, 5, (), "anchors", [trust(jwk("b"))]])
+def test_anchors_are_joined_with_anchors(other: Any) -> None:
+    misused(Reason.ANCHOR_INVALID, lambda: trust(jwk("a")) | other)
+
+
+# --- what an anchor may attest ---
+
+STATES = sorted(us("US", "DE", "FR", "IT"), key=str)
+COUNTRIES = st.lists(st.sampled_from(STATES), unique=True)
+ALLOWED = st.none() | st.lists(st.sampled_from(STATES), unique=True, min_size=1)
+
+
+@given(COUNTRIES, COUNTRIES, st.booleans(), ALLOWED)
+def test_what_is_stated_of_countries_that_may_not_be_attested_is_as_if_it_were_not_there(
+    nationalities: list[Country], citizenships: list[Country], complete: bool, of: list[Country] | None
+) -> None:
+    (anchor,) = trust(jwk("a"), countries=ANY if of is None else frozenset(of))
+    stated = Citizenship(nationalities, citizenships, complete)
+    found = anchor.proven(stated)
+    may = [each for each in Country.all() if of is None or each in of]
+    assert found.nationalities == tuple(each for each in nationalities if each in may)
+    assert found.citizenships == tuple(each for each in citizenships if each in may)
+    # Complete is a list that nothing was taken from.
+    assert found.complete is (complete and {*nationalities, *citizenships} <= set(may))
+    assert found != stated or found is stated
 
 
 # --- the set as a value ---
