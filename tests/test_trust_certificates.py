@@ -32,6 +32,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
+from places import only_at
 from test_x509_profiles import DS, PLAIN, READER, VICAL, make
 from test_x509_profiles import leaf as profiled
 from test_x509_revocation import crl
@@ -41,6 +42,23 @@ from citizenid import trust as trust_module
 from citizenid._model import CertificateProfile, KeyHint, SignedObject, UnixTime
 from citizenid.trust import ResolvedKey
 
+X5C = "issuer-jwt.header.x5c"
+errors_say_where = only_at(
+    {
+        Reason.ANCHOR_EXPIRED: frozenset({"anchor"}),
+        Reason.ANCHOR_INVALID: frozenset({"anchor", "anchors", "certificates", "crls"}),
+        Reason.ANCHOR_NOT_YET_VALID: frozenset({"anchor"}),
+        Reason.CERTIFICATE_EXPIRED: frozenset({"issuer-jwt", X5C}),  # the first of a document signer that is pinned
+        Reason.CERTIFICATE_INVALID: frozenset({X5C}),
+        Reason.CERTIFICATE_REVOKED: frozenset({X5C}),
+        Reason.CERTIFICATE_UNTRUSTED: frozenset({"issuer-jwt", X5C, "status-list.x5c"}),
+        Reason.CERTIFICATE_USE_FORBIDDEN: frozenset({"issuerAuth.x5chain", "status-list.x5c"}),
+        Reason.CRL_UNUSABLE: frozenset({X5C}),
+        Reason.CURVE_UNSUPPORTED: frozenset({"certificates"}),
+        Reason.KEY_INVALID: frozenset({"certificates"}),
+        Reason.LIMIT_EXCEEDED: frozenset({X5C}),
+    }
+)
 SCOPE: dict[str, Any] = {"formats": (Format.SD_JWT_VC,), "types": (VCT,), "countries": ANY}
 CREDENTIAL: dict[str, Any] = {"purpose": KeyPurpose.CREDENTIAL, **SCOPE}
 STATUS: dict[str, Any] = {"purpose": KeyPurpose.STATUS_LIST}

@@ -17,9 +17,39 @@ from builders import ABSENT, NOW, certificate_key, changed, der, local_key, misu
 from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
+from places import only_at
 from test_x509_profiles import BITS, make
 
 from citizenid import ANY, CitizenIDError, Country, Format, KeyPurpose, MalformedError, Reason, TrustAnchors
+
+LIST = frozenset({"vical"})
+CHAIN = frozenset({"vical.x5chain"})
+errors_say_where = only_at(
+    {
+        Reason.ALGORITHM_MISMATCH: LIST,
+        Reason.ALGORITHM_NOT_ALLOWED: LIST,
+        Reason.ANCHOR_INVALID: frozenset({"anchor", "anchors", "certificates", "vical"}),
+        Reason.CERTIFICATE_EXPIRED: CHAIN,
+        Reason.CERTIFICATE_INVALID: CHAIN,
+        Reason.CERTIFICATE_UNTRUSTED: CHAIN,
+        Reason.CERTIFICATE_USE_FORBIDDEN: CHAIN,
+        Reason.CLAIM_INVALID: LIST.union(
+            f"vical.{name}" for name in ("certificate", "certificateInfos", "date", "docType", "nextUpdate", "version")
+        ),
+        Reason.CLAIM_MISSING: frozenset(
+            f"vical.{name}" for name in ("certificate", "certificateInfos", "date", "docType", "nextUpdate", "version")
+        ),
+        Reason.CLOCK_UNUSABLE: frozenset({"now"}),
+        Reason.EXPIRED: LIST,
+        Reason.INPUT_TOO_LARGE: LIST,
+        Reason.ISSUED_IN_FUTURE: LIST,
+        Reason.LIMIT_EXCEEDED: LIST,
+        Reason.MALFORMED_CBOR: LIST,
+        Reason.MALFORMED_TOKEN: LIST,
+        Reason.SIGNATURE_INVALID: LIST,
+        Reason.VERSION_UNSUPPORTED: LIST,
+    }
+)
 
 MDL = "org.iso.18013.5.1.mDL"
 VICAL_EKU = "1.0.18013.5.1.8"
@@ -243,7 +273,11 @@ def test_a_list_is_bytes_of_bounded_size() -> None:
     for wrong in ("text", None, bytearray(GOOD)):
         refused(Reason.MALFORMED_TOKEN, wrong)
     refused(Reason.INPUT_TOO_LARGE, bytes(4_194_305))
+    base = len(signed(vical(padding=bytes(4_000_000))))  # the heads of texts that long have five bytes
+    largest = signed(vical(padding=bytes(4_000_000 + 4_194_304 - base)))
+    assert len(largest) == 4_194_304 and anchored(largest)
     refused(Reason.LIMIT_EXCEEDED, signed(vical([{} for _ in range(1_001)])))
+    refused(Reason.CLAIM_MISSING, signed(vical([{} for _ in range(1_000)])))
     misused(Reason.CLOCK_UNUSABLE, lambda: anchored(GOOD, now=1.5))
 
 
