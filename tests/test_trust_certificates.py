@@ -52,7 +52,7 @@ errors_say_where = only_at(
         Reason.CERTIFICATE_INVALID: frozenset({X5C}),
         Reason.CERTIFICATE_REVOKED: frozenset({X5C}),
         Reason.CERTIFICATE_UNTRUSTED: frozenset({"issuer-jwt", X5C, "status-list.x5c"}),
-        Reason.CERTIFICATE_USE_FORBIDDEN: frozenset({"issuerAuth.x5chain", "status-list.x5c"}),
+        Reason.CERTIFICATE_USE_FORBIDDEN: frozenset({"issuer-auth.header.x5chain", "status-list.x5c"}),
         Reason.CRL_UNUSABLE: frozenset({X5C}),
         Reason.CURVE_UNSUPPORTED: frozenset({"certificates"}),
         Reason.KEY_INVALID: frozenset({"certificates"}),

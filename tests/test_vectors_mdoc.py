@@ -209,7 +209,7 @@ def test_auth0_what_an_issuer_hands_over_is_verified(auth0: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "where"), [("pid-parser1", "issuer-auth.header"), ("mdl-parser2", "issuer-auth.x5chain")]
+    ("name", "where"), [("pid-parser1", "issuer-auth.header"), ("mdl-parser2", "issuer-auth.header.x5chain")]
 )
 def test_auth0_a_chain_in_both_headers_or_in_none_is_refused(auth0: Path, name: str, where: str) -> None:
     data, anchors = unhexed(auth0 / f"{name}.hex"), pinned((auth0 / "issuer.pem").read_bytes())

@@ -23,7 +23,7 @@ from test_x509_profiles import BITS, make
 from citizenid import ANY, CitizenIDError, Country, Format, KeyPurpose, MalformedError, Reason, TrustAnchors
 
 LIST = frozenset({"vical"})
-CHAIN = frozenset({"vical.x5chain"})
+CHAIN = frozenset({"vical.header.x5chain"})
 errors_say_where = only_at(
     {
         Reason.ALGORITHM_MISMATCH: LIST,

@@ -46,6 +46,7 @@ _FORMAT: Final = Format.MDOC
 _RESPONSE: Final = "device-response"
 _AUTH: Final = "issuer-auth"
 _MSO: Final = "mso"
+_VALIDITY: Final = _MSO + ".validityInfo"
 _ITEM: Final = "issuer-signed-item"
 _DEVICE: Final = "device-auth"
 _PROFILE: Final = CertificateProfile.MDOC_DOCUMENT_SIGNER
@@ -86,7 +87,7 @@ def _open_document(document: Document) -> Presentation:
     credential = cose.sign1(message, payload, reg.MDOC_ALGORITHMS, _PROFILE, _AUTH)
     certificates = credential.key_hint.certificates
     if not certificates:  # 9.1.2.4: x5chain is mandatory
-        raise MalformedError(Reason.HEADER_INVALID, _AUTH + ".x5chain")
+        raise MalformedError(Reason.HEADER_INVALID, _AUTH + ".header.x5chain")
     # One after the other: None ends the certificates, and the namespaces end where texts do.
     half = cbor.joined([credential.to_be_signed, credential.signature, *certificates, None, *namespaces, *items])
     return _new(Presentation, (_FORMAT, credential, items, half, binding, doc_type, namespaces))
@@ -158,12 +159,12 @@ def _issuing_countries(claims: Mapping[str, Mapping[str, Any]]) -> tuple[Any, ..
     return tuple([each[reg.MDOC_ISSUING_COUNTRY] for each in known if reg.MDOC_ISSUING_COUNTRY in each])
 
 
-def _member(holder: Mapping[Any, Any], name: str, kind: type) -> Any:
+def _member(holder: Mapping[Any, Any], name: str, kind: type, where: str = _MSO) -> Any:
     value = holder.get(name)
     if value is None and name not in holder:
-        raise VerificationError(Reason.CLAIM_MISSING, f"{_MSO}.{name}")
+        raise VerificationError(Reason.CLAIM_MISSING, f"{where}.{name}")
     if type(value) is not kind:
-        raise MalformedError(Reason.CLAIM_INVALID, f"{_MSO}.{name}")
+        raise MalformedError(Reason.CLAIM_INVALID, f"{where}.{name}")
     return value
 
 
@@ -289,10 +290,10 @@ def _validity(stated: dict[Any, Any]) -> Validity:
 
 
 def _time(stated: dict[Any, Any], name: str) -> UnixTime:
-    value = _member(stated, name, CBORTag)
+    value = _member(stated, name, CBORTag, _VALIDITY)
     moment = date_time(value.value) if value.tag == reg.DATE_TIME_TAG and type(value.value) is str else None
     if moment is None:
-        raise MalformedError(Reason.CLAIM_INVALID, f"{_MSO}.validityInfo.{name}")
+        raise MalformedError(Reason.CLAIM_INVALID, f"{_VALIDITY}.{name}")
     return moment
 
 

@@ -64,7 +64,7 @@ PROFILES: Final[dict[CertificateProfile, Profile]] = {
     # formats say whether that counts; a certificate for TLS under the same root never does.
     CertificateProfile.SD_JWT_VC_ISSUER: Profile("issuer-jwt.header.x5c", reg.EKU_DOCUMENT_SIGNER),
     CertificateProfile.MDOC_DOCUMENT_SIGNER: Profile(
-        "issuerAuth.x5chain",
+        "issuer-auth.header.x5chain",
         reg.EKU_DOCUMENT_SIGNER,
         purpose_required=True,
         usage_required=True,
@@ -72,7 +72,7 @@ PROFILES: Final[dict[CertificateProfile, Profile]] = {
         any_serial=True,
     ),
     CertificateProfile.MDOC_READER: Profile(
-        "readerAuth.x5chain",
+        "reader-auth.header.x5chain",
         reg.EKU_READER,
         purpose_required=True,
         usage_required=True,
@@ -81,7 +81,7 @@ PROFILES: Final[dict[CertificateProfile, Profile]] = {
     ),
     CertificateProfile.STATUS_LIST_SIGNER: Profile("status-list.x5c", reg.EKU_STATUS_LIST_SIGNER),
     CertificateProfile.VICAL_SIGNER: Profile(
-        "vical.x5chain",
+        "vical.header.x5chain",
         reg.EKU_VICAL_SIGNER,
         purpose_required=True,
         usage=frozenset({"content_commitment", "digital_signature"}),  # nonRepudiation is the older name of the first
