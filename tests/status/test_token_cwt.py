@@ -279,7 +279,9 @@ def test_the_typ_is_the_media_type_exactly(typ: Any) -> None:
 
 def test_crit_a_foreign_algorithm_and_a_remote_key_are_refused() -> None:
     refused(Reason.CRIT_UNSUPPORTED, cwt(None, {2: [16]}))
-    refused(Reason.HEADER_FORBIDDEN, cwt(None, {35: "https://a"}))
+    for uri in ("https://a", CBORTag(32, "https://a")):  # under its tag: RFC 9360 section 2
+        refused(Reason.HEADER_FORBIDDEN, cwt(None, {35: uri}))
+        refused(Reason.HEADER_FORBIDDEN, cwt(None, unprotected={35: uri}))
     refused(Reason.ALGORITHM_NOT_ALLOWED, cwt(None, {1: 5}))
     refused(Reason.ALGORITHM_NOT_ALLOWED, cwt(None, {1: ABSENT}, unprotected={1: -7}))
 

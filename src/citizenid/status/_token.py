@@ -204,7 +204,7 @@ def _open_cwt(body: bytes | str, _: Limits) -> SignedObject:
     return cose.sign1(message, message.payload, reg.COSE_ALGORITHMS, _PROFILE, _WHERE, _issuer_of_cwt)
 
 
-_SIGN1: Final = frozenset({reg.COSE_SIGN1_TAG})
+_SIGN1: Final = frozenset({reg.COSE_SIGN1_TAG, reg.URI_TAG})  # the latter in an x5u, which is refused as one
 _PROFILE: Final = CertificateProfile.STATUS_LIST_SIGNER
 
 
