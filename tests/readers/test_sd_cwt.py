@@ -291,7 +291,7 @@ def test_crit_is_refused_in_every_header(place: str, crit: Any) -> None:
 
 @pytest.mark.parametrize("place", ["header", "kb_header", "unprotected", "kb_unprotected"])
 def test_a_header_that_says_where_to_get_a_key_is_refused(place: str) -> None:
-    for uri in ("https://attacker.example", CBORTag(32, "https://attacker.example")):  # under its tag: RFC 9360 section 2
+    for uri in ("https://attacker.example", CBORTag(32, "https://attacker.example")):  # its tag: RFC 9360 section 2
         arguments: dict[str, Any] = {place: {35: uri}}
         refused(make(**arguments), Reason.HEADER_FORBIDDEN, "V1")
     refused(make(**{place: {99: uri}}), Reason.MALFORMED_CBOR, "V1")
