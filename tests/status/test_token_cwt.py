@@ -261,8 +261,10 @@ def test_a_token_is_what_its_media_type_says() -> None:
                 error = _refused_as(body, media_type)
                 cbor = "cwt" in other and "cwt" in media_type
                 assert error.reason is Reason.TYP_MISMATCH if cbor else error.reason.step == "form", (other, media_type)
-    for media_type in ("", "application/cwt", "application/StatusList+cwt", LIST + ";x=y", None, 5, b"x"):
+    for media_type in ("", "application/cwt", "application/StatusList", LIST + ",x/y", "x/y;" + LIST, None, 5, b"x"):
         refused(Reason.STATUS_MEDIA_TYPE, cwt(), media_type=media_type)
+    for media_type in ("application/StatusList+cwt", LIST + ";x=y"):  # RFC 9110 section 8.3.1
+        assert isinstance(verify(cwt(), media_type=media_type).statuses, StatusList)
 
 
 def _refused_as(body: Any, media_type: str) -> CitizenIDError:
