@@ -431,6 +431,13 @@ def test_an_attestation_is_made_of_parts_of_our_own(name: str, fine: list[Any]) 
         misused(Reason.CLAIM_INVALID, lambda: prepared(**{name: value}))  # noqa: B023
 
 
+@pytest.mark.parametrize("format_", Format)
+def test_what_is_prepared_is_for_somebody(format_: Format) -> None:
+    """The holder's key is required: without one nothing can be presented (V7.1)."""
+    assert prepared(format=format_).holder_key == key("holder").public
+    misused(Reason.HOLDER_KEY_MISSING, lambda: prepared(format=format_, holder_key=None))
+
+
 def test_an_issuer_has_a_key_and_chances_of_his_own() -> None:
     good: dict[str, Any] = {"identifier": ISSUER, "key": key("issuer")}
     for value in JUNK:

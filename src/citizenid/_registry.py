@@ -185,6 +185,7 @@ COSE_SD_ENCRYPTED: Final = frozenset({171, 172})  # sd_aead_encrypted_claims, sd
 COSE_SIGN1_TAG: Final = 18
 COSE_MAC0_TAG: Final = 17
 CWT_TAG: Final = 61  # RFC 8392 section 6
+URI_TAG: Final = 32  # RFC 8949 section 3.4.5.3; of an x5u (RFC 9360 section 2), which is refused
 
 # COSE algorithms (RFC 9053, RFC 9864, RFC 9964) by the name that a key of them carries. The four of RFC 9053 do not say
 # the curve: here each means the one that is usual with it.

@@ -74,7 +74,8 @@ def prepare_attestation(
     Raises:
         CitizenIDError: STATUS_MISSING without a status reference and a lifetime over 24 h, CLAIM_INVALID,
             CLAIM_RESERVED when `claims` states citizenship too; CLAIM_INVALID for an `evidence_at` after `now`, and for
-            what is not of its type; CONFIGURATION_INVALID for what is no format.
+            what is not of its type; HOLDER_KEY_MISSING for None as the holder's key; CONFIGURATION_INVALID for what is
+            no format.
     """
     if type(format) is not Format:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
@@ -82,6 +83,8 @@ def prepare_attestation(
         raise CitizenIDError(Reason.CLAIM_INVALID, "attestation")
     if claims is not None and not isinstance(claims, Mapping):
         raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
+    if holder_key is None:  # nobody could present it; who means that makes an Attestation by hand
+        raise CitizenIDError(Reason.HOLDER_KEY_MISSING, reg.CNF)
     _check_parts(holder_key, () if status is None else (status,), assurance)
     stated = _merged(dict(claims or {}), citizenship.to_claims(format), format)
     if type(now) is not int or type(lifetime_s) is not int or lifetime_s <= 0:

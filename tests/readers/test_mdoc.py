@@ -680,7 +680,11 @@ def test_every_curve_signs_as_issuer_and_as_device(curve: str) -> None:
 def test_a_critical_header_or_one_with_a_place_for_keys_is_refused() -> None:
     refused(make(protected={1: -7, 2: [33]}), Reason.CRIT_UNSUPPORTED, "V1")
     refused(make(unprotected={2: [1]}), Reason.CRIT_UNSUPPORTED, "V1")
-    refused(make(unprotected={35: "https://example.com"}), Reason.HEADER_FORBIDDEN, "V1")
+    for uri in ("https://example.com", CBORTag(32, "https://example.com")):  # under its tag: RFC 9360 section 2
+        refused(make(unprotected={35: uri}), Reason.HEADER_FORBIDDEN, "V1")
+        refused(make(protected={1: -7, 35: uri}), Reason.HEADER_FORBIDDEN, "V1")
+        refused(make(device={"unprotected": {35: uri}}), Reason.HEADER_FORBIDDEN, "V1")
+    refused(make(unprotected={99: uri}), Reason.MALFORMED_CBOR, "V1")
 
 
 @pytest.mark.parametrize("chain", [[], b"", [b""], None, "x", [1], [None], {0: b"x"}])

@@ -289,10 +289,12 @@ def test_crit_is_refused_in_every_header(place: str, crit: Any) -> None:
     refused(make(**arguments), Reason.CRIT_UNSUPPORTED, "V1")
 
 
-@pytest.mark.parametrize("place", ["header", "kb_header", "unprotected"])
+@pytest.mark.parametrize("place", ["header", "kb_header", "unprotected", "kb_unprotected"])
 def test_a_header_that_says_where_to_get_a_key_is_refused(place: str) -> None:
-    arguments: dict[str, Any] = {place: {35: "https://attacker.example"}}
-    refused(make(**arguments), Reason.HEADER_FORBIDDEN, "V1")
+    for uri in ("https://attacker.example", CBORTag(32, "https://attacker.example")):  # its tag: RFC 9360 section 2
+        arguments: dict[str, Any] = {place: {35: uri}}
+        refused(make(**arguments), Reason.HEADER_FORBIDDEN, "V1")
+    refused(make(**{place: {99: uri}}), Reason.MALFORMED_CBOR, "V1")
 
 
 def test_a_label_in_both_headers_is_refused() -> None:

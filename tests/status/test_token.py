@@ -672,8 +672,14 @@ def test_what_is_no_time_of_the_past_is_refused(time: Any) -> None:
         "application/statuslist",
         "application/statuslist+json",
         "statuslist+jwt",
-        "application/statuslist+jwt; charset=utf-8",
-        "application/statuslist+jwt ",
+        "application/statuslist+jwt, text/html",
+        "application/statuslist+jwt text/html",
+        "application/ statuslist+jwt",
+        "application/statuslist+jwt\n",
+        "application/statuslist+jwt\0",
+        "application/\u017ftatuslist+jwt",  # a long s, which is an s to who compares without case by other rules
+        "; application/statuslist+jwt",
+        "text/html; type=application/statuslist+jwt",
         "text/html",
         None,
         b"application/statuslist+jwt",
@@ -682,6 +688,24 @@ def test_what_is_no_time_of_the_past_is_refused(time: Any) -> None:
 def test_another_media_type_is_refused(media_type: Any) -> None:
     refusal = Refusal("", GOOD, VERIFICATION, Reason.STATUS_MEDIA_TYPE, "status-list")
     check_refused(refusal, lambda: verify(GOOD, media_type=media_type))
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "Application/StatusList+JWT",
+        "APPLICATION/STATUSLIST+JWT",
+        " application/statuslist+jwt\t",
+        "application/statuslist+jwt;charset=utf-8",
+        'application/statuslist+jwt ; charset=utf-8; a="b;c"',
+        "application/statuslist+jwt;",
+    ],
+)
+def test_parameters_and_the_case_of_letters_make_no_other_media_type(media_type: str) -> None:
+    """RFC 9110 section 8.3.1: the names are case-insensitive, and what follows them is another matter."""
+    assert verify(GOOD, media_type=media_type).uri == verify(GOOD).uri
+    refusal = Refusal("", GOOD, VERIFICATION, Reason.STATUS_MEDIA_TYPE, "status-list")
+    check_refused(refusal, lambda: verify(GOOD, media_type=media_type.replace("+", "+json+")))
 
 
 @pytest.mark.parametrize("body", [None, 7, bytearray(GOOD), memoryview(GOOD), [GOOD], {"a": 1}], ids=type)

@@ -261,8 +261,10 @@ def test_a_token_is_what_its_media_type_says() -> None:
                 error = _refused_as(body, media_type)
                 cbor = "cwt" in other and "cwt" in media_type
                 assert error.reason is Reason.TYP_MISMATCH if cbor else error.reason.step == "form", (other, media_type)
-    for media_type in ("", "application/cwt", "application/StatusList+cwt", LIST + ";x=y", None, 5, b"x"):
+    for media_type in ("", "application/cwt", "application/StatusList", LIST + ",x/y", "x/y;" + LIST, None, 5, b"x"):
         refused(Reason.STATUS_MEDIA_TYPE, cwt(), media_type=media_type)
+    for media_type in ("application/StatusList+cwt", LIST + ";x=y"):  # RFC 9110 section 8.3.1
+        assert isinstance(verify(cwt(), media_type=media_type).statuses, StatusList)
 
 
 def _refused_as(body: Any, media_type: str) -> CitizenIDError:
@@ -279,7 +281,9 @@ def test_the_typ_is_the_media_type_exactly(typ: Any) -> None:
 
 def test_crit_a_foreign_algorithm_and_a_remote_key_are_refused() -> None:
     refused(Reason.CRIT_UNSUPPORTED, cwt(None, {2: [16]}))
-    refused(Reason.HEADER_FORBIDDEN, cwt(None, {35: "https://a"}))
+    for uri in ("https://a", CBORTag(32, "https://a")):  # under its tag: RFC 9360 section 2
+        refused(Reason.HEADER_FORBIDDEN, cwt(None, {35: uri}))
+        refused(Reason.HEADER_FORBIDDEN, cwt(None, unprotected={35: uri}))
     refused(Reason.ALGORITHM_NOT_ALLOWED, cwt(None, {1: 5}))
     refused(Reason.ALGORITHM_NOT_ALLOWED, cwt(None, {1: ABSENT}, unprotected={1: -7}))
 

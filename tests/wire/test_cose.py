@@ -229,10 +229,21 @@ def test_a_text_label_is_not_the_number_it_looks_like() -> None:
     assert cose.hint_of(message, WHERE) == (None, ())
 
 
-@pytest.mark.parametrize("value", ["https://evil.example/key", b"", None, [], {}])
+@pytest.mark.parametrize(
+    "value", ["https://evil.example/key", b"", None, [], {}, CBORTag(32, "https://evil.example/key"), CBORTag(999, 0)]
+)
 def test_a_place_to_get_a_key_from_is_refused(value: Any) -> None:
+    # RFC 9360 section 2 has a URI under tag 32, a tag that no other parameter has.
     _refused(lambda: _read({1: -9, 35: value}), Reason.HEADER_FORBIDDEN, HEADER)
+    _refused(lambda: _read(b"\xa2\x01\x28\x18\x23" + cbor2.dumps(value)), Reason.HEADER_FORBIDDEN, HEADER)
     _refused(lambda: _read(ES256, {35: value}), Reason.HEADER_FORBIDDEN, HEADER)
+
+
+@pytest.mark.parametrize("label", [32, 34, 99, -1, "x5u"])
+def test_the_tag_of_a_uri_stands_nowhere_else(label: Any) -> None:
+    uri = CBORTag(32, "https://evil.example/key")
+    _refused(lambda: _read({1: -9, label: uri}), Reason.MALFORMED_CBOR, HEADER)
+    _refused(lambda: _read(ES256, {label: uri}), Reason.MALFORMED_CBOR, HEADER)
 
 
 # --- alg ---

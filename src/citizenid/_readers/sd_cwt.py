@@ -46,7 +46,7 @@ _KB: Final = "sd-kbt"
 _KB_HEADER: Final = "sd-kbt.header"
 _KB_PAYLOAD: Final = "sd-kbt.payload"
 _PROFILE: Final = CertificateProfile.SD_JWT_VC_ISSUER
-_SIGN1: Final = frozenset({reg.COSE_SIGN1_TAG})
+_SIGN1: Final = frozenset({reg.COSE_SIGN1_TAG, reg.URI_TAG})  # the latter in an x5u, which is refused as one
 _HASHES: Final = {name: getattr(hashlib, name) for name in reg.COSE_HASHES.values()}
 # Header parameters with one place: what nobody signed must not say how digests are made, and what anybody may leave out
 # must not be signed.

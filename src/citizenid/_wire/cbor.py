@@ -55,10 +55,8 @@ _SCALARS: Final = frozenset({int, str, bytes, bool, type(None)})
 # Up to here keys that collide in a hash table cost half a millisecond; whatever is longer is looked through beforehand.
 # (4,096 bytes of arrays under tags, as the keys of one map, take cbor2 ten milliseconds.)
 _UNSCANNED_BYTES: Final = 1_024
-_SHORT_MARK: Final = (
-    b"\xff" * (_UNSCANNED_BYTES + 1),
-    head(2, _UNSCANNED_BYTES + 1) + b"\xff" * (_UNSCANNED_BYTES + 1),
-)
+_BREAKS: Final = b"\xff" * (_UNSCANNED_BYTES + 1)
+_SHORT_MARK: Final = (_BREAKS, head(2, len(_BREAKS)) + _BREAKS)
 
 
 class _Marker:
@@ -362,7 +360,8 @@ def encode(value: Any, where: str = "cbor") -> bytes:
     and what is below them.
 
     Raises:
-        MalformedError: MALFORMED_CBOR for anything else, NaN and Infinity included, and an integer beyond 64 bits.
+        MalformedError: MALFORMED_CBOR for anything else, NaN and Infinity included, an integer beyond 64 bits, and what
+            has the tag 256.
     """
     written = None
     try:
@@ -382,7 +381,7 @@ def _ordered(value: Any) -> Any:
         return value
     if kind is list or kind is tuple:
         return [_ordered(item) for item in value]
-    if kind is CBORTag:
+    if kind is CBORTag and value.tag != _REFERENCES_TAG:
         return CBORTag(value.tag, _ordered(value.value))
     if kind is float and isfinite(value):
         return value
@@ -418,3 +417,4 @@ def _write_float(encoder: Any, value: float) -> None:
 _REDACTED_KEY: Final = CBORSimpleValue(Redacted.KEY_NUMBER)
 _WRITTEN_KEYS: Final = frozenset({int, str, _Marker})
 _ENCODERS: Final[Any] = {float: _write_float}
+_REFERENCES_TAG: Final = 256  # within it cbor2 writes a string that comes again as a reference to the first

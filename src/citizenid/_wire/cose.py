@@ -86,11 +86,11 @@ def read_message(value: Any, where: str, judged: int | None = None) -> Message:
     read = _read_short_header if len(protected) <= _REMEMBERED_BYTES else _read_protected
     body, members = read(protected, where, judged)
     if unprotected:
+        _check_labels(unprotected, where)
         # A label is an integer or a text, exactly. Values too: of a device's header nobody asks for the hints.
         cbor.check(unprotected, where + ".header", _HEADER_TAGS)
         if not members.keys().isdisjoint(unprotected):
             raise MalformedError(Reason.HEADER_INVALID, where + ".header")
-        _check_labels(unprotected, where)
     return _new(Message, (body, members, unprotected, payload, signature))
 
 
@@ -98,12 +98,13 @@ def _read_protected(protected: bytes, where: str, judged: int | None = None) -> 
     if not protected:
         return b"", _EMPTY
     members = cbor.load(protected, where + ".header", _HEADER_TAGS)
+    if type(members) is dict:
+        _check_labels(members, where)
     # A label of another type that only equals `judged` stays what it is, and is refused.
     rest = {**members, judged: None} if type(members) is dict and judged in members else members
     cbor.check(rest, where + ".header", _HEADER_TAGS)
     if type(members) is not dict:
         raise MalformedError(Reason.MALFORMED_TOKEN, where + ".header")
-    _check_labels(members, where)
     # RFC 9052 section 3: no parameters may be written as an empty map too, and are signed as an empty string.
     return protected if members else b"", MappingProxyType(members)
 
@@ -113,10 +114,16 @@ _read_short_header = lru_cache(maxsize=1_024)(_read_protected)
 
 
 def _check_labels(members: Mapping[Any, Any], where: str) -> None:
-    if reg.COSE_CRIT in members:
-        raise MalformedError(Reason.CRIT_UNSUPPORTED, where + ".header")
-    if reg.COSE_X5U in members:
-        raise MalformedError(Reason.HEADER_FORBIDDEN, where + ".header")
+    # Before anything else is judged: an x5u is a URI under a tag that no other parameter has (RFC 9360 section 2). A
+    # header with a label that only equals one of these is refused as no sound header.
+    if members.keys().isdisjoint(_REFUSED_LABELS) or not _LABELS.issuperset(map(type, members)):
+        return
+    reason = Reason.CRIT_UNSUPPORTED if reg.COSE_CRIT in members else Reason.HEADER_FORBIDDEN
+    raise MalformedError(reason, where + ".header")
+
+
+_REFUSED_LABELS: Final = frozenset({reg.COSE_CRIT, reg.COSE_X5U})
+_LABELS: Final = frozenset({int, str})
 
 
 def protected_of(to_be_signed: bytes, where: str) -> Mapping[Any, Any]:

@@ -24,8 +24,7 @@ _AUTH: Final = "issuer-auth"
 _ITEM: Final = "issuer-signed-item"
 _DEVICE: Final = "device-auth"
 _EMBEDDED: Final = frozenset({reg.EMBEDDED_TAG})
-
-
+_SOUND: Final = _EMBEDDED | {reg.URI_TAG}  # the latter in an x5u, which is refused as one
 _TAGS: Final = frozenset({CBORTag})
 _BYTES: Final = frozenset({bytes})
 _TAG: Final = attrgetter("tag")
@@ -69,7 +68,7 @@ def read_documents(raw: bytes, limits: Limits) -> list[Document]:
         return _read_response(cbor.load(raw, _RESPONSE, _EMBEDDED), limits)
     except CitizenIDError as error:
         refused = error
-    cbor.decode(raw, _RESPONSE, _EMBEDDED)  # what is no sound CBOR is refused as that
+    cbor.decode(raw, _RESPONSE, _SOUND)  # what is no sound CBOR is refused as that
     raise refused
 
 

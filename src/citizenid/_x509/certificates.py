@@ -217,7 +217,7 @@ def check_authority_key(certificate: x509.Certificate, where: str) -> None:
 
     Raises:
         MalformedError: KEY_INVALID for EC below 256 bits, RSA below 2048 bits or of broken octets, and other kinds;
-            CURVE_UNSUPPORTED for a curve that no backend here has.
+            CURVE_UNSUPPORTED for brainpoolP320r1, which no backend here has.
     """
     handle = _handle(certificate)
     if handle is None:
@@ -236,8 +236,8 @@ def key_of(certificate: x509.Certificate, where: str) -> PublicKey:
     """Return the key of a leaf, with the full gate.
 
     Raises:
-        MalformedError: CURVE_UNSUPPORTED for a curve of sufficient size that is not in the table of algorithms,
-            KEY_INVALID for another kind of key, a smaller curve and what is no key.
+        MalformedError: CURVE_UNSUPPORTED for brainpoolP320r1, which no backend here has; KEY_INVALID for every other
+            kind of key or curve that is not in the table of algorithms, and for what is no key.
     """
     handle = _handle(certificate)
     material = None
@@ -246,8 +246,7 @@ def key_of(certificate: x509.Certificate, where: str) -> PublicKey:
     except CitizenIDError:
         pass  # raised below, where the kind of key is known
     if material is None:
-        small = isinstance(handle, ec.EllipticCurvePublicKey) and handle.key_size < _EC_BITS
-        raise MalformedError(Reason.KEY_INVALID if small else _key_refusal(certificate), where)
+        raise MalformedError(_key_refusal(certificate), where)
     return PublicKey(material, where, full=True)
 
 
@@ -261,15 +260,13 @@ def _handle(certificate: x509.Certificate) -> object:
 
 
 def _key_refusal(certificate: x509.Certificate) -> Reason:
-    if certificate.public_key_algorithm_oid != PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
-        return Reason.KEY_INVALID
-    try:
-        certificate.public_key()
-    except ValueError:
-        return Reason.KEY_INVALID  # a curve that is known, and no point on it
-    except UnsupportedAlgorithm:
-        pass
-    return Reason.CURVE_UNSUPPORTED
+    # The curve has a Reason of its own because mdoc permits it; a foreign one is a key of a kind that is not used here.
+    unknown = _handle(certificate) is None and _P320R1 in certificate.tbs_certificate_bytes
+    return Reason.CURVE_UNSUPPORTED if unknown else Reason.KEY_INVALID
+
+
+# The AlgorithmIdentifier of a key: id-ecPublicKey, then brainpoolP320r1 (RFC 5639 section 4.1).
+_P320R1: Final = bytes.fromhex("06072a8648ce3d020106092b2403030208010109")
 
 
 def window(whole: Sequence[x509.Certificate]) -> tuple[int, int]:

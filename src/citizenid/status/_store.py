@@ -109,7 +109,7 @@ class StatusStore:
         Args:
             uri: as credentials refer to it.
             body: the response body.
-            media_type: the response's Content-Type, without parameters.
+            media_type: the response's Content-Type.
             now: when it was fetched, integer Unix seconds.
 
         Raises:

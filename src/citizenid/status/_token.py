@@ -95,8 +95,9 @@ def verify_status_list(
         body: the response body.
         uri: the exact URI that credentials refer to; the token's `sub`, or the credential's `id`, must be the same
             characters.
-        media_type: the response's Content-Type, without parameters: application/statuslist+jwt, statuslist+cwt,
-            identifierlist+cwt or vc+jwt. It says what the bytes must be; they are never asked.
+        media_type: the response's Content-Type: application/statuslist+jwt, statuslist+cwt, identifierlist+cwt or
+            vc+jwt, in letters of any case; parameters are passed over. It says what the bytes must be; they are never
+            asked.
         anchors: keys of purpose STATUS_LIST.
         now: integer Unix seconds.
         time: for a list of the past, which `?time=` asks for (section 8.4): iat, nbf and exp must hold then instead of
@@ -136,7 +137,8 @@ def _verify(
     time: UnixTime,
     limits: Limits,
 ) -> VerifiedStatusList:
-    form = _FORMS.get(media_type) if type(media_type) is str else None
+    # RFC 9110 section 8.3.1: neither parameters nor the case of letters make another type.
+    form = _FORMS.get(media_type.partition(";")[0].strip(" \t").lower()) if type(media_type) is str else None
     if form is None:
         raise VerificationError(Reason.STATUS_MEDIA_TYPE, _WHERE)
     if type(body) is not bytes and type(body) is not str:
@@ -204,7 +206,7 @@ def _open_cwt(body: bytes | str, _: Limits) -> SignedObject:
     return cose.sign1(message, message.payload, reg.COSE_ALGORITHMS, _PROFILE, _WHERE, _issuer_of_cwt)
 
 
-_SIGN1: Final = frozenset({reg.COSE_SIGN1_TAG})
+_SIGN1: Final = frozenset({reg.COSE_SIGN1_TAG, reg.URI_TAG})  # the latter in an x5u, which is refused as one
 _PROFILE: Final = CertificateProfile.STATUS_LIST_SIGNER
 
 

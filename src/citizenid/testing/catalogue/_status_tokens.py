@@ -90,6 +90,8 @@ def another_subject() -> Iterator[Trial]:
     other = "https://id.example/status/2"
     yield takes("the URI it was fetched from", status_token())
     yield takes("another, fetched from there", status_token(payload={"sub": other}), uri=other)
+    for sent in ("Application/StatusList+JWT", "application/statuslist+jwt; charset=utf-8"):
+        yield takes(f"under {sent}", status_token(), media_type=sent)
     yield declines("another", mismatch, status_token(payload={"sub": other}))
     yield declines("fetched from elsewhere", mismatch, status_token(), uri=other)
     for name, subject in {"none": ABSENT, "null": None, "a list": [STATUS_URI], "empty": ""}.items():

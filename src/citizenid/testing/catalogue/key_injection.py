@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from functools import cache, partial
 from typing import Any, Final
 
+from cbor2 import CBORTag
+
 from ... import ANY, Format, KeyPurpose, Reason, Serialization, TrustAnchors
 from ...gateway import SieveCache
 from ...status import StatusStore
@@ -86,13 +88,15 @@ def address_of_a_key() -> Iterator[Trial]:
         yield refused(f"{name}, key binding", _FORBIDDEN, jwt(kb_header={name: _PLACES[0]}))
         yield status_jwt(f"{name}, status list", _FORBIDDEN, header={name: _PLACES[0]})
         yield dpop(f"{name}, DPoP", _FORBIDDEN, header={name: _PLACES[0]})
-    x5u = {35: _PLACES[0]}
-    yield refused("SD-CWT, x5u", _FORBIDDEN, sd_cwt(header=x5u))
-    yield refused("SD-CWT, unprotected x5u", _FORBIDDEN, sd_cwt(unprotected=x5u))
-    yield refused("SD-KBT, x5u", _FORBIDDEN, sd_cwt(kb_header=x5u))
-    yield refused("issuerAuth, x5u", _FORBIDDEN, mdoc(unprotected=x5u))
-    yield refused("deviceSignature, x5u", _FORBIDDEN, mdoc(device={"unprotected": x5u}))
-    yield status_cwt("status list, CWT", _FORBIDDEN, header=x5u)
+    addresses: dict[str, Any] = {"x5u": _PLACES[0], "x5u, tagged": CBORTag(32, _PLACES[0])}  # RFC 9360 has it tagged
+    for kind, address in addresses.items():
+        x5u = {35: address}
+        yield refused(f"SD-CWT, {kind}", _FORBIDDEN, sd_cwt(header=x5u))
+        yield refused(f"SD-CWT, unprotected {kind}", _FORBIDDEN, sd_cwt(unprotected=x5u))
+        yield refused(f"SD-KBT, {kind}", _FORBIDDEN, sd_cwt(kb_header=x5u))
+        yield refused(f"issuerAuth, {kind}", _FORBIDDEN, mdoc(unprotected=x5u))
+        yield refused(f"deviceSignature, {kind}", _FORBIDDEN, mdoc(device={"unprotected": x5u}))
+        yield status_cwt(f"status list, CWT, {kind}", _FORBIDDEN, header=x5u)
     yield holds("no socket and no file is opened", _opens_nothing)
 
 

@@ -209,7 +209,7 @@ _ANYWHERE: Final = (
     keyless(
         "another media type",
         R.STATUS_MEDIA_TYPE,
-        _as("application/json", "application/statuslist+JWT", "", "text/html"),
+        _as("application/json", "application/statuslist", "", "text/html; type=application/statuslist+jwt"),
         step="status",
     ),
     keyless(
