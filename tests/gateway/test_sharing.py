@@ -600,6 +600,24 @@ def test_what_is_of_no_use_is_refused_and_changes_nothing(changes: dict[str, Any
     assert detector.observe(**arguments) == (1, 1, 1, 1, 1, 1, 0, 0, 0, True)
 
 
+def test_what_has_the_hash_of_the_last_request_and_another_type_is_not_taken_for_its_repetition() -> None:
+    # Bytes have the hash of the text that they spell: by the hash of it all, these are the request of a moment ago.
+    signals = Signals("home", "US", b"api key")
+    known = {"credential": b"c", "sender": b"sender", "signals": signals, "now": 1.0}
+    for changes in (
+        {"signals": signals._replace(network=b"home")},  # type: ignore[arg-type]
+        {"signals": signals._replace(country=b"US")},  # type: ignore[arg-type]
+        {"signals": signals._replace(api_key="api key")},  # type: ignore[arg-type]
+        {"sender": "sender"},
+    ):
+        warm, cold = SharingDetector(max_credentials=10), SharingDetector(max_credentials=10)
+        warm.observe(**known)  # type: ignore[arg-type]
+        for detector in (warm, cold):
+            with pytest.raises(MalformedError) as caught:
+                detector.observe(**known | changes)  # type: ignore[arg-type]
+            assert (caught.value.reason, caught.value.where) == (Reason.REQUEST_INVALID, "signals")
+
+
 def test_time_that_stands_still_or_goes_back_changes_no_window() -> None:
     detector = SharingDetector()
     see(detector, 10 * DAY, b"a", at("home"))

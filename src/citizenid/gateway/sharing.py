@@ -93,15 +93,8 @@ class _Key(NamedTuple):
         return "<_Key>"
 
     def components(self, sender: bytes, signals: Signals) -> tuple[int, int, int]:
-        """Return the hashes of sender key, network and country, each where a slot has it; 0 is not known.
-
-        Raises TypeError for signals that have another type.
-        """
-        network, country, api_key, _ = signals
-        if not all(text is None or isinstance(text, str) for text in (network, country)):
-            raise TypeError
-        if api_key is not None and type(api_key) is not bytes:
-            raise TypeError
+        """Return the hashes of sender key, network and country, each where a slot has it; 0 is not known."""
+        network, country, _, _ = signals
         return (
             (hash(self.salt + b"sender" + sender) & 0xFFFF or 1) << 48,
             (hash(self.network + network) & 0xFFFF or 1) << 32 if network else 0,
@@ -224,9 +217,8 @@ class SharingDetector:
         if not now < self._until:  # nor if it is no number
             self._advance(now)
         salt = self._new.salt
-        network, country, api_key, _ = signals
-        hashed = hash(salt + credential)
-        mix = (hash((salt, sender, network, country, api_key)) & 0xFFFFFFFF).to_bytes(4, "little")
+        hashed, mix = hash(salt + credential), self._mix(sender, signals)
+        api_key = signals[2]
         records, place = self._credentials.records, self._credentials.find(hashed)
         at = place * _RECORD.size
         if place < 0:
@@ -357,7 +349,7 @@ class SharingDetector:
         place = self._credentials.find(hashed)
         if place < 0 <= self._credentials.find(hash(self._old.salt + credential)):
             place = self._enter(credential, hashed)
-        values, mix = self._new.components(sender, signals), self._mix(sender, signals)
+        mix, values = self._mix(sender, signals), self._new.components(sender, signals)
         if place < 0:
             return False
         row = _RECORD.unpack_from(records, place * _RECORD.size)
@@ -376,7 +368,18 @@ class SharingDetector:
         return True
 
     def _mix(self, sender: bytes, signals: Signals) -> bytes:
+        """Return what stands for where a request comes from. Raises TypeError for what has another type.
+
+        Before anything is compared: bytes have the hash of the text that they spell.
+        """
         network, country, api_key, _ = signals
+        if not (
+            (network is None or isinstance(network, str))
+            and (country is None or isinstance(country, str))
+            and (api_key is None or type(api_key) is bytes)
+            and isinstance(sender, bytes)
+        ):
+            raise TypeError
         return (hash((self._new.salt, sender, network, country, api_key)) & 0xFFFFFFFF).to_bytes(4, "little")
 
     def __len__(self) -> int:
