@@ -590,6 +590,46 @@ def test_a_file_that_does_not_lie_at_its_path_is_written_to_no_more(path: Path, 
         assert opened(path).status(other) is Status.INVALID
 
 
+@pytest.mark.parametrize("left", [0, 100, 4_096, -1])
+def test_a_file_that_somebody_has_cut_is_written_to_no_more(path: Path, opened: Opened, left: int) -> None:
+    # Its pages are in the memory of the process: without a look at the file, all would be answered as before.
+    publisher = opened(path, 100_000, 2)
+    reference, other = publisher.allocate_many(2)
+    opened(path, 100_000, 2).allocate()
+    whole = path.read_bytes()
+    assert publisher.status(reference) is Status.VALID
+    os.truncate(path, left % len(whole))
+    for act in (
+        publisher.allocate,
+        lambda: publisher.revoke(reference),
+        lambda: publish(publisher),
+        lambda: publisher.status(reference),
+        lambda: publisher.history(reference),
+        lambda: publisher.confirm_published(0),
+        lambda: publisher.free,
+    ):
+        refused(Reason.LEDGER_REFUSED, act, "status-list.path")
+    publisher.close()
+    path.write_bytes(whole)
+    again = opened(path, 100_000, 2)
+    assert again.status(reference) is Status.VALID and again.free == 99_997
+    again.revoke(other)
+    assert again.status(other) is Status.INVALID
+
+
+def test_a_file_that_is_gone_before_the_first_look_is_unavailable(
+    path: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(name: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(name, timeout=0, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA user_version").fetchone()
+        path.unlink()
+        return connection
+
+    monkeypatch.setattr(_ledger_file, "_connect", connect)
+    refused(Reason.LEDGER_UNAVAILABLE, lambda: opened(path), "status-list.path")
+
+
 def test_an_empty_file_is_a_new_one(path: Path, opened: Opened) -> None:
     path.touch()
     assert opened(path).free == 16

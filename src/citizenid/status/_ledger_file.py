@@ -91,7 +91,8 @@ class FileLedger:
         self._process: Final = getpid()
         self._connection: Final = _connect(path)
         self._path: Final = Path(path).absolute()
-        self._file: Final = _identity(self._path)
+        self._file: Final = _identity(self._path)[:2]
+        self._bytes = 0  # that the file had at the last look: SQLite lets it grow and never shrink
         opened = False
         try:
             self._patiently(self._set)
@@ -289,16 +290,30 @@ class FileLedger:
             try:
                 self._connection.execute(begin)
                 result = act()
-                # A file that was taken away is written to as if it were there, until the last process lets go of it.
-                if _identity(self._path) != self._file:
-                    raise CitizenIDError(Reason.LEDGER_UNAVAILABLE, _WHERE)
+                size = self._looked_at()
                 self._connection.execute("COMMIT")
+                self._bytes = size
                 return result
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
 
         return self._patiently(transaction)
+
+    def _looked_at(self) -> int:
+        """Return the size of the file.
+
+        One that was taken away is written to as if it were there, until the last process lets go of it; and of one that
+        was cut, what this process has read before is answered as if it were still there.
+
+        Raises LEDGER_UNAVAILABLE and LEDGER_REFUSED.
+        """
+        *file, size = _identity(self._path)
+        if tuple(file) != self._file or size < 0:
+            raise CitizenIDError(Reason.LEDGER_UNAVAILABLE, _WHERE)
+        if size < self._bytes:
+            raise CitizenIDError(Reason.LEDGER_REFUSED, _WHERE)
+        return size
 
     def _patiently(self, act: Callable[[], T]) -> T:
         """Run `act`, again and again while another process is in the way, and translate what SQLite raises."""
@@ -328,13 +343,13 @@ def _connect(path: str | PathLike[str]) -> sqlite3.Connection:
     raise CitizenIDError(Reason.LEDGER_UNAVAILABLE, _WHERE)
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return which file lies at a path, or None when there is none that can be looked at."""
+def _identity(path: Path) -> tuple[int, int, int]:
+    """Return which file lies at a path, and its size; -1 for all when there is none that can be looked at."""
     try:
         found = stat(path)
     except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        return -1, -1, -1
+    return found.st_dev, found.st_ino, found.st_size
 
 
 def _or_none(value: object, kind: type[K]) -> K | None:
