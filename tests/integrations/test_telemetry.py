@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from gateway import world as w
 from gateway.audit_world import open_log
 from opentelemetry.sdk.metrics import MeterProvider
@@ -18,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from citizenid import Format, Reason
+from citizenid import CitizenIDError, Format, Reason
 from citizenid.integrations.telemetry import GatewayCollector, observe
 
 
@@ -174,3 +175,24 @@ def test_neither_package_is_needed_to_import_it() -> None:
         "import citizenid.integrations.telemetry\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("watch", [observe, GatewayCollector])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"gateway": None},
+        {"gateway": w.World},
+        {"audit": 5},
+        {"audit": object()},
+        {"clock": 5.0},
+        {"clock": None},
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_watched_is_refused_before_anybody_collects(watch: Any, wrong: dict[str, Any]) -> None:
+    arguments: dict[str, Any] = {"gateway": w.World().gateway} | wrong
+    with pytest.raises(CitizenIDError) as caught:
+        watch(arguments.pop("gateway"), **arguments)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "telemetry")
+    assert caught.value.__context__ is None

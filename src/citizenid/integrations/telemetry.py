@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, final
 
+from .._errors import CitizenIDError, Reason
 from ..gateway import DURATIONS_S, Gateway
 from ._metrics import Audit, Kind, metrics
 
@@ -41,7 +42,11 @@ def observe(
         audit: its audit log, if it has one.
         meter_provider: None for the one of the process.
         clock: Unix seconds.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for an argument that is not of its type.
     """
+    _check_watched(gateway, audit, clock)
     from opentelemetry.metrics import CallbackOptions, Observation, get_meter  # optional: see above
 
     meter = get_meter(_SCOPE, meter_provider=meter_provider)
@@ -73,9 +78,14 @@ class GatewayCollector:
         gateway: what is watched.
         audit: its audit log, if it has one.
         clock: Unix seconds.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for an argument that is not of its type: a scrape would find it out, and
+            then there would be no numbers at all.
     """
 
     def __init__(self, gateway: Gateway, *, audit: Audit | None = None, clock: Callable[[], float] = time.time) -> None:
+        _check_watched(gateway, audit, clock)
         self._gateway: Final = gateway
         self._audit: Final = audit
         self._clock: Final = clock
@@ -111,6 +121,12 @@ class GatewayCollector:
 
     def __repr__(self) -> str:
         return "<GatewayCollector>"
+
+
+def _check_watched(gateway: object, audit: object, clock: object) -> None:
+    usable = audit is None or callable(getattr(audit, "state", None))
+    if type(gateway) is not Gateway or not usable or not callable(clock):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "telemetry")
 
 
 def _plain(name: str) -> str:
