@@ -581,6 +581,27 @@ def test_rules_that_contradict_each_other_are_no_policy_by_any_way() -> None:
         assert caught.value.__context__ is None
 
 
+def test_a_rule_has_the_number_of_its_place_by_any_way() -> None:
+    # Two rules of one number would stand for each other in a decision, in the log, and in what a 401 asks for.
+    (rule,) = AdmissionPolicy.from_toml(GOOD).rules
+    other = replace(rule, resources=("another",))
+    for numbers in ((1, 1), (2, 1), (1, 3), (2, 3)):
+        with pytest.raises(CitizenIDError) as caught:
+            AdmissionPolicy([replace(rule, number=numbers[0]), replace(other, number=numbers[1])])
+        assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, "policy.rule")
+    assert AdmissionPolicy([rule, replace(other, number=2)]).rule_for("another") == replace(other, number=2)
+
+
+def test_a_type_that_has_no_utf8_is_no_part_of_a_rule() -> None:
+    # A gateway hashes the types of its rules when it takes a policy.
+    rule = Rule(1, ("a",), False, frozenset({Country("US")}), False, Binding.DPOP, None)
+    assert replace(rule, types=frozenset({"\U0001f600", ""})).types == {"\U0001f600", ""}
+    with pytest.raises(CitizenIDError) as caught:
+        replace(rule, types=frozenset({"urn:fine", "\ud83d"}))
+    assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, "policy.rule")
+    assert caught.value.__context__ is None
+
+
 def test_a_policy_is_an_immutable_value() -> None:
     # What was set would be read by some and asked by nobody: a rule that is gone would still decide.
     policy = AdmissionPolicy.from_toml(GOOD)

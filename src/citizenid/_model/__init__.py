@@ -44,6 +44,7 @@ from .vocabulary import (
     StatusKind,
     UnixTime,
     check_now,
+    has_utf8,
 )
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "check_now",
     "evidence_time",
     "freeze",
+    "has_utf8",
     "never_copied",
     "refuse_forgery",
     "refuse_truth",

@@ -11,7 +11,7 @@ from .. import _registry as reg
 from .._errors import MalformedError, Reason
 from .._limits import MAX_UNIX_TIME
 from .citizenship import Citizenship
-from .vocabulary import StatusKind, UnixTime
+from .vocabulary import StatusKind, UnixTime, has_utf8
 
 if TYPE_CHECKING:
     from .._crypto import PublicKey  # a type alone: specs/decisions/0003 says why the class stands above
@@ -122,14 +122,18 @@ def _bounded(value: bytes | None, size: int) -> bool:
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class Assurance:
-    """How well the issuer checked: a framework and a level of it, both in the issuer's words. Unrated is None."""
+    """How well the issuer checked: a framework and a level of it, both in the issuer's words. Unrated is None.
+
+    Raises:
+        MalformedError: CLAIM_INVALID unless both are texts of 1 to 64 characters that can be written in UTF-8.
+    """
 
     framework: str
     level: str
 
     def __post_init__(self) -> None:
         for text in (self.framework, self.level):
-            if type(text) is not str or not 0 < len(text) <= 64:
+            if type(text) is not str or not 0 < len(text) <= 64 or not has_utf8(text):
                 raise MalformedError(Reason.CLAIM_INVALID, reg.ASSURANCE)
 
 

@@ -12,6 +12,15 @@ UnixTime = NewType("UnixTime", int)
 """Integer seconds since 1970-01-01T00:00:00Z. `not_after` is exclusive: valid while now < not_after."""
 
 
+def has_utf8(text: str) -> bool:
+    """Whether a text can be written in UTF-8: one with half of a surrogate pair can be neither hashed nor sent."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def check_now(now: object) -> UnixTime:
     """Return `now` as UnixTime.
 

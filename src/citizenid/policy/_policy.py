@@ -76,7 +76,8 @@ class AdmissionPolicy:
             held = tuple(rules)
         except TypeError:
             pass  # refused below
-        if not held or any(type(rule) is not Rule for rule in held):
+        # By its number a rule stands in a decision, in the log, and in what is kept of what it asks for: one each.
+        if not held or any(type(rule) is not Rule or rule.number != place for place, rule in enumerate(held, 1)):
             raise CitizenIDError(Reason.POLICY_INVALID, "policy.rule")
         self.rules: Final = held
         findings = Findings({("rule", rule.number): rule.line for rule in self.rules if rule.line is not None})

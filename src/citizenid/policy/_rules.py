@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple, final
 
 from .._errors import CitizenIDError, Reason
-from .._model import Assurance, Binding, Format, UnixTime
+from .._model import Assurance, Binding, Format, UnixTime, has_utf8
 from ..countries import Country
 from ._facts import Facts, Verdict
 from ._patterns import MAX_NAME_CHARS, matches
@@ -221,7 +221,7 @@ def _check_types(rule: Rule) -> None:
         (rule.issuers, str), (rule.formats, Format), (rule.types, str), (rule.assurances, Assurance),
     ):  # fmt: skip
         usable = usable and (values is None or _all_of(values, frozenset, kind))
-    if not usable:
+    if not usable or not all(map(has_utf8, rule.types or ())):  # a ticket holds a hash of its type
         raise CitizenIDError(Reason.POLICY_INVALID, "policy.rule")
 
 
