@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field
 from citizenid import Country, Format, KeyPurpose, TrustAnchors
 from citizenid.gateway import AdmissionPolicy, Allow, Gateway, MemoryReplayGuard
 from citizenid.integrations.asgi import CitizenshipMiddleware, Deferred
-from citizenid.integrations.fastapi import require
+from citizenid.integrations.fastapi import answer_refusals, require
 from citizenid.integrations.fetch import FetchBounds, Reach, Source, StatusFetcher
 from citizenid.status import StatusStore
 
@@ -56,6 +56,7 @@ gateway = Gateway(
     policy=AdmissionPolicy.from_toml(Path(__file__).with_name("policy.toml").read_text("utf-8")), statuses=statuses,
 )  # fmt: skip
 api = FastAPI(openapi_url=None)
+answer_refusals(api)  # and what FastAPI can neither use nor repeat
 
 
 @api.post(CHAT)

@@ -257,9 +257,10 @@ class Issuer:
 
         Raises:
             CitizenIDError: CONFIGURATION_INVALID, ISSUER_MISMATCH, CLAIM_RESERVED, CLAIM_INVALID, CLAIM_UNKNOWN,
-                CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED, LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED; for
-                an mdoc also HOLDER_KEY_MISSING, ALGORITHM_NOT_ALLOWED, COUNTRY_INVALID, CERTIFICATE_EXPIRED when it
-                would outlive the certificate, and SIGNED_OUTSIDE_CERTIFICATE.
+                CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED, LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED;
+                MALFORMED_JSON or MALFORMED_CBOR for a claim that the format cannot write; for an mdoc also
+                HOLDER_KEY_MISSING, ALGORITHM_NOT_ALLOWED, COUNTRY_INVALID, CERTIFICATE_EXPIRED when it would outlive
+                the certificate, and SIGNED_OUTSIDE_CERTIFICATE.
         """
         if type(attestation) is not Attestation:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "attestation")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import Body, Depends, FastAPI, Request, WebSocket
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from gateway import senders
 from gateway import world as w
@@ -144,6 +145,38 @@ def test_a_body_without_a_model_is_never_answered(door: Door, body: bytes, wrapp
     for resource in (model_of, model_in_a_thread):
         app: Any = api(door, resource)
         assert post(under(door, app) if wrapped else app, body, door.proven()).status in (401, 403, 422)
+
+
+HALF = b"\\ud83d"
+
+
+@pytest.mark.parametrize("body", [b'"%s"' % HALF, b'{"%s":1}' % HALF, b'{"prompt":"%s"}' % HALF, b'["%s"]' % HALF])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_what_cannot_be_repeated_in_utf8_is_answered_as_all_that_cannot_be_used(
+    door: Door, body: bytes, wrapped: bool
+) -> None:
+    # FastAPI's own handler writes the body into its answer, and a client could have an error of the server at will.
+    with pytest.raises(UnicodeEncodeError):
+        post(api(door, model_of), body, door.proven())
+    app: Any = api(door, model_of)
+    answer_refusals(app)
+    answer = post(under(door, app) if wrapped else app, body, door.proven())
+    assert (answer.status, answer.reason) == (422, "request_invalid")
+    # What FastAPI can write it writes as before, and what the application has of its own stays.
+    assert post(app, b'{"model":1}', door.proven()).json["detail"][0]["type"] == "string_type"
+    app = api(door, model_of)
+    app.add_exception_handler(RequestValidationError, lambda request, error: JSONResponse({"own": 1}, 400))
+    answer_refusals(app)
+    assert post(app, body, door.proven()).json == {"own": 1}
+
+
+@pytest.mark.parametrize("resource", [model_of, model_in_a_thread, lambda request: model_of_request(request)])
+def test_a_model_without_utf8_is_on_no_list(door: Door, resource: Any) -> None:
+    app: Any = api(door, resource)
+    answer_refusals(app)
+    for each in (app, under(door, app)):
+        answer = post(each, b'{"model":"%s"}' % HALF, door.proven())
+        assert (answer.status, answer.reason) == (403, "resource_not_listed")
 
 
 def test_a_resource_may_be_fixed(door: Door) -> None:

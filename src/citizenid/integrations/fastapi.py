@@ -20,11 +20,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
 from fastapi import Depends, FastAPI, HTTPException
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import _registry as reg
-from .._answer import Answer
+from .._answer import Answer, problem
 from .._errors import CitizenIDError, Reason
 from ..gateway import Allow, Gateway
 from ._asgi_answers import Doors, Refusal, Runs, check_signals
@@ -35,6 +37,7 @@ __all__ = ["CitizenshipRefused", "answer_refusals", "require"]
 
 Resource = Callable[..., str | Awaitable[str | None] | None]
 _NONCE: Final = reg.HEADER_DPOP_NONCE.decode("ascii")
+_UNREADABLE: Final = problem(422, Reason.REQUEST_INVALID, members={"step": "request"})
 
 
 class CitizenshipRefused(HTTPException):
@@ -58,12 +61,30 @@ class CitizenshipRefused(HTTPException):
 
 
 def answer_refusals(app: FastAPI) -> None:
-    """Have an application answer refusals of `require` with the gateway's own answer."""
+    """Have an application answer refusals of `require` with the gateway's own answer.
+
+    FastAPI repeats in its 422 what it could not use, and fails where that is a text without UTF-8: half of a surrogate
+    pair, which JSON can spell. Where its own handler is the application's, such a body is answered by 422 as well.
+    """
     app.add_exception_handler(CitizenshipRefused, _answer)
+    if app.exception_handlers.get(RequestValidationError) is request_validation_exception_handler:
+        app.add_exception_handler(RequestValidationError, _answer_unreadable)
 
 
 async def _answer(_: Request, error: Exception) -> Response:
-    status, headers, body = cast("CitizenshipRefused", error).answer
+    return _response(cast("CitizenshipRefused", error).answer)
+
+
+async def _answer_unreadable(request: Request, error: Exception) -> Response:
+    try:
+        return await request_validation_exception_handler(request, cast("RequestValidationError", error))
+    except UnicodeEncodeError:
+        pass  # answered below, without the body
+    return _response(_UNREADABLE)
+
+
+def _response(answer: Answer) -> Response:
+    status, headers, body = answer
     response = Response(body, status)
     response.raw_headers.extend(headers)  # repeats kept
     return response
