@@ -18,8 +18,9 @@ from citizenid import CitizenIDError, Format, Reason
 from citizenid.gateway import Admitted, Allow, Binding, DailyTicketKeys, DPoPNonces, Gateway
 from citizenid.gateway.ticket import TicketKeys
 
+from .notes import Notes
 from .senders import Sender, anybody
-from .world import AUDIENCE, DAY, ENDPOINT, NOW, OTHER_SECRET, SECRET, World, allowed, needed
+from .world import AUDIENCE, DAY, ENDPOINT, NOW, OTHER_SECRET, SECRET, World, allowed, denied, needed
 
 SENDER: Final = Sender(Binding.MTLS)
 DAILY: Final = DailyTicketKeys([SECRET])
@@ -124,6 +125,25 @@ def test_the_ring_follows_the_clock_both_ways() -> None:
             keys = ring.at(second)  # type: ignore[arg-type]  # a number of seconds
             assert (keys.begins, keys.ends) == (day * DAY, (day + 1) * DAY)
             assert keys.tickets._sealing == TicketKeys(DAILY.of_day(day), "a")._sealing
+
+
+def test_a_refusal_that_reads_no_clock_changes_no_keys() -> None:
+    # What is on no list is refused without a look at the clock. The latest time that was read may be of another day,
+    # and keys that change to and fro are made anew for each request, by whoever cares to ask.
+    notes = Notes()
+    world = daily_world(50_000)
+    world.gateway = world.another_gateway(audit=notes)
+    world.wait(1)
+    ticket = SENDER.ticket(world)
+    session = allowed(SENDER.ask(world, ticket)).session_id
+    world.step_wall_clock(2 * DAY)
+    needed(SENDER.ask(world, ticket), Reason.TICKET_INVALID)
+    world.step_wall_clock(-2 * DAY)
+    needed(SENDER.ask(world, ticket), Reason.TICKET_EXPIRED)
+    keys = world.gateway._state.ring.current
+    denied(SENDER.ask(world, ticket, "nowhere"), Reason.RESOURCE_NOT_LISTED, "policy")
+    assert world.gateway._state.ring.current is keys
+    assert notes.all[-1].subject == session
 
 
 def test_a_node_that_only_authorises_changes_its_keys_too() -> None:

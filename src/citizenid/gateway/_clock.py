@@ -8,6 +8,7 @@ Spec: DESIGN law 13; specs/profile-dpop.md.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from math import isfinite
 from typing import Final, final
@@ -41,6 +42,7 @@ class GatewayClock:
         self._wall = wall
         self._monotonic = monotonic
         self._skew_s: Final = skew_s
+        self._lock: Final = threading.Lock()
         self.latest = 0
         now, started = self.read()
         self._wall_minus_monotonic = now - started
@@ -64,8 +66,9 @@ class GatewayClock:
             pass  # raised below: a clock that fails decides nothing
         if not 0 <= now < _END_OF_TIME:
             raise CitizenIDError(Reason.CLOCK_UNUSABLE, "clock")
-        if now > self.latest:
-            self.latest = now
+        if now > self.latest:  # once a second; whoever has read an earlier time meanwhile takes nothing back
+            with self._lock:
+                self.latest = max(self.latest, now)
         return now, monotonic  # type: ignore[return-value]  # calling UnixTime does nothing, at a price
 
     def watch(self, now: UnixTime, monotonic: float) -> None:
@@ -75,8 +78,13 @@ class GatewayClock:
         guard has forgotten is young again. A step forward makes none young.
         """
         difference = now - monotonic
+        if now > self._watched or not -_STEP_S < difference - self._wall_minus_monotonic < _STEP_S:
+            with self._lock:
+                self._note(int(now), difference)
+
+    def _note(self, now: int, difference: float) -> None:
         parted = difference - self._wall_minus_monotonic
         if not -_STEP_S < parted < _STEP_S:
             self._wall_minus_monotonic = difference
-            self.proofs_from = max(self.proofs_from, int(now), self._watched + self._skew_s + 1 if parted < 0 else 0)
-        self._watched = max(self._watched, int(now))
+            self.proofs_from = max(self.proofs_from, now, self._watched + self._skew_s + 1 if parted < 0 else 0)
+        self._watched = max(self._watched, now)
