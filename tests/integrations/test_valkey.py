@@ -13,6 +13,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -34,7 +35,7 @@ from valkey.retry import Retry
 from citizenid import Challenge, CitizenIDError, Format, LocalKey, Reason
 from citizenid.gateway import Consumption, MemoryReplayGuard
 from citizenid.holder import Credential, dpop_proof
-from citizenid.integrations._fleet import UNREACHABLE, Envelope, Message, Subscription, names_of
+from citizenid.integrations._fleet import Envelope, Message, Subscription, names_of
 from citizenid.integrations._sign_outs import _Held
 from citizenid.integrations.valkey import (
     FleetChange,
@@ -327,6 +328,75 @@ def test_a_server_that_hangs_is_one_that_is_down(store: Store) -> None:
     finally:
         store._process.send_signal(signal.SIGCONT)
     wait_until(lambda: node.consume(os.urandom(8)) is FRESH)
+
+
+@contextlib.contextmanager
+def babbling(port: int, answer: bytes) -> Iterator[list[int]]:
+    """A server that has this one answer to everything, and counts its connections."""
+    ended, connections = threading.Event(), [0]
+
+    def serve() -> None:
+        with socket.create_server(("127.0.0.1", port)) as listening:
+            listening.settimeout(0.05)
+            while not ended.is_set():
+                with contextlib.suppress(OSError):
+                    connection, _ = listening.accept()
+                    connections[0] += 1
+                    with connection:
+                        connection.settimeout(0.05)
+                        while connection.recv(4_096):
+                            connection.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield connections
+    finally:
+        ended.set()
+        thread.join()
+
+
+NONSENSE: Final = (b":x\r\n", b"$y\r\n", b"*0\r\n", b"*1\r\n" * 5_000, b"?\r\n", b"+what\r\n", b"%1\r\n")
+
+
+@pytest.mark.parametrize("answer", NONSENSE, ids=lambda answer: repr(answer[:5]))
+def test_a_server_that_answers_nonsense_is_one_that_is_down(store: Store, answer: bytes) -> None:
+    store.kill()
+    expected = {WhenDown.REFUSE: UNAVAILABLE, WhenDown.BY_RULE: Consumption.FRESH_HERE, WhenDown.LOCAL: FRESH}
+    with babbling(store.port, answer):
+        for when_down, used in expected.items():
+            node = Node(store.client(), when_down=when_down)
+            assert node.consume(b"token") is used
+        with pytest.raises(CitizenIDError) as caught:
+            node.guard.check_server()
+        assert caught.value.reason in (Reason.STORE_UNAVAILABLE, Reason.CONFIGURATION_INVALID)
+        assert caught.value.__context__ is None
+        given_: Any = {"client": store.client(), "audience": AUDIENCE, "secret": SECRET}
+        assert ValkeySignOuts(**given_).add(b"session", later()) is False
+        assert FleetChannel(**given_, reload=print).publish(FleetChange.POLICY, DIGEST) is False
+
+
+@pytest.mark.parametrize("answer", NONSENSE, ids=lambda answer: repr(answer[:5]))
+def test_after_nonsense_a_channel_is_heard_again(store: Store, answer: bytes) -> None:
+    # A thread that has ended hears of no sign-out any more, and where a rule goes on without the store nobody notices.
+    store.kill()
+    given_: Any = {"client": store.client(), "audience": AUDIENCE, "secret": SECRET}
+    sign_outs = ValkeySignOuts(**given_, when_down=WhenDown.LOCAL)
+    with babbling(store.port, answer) as connections:
+        sign_outs.start()
+        try:
+            wait_until(lambda: connections[0] > 0)
+            time.sleep(0.2)  # for the answer
+        finally:
+            if not connections[0]:
+                sign_outs.close()
+    store.start()
+    try:
+        wait_until(lambda: not sign_outs.stale)
+        assert ValkeySignOuts(**given_).add(b"session", later())
+        wait_until(lambda: sign_outs.contains(b"session"))
+    finally:
+        sign_outs.close()
 
 
 def test_in_local_mode_a_node_goes_on_by_what_it_knows(store: Store) -> None:
@@ -845,7 +915,7 @@ def test_when_there_is_room_again_and_all_is_held_an_overflow_is_over(store: Sto
     assert small.stale
     store.kill()
     clock.now = 90_000.0
-    with pytest.raises(UNREACHABLE):
+    with pytest.raises(Disconnected):
         small._read()
     assert len(small) == 0 and small.stale  # there is room, but who knows
     store.start()

@@ -23,13 +23,12 @@ from math import inf
 from typing import Any, Final, NamedTuple, NoReturn, final
 
 from valkey import Valkey
-from valkey.exceptions import ValkeyError
 
 from .._crypto import derive_key, refuse_copy
 from .._errors import FAILURES, CitizenIDError, Reason
 
-# What a client may raise for a server that is away, slow, or answers nonsense.
-UNREACHABLE: Final = (ValkeyError, OSError)
+# What a client may raise for a server that is away, slow, or answers nonsense: of that it makes errors of any class.
+UNREACHABLE: Final = FAILURES
 MIN_SECRET_BYTES: Final = 32
 _MAX_TIMEOUT_S: Final = 1.0  # a request that waits longer for a guard is lost to its client anyway
 

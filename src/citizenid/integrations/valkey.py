@@ -179,6 +179,8 @@ class ValkeyReplayGuard:
         try:
             _check_server(self._client)
             reached = True
+        except CitizenIDError:
+            raise
         except UNREACHABLE:
             pass
         if not reached:
@@ -211,7 +213,7 @@ class ValkeyReplayGuard:
                 self._learn(answer)
         except OutOfMemoryError:
             return Consumption.FULL
-        except (CitizenIDError, *UNREACHABLE):
+        except UNREACHABLE:
             pass  # away, or one that must not be used: as if it were away
         self._again_at = now + self._pause_s
         return Consumption.UNAVAILABLE
