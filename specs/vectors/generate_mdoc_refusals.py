@@ -314,7 +314,7 @@ def v2() -> list[dict[str, Any]]:
          "certificate_country_mismatch"),
         ("key-rsa", "a key of RSA", odd(rsa_key()), "key_invalid"),
         ("key-small", "a curve of 192 bits", odd(small_curve()), "key_invalid"),
-        ("key-curve", "secp256k1", odd(other_curve()), "curve_unsupported"),
+        ("key-curve", "secp256k1", odd(other_curve()), "key_invalid"),
     ]  # fmt: skip
     by_anchor = {
         "keys": ("an issuer that is known by keys alone", untrusted),
