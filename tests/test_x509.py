@@ -813,12 +813,18 @@ def test_a_point_in_the_hybrid_form_is_refused_at_every_position() -> None:
         misused(Reason.ANCHOR_INVALID, lambda leaf=leaf: load_signers(in_pem(leaf)))
 
 
+# RFC 2409 section 6.1, the smallest group that the library takes.
+OAKLEY_1 = bytes.fromhex(
+    "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404dd"
+    "ef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a63a3620ffffffffffffffff"
+)
+
+
 def test_a_key_of_diffie_hellman_is_pinned_by_nobody_and_loaded_without_a_warning(
     recwarn: pytest.WarningsRecorder,
 ) -> None:
     # The library warns as soon as it loads such a key, and where warnings are errors that is another exception.
-    modulus = tlv(0x02, bytes(1) + b"\xff" * 128)  # whether it is a prime nobody asks before the warning
-    numbers = tlv(0x30, modulus + b"\x02\x01\x02")
+    numbers = tlv(0x30, tlv(0x02, bytes(1) + OAKLEY_1) + b"\x02\x01\x02")
     key = tlv(0x30, tlv(0x30, bytes.fromhex("06092a864886f70d010301") + numbers) + tlv(0x03, b"\0\x02\x01\x08"))
     for source, load in ((ROOT, load_roots), (LEAF, load_signers)):
         content = source.tbs_certificate_bytes[4 if source.tbs_certificate_bytes[1] == 0x82 else 3 :]
