@@ -246,6 +246,17 @@ def test_a_root_that_its_own_list_names_vouches_for_nobody() -> None:
     refuses(Reason.CERTIFICATE_REVOKED, [LEAF], crl(), later, root=listed_root(), now=NOW + 10)
 
 
+def test_of_two_certificates_of_a_root_the_one_that_is_not_listed_counts_in_any_order() -> None:
+    superseded, renewed = listed_root(70), listed_root(74)
+    for roots in ([superseded, renewed], [renewed, superseded]):
+        assert roots[walk_under(roots, [LEAF], crl(revoked=[70])).root] == renewed
+        # What the root has signed is revoked under every certificate of its key.
+        for revoked in ([70, 72], [70, 74], [72]):
+            with pytest.raises(VerificationError) as caught:
+                walk_under(roots, [LEAF], crl(revoked=revoked))
+            assert caught.value.reason is Reason.CERTIFICATE_REVOKED
+
+
 def walk_under(roots: Sequence[x509.Certificate], chain: Sequence[x509.Certificate], *crls: bytes) -> CertifiedKey:
     return verify_path(der(*chain), load_roots(pem(*roots), crls), UnixTime(NOW), PLAIN)
 

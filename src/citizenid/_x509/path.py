@@ -199,16 +199,18 @@ def judge(path: LinkedPath, now: UnixTime, profile: Profile) -> CertifiedKey:
         if not not_before <= now < not_after:
             continue  # a renewed root of the same key may still do
         fault: Reason | None = None
+        final = False
         for hop in hops:
             known = hop.judge(now)
             if isinstance(known, Reason):
-                fault = known
+                # What is below a root is revoked under each certificate of its key; such a certificate, by itself.
+                fault, final = known, hop.needed and known is Reason.CERTIFICATE_REVOKED
                 break
             not_after = UnixTime(min(not_after, known))
         if fault is None:
             return CertifiedKey(path.key, not_before, not_after, root, path.not_before, path.not_after, path.country)
         refusal = fault
-        if fault is Reason.CERTIFICATE_REVOKED:
+        if final:
             break
     raise VerificationError(refusal, where)
 

@@ -44,7 +44,10 @@ class RevocationList(NamedTuple):
 
 
 class Revocation(NamedTuple):
-    """What is known of one hop of a path: the serial number, and the lists that its issuer really signed."""
+    """What is known of one hop of a path: the serial number, and the lists that its issuer really signed.
+
+    None is needed for the root itself: it is pinned, and its issuer is asked only as far as he is pinned as well.
+    """
 
     serial: int
     lists: tuple[RevocationList, ...]
