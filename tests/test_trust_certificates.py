@@ -115,7 +115,8 @@ def test_a_chain_does_not_lead_past_an_authority_that_is_pinned_for_something_el
     for other in ({"issuer": OTHER}, {"countries": [Country("FR")]}, {"types": ("another",)}, listed):
         for anchors in (rooted(ROOT) | rooted(own, **other), rooted(own, **other) | rooted(ROOT)):
             for _ in range(2):  # nothing of it is kept
-                refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, LEAF_OF_CA, CA)
+                error = refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, LEAF_OF_CA, CA)
+                assert error.where == "issuer-jwt.header.x5c"
             if other is listed:
                 refuses(Reason.CERTIFICATE_REVOKED, anchors, LEAF_OF_CA)
             else:
@@ -134,6 +135,10 @@ def test_an_authority_two_steps_below_a_pinned_root_is_not_passed_either() -> No
     leaf = certificate("leaf", "below")
     anchors = rooted(ROOT) | rooted(below, issuer=OTHER)
     assert resolve(anchors, leaf).anchor.issuer == OTHER
+    refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, leaf, below, middle)
+    # Nor is one step below, where both steps are in the chain.
+    anchors = rooted(ROOT) | rooted(certificate("middle", "middle", authority=True), issuer=OTHER)
+    assert resolve(anchors, leaf, below).anchor.issuer == OTHER
     refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, leaf, below, middle)
 
 

@@ -379,10 +379,13 @@ def test_bytes_that_are_no_list_are_refused_at_once(data: Any) -> None:
     misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(ROOT), [GOOD, data]))
 
 
-def by_hand(*, version: bytes = b"\x02\x01\x01", issuer: bytes, until: bytes, listed: bytes = b"") -> bytes:
+def by_hand(
+    *, version: bytes = b"\x02\x01\x01", issuer: bytes, until: bytes, listed: bytes = b"", numbered: bool = True
+) -> bytes:
     """A list as no builder writes it, signed by the root."""
     number = tlv(0xA0, tlv(0x30, tlv(0x30, bytes.fromhex("0603551d14") + tlv(0x04, b"\x02\x01\x01"))))
-    tbs = version + tlv(0x30, SHA256_OID) + issuer + tlv(0x17, b"240101000000Z") + until + listed + number
+    tbs = version + tlv(0x30, SHA256_OID) + issuer + tlv(0x17, b"240101000000Z") + until + listed
+    tbs += number if numbered else b""
     return resigned(tlv(0x30, tbs), tlv(0x30, SHA256_OID), certificate_key("root"), hashes.SHA256())
 
 
@@ -409,6 +412,8 @@ def test_a_list_with_extensions_states_its_version() -> None:
     for version in (b"", b"\x02\x01\x00", b"\x02\x01\x02"):
         data = by_hand(version=version, issuer=name, until=UNTIL)
         misused(Reason.ANCHOR_INVALID, lambda data=data: load_roots(pem(ROOT), [data]))
+    # One without either is a list, of version 1, and never counts.
+    refuses(Reason.CRL_UNUSABLE, [LEAF], by_hand(version=b"", issuer=name, until=UNTIL, numbered=False))
 
 
 def test_one_list_that_is_given_as_such_is_no_list_of_lists() -> None:
