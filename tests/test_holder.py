@@ -641,7 +641,7 @@ def test_a_device_response_is_no_credential() -> None:
     del response["documents"][0]["deviceSigned"]
     for documents in (response["documents"], response["documents"] * 2):
         data = cbor.encode({**response, "documents": documents})
-        raises(Reason.MALFORMED_TOKEN, None, receive)
+        raises(Reason.MALFORMED_TOKEN, "V1", receive)
 
 
 def test_an_mdoc_is_presented_to_who_asked_and_by_the_key_in_it() -> None:

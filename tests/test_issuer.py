@@ -622,5 +622,25 @@ def test_the_certificates_must_be_what_the_format_asks_for() -> None:
     misused(Reason.CONFIGURATION_INVALID, lambda: issuer().issue(of_an_mdoc(), format=Format.MDOC))
 
 
+@pytest.mark.parametrize("namespace", [PID, "org.iso.23220.1", "org.iso.18013.5.1"])
+def test_an_issuing_country_is_written_only_where_it_is_the_signers(namespace: str) -> None:
+    """ISO/IEC 18013-5 9.3.3: nobody who trusts the signer's root would take another one."""
+
+    def stating(country: Any, beside: Any = None) -> Attestation:
+        return of_an_mdoc(claims={namespace: {"issuing_country": country}, **(beside or {})})
+
+    data = mdoc_door().issue(stating("UT"), format=Format.MDOC)
+    received = Credential.receive(data, anchors=mdoc_anchors(), now=NOW, format=Format.MDOC)
+    assert received.attestation.claims[namespace]["issuing_country"] == "UT"
+    for other in ("XX", "ut", "UT ", "UTO", "", None, 5, ["UT"]):
+        error = misused(
+            Reason.ISSUER_MISMATCH, lambda other=other: mdoc_door().issue(stating(other), format=Format.MDOC)
+        )
+        assert error.where == "issuing_country"
+    # In a namespace of somebody else it is an element like any other, and no other format has a signer's country.
+    mdoc_door().issue(stating("UT", {"org.example.other": {"issuing_country": "XX"}}), format=Format.MDOC)
+    mdoc_door().issue(usual(claims={"issuing_country": "XX"}), **SD_JWT_VC)
+
+
 def test_an_mdoc_of_another_issuer_is_refused() -> None:
     misused(Reason.ISSUER_MISMATCH, lambda: mdoc_door(identifier="other").issue(of_an_mdoc(), format=Format.MDOC))

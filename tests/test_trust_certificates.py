@@ -108,6 +108,40 @@ def test_an_authority_below_a_pinned_root_has_its_scope_or_is_not_pinned() -> No
     assert len(rooted(ROOT) | rooted(CA, purpose=KeyPurpose.STATUS_LIST, issuer=OTHER)) == 2
 
 
+def test_a_chain_does_not_lead_past_an_authority_that_is_pinned_for_something_else() -> None:
+    # Its pinned certificate is its own root, so that nothing in it tells of the other, which the root has signed.
+    own = certificate("ca", "ca", authority=True)
+    listed = {"crls": [crl("ca", revoked=[73])], "issuer": OTHER}
+    for other in ({"issuer": OTHER}, {"countries": [Country("FR")]}, {"types": ("another",)}, listed):
+        for anchors in (rooted(ROOT) | rooted(own, **other), rooted(own, **other) | rooted(ROOT)):
+            for _ in range(2):  # nothing of it is kept
+                error = refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, LEAF_OF_CA, CA)
+                assert error.where == "issuer-jwt.header.x5c"
+            if other is listed:
+                refuses(Reason.CERTIFICATE_REVOKED, anchors, LEAF_OF_CA)
+            else:
+                assert resolve(anchors, LEAF_OF_CA).anchor.root.der == der(own)[0]  # type: ignore[union-attr]  # rooted
+            assert resolve(anchors, LEAF).anchor.root.der == der(ROOT)[0]  # type: ignore[union-attr]  # as above
+    same = rooted(ROOT) | rooted(own)
+    assert resolve(same, LEAF_OF_CA).anchor.issuer == resolve(same, LEAF_OF_CA, CA).anchor.issuer == ISSUER
+    # What is pinned for another purpose has no say, and a document signer's key is no authority's.
+    apart = rooted(ROOT) | rooted(own, purpose=KeyPurpose.STATUS_LIST, issuer=OTHER)
+    assert resolve(apart, LEAF_OF_CA, CA).anchor.issuer == ISSUER
+
+
+def test_an_authority_two_steps_below_a_pinned_root_is_not_passed_either() -> None:
+    middle = certificate("middle", "root", authority=True)
+    below = certificate("below", "middle", authority=True)
+    leaf = certificate("leaf", "below")
+    anchors = rooted(ROOT) | rooted(below, issuer=OTHER)
+    assert resolve(anchors, leaf).anchor.issuer == OTHER
+    refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, leaf, below, middle)
+    # Nor is one step below, where both steps are in the chain.
+    anchors = rooted(ROOT) | rooted(certificate("middle", "middle", authority=True), issuer=OTHER)
+    assert resolve(anchors, leaf, below).anchor.issuer == OTHER
+    refuses(Reason.CERTIFICATE_UNTRUSTED, anchors, leaf, below, middle)
+
+
 def test_two_roots_of_one_name_are_two_issuers() -> None:
     def named(issuer: str) -> x509.Certificate:
         return certificate(issuer, issuer, authority=True, names=lambda _: ROOT.subject)

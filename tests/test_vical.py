@@ -220,6 +220,10 @@ def test_an_entry_must_be_a_root_that_could_be_pinned() -> None:
     misused(Reason.ANCHOR_INVALID, lambda: anchored(signed(vical([info(certificate=b"no certificate")]))))
     misused(Reason.ANCHOR_INVALID, lambda: anchored(signed(vical([info(certificate=der(SIGNER)[0])]))))
     misused(Reason.ANCHOR_INVALID, lambda: anchored(signed(vical([info(), info()]))))  # the same twice
+    other = info(docType=["org.example.other"])  # which of the two would say what it certifies?
+    both = [MDL, "org.example.other"]
+    misused(Reason.ANCHOR_INVALID, lambda: anchored(signed(vical([info(), other])), types=both))
+    assert [anchor.types for anchor in anchored(signed(vical([info(), other])))] == [{MDL}]
     misused(Reason.ANCHOR_INVALID, lambda: anchored(signed(vical([]))))
 
 

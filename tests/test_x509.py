@@ -33,7 +33,7 @@ from builders import (
     x5c,
 )
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from hypothesis import given
@@ -41,7 +41,7 @@ from hypothesis import strategies as st
 
 from citizenid import ANY, CitizenIDError, Format, KeyPurpose, MalformedError, Reason, TrustAnchors, VerificationError
 from citizenid._model import CertificateProfile, UnixTime
-from citizenid._x509 import CertifiedKey, load_roots, verify_path
+from citizenid._x509 import CertifiedKey, load_roots, load_signers, verify_path
 
 ROOT = certificate("root", "root", authority=True)
 CA = certificate("ca", "root", authority=True)
@@ -615,8 +615,12 @@ def test_a_policy_text_with_stray_characters_is_refused_without_a_warning(recwar
     policy = x509.PolicyInformation(ObjectIdentifier("2.5.29.32.0"), [notice])
     source = certificate("leaf", "root", extensions=[(x509.CertificatePolicies([policy]), False)])
     walk([source])
-    utf8, visible = b"\x0c\x0bmarker-text", b"\x1a\x0bmarker-te\xc3\xa9"
-    refuses(Reason.CERTIFICATE_INVALID, [edited(source, utf8, visible)])
+    utf8 = b"\x0c\x0bmarker-text"
+    for stray in (b"\xc3\xa9", b"t\x00", b"\x1ft", b"t\n", b"t\x7f"):  # controls stand outside of a VisibleString too
+        refuses(Reason.CERTIFICATE_INVALID, [edited(source, utf8, b"\x1a\x0bmarker-te" + stray)])
+    content = edited(source, utf8, b"\x1a\x0bmarker-te ~")
+    tbs = x509.load_der_x509_certificate(content).tbs_certificate_bytes
+    walk([resigned(tbs, tlv(0x30, SHA256_OID), certificate_key("root"), hashes.SHA256())])
     assert len(recwarn) == 0
 
 
@@ -741,6 +745,95 @@ def test_a_leaf_whose_point_is_off_the_curve_or_of_small_order_is_refused() -> N
     for y in (0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18):
         tbs = source.tbs_certificate_bytes.replace(private.public_key().public_bytes_raw(), y.to_bytes(32, "little"))
         refuses(Reason.KEY_INVALID, [resigned(tbs, tlv(0x30, SHA256_OID), certificate_key("root"), hashes.SHA256())])
+
+
+# A point of small order and one beyond its field, in the two Edwards curves.
+WEAK_POINTS = [
+    *((ed25519, number.to_bytes(32, "little")) for number in (0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18)),
+    *((ed448, number.to_bytes(56, "little") + b"\0") for number in (0, 1, 2**448 - 2**224 - 2, 2**448 - 2**224)),
+]
+
+
+def rekeyed(source: x509.Certificate, old: bytes, new: bytes) -> bytes:
+    """The same certificate of `root` with other bytes in its key, signed again."""
+    tbs = source.tbs_certificate_bytes
+    assert len(old) == len(new) and tbs.count(old) == 1
+    return resigned(tbs.replace(old, new), tlv(0x30, SHA256_OID), certificate_key("root"), hashes.SHA256())
+
+
+def in_pem(data: bytes) -> bytes:
+    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(data) + b"-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(("curve", "point"), WEAK_POINTS)
+def test_an_authority_with_a_point_of_small_order_signs_no_certificates(curve: Any, point: bytes) -> None:
+    kind = curve.Ed25519PrivateKey if curve is ed25519 else curve.Ed448PrivateKey
+    private = kind.generate()
+    old = private.public_key().public_bytes_raw()
+    plain = certificate("ca", "root", authority=True, public=private.public_key())
+    leaf = certificate("leaf", "ca", signer=private, hash_algorithm=None)
+    walk([leaf, plain])
+    error = raises(Reason.KEY_INVALID, None, lambda: walk([leaf, rekeyed(plain, old, point)]))
+    assert error.where == "issuer-jwt.header.x5c"
+    load_roots(pem(plain))
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(in_pem(rekeyed(plain, old, point))))
+
+
+def test_nobody_signs_for_an_authority_whose_point_is_the_neutral_one() -> None:
+    private = ed25519.Ed25519PrivateKey.generate()
+    plain = certificate("ca", "root", authority=True, public=private.public_key())
+    neutral = (1).to_bytes(32, "little")
+    ca = rekeyed(plain, private.public_key().public_bytes_raw(), neutral)
+    leaf = der(certificate("leaf", "ca", signer=private, hash_algorithm=None))[0]
+    # R is the base point and S is 1: with a key that adds nothing, that is a signature of whatever there is.
+    forged = leaf[:-64] + b"\x58" + b"\x66" * 31 + neutral
+    x509.load_der_x509_certificate(forged).verify_directly_issued_by(x509.load_der_x509_certificate(ca))
+    refuses(Reason.KEY_INVALID, [forged, ca])
+
+
+def test_a_point_in_the_hybrid_form_is_refused_at_every_position() -> None:
+    """RFC 5480 section 2.2: any first octet but 2, 3 and 4 MUST be rejected."""
+
+    def written(source: x509.Certificate, first: int) -> bytes:
+        public: Any = source.public_key()
+        plain = public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+        return rekeyed(source, plain, bytes([first]) + plain[1:])
+
+    leaf, ca, root = (written(each, 4) for each in (LEAF, CA, ROOT))
+    walk([leaf])
+    walk([LEAF_OF_CA, ca])
+    load_roots(in_pem(root))
+    load_signers(in_pem(leaf))
+    for first in (6, 7):  # of these the library takes the one that says of y what is so
+        leaf, ca, root = (written(each, first) for each in (LEAF, CA, ROOT))
+        refuses(Reason.CERTIFICATE_INVALID, [leaf])
+        refuses(Reason.CERTIFICATE_INVALID, [LEAF_OF_CA, ca])
+        misused(Reason.ANCHOR_INVALID, lambda root=root: load_roots(in_pem(root)))
+        misused(Reason.ANCHOR_INVALID, lambda leaf=leaf: load_signers(in_pem(leaf)))
+
+
+# RFC 2409 section 6.1, the smallest group that the library takes.
+OAKLEY_1 = bytes.fromhex(
+    "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404dd"
+    "ef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a63a3620ffffffffffffffff"
+)
+
+
+def test_a_key_of_diffie_hellman_is_pinned_by_nobody_and_loaded_without_a_warning(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    # The library warns as soon as it loads such a key, and where warnings are errors that is another exception.
+    numbers = tlv(0x30, tlv(0x02, bytes(1) + OAKLEY_1) + b"\x02\x01\x02")
+    key = tlv(0x30, tlv(0x30, bytes.fromhex("06092a864886f70d010301") + numbers) + tlv(0x03, b"\0\x02\x01\x08"))
+    for source, load in ((ROOT, load_roots), (LEAF, load_signers)):
+        content = source.tbs_certificate_bytes[4 if source.tbs_certificate_bytes[1] == 0x82 else 3 :]
+        spki = source.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        tbs = tlv(0x30, content.replace(spki, key))
+        data = resigned(tbs, tlv(0x30, SHA256_OID), certificate_key("root"), hashes.SHA256())
+        misused(Reason.ANCHOR_INVALID, lambda load=load, data=data: load(in_pem(data)))
+    assert len(recwarn) == 0
 
 
 def test_a_key_with_explicit_curve_parameters_is_refused() -> None:

@@ -5,6 +5,7 @@ Spec: ISO/IEC 18013-5 B.1.4, B.1.7, C.1.8 and 9.3.3; Token Status List section 1
 
 from __future__ import annotations
 
+import base64
 import datetime
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -380,6 +381,17 @@ def test_the_mdoc_profiles_take_any_serial_number_without_a_warning(
 
 
 @mdoc_profiles
+@pytest.mark.parametrize("content", [b"", b"\x00\x00", b"\x00\x55", b"\xff\xff", b"\xff\x80", b"\xff" * 21])
+def test_a_serial_number_is_no_longer_than_it_need_be(profile: CertificateProfile, content: bytes) -> None:
+    # X.690 section 8.3.2. In the place of a number that is not positive the library reads another one.
+    data = renumbered(leaf(profile, serial=0x55), content, "iaca")
+    raises(Reason.CERTIFICATE_INVALID, None, lambda: verify_path([data], load_roots(pem(ROOT)), UnixTime(NOW), profile))
+    root = renumbered(make("iaca", "iaca", authority=True, serial=0x55), content, "iaca")
+    text = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(root) + b"-----END CERTIFICATE-----\n"
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(text))
+
+
+@mdoc_profiles
 def test_a_strange_serial_number_is_signed_like_any_other(profile: CertificateProfile) -> None:
     roots = load_roots(pem(ROOT))
 
@@ -389,7 +401,7 @@ def test_a_strange_serial_number_is_signed_like_any_other(profile: CertificatePr
     source = leaf(profile, serial=0x55)
     good = renumbered(source, b"\xd5\xaa", "iaca")
     at = good.index(b"\x02\x02\xd5\xaa")
-    for other in (b"\xd5\xab", b"\x55\xaa", b"\x01\x01", b"\x00\x00"):  # the second last is what is read in its place
+    for other in (b"\xd5\xab", b"\x55\xaa", b"\x80\x00", b"\x01\x01"):  # the last is what is read in its place
         untrusted([good[: at + 2] + other + good[at + 4 :]])
     untrusted([renumbered(source, b"\xd5\xaa", "iaca", private=certificate_key("impostor"))])
     untrusted([renumbered(leaf(profile, issuer="stranger", serial=0x55), b"\xd5", "iaca")])

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
-from test_x509 import even, unused_bit
+from test_x509 import SHA256_OID, even, resigned, tlv, unused_bit
 
 from citizenid import CitizenIDError, MalformedError, Reason, VerificationError
 from citizenid._model import CertificateProfile, UnixTime
@@ -232,6 +232,58 @@ def test_the_verdict_ends_when_a_later_list_begins() -> None:
     assert walk([LEAF], crl(until=NOW + 50), crl(revoked=[72], this=NOW + 10)).not_after == NOW + 10
 
 
+def listed_root(serial: int = 70) -> x509.Certificate:
+    return certificate("root", "root", authority=True, serial=serial)
+
+
+def test_a_root_that_its_own_list_names_vouches_for_nobody() -> None:
+    walk([LEAF], crl(revoked=[69]), root=listed_root())
+    refuses(Reason.CERTIFICATE_REVOKED, [LEAF], crl(revoked=[70]), root=listed_root())
+    refuses(Reason.CERTIFICATE_REVOKED, [LEAF_OF_CA, CA], crl(revoked=[70]), crl("ca"), root=listed_root())
+    # From its beginning on: a list of tomorrow ends the verdict then.
+    later = crl(revoked=[70], this=NOW + 10)
+    assert walk([LEAF], crl(), later, root=listed_root()).not_after == NOW + 10
+    refuses(Reason.CERTIFICATE_REVOKED, [LEAF], crl(), later, root=listed_root(), now=NOW + 10)
+
+
+def test_of_two_certificates_of_a_root_the_one_that_is_not_listed_counts_in_any_order() -> None:
+    superseded, renewed = listed_root(70), listed_root(74)
+    for roots in ([superseded, renewed], [renewed, superseded]):
+        assert roots[walk_under(roots, [LEAF], crl(revoked=[70])).root] == renewed
+        # What the root has signed is revoked under every certificate of its key.
+        for revoked in ([70, 72], [70, 74], [72]):
+            with pytest.raises(VerificationError) as caught:
+                walk_under(roots, [LEAF], crl(revoked=revoked))
+            assert caught.value.reason is Reason.CERTIFICATE_REVOKED
+
+
+def walk_under(roots: Sequence[x509.Certificate], chain: Sequence[x509.Certificate], *crls: bytes) -> CertifiedKey:
+    return verify_path(der(*chain), load_roots(pem(*roots), crls), UnixTime(NOW), PLAIN)
+
+
+def test_a_pinned_authority_that_a_pinned_root_has_revoked_vouches_for_nobody() -> None:
+    # The chain that leaves the authority out is shorter, and leaves out its revocation with it.
+    for roots in ([ROOT, CA], [CA, ROOT]):
+        walk_under(roots, [LEAF_OF_CA], crl(revoked=[73]), crl("ca"))
+        for chain in ([LEAF_OF_CA], [LEAF_OF_CA, CA]):
+            with pytest.raises(VerificationError) as caught:
+                walk_under(roots, chain, crl(revoked=[71]), crl("ca"))
+            assert (caught.value.reason, caught.value.step) == (Reason.CERTIFICATE_REVOKED, "V2")
+    # A root that nobody pinned is not asked, and a list of another one of its name tells nothing.
+    walk_under([CA], [LEAF_OF_CA], crl(revoked=[71]), crl("ca"))
+    walk_under([ROOT, CA], [LEAF_OF_CA], crl(revoked=[71], signer=certificate_key("impostor")), crl("ca"))
+
+
+def test_of_what_a_pinned_root_says_of_a_pinned_authority_a_revocation_alone_counts() -> None:
+    # The authority is trusted by itself: where the root says nothing, it stands.
+    later = crl(revoked=[71], this=NOW + 30, until=NOW + 90)
+    for above, ends in (
+        ([], NOW + 100), ([crl(until=NOW)], NOW + 100), ([crl(revoked=[71], number=False)], NOW + 100),
+        ([crl(until=NOW + 50)], NOW + 50), ([later], NOW + 30), ([crl(until=NOW), later], NOW + 30),
+    ):  # fmt: skip
+        assert walk_under([ROOT, CA], [LEAF_OF_CA], *above, crl("ca")).not_after == ends
+
+
 def test_of_several_lists_the_latest_that_has_begun_decides() -> None:
     old, new = crl(revoked=[72], this=NOW - 90), crl(this=NOW - 10)
     for lists in ((old, new), (new, old)):
@@ -325,6 +377,43 @@ GOOD_PEM = x509.load_der_x509_crl(GOOD).public_bytes(serialization.Encoding.PEM)
 def test_bytes_that_are_no_list_are_refused_at_once(data: Any) -> None:
     misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(ROOT), [data]))
     misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(ROOT), [GOOD, data]))
+
+
+def by_hand(
+    *, version: bytes = b"\x02\x01\x01", issuer: bytes, until: bytes, listed: bytes = b"", numbered: bool = True
+) -> bytes:
+    """A list as no builder writes it, signed by the root."""
+    number = tlv(0xA0, tlv(0x30, tlv(0x30, bytes.fromhex("0603551d14") + tlv(0x04, b"\x02\x01\x01"))))
+    tbs = version + tlv(0x30, SHA256_OID) + issuer + tlv(0x17, b"240101000000Z") + until + listed
+    tbs += number if numbered else b""
+    return resigned(tlv(0x30, tbs), tlv(0x30, SHA256_OID), certificate_key("root"), hashes.SHA256())
+
+
+UNTIL = tlv(0x17, b"490101000000Z")
+ENTRIES = tlv(0x30, tlv(0x30, b"\x02\x01\x48" + tlv(0x17, b"240101000000Z")))  # number 72
+
+
+@pytest.mark.parametrize("until", [UNTIL, b""])
+@pytest.mark.parametrize("listed", [ENTRIES, b""])
+@pytest.mark.parametrize("value", [tlv(0x0C, b"\xff\xfe"), tlv(0x14, b"\xff"), tlv(0x01, b"\xff")])
+def test_a_list_whose_issuer_cannot_be_read_is_refused_at_once(value: bytes, listed: bytes, until: bytes) -> None:
+    # Also one that would never count, because it does not say until when.
+    name = tlv(0x30, tlv(0x31, tlv(0x30, bytes.fromhex("060355040a") + value)))
+    data = by_hand(issuer=name, until=until, listed=listed)
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(ROOT), [data]))
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(ROOT), [crl(), data]))
+
+
+def test_a_list_with_extensions_states_its_version() -> None:
+    """RFC 5280 section 5.1.2.1: the field MUST be present, and say version 2."""
+    name = ROOT.subject.public_bytes()
+    refuses(Reason.CERTIFICATE_REVOKED, [LEAF], by_hand(issuer=name, until=UNTIL, listed=ENTRIES))
+    walk([LEAF], by_hand(issuer=name, until=UNTIL))
+    for version in (b"", b"\x02\x01\x00", b"\x02\x01\x02"):
+        data = by_hand(version=version, issuer=name, until=UNTIL)
+        misused(Reason.ANCHOR_INVALID, lambda data=data: load_roots(pem(ROOT), [data]))
+    # One without either is a list, of version 1, and never counts.
+    refuses(Reason.CRL_UNUSABLE, [LEAF], by_hand(version=b"", issuer=name, until=UNTIL, numbered=False))
 
 
 def test_one_list_that_is_given_as_such_is_no_list_of_lists() -> None:

@@ -143,9 +143,7 @@ def _check_certificates(anchors: tuple[TrustAnchor, ...]) -> None:
             if anchor.formats == _CERTIFIED:  # it would be found by nobody
                 raise CitizenIDError(Reason.ANCHOR_INVALID, "anchor.formats")
             continue
-        lists = frozenset(each.der for each in anchor.root.crls)
-        scope = (anchor.formats, anchor.types, anchor.countries, anchor.status_issuer, anchor.status_required)
-        meaning = (anchor.issuer, *scope, lists)
+        meaning = meaning_of(anchor, anchor.root)
         if (anchor.purpose, anchor.root.der) in meanings:
             raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
         meanings[anchor.purpose, anchor.root.der] = meaning
@@ -157,6 +155,12 @@ def _check_certificates(anchors: tuple[TrustAnchor, ...]) -> None:
         for below, above in pinned_below(roots):
             if meanings[purpose, below.key] != meanings[purpose, above.key]:
                 raise CitizenIDError(Reason.ANCHOR_INVALID, "anchors")
+
+
+def meaning_of(anchor: TrustAnchor, root: Root) -> tuple[object, ...]:
+    """Return what this anchor's certificate stands for, from when to when aside."""
+    scope = (anchor.formats, anchor.types, anchor.countries, anchor.status_issuer, anchor.status_required)
+    return (anchor.issuer, *scope, frozenset(each.der for each in root.crls))
 
 
 def scope_of(

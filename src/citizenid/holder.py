@@ -85,7 +85,9 @@ class Credential:
             raise MalformedError(Reason.KEY_BINDING_UNEXPECTED, where)
         presentation = presentations[0]
         if presentation.declared_type is not None:  # a document of somebody's response, which may have more of them
-            raise MalformedError(Reason.MALFORMED_TOKEN, "issuer-signed")
+            error = MalformedError(Reason.MALFORMED_TOKEN, "issuer-signed")
+            error.at("V1")
+            raise error
         verified = verify_credential(presentation, anchors=anchors, now=now, limits=limits)
         return cls(_bytes_of(data, format), presentation, verified._reading)
 

@@ -33,7 +33,7 @@ from ._model import (
 )
 from ._wire import base64url
 from ._writers import WRITERS, IssueOptions, Signer
-from ._x509 import check_chain, signer_window
+from ._x509 import check_chain, signer_country, signer_window
 
 __all__ = ["Issuer", "Unsigned", "prepare_attestation"]
 
@@ -117,6 +117,14 @@ def _check_parts(holder_key: object, status: object, assurance: object) -> None:
         and all(type(each) is StatusReference for each in status)
     ):
         raise CitizenIDError(Reason.CLAIM_INVALID, "attestation")
+
+
+def _check_issuing_country(claims: Mapping[Any, Any], country: str | None) -> None:
+    """Refuse an issuing_country that is not the signer's: nobody who trusts his root would take it (V5.5)."""
+    for namespace in reg.MDOC_NATIONALITY_NAMESPACES:
+        elements = claims.get(namespace)
+        if isinstance(elements, Mapping) and elements.get(reg.MDOC_ISSUING_COUNTRY, country) != country:
+            raise CitizenIDError(Reason.ISSUER_MISMATCH, reg.MDOC_ISSUING_COUNTRY)
 
 
 def _merged(further: dict[str, Any], stated: dict[str, Any], format: Format) -> dict[str, Any]:
@@ -260,7 +268,8 @@ class Issuer:
                 CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED, LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED;
                 MALFORMED_JSON or MALFORMED_CBOR for a claim that the format cannot write; for an mdoc also
                 HOLDER_KEY_MISSING, ALGORITHM_NOT_ALLOWED, COUNTRY_INVALID, CERTIFICATE_EXPIRED when it would outlive
-                the certificate, and SIGNED_OUTSIDE_CERTIFICATE.
+                the certificate, SIGNED_OUTSIDE_CERTIFICATE, and ISSUER_MISMATCH for an issuing_country that is not the
+                one of the certificate.
         """
         if type(attestation) is not Attestation:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "attestation")
@@ -280,6 +289,8 @@ class Issuer:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
         if self._signer.certificates:
             signer_window(self._signer.certificates, _PROFILES[format])
+            if format is Format.MDOC:
+                _check_issuing_country(attestation.claims, signer_country(self._signer.certificates, _PROFILES[format]))
         return WRITERS[format].issue(attestation, self._signer, options, self._draw, self._limits)
 
     def _draw(self, size: int) -> bytes:

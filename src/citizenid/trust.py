@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, final
 
-from ._anchor import ResolvedKey, TrustAnchor, check_anchors, is_label, listed, members_of, scope_of
+from ._anchor import ResolvedKey, TrustAnchor, check_anchors, is_label, listed, meaning_of, members_of, scope_of
 from ._crypto import PublicKey
 from ._errors import CitizenIDError, Reason, VerificationError
 from ._issuer_metadata import issuer_metadata_url, keys_of_metadata, signature_keys
@@ -389,9 +389,9 @@ class TrustAnchors:
         )
 
     def _pin(self, anchor: TrustAnchor, root: Root) -> None:
-        purpose = anchor.purpose
+        purpose, meant = anchor.purpose, root._replace(meaning=meaning_of(anchor, root))
         if root.signer is None:
-            self._roots[purpose] = (*self._roots.get(purpose, ()), (anchor, root))
+            self._roots[purpose] = (*self._roots.get(purpose, ()), (anchor, meant))
             return
         self._signed_parts.add((purpose, signed_part(root.der)))
         self._signers[purpose, root.der] = ResolvedKey(

@@ -34,6 +34,7 @@ from citizenid import (
     UnixTime,
     Validity,
 )
+from citizenid._wire import cbor
 from citizenid.gateway import Admitted, Gateway, NeedPresentation
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer, prepare_attestation
@@ -184,6 +185,19 @@ def test_the_challenge_of_a_refusal_is_the_plain_one() -> None:
     challenge = needed.new_challenge()
     assert challenge is not None
     assert (challenge.handover, challenge.audience) == (Handover(), CLIENT_ID)
+
+
+def test_an_answer_of_two_documents_becomes_no_ticket_and_uses_nothing_up() -> None:
+    at, holder, sender = world(), key("holder"), key("sender")
+    credential, other = mdoc(holder.public), mdoc(holder.public)
+    text = at.gateway.challenge(sender=sender.public.thumbprint).to_text()
+    answers = [shown(each, Challenge.from_text(text), holder, US) for each in (credential, other)]
+    opened = [cbor.decode(each, "response", frozenset({24})) for each in answers]
+    documents = [document for each in opened for document in each["documents"]]
+    for several in (documents, documents[::-1], documents[:1] * 2):
+        data = cbor.encode({**opened[0], "documents": several})
+        denied(hand_in(at, credential, data, text, sender), Reason.LIMIT_EXCEEDED, "V1")
+    assert isinstance(hand_in(at, credential, answers[1], text, sender), Admitted)
 
 
 # --- MACs ---

@@ -435,6 +435,26 @@ def test_two_documents_are_judged_alone_in_both_orders() -> None:
         assert [type(each) is _verifier.VerifiedPresentation for each in verdicts] == [each is None for each in reasons]
 
 
+def test_what_is_wrong_with_one_document_is_not_wrong_with_the_next() -> None:
+    faults = {
+        Reason.EXPIRED: document(issuer_signed(validity={"validUntil": date_time(NOW - 1)})),
+        Reason.NOT_YET_VALID: document(issuer_signed(validity={"validFrom": date_time(NOW + 1)})),
+        Reason.KEY_BINDING_MISSING: document(changes={"deviceSigned": ABSENT}),
+        Reason.TYPE_NOT_ALLOWED: document(changes={"docType": OURS}),
+        Reason.SIGNATURE_INVALID: document(device=device_signed(transcript=handover(nonce="of-another-challenge"))),
+    }
+    other = document(issuer_signed({OURS: {"nationalities": ["FR"]}}, doc_type=OURS), doc_type=OURS)
+    documents = [document(), *faults.values(), other]
+    for shift in range(len(documents)):
+        order = documents[shift:] + documents[:shift]
+        verdicts = _verifier.verify_each(response(*order), **arguments())
+        found = verdicts[-shift:] + verdicts[:-shift] if shift else verdicts
+        reasons = [each.reason if isinstance(each, CitizenIDError) else None for each in found]
+        assert reasons == [None, *faults, None]
+        stated = [each.citizenship for each in found if isinstance(each, _verifier.VerifiedPresentation)]
+        assert [each.nationalities for each in stated] == [(Country("US"),), (Country("FR"),)]
+
+
 def test_a_framing_fault_in_one_document_refuses_all() -> None:
     broken = document(changes={"issuerSigned": None})
     for documents in ((document(), broken), (broken, document())):

@@ -9,12 +9,11 @@ Spec: RFC 5280 section 6.1.1 (trust anchor information); ISO/IEC 18013-5 B.1.2.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from itertools import chain
 from typing import Final, NamedTuple
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
 from .._crypto import PublicKey, pem_bytes
 from .._errors import CitizenIDError, Reason
@@ -29,6 +28,8 @@ from .certificates import (
     key_of,
     names_key_of,
     read_certificate,
+    signs,
+    spki_of,
 )
 from .revocation import RevocationList, digest_of_revoked, load_crls
 
@@ -48,6 +49,7 @@ class Root(NamedTuple):
         not_after: valid before then.
         crls: the CRLs under which everything below it is judged; none means that no revocation is looked at.
         signer: the key, when the certificate is pinned by equality.
+        meaning: what it vouches for; two roots that one chain may lead to vouch for the same, or the chain for nothing.
     """
 
     certificate: x509.Certificate
@@ -59,6 +61,7 @@ class Root(NamedTuple):
     not_after: UnixTime
     crls: tuple[RevocationList, ...] = ()
     signer: PublicKey | None = None
+    meaning: Hashable = None
 
 
 def load_roots(pem: bytes | str, crls: Iterable[bytes] = ()) -> tuple[Root, ...]:
@@ -133,7 +136,7 @@ def _load(pem: bytes | str, *, leaf: bool) -> list[Root]:
     try:
         for der in _bodies(pem_bytes(pem)):
             opened = read_certificate(der, leaf=leaf)
-            if opened is None:
+            if opened is None or not signs(opened.certificate):
                 raise CitizenIDError(Reason.ANCHOR_INVALID, _WHERE)
             loaded.append(_root(der, opened))
     except UNREADABLE:
@@ -156,11 +159,8 @@ def _bodies(pem: bytes) -> Iterator[bytes]:
 
 
 def _root(der: bytes, opened: Opened) -> Root:
-    certificate = opened.certificate
-    key = certificate.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return Root(certificate, der, opened.subject, key, der, UnixTime(opened.not_before), UnixTime(opened.not_after))
+    certificate, not_before, not_after = opened.certificate, UnixTime(opened.not_before), UnixTime(opened.not_after)
+    return Root(certificate, der, opened.subject, spki_of(certificate), der, not_before, not_after)
 
 
 def _is_root(certificate: x509.Certificate) -> bool:

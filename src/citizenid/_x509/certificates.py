@@ -14,8 +14,8 @@ from typing import Final, NamedTuple, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from .._crypto import EXPLICIT_CURVE, PublicKey, material_of
@@ -216,8 +216,8 @@ def check_authority_key(certificate: x509.Certificate, where: str) -> None:
     """Refuse an authority's key that is too weak or of no kind that signs.
 
     Raises:
-        MalformedError: KEY_INVALID for EC below 256 bits, RSA below 2048 bits or of broken octets, and other kinds;
-            CURVE_UNSUPPORTED for brainpoolP320r1, which no backend here has.
+        MalformedError: KEY_INVALID for EC below 256 bits, RSA below 2048 bits or of broken octets, a point of small
+            order, and other kinds; CURVE_UNSUPPORTED for brainpoolP320r1, which no backend here has.
     """
     handle = _handle(certificate)
     if handle is None:
@@ -226,8 +226,11 @@ def check_authority_key(certificate: x509.Certificate, where: str) -> None:
         strong = handle.key_size >= _EC_BITS
     elif isinstance(handle, rsa.RSAPublicKey):
         strong = handle.key_size >= _RSA_BITS and handle.key_size % 8 == 0
+    elif isinstance(handle, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        PublicKey(material_of(handle, where), where, full=True)  # under a point of small order anybody signs anything
+        strong = True
     else:
-        strong = True  # Ed25519, Ed448 and ML-DSA have no weaker kinds
+        strong = True  # ML-DSA has no weaker kinds
     if not strong:
         raise MalformedError(Reason.KEY_INVALID, where)
 
@@ -250,8 +253,24 @@ def key_of(certificate: x509.Certificate, where: str) -> PublicKey:
     return PublicKey(material, where, full=True)
 
 
+def signs(certificate: x509.Certificate) -> bool:
+    """Whether its key is of a kind that signs, and is loaded without a warning."""
+    return certificate.public_key_algorithm_oid in _SIGNATURE_KEYS
+
+
+def spki_of(certificate: x509.Certificate) -> bytes:
+    """Return its SubjectPublicKeyInfo in the one form in which keys are compared.
+
+    Raises:
+        one of `UNREADABLE`: for a key that cannot be loaded.
+    """
+    return certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
 def _handle(certificate: x509.Certificate) -> object:
-    if certificate.public_key_algorithm_oid not in _SIGNATURE_KEYS:
+    if not signs(certificate):
         return None
     try:
         return certificate.public_key()

@@ -3,11 +3,12 @@
 A serial number that is not positive, a policy text with stray characters, a country of three letters: these only make
 that library warn, on stderr, from hostile bytes, and as another exception where warnings are errors. So a short walk
 over the tags finds them first.
-Of the rest it judges one thing alone, that the algorithm is named twice in the same bytes: the library reads what came
-afterwards, and strictly. Where a profile takes any serial number (document signers in use have negative ones), it reads
-a copy with another in its place, and the signature is verified over the bytes that came.
+Of the rest it judges only what the library lets pass: an algorithm that is not named twice in the same bytes, a point
+in the hybrid form, a CRL with extensions and no version. Where a profile takes any serial number (document signers in
+use have negative ones), it reads a copy with another in its place, and the signature is verified over the bytes
+that came.
 
-Spec: RFC 5280 sections 4.1, 4.1.1.2, 4.1.2.2, 4.2.1.1, 4.2.1.4; X.690 section 8.1.
+Spec: RFC 5280 sections 4.1, 4.1.1.2, 4.1.2.2, 4.2.1.1, 4.2.1.4, 5.1.2.1; RFC 5480 section 2.2; X.690 section 8.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Final, NamedTuple
 _INTEGER: Final = 0x02
 _OCTET_STRING: Final = 0x04
 _VISIBLE_STRING: Final = 0x1A
+_VISIBLE: Final = frozenset(range(0x20, 0x7F))  # X.680 table 8: without the controls of ASCII
 _VERSION: Final = 0xA0
 _EXTENSIONS: Final = 0xA3
 _LIST_EXTENSIONS: Final = 0xA0
@@ -34,6 +36,8 @@ _BOUNDED_ATTRIBUTES: Final = (
 _UTF8_STRING: Final = 0x0C
 _TEXTS: Final = frozenset({_UTF8_STRING, 0x13, 0x14, 0x16, 0x1A})  # UTF8, Printable, Teletex, IA5, Visible
 _CONSTRUCTED: Final = 0x20
+_EC_KEY: Final = bytes.fromhex("06072a8648ce3d0201")
+_HYBRID: Final = (6, 7)
 _MAX_DEPTH: Final = 16  # a policy qualifier lies six deep
 
 
@@ -69,16 +73,20 @@ def survey(der: bytes) -> Survey:
     """Walk over a certificate.
 
     Raises:
-        ValueError, IndexError: for bytes that are no elements, or too few, an empty serial number, and two different
-            algorithms.
+        ValueError, IndexError: for bytes that are no elements, or too few, a serial number that is empty or longer than
+            it need be, two different algorithms, and a point in the hybrid form.
     """
     certificate = _elements(der, 0, len(der))[0]
     signed, algorithm = _elements(der, *_inside(certificate))[:2]
     fields = _elements(der, *_inside(signed))
-    serial, stated, issuer, _, subject = fields[1:6] if fields[0].tag == _VERSION else fields[:5]
+    serial, stated, issuer, _, subject, key = fields[1:7] if fields[0].tag == _VERSION else fields[:6]
     size = serial.end - serial.start
-    if serial.tag != _INTEGER or size < 1:
+    # X.690 section 8.3.2: the first nine bits differ. In the place of a negative number the library reads another one.
+    if serial.tag != _INTEGER or size < 1 or (size > 1 and der[serial.start] == (0, 0xFF)[der[serial.start + 1] >> 7]):
         raise ValueError
+    scheme, point = _elements(der, *_inside(key))[:2]
+    if der.startswith(_EC_KEY, scheme.start) and der[point.start + 1] in _HYBRID:
+        raise ValueError  # RFC 5480 section 2.2: the key MUST be rejected
     # RFC 5280 section 4.1.1.2. The library asks when it verifies, and what it read a copy of is verified without it.
     if der[algorithm.start : algorithm.end] != der[stated.start : stated.end]:
         raise ValueError
@@ -105,14 +113,17 @@ def signed_part(der: bytes) -> bytes:
 
 
 def is_quiet_list(der: bytes) -> bool:
-    """Whether a CRL is read without a warning; its entries may have any number.
+    """Whether a CRL is read without a warning, and states its version where it has extensions.
+
+    Its entries may have any number.
 
     Raises:
         ValueError, IndexError: for bytes that are no elements.
     """
     signed = _elements(der, 0, len(der))[0]
     fields = _elements(der, *_inside(_elements(der, *_inside(signed))[0]))
-    return _has_bounded_names(der) and _has_quiet_extensions(der, fields[-1], _LIST_EXTENSIONS)
+    versioned = fields[0].tag == _INTEGER or fields[-1].tag != _LIST_EXTENSIONS  # of the value the library takes one
+    return versioned and _has_bounded_names(der) and _has_quiet_extensions(der, fields[-1], _LIST_EXTENSIONS)
 
 
 def _has_bounded_names(der: bytes) -> bool:
@@ -154,7 +165,7 @@ def _has_plain_texts(der: bytes, start: int, end: int, depth: int) -> bool:
     if depth > _MAX_DEPTH:
         return False
     for each in _elements(der, start, end):
-        if each.tag == _VISIBLE_STRING and not der[each.start : each.end].isascii():
+        if each.tag == _VISIBLE_STRING and not _VISIBLE.issuperset(der[each.start : each.end]):
             return False
         if each.tag & _CONSTRUCTED and not _has_plain_texts(der, each.start, each.end, depth + 1):
             return False

@@ -30,6 +30,8 @@ from .certificates import (
     key_of,
     names_key_of,
     open_certificate,
+    read_certificate,
+    spki_of,
 )
 from .profiles import PROFILES, Profile, check_leaf, countries_agree, country_of, has_one_country, may_sign_objects
 from .revocation import Revocation, lists_of
@@ -131,7 +133,8 @@ def link(chain: Sequence[bytes], roots: Sequence[Root], profile: Profile) -> Lin
             KEY_INVALID and CURVE_UNSUPPORTED for a key that is too weak, of another kind, or on another curve.
         VerificationError: CERTIFICATE_INVALID for a certificate that may not stand where it stands,
             CERTIFICATE_USE_FORBIDDEN for a leaf that its profile does not permit, CERTIFICATE_UNTRUSTED when no root
-            signed the last one or one of them did not sign the one before, CERTIFICATE_COUNTRY_MISMATCH.
+            signed the last one, one of them did not sign the one before, or one has the key of a root that is pinned
+            for something else; CERTIFICATE_COUNTRY_MISMATCH.
     """
     where = profile.where
     check_bounds(chain, profile)
@@ -167,11 +170,18 @@ def link(chain: Sequence[bytes], roots: Sequence[Root], profile: Profile) -> Lin
     if not routes:
         raise VerificationError(refusal, where)
     _check_links(opened, where)
+    # A chain is not signed: whoever shows it could lead it past an authority that is pinned for something else.
+    passed, meaning = {spki_of(issuer) for issuer in path[1:]}, routes[0][1].meaning
+    if any(root.meaning != meaning and root.key in passed for root in roots):
+        raise VerificationError(Reason.CERTIFICATE_UNTRUSTED, where)
     return LinkedPath(
         key_of(path[0], where),
         UnixTime(opened[0].not_before),
         UnixTime(opened[0].not_after),
-        tuple(Route(index, UnixTime(start), UnixTime(end), _hops(opened, root)) for index, root, start, end in routes),
+        tuple(
+            Route(index, UnixTime(start), UnixTime(end), _hops(opened, root, roots))
+            for index, root, start, end in routes
+        ),
         country_of(path[0]) if profile.country else None,
     )
 
@@ -189,16 +199,18 @@ def judge(path: LinkedPath, now: UnixTime, profile: Profile) -> CertifiedKey:
         if not not_before <= now < not_after:
             continue  # a renewed root of the same key may still do
         fault: Reason | None = None
+        final = False
         for hop in hops:
             known = hop.judge(now)
             if isinstance(known, Reason):
-                fault = known
+                # What is below a root is revoked under each certificate of its key; such a certificate, by itself.
+                fault, final = known, hop.needed and known is Reason.CERTIFICATE_REVOKED
                 break
             not_after = UnixTime(min(not_after, known))
         if fault is None:
             return CertifiedKey(path.key, not_before, not_after, root, path.not_before, path.not_after, path.country)
         refusal = fault
-        if fault is Reason.CERTIFICATE_REVOKED:
+        if final:
             break
     raise VerificationError(refusal, where)
 
@@ -225,12 +237,18 @@ def _check_links(path: list[Opened], where: str) -> None:
             raise VerificationError(Reason.CERTIFICATE_INVALID, where)
 
 
-def _hops(path: list[Opened], root: Root) -> tuple[Revocation, ...]:
+def _hops(path: list[Opened], root: Root, roots: Sequence[Root]) -> tuple[Revocation, ...]:
     if not root.crls:
         return ()
     issuers = [*(each.certificate for each in path[1:]), root.certificate]
     pairs = reversed(list(zip(path, issuers, strict=True)))  # what is next to the root first
-    return tuple(Revocation(each.serial, lists_of(issuer, root.crls)) for each, issuer in pairs)
+    hops = [Revocation(each.serial, lists_of(issuer, root.crls)) for each, issuer in pairs]
+    # A root needs nobody's word. But where one that is pinned issued it and lists it, a shorter chain is no way round.
+    opened = read_certificate(root.der, leaf=False)
+    if opened is not None:
+        above = [each.certificate for each in roots if issued(opened, each.certificate, each.subject)]
+        hops += [Revocation(opened.serial, lists_of(issuer, root.crls), needed=False) for issuer in above]
+    return tuple(hops)
 
 
 def check_chain(chain: Sequence[bytes], key: PublicKey) -> None:
@@ -260,7 +278,6 @@ def check_chain(chain: Sequence[bytes], key: PublicKey) -> None:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
 
 
-@lru_cache(maxsize=64)  # an issuer has one chain for years, and it says the same each time
 def signer_window(chain: tuple[bytes, ...], profile: CertificateProfile) -> tuple[UnixTime, UnixTime]:
     """Return when the leaf of a chain that is to be written is valid; the end is exclusive.
 
@@ -269,6 +286,17 @@ def signer_window(chain: tuple[bytes, ...], profile: CertificateProfile) -> tupl
     Raises:
         CitizenIDError: CONFIGURATION_INVALID for a chain that no verifier of the profile would take, or for none.
     """
+    _, not_before, not_after = _signer(chain, profile)
+    return not_before, not_after
+
+
+def signer_country(chain: tuple[bytes, ...], profile: CertificateProfile) -> str | None:
+    """Return the country of the leaf of a chain that is to be written, if it names one. Raises as `signer_window`."""
+    return _signer(chain, profile)[0]
+
+
+@lru_cache(maxsize=64)  # an issuer has one chain for years, and it says the same each time
+def _signer(chain: tuple[bytes, ...], profile: CertificateProfile) -> tuple[str | None, UnixTime, UnixTime]:
     where = "certificates"
     row = PROFILES[profile]
     leaf = None
@@ -287,4 +315,4 @@ def signer_window(chain: tuple[bytes, ...], profile: CertificateProfile) -> tupl
         pass  # raised below in our own words
     if leaf is None:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
-    return UnixTime(leaf.not_before), UnixTime(leaf.not_after)
+    return country_of(leaf.certificate), UnixTime(leaf.not_before), UnixTime(leaf.not_after)

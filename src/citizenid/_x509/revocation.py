@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from .._errors import CitizenIDError, Reason
+from .._limits import MAX_UNIX_TIME
 from .certificates import UNREADABLE, extension, is_strong_hash, unix
 from .der import is_quiet_list
 
@@ -43,21 +44,29 @@ class RevocationList(NamedTuple):
 
 
 class Revocation(NamedTuple):
-    """What is known of one hop of a path: the serial number, and the lists that its issuer really signed."""
+    """What is known of one hop of a path: the serial number, and the lists that its issuer really signed.
+
+    None is needed for the root itself: it is pinned, and its issuer is asked only as far as he is pinned as well.
+    """
 
     serial: int
     lists: tuple[RevocationList, ...]
+    needed: bool = True
 
     def judge(self, now: int) -> Reason | int:
-        """Return until when this hop is known to be unrevoked (exclusive), or CERTIFICATE_REVOKED or CRL_UNUSABLE."""
+        """Return until when this hop is known to be unrevoked (exclusive), or CERTIFICATE_REVOKED or CRL_UNUSABLE.
+
+        Where no list is needed, one that cannot be used says nothing until the next one begins.
+        """
         begun = [each for each in self.lists if each.this_update <= now]
         latest = max((each.this_update for each in begun), default=None)
         newest = [each for each in begun if each.this_update == latest]
+        ends = [each.this_update for each in self.lists if each.this_update > now]
         if len(newest) != 1 or not newest[0].usable or now >= newest[0].next_update:
-            return Reason.CRL_UNUSABLE
+            return Reason.CRL_UNUSABLE if self.needed else min(ends, default=MAX_UNIX_TIME)
         if self.serial in newest[0].revoked:
             return Reason.CERTIFICATE_REVOKED
-        return min([newest[0].next_update, *(each.this_update for each in self.lists if each.this_update > now)])
+        return min([newest[0].next_update, *ends])
 
 
 def load_crls(crls: Iterable[bytes]) -> tuple[RevocationList, ...]:
@@ -96,11 +105,12 @@ def _load(data: bytes) -> RevocationList:
     if not is_quiet_list(der) or not der.endswith(b"\0" + crl.signature):
         raise ValueError
     next_update = crl.next_update_utc
+    issuer = crl.issuer  # read here, whatever else is wrong with the list: it is asked for at every path
     extensions = crl.extensions
     entries = list(crl)
     usable = (
         next_update is not None
-        and bool(crl.issuer)
+        and bool(issuer)
         # RFC 5280 section 5.2.3: every conforming list has a number, and not a critical one.
         and any(each.oid == x509.CRLNumber.oid for each in extensions)
         and not any(each.critical or each.oid in _INCOMPLETE for each in extensions)
