@@ -17,7 +17,7 @@ from builders import ABSENT, NOW, certificate_key, changed, der, local_key, misu
 from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
-from places import only_at
+from places import OutOfPlace, only_at
 from test_x509_profiles import BITS, make
 
 from citizenid import ANY, CitizenIDError, Country, Format, KeyPurpose, MalformedError, Reason, TrustAnchors
@@ -291,7 +291,7 @@ def test_a_byte_that_differs_is_refused(position: int, difference: int) -> None:
     data[position] ^= difference
     try:
         found = [(anchor.issuer, anchor.root) for anchor in anchored(bytes(data))]
-    except CitizenIDError:
+    except (CitizenIDError, OutOfPlace):  # whatever for, and wherever
         return
     # The chain is no part of what is signed: a change of it that still leads to the root changes nothing.
     assert found == [(anchor.issuer, anchor.root) for anchor in anchored(GOOD)]
