@@ -181,6 +181,8 @@ def test_long_texts_are_refused(text: str) -> None:
 
 def test_a_text_beyond_the_bound_is_not_even_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(challenge_module, "_decoded", lambda _text: pytest.fail("it was decoded"))
+    with pytest.raises(pytest.fail.Exception):  # the longest is
+        Challenge.from_text((_HEAD + ".transcript,-,-,-,-," + "A" * 32_768)[:32_768])
     for length in (32_769, 1_000_000):
         text = _HEAD + ".transcript,-,-,-,-," + "A" * length
         _refused(lambda: Challenge.from_text(text[:length]), "challenge")  # noqa: B023
@@ -284,14 +286,19 @@ def test_each_constructor_makes_its_kind() -> None:
     )
     assert (made.audience, made.peer, made.max_age_s) == ("x509_san_dns:a", "x509_san_dns:a", 300)
     assert made.handover == Handover(HandoverKind.OPENID4VP, "https://a/r", bytes(32)) and made.reader_key is key
-    made = Challenge.dc_api(origin="https://a", nonce=NONCE, max_age_s=60)
+    made = Challenge.dc_api(origin="https://a", nonce=NONCE, max_age_s=60, jwk_thumbprint=bytes(32), reader_key=key)
     assert (made.audience, made.peer, made.max_age_s) == ("origin:https://a", "https://a", 60)
+    assert made.handover == Handover(HandoverKind.DC_API, None, bytes(32)) and made.reader_key is key
+    assert Challenge.dc_api(origin="https://a", nonce=NONCE).handover == Handover(HandoverKind.DC_API)
     made = Challenge.dc_api_draft_24(origin="https://a", client_id="c", nonce=NONCE)
+    assert made.max_age_s == 300
     assert made.handover == Handover(HandoverKind.DC_API_DRAFT_24, client_id="c") and made.peer == "https://a"
     made = Challenge.iso_18013_7_2024(client_id="c", nonce=NONCE, response_uri="u", mdoc_generated_nonce="m")
     assert made.handover == Handover(HandoverKind.ISO_18013_7_2024, "u", mdoc_generated_nonce="m")
-    made = Challenge.session_transcript(b"\x83\xf6\xf6\xf6", audience="a", nonce=b"12345678")
+    assert made.max_age_s == 300
+    made = Challenge.session_transcript(b"\x83\xf6\xf6\xf6", audience="a", nonce=b"12345678", reader_key=key)
     assert made.handover == Handover(HandoverKind.TRANSCRIPT, transcript=b"\x83\xf6\xf6\xf6")
+    assert made.reader_key is key and made.max_age_s == 300
     assert Challenge("https://a", NONCE).peer == "https://a"
 
 

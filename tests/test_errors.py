@@ -80,6 +80,13 @@ def test_an_error_says_reason_step_and_place_and_nothing_more(
     assert error.__cause__ is None and error.__context__ is None
 
 
+def test_a_text_of_the_operator_s_own_has_lines() -> None:
+    error = CitizenIDError(Reason.POLICY_INVALID, "policy.rule")
+    before = str(error)
+    error.line = 12
+    assert str(error) == before + " line 12" and CitizenIDError.line is None
+
+
 @given(st.sampled_from(list(Reason)), st.lists(st.sampled_from(["V1", "V4", "V8", "ticket", "proof"]), max_size=3))
 def test_the_innermost_caller_that_knows_the_step_names_it(reason: Reason, steps: list[str]) -> None:
     error = MalformedError(reason, "kb-jwt")

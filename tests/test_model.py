@@ -8,7 +8,9 @@ from __future__ import annotations
 import base64
 import copy
 import dataclasses
+import inspect
 import json
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
@@ -18,6 +20,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from places import only_at
 
 from citizenid._errors import CitizenIDError, MalformedError, Reason
 from citizenid._model import (
@@ -47,6 +50,24 @@ from citizenid._model import (
 from citizenid._wire.keys import KeyMaterial
 from citizenid.countries import Country
 
+OURS = "org.citizenid.citizenship.1"
+errors_say_where = only_at(
+    {
+        Reason.CHALLENGE_INVALID: frozenset(
+            {"challenge", "challenge.audience", "challenge.max_age_s", "challenge.nonce"}
+        ),
+        Reason.CLAIM_INVALID: frozenset(
+            {"assurance", "claims", "evidence_checked_at", "exp", "iat", "nationalities_complete", "nbf", OURS}
+            | {"status.status_list.idx", "status.status_list.uri"}
+        ),
+        Reason.CLOCK_UNUSABLE: frozenset({"now"}),
+        Reason.CONFIGURATION_INVALID: frozenset({"format"}),
+        Reason.COUNTRY_INVALID: frozenset(
+            {"citizenship", "citizenships", "country", "nationalities", "nationality", OURS}
+        ),
+        Reason.DEPTH_EXCEEDED: frozenset({"claims"}),
+    }
+)
 LARGEST = 2**53 - 1
 NOT_AN_INTEGER: list[Any] = [True, False, 1.0, 1e9, float("nan"), float("inf"), "1", b"1", [1], (1,), {}, 1j, object()]
 
@@ -393,7 +414,7 @@ def test_the_time_of_the_evidence_is_a_time_or_nothing(value: Any) -> None:
 @pytest.mark.parametrize("withheld", [False, True])
 def test_an_attestation_of_claims_that_are_frozen_already_is_the_same_as_any_other(withheld: bool) -> None:
     claims = {"nationalities": ["US"], "nationalities_complete": True, "address": {"lines": ["x"]}}
-    made = _attestation(claims, withheld=withheld, evidence_at=5)
+    made = _attestation(claims, withheld=withheld, evidence_at=5, assurance=Assurance("eidas", "high"))
     frozen = freeze(claims)
     quick = attestation_of_frozen(
         made.type,
@@ -408,7 +429,21 @@ def test_an_attestation_of_claims_that_are_frozen_already_is_the_same_as_any_oth
     )
     assert type(quick) is Attestation and quick == made
     assert quick.citizenship == made.citizenship
+    assert quick.withheld is False  # what is withheld is said in its citizenship
     _frozen(quick)
+
+
+@pytest.mark.parametrize("claims", [None, 5, "claims", [("nationalities", ["US"])], {"x"}])
+def test_claims_are_a_mapping(claims: Any) -> None:
+    _refused(lambda: _attestation(claims), Reason.CLAIM_INVALID, "claims")
+
+
+@pytest.mark.parametrize("elements", [None, 5, "US", ["US"], [("nationality", "US")]])
+def test_the_claims_of_an_mdoc_are_mappings_in_a_mapping(elements: Any) -> None:
+    claims = {"eu.europa.ec.eudi.pid.1": {"nationality": "US"}, "org.example": elements}
+    with pytest.raises(MalformedError) as caught:
+        dataclasses.replace(_attestation({}), type="eu.europa.ec.eudi.pid.1", claims=claims)
+    assert (caught.value.reason, caught.value.where) == (Reason.CLAIM_INVALID, "claims")
 
 
 @pytest.mark.parametrize(("first", "second"), [(33, 0), (0, 33), (20, 20), (249, 249), (32, 0), (16, 16), (32, 32)])
@@ -471,6 +506,14 @@ def test_claims_have_at_most_two_hundred_levels() -> None:
             _attestation({"x": nested(levels)})
         assert (caught.value.reason, caught.value.where) == (Reason.DEPTH_EXCEEDED, "claims")
         assert caught.value.__context__ is None
+
+
+def test_claims_that_the_interpreter_has_no_room_for_are_too_deep() -> None:
+    def at(frames: int) -> object:
+        return freeze(nested(190)) if frames <= 0 else at(frames - 1)
+
+    assert thaw(at(0)) == nested(190)
+    _refused(lambda: at(sys.getrecursionlimit() - len(inspect.stack(0)) - 100), Reason.DEPTH_EXCEEDED, "claims")
 
 
 def test_an_attestation_shows_nothing_of_the_person() -> None:
@@ -702,7 +745,6 @@ def test_a_verified_object_is_not_made_by_hand() -> None:
 PID = "eu.europa.ec.eudi.pid.1"
 PHOTO_ID = "org.iso.23220.1"
 MDL = "org.iso.18013.5.1"
-OURS = "org.citizenid.citizenship.1"
 alpha2 = st.sampled_from([country.alpha2 for country in Country.all()])
 some_countries = st.lists(st.sampled_from(Country.all()), unique=True, max_size=6)
 
@@ -723,6 +765,19 @@ def test_what_is_stated_in_an_mdoc_is_read_again(
     assert set(read.nationalities) == stated.all_nationalities
     assert set(read.citizenships) == set(citizenships)
     assert read.complete is complete
+
+
+def test_each_country_has_an_element_of_its_own_in_an_mdoc() -> None:
+    stated = Citizenship(us("US"), us("FR"), complete=True).to_claims(Format.MDOC)
+    assert stated == {
+        OURS: {
+            "nationalities": ["US", "FR"],
+            "nationalities_complete": True,
+            "national_of_us": True,
+            "national_of_fr": True,
+            "citizen_of_fr": True,
+        }
+    }
 
 
 @given(some_countries.filter(bool), st.sampled_from((PID, PHOTO_ID, MDL)), st.sampled_from(("alpha2", "alpha3")))
