@@ -197,7 +197,9 @@ def test_an_open_anchor_does_not_bring_a_revoked_signer_back() -> None:
 def test_the_profile_is_that_of_the_hint() -> None:
     anchors = rooted(IACA)
     for profile in (DS, READER, VICAL, PLAIN):
-        assert resolve(anchors, profiled(profile), profile=profile).key == local_key(certificate_key("leaf")).public
+        resolved = resolve(anchors, profiled(profile), profile=profile)
+        assert resolved.key == local_key(certificate_key("leaf")).public
+        assert resolved.signer_country == ("UT" if profile is DS else None)
     refuses(Reason.CERTIFICATE_USE_FORBIDDEN, anchors, profiled(PLAIN), profile=DS)
     refuses(Reason.CERTIFICATE_USE_FORBIDDEN, anchors, profiled(READER), profile=DS)
 

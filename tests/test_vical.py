@@ -130,7 +130,7 @@ def test_each_authority_becomes_an_anchor_under_a_label_of_its_own() -> None:
         NOW + 1_001,
     )  # the signer ends first
     assert anchor.root is not None and anchor.root.der == der(IACA)[0]
-    assert anchor.status_issuer == "list:US-MD"
+    assert anchor.status_issuer == "list:US-MD" and anchor.not_before == 0
     (named,) = anchored(GOOD, status_issuer="statuses", countries=ANY)
     assert (named.status_issuer, named.countries) == ("statuses", ANY)
 
@@ -152,6 +152,21 @@ def test_a_state_is_never_taken_for_a_country(country: Any, state: Any, place: s
 def test_whose_citizenship_counts_must_be_said() -> None:
     misused(Reason.ANCHOR_INVALID, lambda: anchored(GOOD, countries=None))
     misused(Reason.ANCHOR_INVALID, lambda: anchored(GOOD, countries=()))
+    misused(Reason.ANCHOR_INVALID, lambda: anchored(GOOD, countries=5))
+    infos = [info(), info(certificate=der(OTHER)[0], stateOrProvinceName="US-VA")]
+    once = (country for country in (Country("US"), Country("DE")))
+    both = {Country("US"), Country("DE")}
+    assert [anchor.countries for anchor in anchored(signed(vical(infos)), countries=once)] == [both, both]
+
+
+@pytest.mark.parametrize("issuer", ["", None, 5, "\ud800", ["list"]])
+def test_the_list_has_a_label(issuer: Any) -> None:
+    misused(Reason.ANCHOR_INVALID, lambda: anchored(GOOD, issuer=issuer))
+
+
+@pytest.mark.parametrize("types", [None, 5, MDL, [5], [[MDL]]])
+def test_the_types_are_a_list_of_texts(types: Any) -> None:
+    misused(Reason.ANCHOR_INVALID, lambda: anchored(GOOD, types=types))
 
 
 def test_the_doc_types_of_an_entry_limit_what_its_authority_may_attest() -> None:
