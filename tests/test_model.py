@@ -102,7 +102,7 @@ def test_now_is_an_integer_of_seconds(now: int) -> None:
     assert check_now(now) == now
 
 
-@pytest.mark.parametrize("now", [-1, None, *NOT_AN_INTEGER], ids=repr)
+@pytest.mark.parametrize("now", [-1, None, *NOT_AN_INTEGER])
 def test_another_now_is_refused(now: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:
         check_now(now)
@@ -129,7 +129,7 @@ def test_validity_is_what_is_in_range_and_in_order(issued: int | None, before: i
         assert issued is None or issued < validity.not_after
 
 
-@pytest.mark.parametrize("value", [-1, LARGEST + 1, 2**64, *NOT_AN_INTEGER], ids=repr)
+@pytest.mark.parametrize("value", [-1, LARGEST + 1, 2**64, *NOT_AN_INTEGER])
 def test_a_time_of_another_kind_is_refused(value: Any) -> None:
     later = UnixTime(LARGEST)
     _refused(lambda: Validity(value, None, later), Reason.CLAIM_INVALID, "iat")
@@ -172,7 +172,7 @@ def test_a_status_reference_is_an_index_in_a_list() -> None:
     _frozen(StatusReference("u", 0))
 
 
-@pytest.mark.parametrize("index", [-1, 2**32, 2**64, None, *NOT_AN_INTEGER], ids=repr)
+@pytest.mark.parametrize("index", [-1, 2**32, 2**64, None, *NOT_AN_INTEGER])
 def test_another_index_is_refused(index: Any) -> None:
     _refused(lambda: StatusReference("u", index), Reason.CLAIM_INVALID, "status.status_list.idx")
 
@@ -651,7 +651,7 @@ def test_another_nonce_is_refused(nonce: Any) -> None:
     _refused(lambda: Challenge("a", nonce), Reason.CHALLENGE_INVALID, "challenge.nonce")
 
 
-@pytest.mark.parametrize("age", [0, -1, 86_401, None, *NOT_AN_INTEGER], ids=repr)
+@pytest.mark.parametrize("age", [0, -1, 86_401, None, *NOT_AN_INTEGER])
 def test_another_age_is_refused(age: Any) -> None:
     assert Challenge("a", "nonce-nonce", 86_400).max_age_s == 86_400
     assert Challenge("a", "nonce-nonce").max_age_s == 300

@@ -370,7 +370,7 @@ MISFITS: list[Any] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("misfit", MISFITS, ids=repr)
+@pytest.mark.parametrize("misfit", MISFITS)
 @pytest.mark.parametrize("name", sorted(WHOLE))
 def test_a_rule_that_is_put_together_of_other_types_is_none(name: str, misfit: Any) -> None:
     # An age that is no number is exceeded by none, and a text in its place would be found out at a request.

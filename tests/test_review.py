@@ -465,7 +465,7 @@ def test_a_monotonic_clock_that_tells_no_time_makes_no_gateway(reading: Any) -> 
 @pytest.mark.parametrize("part", [
     {"replay": None}, {"replay": object()}, {"statuses": None}, {"statuses": object()}, {"cache": "x"},
     {"cache": object()}, {"random": None}, {"clock": 5}, {"monotonic": None}, {"limits": None},
-], ids=str)  # fmt: skip
+])  # fmt: skip
 def test_a_part_that_cannot_do_its_work_makes_no_gateway(part: dict[str, Any]) -> None:
     with pytest.raises(CitizenIDError) as caught:
         gateway(**part)

@@ -376,7 +376,7 @@ def test_a_key_that_is_not_for_us_does_not_spoil_the_set(other: dict[str, Any]) 
     {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"}, {"kty": "AKP", "pub": "AAAA"},
     {**jwk("b"), "use": "enc"}, {**jwk("b", "Ed25519"), "use": "other"}, {**jwk("b"), "key_ops": ["encrypt"]},
     {**jwk("b"), "alg": "ES256", "crv": "secp256k1"}, {**jwk("b"), "alg": "ES256", "crv": "P-384"},
-], ids=repr)  # fmt: skip
+])  # fmt: skip
 def test_a_broken_key_of_our_kind_spoils_the_set(broken: dict[str, Any]) -> None:
     for keys in ([jwk("a"), broken], [broken, jwk("a")]):
         with pytest.raises(MalformedError) as caught:

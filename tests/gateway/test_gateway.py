@@ -752,7 +752,7 @@ BROKEN_CLOCKS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("reading", BROKEN_CLOCKS, ids=repr)
+@pytest.mark.parametrize("reading", BROKEN_CLOCKS)
 def test_a_clock_that_fails_allows_nothing(reading: Any) -> None:
     world = World()
     alice = world.wallet()

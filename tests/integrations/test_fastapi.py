@@ -348,7 +348,6 @@ async def _signals(scope: Any) -> None:
         {"signals": Signals("AS1")},
         {"signals": _signals},
     ],
-    ids=str,
 )
 def test_a_dependency_that_cannot_be_right_is_not_made(door: Door, options: dict[str, Any]) -> None:
     arguments = {"gateway": door.world.gateway, "resource": "open"} | options

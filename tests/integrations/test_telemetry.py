@@ -188,7 +188,6 @@ def test_neither_package_is_needed_to_import_it() -> None:
         {"clock": 5.0},
         {"clock": None},
     ],
-    ids=repr,
 )
 def test_what_cannot_be_watched_is_refused_before_anybody_collects(watch: Any, wrong: dict[str, Any]) -> None:
     arguments: dict[str, Any] = {"gateway": w.World().gateway} | wrong

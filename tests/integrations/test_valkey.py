@@ -635,7 +635,6 @@ def test_a_set_of_sign_outs_that_makes_no_sense_is_not_made(options: dict[str, A
 @pytest.mark.parametrize(
     "source",
     [lambda size: 1 // 0, lambda: b"", lambda size: None, lambda size: bytes(size - 1), bytearray, str],
-    ids=str,
 )
 def test_a_process_without_a_name_of_its_own_tells_and_hears_nothing(source: Any) -> None:
     # Of two processes with one name, each would take what the other says for its own echo: a sign-out would be lost.

@@ -256,7 +256,6 @@ def test_a_good_list_is_verified() -> None:
         {"exp": NOW + 1, "nbf": NOW},
         {"proof": {"type": "DataIntegrityProof"}, "name": "list", "status_list": 1, "ttl": "x"},
     ],
-    ids=str,
 )
 def test_what_the_standard_permits_is_accepted(changes: dict[str, Any]) -> None:
     assert ask(stored(vc(credential(**changes))), revocation(3)) is Status.INVALID

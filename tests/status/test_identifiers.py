@@ -177,7 +177,6 @@ ONE = frozenset({bytes(16)})
         IdentifierState(set(ONE), frozenset(), None), IdentifierState(ONE, set(), None),  # type: ignore[arg-type]  # what a caller may get wrong
         IdentifierState(frozenset({"x" * 16}), frozenset(), None),  # type: ignore[arg-type]  # what a caller may get wrong
     ],
-    ids=str,
 )  # fmt: skip
 def test_a_state_that_is_none_is_refused(state: Any) -> None:
     misused(Reason.CONFIGURATION_INVALID, lambda: IdentifierPublisher(uri=URI, state=state))
