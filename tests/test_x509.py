@@ -34,7 +34,7 @@ from builders import (
 )
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa, x25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,7 +124,7 @@ def test_a_leaf_may_have_a_key_of_any_algorithm_of_the_house(private: Any) -> No
     assert walk([leaf]).key == local_key(private).public
 
 
-def test_an_authority_may_sign_with_rsa_brainpool_and_edwards_curves() -> None:
+def test_an_authority_may_sign_with_rsa_brainpool_edwards_curves_and_ml_dsa() -> None:
     for private, hash_ in (
         (rsa.generate_private_key(65537, 2048), hashes.SHA256()),
         (ed25519.Ed25519PrivateKey.generate(), None),
@@ -132,6 +132,8 @@ def test_an_authority_may_sign_with_rsa_brainpool_and_edwards_curves() -> None:
         (ec.generate_private_key(ec.BrainpoolP256R1()), hashes.SHA256()),
         (ec.generate_private_key(ec.BrainpoolP384R1()), hashes.SHA384()),
         (ec.generate_private_key(ec.BrainpoolP512R1()), hashes.SHA512()),
+        (mldsa.MLDSA44PrivateKey.generate(), None),
+        (mldsa.MLDSA87PrivateKey.generate(), None),
     ):
         root = certificate(
             "other", "other", authority=True, signer=private, public=private.public_key(), hash_algorithm=hash_

@@ -40,7 +40,8 @@ class Root(NamedTuple):
     """A pinned certificate: a root, or (with `signer`) the certificate of a document signer itself.
 
     Attributes:
-        certificate: as it was read, but for its serial number where that is not positive.
+        opened: as it was read.
+        certificate: the same, but for its serial number where that is not positive.
         der: its bytes.
         subject: its name, as it is written.
         key: its SubjectPublicKeyInfo.
@@ -52,6 +53,7 @@ class Root(NamedTuple):
         meaning: what it vouches for; two roots that one chain may lead to vouch for the same, or the chain for nothing.
     """
 
+    opened: Opened
     certificate: x509.Certificate
     der: bytes
     subject: bytes
@@ -160,7 +162,7 @@ def _bodies(pem: bytes) -> Iterator[bytes]:
 
 def _root(der: bytes, opened: Opened) -> Root:
     certificate, not_before, not_after = opened.certificate, UnixTime(opened.not_before), UnixTime(opened.not_after)
-    return Root(certificate, der, opened.subject, spki_of(certificate), der, not_before, not_after)
+    return Root(opened, certificate, der, opened.subject, spki_of(certificate), der, not_before, not_after)
 
 
 def _is_root(certificate: x509.Certificate) -> bool:

@@ -30,7 +30,6 @@ from .certificates import (
     key_of,
     names_key_of,
     open_certificate,
-    read_certificate,
     spki_of,
 )
 from .profiles import PROFILES, Profile, check_leaf, countries_agree, country_of, has_one_country, may_sign_objects
@@ -244,10 +243,8 @@ def _hops(path: list[Opened], root: Root, roots: Sequence[Root]) -> tuple[Revoca
     pairs = reversed(list(zip(path, issuers, strict=True)))  # what is next to the root first
     hops = [Revocation(each.serial, lists_of(issuer, root.crls)) for each, issuer in pairs]
     # A root needs nobody's word. But where one that is pinned issued it and lists it, a shorter chain is no way round.
-    opened = read_certificate(root.der, leaf=False)
-    if opened is not None:
-        above = [each.certificate for each in roots if issued(opened, each.certificate, each.subject)]
-        hops += [Revocation(opened.serial, lists_of(issuer, root.crls), needed=False) for issuer in above]
+    above = [each.certificate for each in roots if issued(root.opened, each.certificate, each.subject)]
+    hops += [Revocation(root.opened.serial, lists_of(issuer, root.crls), needed=False) for issuer in above]
     return tuple(hops)
 
 
