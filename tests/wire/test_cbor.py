@@ -396,6 +396,59 @@ def test_no_item_among_many_takes_from_its_neighbours(items: list[str]) -> None:
     assert _each([b"\x00", *(bytes.fromhex(item) for item in items), b"\x00"]) is Reason.MALFORMED_CBOR
 
 
+def test_what_is_no_cbor_of_ours_is_none_among_many_either() -> None:
+    # Under a tag or in a type that the reader would judge it may still be loaded, and then it is by itself as well.
+    for data in [*MALFORMED, *TWICE]:
+        _each([b"\x00", bytes.fromhex(data), b"\x00"])
+    for data in TWICE:
+        assert _each([bytes.fromhex(data)]) is Reason.DUPLICATE_MEMBER
+    for data in ("9f01ff", "bf0101ff", "5f4101ff", "7f6161ff"):
+        assert _each([b"\x00", bytes.fromhex(data)]) is Reason.MALFORMED_CBOR
+
+
+def test_a_long_item_among_many_keeps_what_stands_under_its_tags() -> None:
+    # Under a tag that has no decoder, cbor2 makes tuples and mappings that nobody can change of what it finds there.
+    item = b"\x82\xd8\x3d\x82\x01\x81\xa1\x01\x02" + byte_string(bytes(1_025))
+    (loaded,) = cbor.load_each([item], WHERE, frozenset({61}))
+    assert repr(loaded) == repr([CBORTag(61, [1, [{1: 2}]]), bytes(1_025)])
+
+
+def test_what_is_signed_and_loaded_has_tags_and_nothing_that_they_might_stand_for() -> None:
+    written = b"\xc0\x74" + b"2026-01-12T00:00:00Z"
+    assert repr(load_signed(written, WHERE)) == repr(CBORTag(0, "2026-01-12T00:00:00Z"))
+    assert repr(load_signed(b"\xc2\x42\x01\x00", WHERE)) == repr(CBORTag(2, b"\x01\x00"))
+
+
+@pytest.mark.parametrize("size", [255, 256])
+def test_a_name_is_measured_wherever_it_stands(size: int) -> None:
+    long: Any = {"n" * size: 1}
+    frozen = MappingProxyType(long)
+    beside = [0.5, CBORTag(0, ""), {"a": 1}, ["a"], ({"a": 1},)]
+    values: list[Any] = [long, frozen, [long], (long,), (frozen,), {1: [long]}, {1: (frozen,)}, [[long], [[0.5]]]]
+    values += [[[[0.5]], [long]], {1: [long], 2: [[0.5]]}, {1: [[0.5]], 2: [long]}]
+    values += [[each, long] for each in beside] + [[long, each] for each in beside]
+    for value in values:
+        if size > 255:
+            _refused(lambda: cbor.check_names(value, WHERE), Reason.LIMIT_EXCEEDED)  # noqa: B023
+        else:
+            cbor.check_names(value, WHERE)
+    for value in (0.5, 1, "a" * 300, CBORTag(0, "")):
+        cbor.check_names(value, WHERE)
+
+
+def test_a_name_is_measured_in_bytes() -> None:
+    for text, taken in (
+        ("\u00e9" * 127, True),
+        ("\u00e9" * 128, False),
+        ("\U0001f600" * 63, True),
+        ("\U0001f600" * 64, False),
+    ):
+        if taken:
+            cbor.check_names([{text: 1}], WHERE)
+        else:
+            _refused(lambda: cbor.check_names([{text: 1}], WHERE), Reason.LIMIT_EXCEEDED)  # noqa: B023
+
+
 def test_a_costly_item_among_many_is_refused_as_it_is_alone() -> None:
     crowded = encode(dict.fromkeys(range(1_025), 0))
     assert _each([b"\x00", crowded]) is Reason.LIMIT_EXCEEDED

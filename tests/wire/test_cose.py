@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from typing import Any
@@ -353,7 +354,10 @@ def test_the_type_is_a_text_or_the_name_of_a_number(typ: Any, name: str | None) 
 
 @pytest.mark.parametrize("typ", [None, True, False, -1, 293.0, b"application/sd-cwt", [293], {}])
 def test_a_type_of_another_kind_is_refused(typ: Any) -> None:
-    _refused(lambda: cose.typ_of(_read({1: -9, 16: typ}), WHERE), Reason.HEADER_INVALID, HEADER + ".typ")
+    message = _read({1: -9, 16: typ})
+    _refused(lambda: cose.typ_of(message, WHERE), Reason.HEADER_INVALID, HEADER + ".typ")
+    signed = functools.partial(cose.sign1, message, b"", reg.COSE_ALGORITHMS, PROFILE, WHERE)
+    _refused(signed, Reason.HEADER_INVALID, HEADER + ".typ")
 
 
 def test_a_type_that_nothing_covers_is_none() -> None:

@@ -152,6 +152,15 @@ def test_another_curve_is_refused(curve: Any) -> None:
         _refused({**_key(algorithm), -1: curve})
 
 
+def test_a_curve_that_nobody_knows_has_no_key_of_no_length_either() -> None:
+    for curve in CURVES_OF_NO_KEY:
+        for kty in (1, 2, 3, 4):
+            for coordinate in (b"", b"\x01"):
+                _refused({1: kty, -1: curve, -2: coordinate})
+                _refused({1: kty, -1: curve, -2: coordinate, -3: coordinate})
+                _refused({1: kty, -1: curve, -2: coordinate, -3: True})
+
+
 def test_a_curve_under_the_wrong_kind_or_with_the_wrong_point_is_refused() -> None:
     for algorithm in (*EC2, *OKP):
         for curve in (1, 2, 3, 6, 7, 256, 258, 259):

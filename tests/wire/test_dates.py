@@ -152,3 +152,10 @@ def test_other_spellings_are_no_date_time(text: str) -> None:
 def test_the_last_moments_of_the_calendar_are_no_accident() -> None:
     assert rfc_3339("9999-12-31T23:59:59.9-23:59", up=True) == LAST + 23 * 3_600 + 59 * 60 + 1
     assert rfc_3339("0001-01-01T00:00:00+23:59", up=True) is None
+
+
+@pytest.mark.parametrize("fraction", ["", ".0", ".000", ".000000000"])
+def test_a_fraction_of_nothing_is_none_and_a_time_is_an_integer(fraction: str) -> None:
+    for up in (False, True):
+        moment = rfc_3339(f"2027-01-15T08:00:00{fraction}Z", up=up)
+        assert moment == 1_800_000_000 and type(moment) is int

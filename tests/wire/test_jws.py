@@ -508,6 +508,19 @@ def test_the_profile_says_how_the_issuer_is_read_and_it_is_not_read_here() -> No
     opened = jws.open_compact(_token(HEADER), WHERE, DEFAULT_LIMITS, unverified_issuer)
     assert opened.key_hint.unverified_issuer is unverified_issuer
     assert opened.key_hint.kid == "k1"
+    # The headers that are too long to be remembered hand it on as well.
+    opened = jws.open_compact(_token({**HEADER, "further": "a" * 300}), WHERE, DEFAULT_LIMITS, unverified_issuer)
+    assert opened.key_hint.unverified_issuer is unverified_issuer
+
+
+def test_a_full_stop_right_behind_the_second_is_a_third() -> None:
+    for data in (b"a.b..", b"a.b..c", b"a.b.c.", b"a...", b"...", b".a.b.", b"a.b", b"a", b"", b".", b".."):
+        if data == b"..":
+            assert jws.split(data, WHERE) == (b"", b"", b"", b".")
+            continue
+        with pytest.raises(MalformedError) as caught:
+            jws.split(data, WHERE)
+        assert (caught.value.reason, caught.value.where) == (Reason.MALFORMED_TOKEN, WHERE)
 
 
 def test_a_header_that_holds_a_key_is_not_remembered() -> None:

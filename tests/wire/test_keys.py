@@ -485,7 +485,15 @@ def test_any_members_are_a_key_or_a_reason(algorithm: str, junk: dict[str, Any],
 def test_key_material_of_an_unknown_algorithm_is_not_written() -> None:
     with pytest.raises(CitizenIDError) as caught:
         keys.public_jwk(keys.KeyMaterial("RS256", b""))
-    assert caught.value.reason is Reason.KEY_INVALID
+    assert (caught.value.reason, caught.value.where) == (Reason.KEY_INVALID, "jwk")
+
+
+def test_a_private_jwk_is_refused_where_it_stands() -> None:
+    whole = _key("ES256").to_private_jwk()
+    for jwk in ([], {}, {**whole, "x": "AA"}, {**whole, "d": "AA"}, {**_key("ML-DSA-44").to_private_jwk(), "priv": ""}):
+        with pytest.raises(MalformedError) as caught:
+            keys.read_private_jwk(jwk, "some.place")
+        assert (caught.value.reason, caught.value.where) == (Reason.KEY_INVALID, "some.place")
 
 
 _MARKER = "Marker8675309"

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid._errors import MalformedError, Reason
+from citizenid._errors import CitizenIDError, MalformedError, Reason
 from citizenid._wire import json
-from citizenid._wire.writing import dump, dump_disclosure, dump_members, quote
+from citizenid._wire.writing import dump, dump_disclosure, dump_members, quote, signing_input
 
 _MARKER = "Marker8675309"
 _SALT = "c2FsdHNhbHRzYWx0c2FsdA"
@@ -118,3 +118,15 @@ def test_members_that_cannot_be_written_are_refused(value: dict[Any, Any]) -> No
         assert _MARKER not in f"{error}{error!r}{error.args}" and error.__context__ is None
     with pytest.raises(MalformedError):
         dump_members('"a":"\ud800"', {}, "claims")
+
+
+def test_what_is_to_be_signed_is_refused_where_it_stands() -> None:
+    good: dict[str, Any] = {"alg": "ES256"}
+    assert signing_input(good, {}, "kb-jwt") == b"eyJhbGciOiJFUzI1NiJ9.e30"
+    for header, payload in (({**good, "a": float("nan")}, {}), (good, {"a": float("nan")})):
+        with pytest.raises(MalformedError) as caught:
+            signing_input(header, payload, "kb-jwt")
+        assert (caught.value.reason, caught.value.where) == (Reason.MALFORMED_JSON, "kb-jwt")
+    with pytest.raises(CitizenIDError) as refused:
+        signing_input({"alg": "ESB256"}, {}, "kb-jwt")
+    assert (refused.value.reason, refused.value.where) == (Reason.ALGORITHM_NOT_ALLOWED, "kb-jwt.header")
