@@ -1053,6 +1053,15 @@ def test_what_is_written_is_read(value: Any) -> None:
         assert _same(decode(encode(value), WHERE), value)
 
 
+def test_an_integer_key_has_64_bits_and_a_sign() -> None:
+    for key in (-(2**64), 2**64 - 1):
+        assert decode(encode({key: 0}), WHERE) == {key: 0}
+    for key in (-(2**64) - 1, 2**64):
+        with pytest.raises(MalformedError) as caught:
+            encode({key: 0}, WHERE)
+        assert (caught.value.reason, caught.value.where) == (Reason.MALFORMED_CBOR, WHERE)
+
+
 def test_redacted_keys_are_written_as_simple_59_and_read_again() -> None:
     claims = {1: "iss", 100: 1, "a": 2, Redacted.KEYS: [b"digest"]}
     written = encode(claims)

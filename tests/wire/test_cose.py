@@ -396,6 +396,19 @@ def test_a_kid_of_another_kind_is_refused(kid: Any) -> None:
         _refused(lambda: cose.hint_of(message, WHERE), Reason.HEADER_INVALID, HEADER + ".kid")
 
 
+def test_a_parameter_that_the_caller_judges_is_left_to_him() -> None:
+    for value in (cbor2.undefined, [cbor2.CBORSimpleValue(99)], {b"a": 1}):
+        message = [cbor2.dumps({1: -9, 13: value}), {}, b"", b""]
+        assert cose.read_message(message, WHERE, 13).members[1] == -9
+        _refused(lambda: cose.read_message(message, WHERE), Reason.MALFORMED_CBOR, HEADER)  # noqa: B023
+        _refused(lambda: cose.read_message(message, WHERE, 14), Reason.MALFORMED_CBOR, HEADER)  # noqa: B023
+    # What only equals its label is not it, and no label at all.
+    for label in (13.0, True):
+        message = [cbor2.dumps({label: 0}), {}, b"", b""]
+        _refused(lambda: cose.read_message(message, WHERE, int(label)), Reason.MALFORMED_CBOR, HEADER)  # noqa: B023
+    _refused(lambda: cose.read_message([b"\x80", {}, b"", b""], WHERE, 13), Reason.MALFORMED_TOKEN, HEADER)
+
+
 # --- x5chain, x5t ---
 
 

@@ -1,14 +1,13 @@
-"""A DeviceResponse by its literal bytes, held against the whole reading.
-
-What the reading itself refuses and takes is tested with the reader (tests/readers/test_mdoc.py).
-"""
+"""A DeviceResponse: the whole reading, and the one by its literal bytes, which is held against it."""
 
 from __future__ import annotations
 
+from typing import Any
 from unittest.mock import patch
 
 import cbor2
 import pytest
+from cbor2 import CBORTag
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -232,3 +231,225 @@ def test_what_is_over_a_limit_is_refused_by_the_whole_reading(name_spaces: bytes
 def test_the_response_of_these_tests_is_sound_and_canonical_cbor() -> None:
     raw = response()
     assert cbor2.dumps(cbor2.loads(raw), canonical=True) == raw
+
+
+# --- the whole reading ---
+
+_RESPONSE, _AUTH, _DEVICE, _ITEM = "device-response", "issuer-auth", "device-auth", "issuer-signed-item"
+_ABSENT: Any = object()
+
+
+def _changed(value: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {name: each for name, each in {**value, **changes}.items() if each is not _ABSENT}
+
+
+def _issuer_signed(**changes: Any) -> dict[str, Any]:
+    auth = [b"\xa1\x01\x26", {33: b"leaf"}, b"payload", bytes(64)]
+    return _changed({"nameSpaces": {"one": [CBORTag(24, b"item")]}, "issuerAuth": auth}, **changes)
+
+
+def _device_signed(**changes: Any) -> dict[str, Any]:
+    signature = [b"\xa1\x01\x26", {}, None, bytes(64)]
+    return _changed({"nameSpaces": CBORTag(24, b"\xa0"), "deviceAuth": {"deviceSignature": signature}}, **changes)
+
+
+def _document(**changes: Any) -> dict[str, Any]:
+    parts = {"docType": "a.doc", "issuerSigned": _issuer_signed(), "deviceSigned": _device_signed()}
+    return _changed(parts, **changes)
+
+
+def _outcome(value: Any, limits: Limits = LIMITS) -> Outcome:
+    # Not canonical: the literals have no part in it.
+    outcome = read(cbor2.dumps(value), limits)
+    assert outcome == whole(cbor2.dumps(value), limits)
+    return outcome
+
+
+def _of(limits: Limits = LIMITS, **changes: Any) -> Outcome:
+    return _outcome(_changed({"version": "1.0", "documents": [_document()], "status": 0}, **changes), limits)
+
+
+def _in_device(**changes: Any) -> Outcome:
+    return _of(documents=[_document(deviceSigned=_device_signed(**changes))])
+
+
+def test_a_response_is_read_into_its_documents() -> None:
+    (document,) = _of()
+    assert isinstance(document, Document)
+    assert document.doc_type == "a.doc" and document.namespaces == ("one",) and document.items == (b"item",)
+    assert document.auth.payload == b"payload" and document.auth.unprotected == {33: b"leaf"}
+    assert document.device == (False, b"\xa1\x01\x26", "-7", bytes(64), None, b"\xa0")
+    two = _of(documents=[_document(), _document(docType="b.doc", deviceSigned=_ABSENT)])
+    assert [(each.doc_type, each.device is None) for each in two if isinstance(each, Document)] == [
+        ("a.doc", False),
+        ("b.doc", True),
+    ]
+    assert repr(document) == "<Document>"
+
+
+def test_what_an_issuer_hands_over_is_a_document_without_a_type_and_a_device() -> None:
+    (document,) = _outcome(_issuer_signed())
+    assert isinstance(document, Document)
+    assert document.doc_type is None and document.device is None and document.items == (b"item",)
+    assert _outcome(_issuer_signed(nameSpaces={"one": 3 * [CBORTag(24, b"item")]}), TIGHT) == (
+        Reason.LIMIT_EXCEEDED,
+        _RESPONSE,
+    )
+    (bare,) = _outcome(_issuer_signed(nameSpaces=_ABSENT))
+    assert isinstance(bare, Document) and bare.items == ()
+
+
+def test_documents_are_bounded() -> None:
+    three = Limits(documents=3)
+    for count in (1, 2, 3):
+        assert len(_of(three, documents=[_document() for _ in range(count)])) == count
+    assert _of(three, documents=[_document() for _ in range(4)]) == (Reason.LIMIT_EXCEEDED, _RESPONSE)
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.10", "1.99"])
+def test_a_minor_version_may_be_any(version: str) -> None:
+    assert isinstance(_of(version=version), list)
+
+
+@pytest.mark.parametrize(
+    "version", ["", "1", "1.", ".0", "1..0", "1.0.0", "1.0.1", " 1.0", "1.0 ", "1.-1", "1.x", "2.x"]
+)
+@pytest.mark.parametrize("other", ["2.0", "0.9", "10.0", "1.\u0660", "1.\xb2", "2.\u0660", "\u0661.0"])
+def test_another_version_is_not_read(version: str, other: str) -> None:
+    assert _of(version=version) == _of(version=other) == (Reason.VERSION_UNSUPPORTED, _RESPONSE)
+
+
+def test_an_mdoc_may_be_of_a_minor_version_that_is_met_elsewhere() -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        device_response.check_version("2.0", "some.place")
+    assert (caught.value.reason, caught.value.where) == (Reason.VERSION_UNSUPPORTED, "some.place")
+    with pytest.raises(CitizenIDError) as caught:
+        device_response.check_version(1, "some.place")
+    assert (caught.value.reason, caught.value.where) == (Reason.MALFORMED_TOKEN, "some.place")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"version": _ABSENT}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"version": 1.0}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"version": b"1.0"}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"status": _ABSENT}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"status": False}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"status": None}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"status": 10}, (Reason.RESPONSE_NOT_OK, _RESPONSE)),
+        ({"status": -1}, (Reason.RESPONSE_NOT_OK, _RESPONSE)),
+        ({"status": 1}, (Reason.RESPONSE_NOT_OK, _RESPONSE)),
+        ({"documents": _ABSENT}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"documents": []}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"documents": {}}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"documents": [[]]}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"documents": [_document(docType=_ABSENT)]}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"documents": [_document(docType=b"a.doc")]}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"documents": [_document(issuerSigned=_ABSENT)]}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"documents": [_document(issuerSigned=[])]}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"documents": [_document(issuerSigned=_issuer_signed(issuerAuth=_ABSENT))]}, (Reason.MALFORMED_TOKEN, _AUTH)),
+        ({"documents": [_document(deviceSigned=[])]}, (Reason.MALFORMED_TOKEN, _DEVICE)),
+        ({"version": [], "documentErrors": cbor2.undefined}, (Reason.MALFORMED_CBOR, _RESPONSE)),
+    ],
+)
+def test_a_response_of_another_form_is_refused(changes: dict[str, Any], expected: tuple[Reason, str]) -> None:
+    assert _of(**changes) == expected
+
+
+@pytest.mark.parametrize("value", [[], "a", 0, None, {}, [_document()]])
+def test_what_is_no_response_is_refused(value: Any) -> None:
+    assert _outcome(value) == (Reason.MALFORMED_TOKEN, _RESPONSE)
+
+
+@pytest.mark.parametrize(
+    ("name_spaces", "expected"),
+    [
+        ([], (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        (None, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({1: [CBORTag(24, b"item")]}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"one": []}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"one": {"a": CBORTag(24, b"item")}}, (Reason.MALFORMED_TOKEN, _RESPONSE)),
+        ({"one": [b"item"]}, (Reason.MALFORMED_TOKEN, _ITEM)),
+        ({"one": [CBORTag(24, "item")]}, (Reason.MALFORMED_TOKEN, _ITEM)),
+        ({"one": [CBORTag(24, b"item"), b"item"]}, (Reason.MALFORMED_TOKEN, _ITEM)),
+        ({"one": [CBORTag(24, b"item")], "two": [CBORTag(24, [])]}, (Reason.MALFORMED_TOKEN, _ITEM)),
+        ({"one": [CBORTag(23, b"item")]}, (Reason.MALFORMED_CBOR, _RESPONSE)),
+        ({"n" * 257: [CBORTag(24, b"item")]}, (Reason.LIMIT_EXCEEDED, _RESPONSE)),
+    ],
+)
+def test_items_of_another_form_are_refused(name_spaces: Any, expected: tuple[Reason, str]) -> None:
+    assert _of(documents=[_document(issuerSigned=_issuer_signed(nameSpaces=name_spaces))]) == expected
+
+
+_MESSAGE = [b"\xa1\x01\x05", {}, None, bytes(32)]
+_NOT_ALLOWED = (Reason.ALGORITHM_NOT_ALLOWED, _DEVICE)
+
+
+def test_what_a_device_signed_is_a_signature_or_a_mac_or_nothing() -> None:
+    (by_mac,) = _in_device(deviceAuth={"deviceMac": _MESSAGE})
+    assert isinstance(by_mac, Document)
+    assert by_mac.device == (True, b"\xa1\x01\x05", "HMAC 256/256", bytes(32), None, b"\xa0")
+    for auth in (_ABSENT, {}, {"other": 1}):
+        (document,) = _in_device(deviceAuth=auth)
+        assert isinstance(document, Document) and document.device is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"nameSpaces": _ABSENT}, (Reason.MALFORMED_TOKEN, _DEVICE)),
+        ({"nameSpaces": b"\xa0"}, (Reason.MALFORMED_TOKEN, _DEVICE)),
+        ({"nameSpaces": {}}, (Reason.MALFORMED_TOKEN, _DEVICE)),
+        ({"nameSpaces": CBORTag(24, "a")}, (Reason.MALFORMED_TOKEN, _DEVICE)),
+        ({"nameSpaces": CBORTag(24, {})}, (Reason.MALFORMED_TOKEN, _DEVICE)),
+        ({"nameSpaces": CBORTag(23, b"\xa0")}, (Reason.MALFORMED_CBOR, _RESPONSE)),
+        ({"nameSpaces": CBORTag(32, b"\xa0")}, (Reason.MALFORMED_TOKEN, _DEVICE)),
+        ({"deviceAuth": []}, (Reason.MALFORMED_TOKEN, _DEVICE)),
+        ({"deviceAuth": {"deviceSignature": _MESSAGE, "deviceMac": _MESSAGE}}, (Reason.MALFORMED_TOKEN, _DEVICE)),
+        ({"deviceAuth": {"deviceSignature": []}}, (Reason.MALFORMED_TOKEN, _DEVICE)),
+        ({"deviceAuth": {"deviceMac": None}}, (Reason.MALFORMED_TOKEN, _DEVICE)),
+        ({"deviceAuth": {"deviceSignature": _MESSAGE}}, _NOT_ALLOWED),
+        (
+            {"deviceAuth": {"deviceMac": [b"\xa1\x01\x26", {}, None, bytes(32)]}},
+            (Reason.ALGORITHM_NOT_ALLOWED, _DEVICE),
+        ),
+    ],
+)
+def test_what_a_device_signed_in_another_form_is_refused(changes: Any, expected: tuple[Reason, str]) -> None:
+    assert _in_device(**changes) == expected
+
+
+# Beside the names that are known: passed over where it is sound, and refused as no CBOR of ours where it is not.
+_SOUND_BESIDE = [1, "a", [], {"a": [1]}, CBORTag(24, b"a")]
+_UNSOUND_BESIDE = [cbor2.undefined, cbor2.CBORSimpleValue(99), [float("nan")], {"a": {b"a": 1}}, {True: 1}]
+
+
+@pytest.mark.parametrize("name", ["further", 7])
+def test_what_nobody_knows_is_passed_over_where_it_is_sound(name: Any) -> None:
+    def within(extra: dict[Any, Any]) -> list[Outcome]:
+        response = {"version": "1.0", "documents": [_document()], "status": 0}
+        auth = {"deviceAuth": {**_device_signed()["deviceAuth"], **extra}}
+        return [
+            _outcome({**response, **extra}),
+            _outcome({**response, "documents": [{**_document(), **extra}]}),
+            _outcome({**response, "documents": [_document(issuerSigned={**_issuer_signed(), **extra})]}),
+            _outcome({**response, "documents": [_document(deviceSigned={**_device_signed(), **extra})]}),
+            _outcome({**response, "documents": [_document(deviceSigned=_device_signed(**auth))]}),
+            _outcome({**_issuer_signed(), **extra}),
+        ]
+
+    plain = within({})
+    for value in _SOUND_BESIDE:
+        assert within({name: value}) == plain
+    for value in _UNSOUND_BESIDE:
+        assert within({name: value}) == [(Reason.MALFORMED_CBOR, _RESPONSE)] * 6
+
+
+def test_what_is_unsound_beside_a_device_is_named_where_it_is_met() -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        device_response._known({"a": cbor2.undefined}, frozenset({"b"}), "some.place")
+    assert (caught.value.reason, caught.value.where) == (Reason.MALFORMED_CBOR, "some.place")
+    with pytest.raises(CitizenIDError) as caught:
+        device_response._known([], frozenset({"b"}), "some.place")
+    assert (caught.value.reason, caught.value.where) == (Reason.MALFORMED_TOKEN, "some.place")

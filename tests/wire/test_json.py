@@ -446,3 +446,17 @@ def test_a_refusal_holds_nothing_of_the_input(data: bytes) -> None:
     for seen in (str(error), repr(error), repr(error.args), repr(vars(error)), repr(getattr(error, "__notes__", ""))):
         assert _MARKER not in seen
     assert error.__cause__ is None and error.__context__ is None
+
+
+def test_what_is_not_finite_is_found_behind_what_is_plain() -> None:
+    for data in (b"[[1],[1e400]]", b'{"a":[1],"b":[2],"c":[1e400]}', b'{"a":{"b":1},"c":{"d":1e400}}'):
+        with pytest.raises(MalformedError) as caught:
+            json.parse(data, "some.place", 4)
+        assert (caught.value.reason, caught.value.where) == (Reason.MALFORMED_JSON, "some.place")
+
+
+@pytest.mark.parametrize("data", [b"NaN", b"[NaN]", b'{"a":Infinity}', b"[-Infinity]"])
+def test_what_is_no_json_is_none_where_numbers_are_still_to_be_judged(data: bytes) -> None:
+    with pytest.raises(MalformedError) as caught:
+        json.parse_tree(data, "some.place")
+    assert (caught.value.reason, caught.value.where) == (Reason.MALFORMED_JSON, "some.place")
