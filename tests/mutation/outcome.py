@@ -12,14 +12,17 @@ from __future__ import annotations
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
+from math import sqrt
 from pathlib import Path
+from random import Random
 from typing import Any, Final, NamedTuple
 
 from .parts import PACKAGE
 
 _CLASS: Final = "ǁ"  # what mutmut writes between the names of a class and of its method
+_Z: Final = 1.645  # of the normal distribution: 95 of 100 lie below
 _KEYS: Final = {"file", "function", "before", "after", "reason"}
 
 
@@ -75,6 +78,7 @@ class Outcome(NamedTuple):
         explained: survivors that are listed.
         unexplained: survivors that are not, and what no test reached or ended otherwise.
         stale: what is listed and is no survivor.
+        drawn: how many mutants were drawn to be tried, or None when all were.
     """
 
     part: str
@@ -83,11 +87,22 @@ class Outcome(NamedTuple):
     explained: list[Name]
     unexplained: list[Name]
     stale: list[Name]
+    drawn: int | None = None
 
     @property
     def mutants(self) -> int:
         """How many there are."""
         return sum(self.counts.values())
+
+    @property
+    def tried(self) -> int:
+        """How many of them were tried."""
+        return self.mutants - self.counts[Fate.UNFINISHED]
+
+    @property
+    def judged(self) -> int:
+        """How many are not explained, of all or of those that were drawn."""
+        return (self.mutants if self.drawn is None else self.tried) - len(self.explained)
 
     @property
     def killed(self) -> int:
@@ -97,15 +112,23 @@ class Outcome(NamedTuple):
     @property
     def score(self) -> float:
         """How many of a hundred were noticed, of those that are not explained."""
-        judged = self.mutants - len(self.explained)
-        return 100 * self.killed / judged if judged else 0.0
+        return 100 * self.killed / self.judged if self.judged else 0.0
+
+    @property
+    def at_least(self) -> float:
+        """The score that all mutants have at least, as 95 of 100 such draws say rightly (Wilson, one-sided)."""
+        if self.drawn is None or not self.judged:
+            return self.score
+        count, share = self.judged, self.score / 100
+        spread = _Z * sqrt(share * (1 - share) / count + (_Z / count) ** 2 / 4)
+        return 100 * (share + _Z**2 / count / 2 - spread) / (1 + _Z**2 / count)
 
     def faults(self) -> list[str]:
         """Return why this outcome is not good enough, or nothing."""
         found = []
         if not self.mutants:
             found.append("nothing was mutated")
-        unfinished = self.counts[Fate.UNFINISHED]
+        unfinished = (self.mutants if self.drawn is None else self.drawn) - self.tried
         if unfinished:
             found.append(f"{unfinished} mutants were not tried")
         if self.target == 100 and self.unexplained:
@@ -165,15 +188,24 @@ def collected(tree: Path, files: Iterable[str]) -> dict[Name, Fate]:
     """Read the names and fates of all mutants of these files out of a tree in which mutmut ran."""
     fates: dict[Name, Fate] = {}
     for file in files:
-        mutated = tree / "mutants" / file
-        meta, index = mutated.with_name(mutated.name + ".meta"), mutated.with_name(mutated.name + ".spans")
-        if not meta.exists():
-            continue
-        codes: dict[str, int | None] = json.loads(meta.read_text("utf-8"))["exit_code_by_key"]
-        spans = json.loads(index.read_text("utf-8"))["spans"]
-        for key, name in named(file, mutated.read_text("utf-8"), spans, codes).items():
+        codes = _codes(tree, file)
+        for key, name in _names(tree, file).items():
             fates[name] = _FATES.get(codes[key], Fate.UNCLEAR)
     return fates
+
+
+def _codes(tree: Path, file: str) -> dict[str, int | None]:
+    meta = (tree / "mutants" / file).with_suffix(".py.meta")
+    codes: dict[str, int | None] = json.loads(meta.read_text("utf-8"))["exit_code_by_key"] if meta.exists() else {}
+    return codes
+
+
+def _names(tree: Path, file: str) -> dict[str, Name]:
+    codes, mutated = _codes(tree, file), tree / "mutants" / file
+    if not codes:
+        return {}
+    spans = json.loads(mutated.with_suffix(".py.spans").read_text("utf-8"))["spans"]
+    return named(file, mutated.read_text("utf-8"), spans, codes)
 
 
 def survivors(text: str) -> dict[Name, str]:
@@ -197,8 +229,21 @@ def survivors(text: str) -> dict[Name, str]:
     return listed
 
 
-def judged(part: str, target: int, fates: Mapping[Name, Fate], listed: Iterable[Name]) -> Outcome:
-    """Hold the fates of a part's mutants against the listed survivors of its files."""
+def drawn(tree: Path, files: Iterable[str], count: int, seed: str) -> dict[str, Name]:
+    """Draw mutants by chance, each with the same one: what mutmut calls them, and their names. The seed decides."""
+    known: dict[str, Name] = {}
+    for file in files:
+        known |= _names(tree, file)
+    chosen = Random(seed).sample(sorted(known), min(count, len(known)))
+    return {key: known[key] for key in chosen}
+
+
+def judged(
+    part: str, target: int, fates: Mapping[Name, Fate], listed: Iterable[Name], among: Collection[Name] | None = None
+) -> Outcome:
+    """Hold the fates of a part's mutants, or of those among them that were drawn, against its listed survivors."""
+    if among is not None:
+        fates = {name: fate if name in among else Fate.UNFINISHED for name, fate in fates.items()}
     listed = set(listed)
     left = [name for name, fate in fates.items() if fate in {Fate.SURVIVED, Fate.UNTESTED, Fate.UNCLEAR}]
     # What is not tried yet may still survive: only what is gone, or was killed, is stale.
@@ -210,6 +255,7 @@ def judged(part: str, target: int, fates: Mapping[Name, Fate], listed: Iterable[
         [name for name in left if name in listed and fates[name] is Fate.SURVIVED],
         [name for name in left if not (name in listed and fates[name] is Fate.SURVIVED)],
         sorted(listed - open_),
+        None if among is None else len(among),
     )
 
 

@@ -6,7 +6,8 @@ without a mutant. What survives must stand in survivors.toml with the reason. Th
 its target, when a survivor of a part that must kill all has no reason, when a listed one is none any more, and when
 nothing was mutated: then nothing was proven.
 
-`--keep` names a folder in which an interrupted run goes on; it starts anew when any file has changed since.
+`--keep` names a folder in which an interrupted run goes on; it starts anew when any file has changed since. `--sample`
+tries so many mutants of each part, drawn by chance from a seed: an estimate, with the score that it does not overstate.
 
 It needs what requirements/mutation.txt pins, besides the package with its development dependencies.
 
@@ -27,14 +28,14 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parents[1]
 if sys.path[0] == str(HERE):  # run as a program: its folder must not hide other packages
     sys.path[0] = str(HERE.parent)
 
-from mutation.outcome import Fate, Name, Outcome, collected, judged, survivors  # noqa: E402  # found by the line above
+from mutation.outcome import Fate, Name, Outcome, collected, drawn, judged, survivors  # noqa: E402  # found by the line above
 from mutation.parts import PARTS, Part, part_of, patterns  # noqa: E402
 
 SURVIVORS: Final = HERE / "survivors.toml"
@@ -50,6 +51,13 @@ _MODULES: Final = (
 _QUIET: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # it would rewrite the asserts of hypothesis
 AT_IMPORT: Final = "mutation_at_import"
 _STAMP: Final = ".what-was-run"
+
+
+class Draw(NamedTuple):
+    """How many mutants of each part to try, and the seed by which they are drawn."""
+
+    count: int
+    seed: int
 
 
 def copied(root: Path, target: Path) -> str:
@@ -142,12 +150,22 @@ def called(command: list[str], folder: Path, tree: Path, log: Path) -> int:
         ).returncode
 
 
-def mutate(tree: Path, jobs: int, log: Path) -> int:
-    """Let mutmut run in `tree`, or go on there, and return its exit status."""
+def mutate(tree: Path, jobs: int, log: Path, mutants: Iterable[str] = ()) -> int:
+    """Let mutmut run in `tree`, or go on there, with these mutants or with all, and return its exit status."""
     mutmut = shutil.which("mutmut", path=str(Path(sys.executable).parent))
     if mutmut is None:
         raise SystemExit("there is no mutmut beside this interpreter: see CONTRIBUTING.md")
-    return called([mutmut, "run", "--max-children", str(jobs)], tree, tree, log)
+    return called([mutmut, "run", "--max-children", str(jobs), *mutants], tree, tree, log)
+
+
+def sampled(name: str, tree: Path, jobs: int, log: Path, draw: Draw) -> tuple[int, dict[str, Name]]:
+    """Let mutmut try mutants that were drawn, and return its exit status and what was drawn.
+
+    It says which there are only when it runs: the first time it writes them, and ends when it finds none of this name.
+    """
+    mutate(tree, jobs, log, ["no mutant has this name"])
+    among = drawn(tree, modules(tree, name), draw.count, f"{draw.seed} {name}")
+    return mutate(tree, jobs, log, among) if among else 1, among
 
 
 def control(tree: Path, log: Path) -> int:
@@ -171,17 +189,19 @@ def modules(tree: Path, name: str) -> list[str]:
 
 
 def run_part(
-    name: str, work: Path, jobs: int, listed: Iterable[Name], root: Path = ROOT
+    name: str, work: Path, jobs: int, listed: Iterable[Name], draw: Draw | None = None, root: Path = ROOT
 ) -> tuple[Outcome, list[str], dict[Name, Fate]]:
     """Run one part; return its outcome, why the run itself proves nothing, if so, and the fate of each mutant."""
     tree, log, troubles = prepared(name, work, root), work / f"{name}.log", []
-    if status := mutate(tree, jobs, log):
+    status, among = (mutate(tree, jobs, log), None) if draw is None else sampled(name, tree, jobs, log, draw)
+    if status:
         troubles.append(f"mutmut ended with {status}: {log}")
     elif status := control(tree, log):
         troubles.append(f"without a mutant the tests ended with {status}: {log}")
     fates = collected(tree, modules(tree, name))
     here = [each for each in listed if part_of(each.file) == name]
-    return judged(name, PARTS[name].target, fates, here), troubles, fates
+    chosen = None if among is None else set(among.values())
+    return judged(name, PARTS[name].target, fates, here, chosen), troubles, fates
 
 
 def written(outcome: Outcome, troubles: list[str], fates: dict[Name, Fate], seconds: float) -> dict[str, Any]:
@@ -191,9 +211,11 @@ def written(outcome: Outcome, troubles: list[str], fates: dict[Name, Fate], seco
         "target": outcome.target,
         "seconds": round(seconds),
         "mutants": outcome.mutants,
+        "drawn": outcome.drawn,
         **{fate.name.lower(): outcome.counts[fate] for fate in Fate},
         "explained": len(outcome.explained),
         "score": round(outcome.score, 2),
+        "at_least": round(outcome.at_least, 2),
         "faults": [*outcome.faults(), *troubles],
         "unexplained": [{**each._asdict(), "fate": fates[each].value} for each in outcome.unexplained],
         "stale": [each._asdict() for each in outcome.stale],
@@ -207,6 +229,8 @@ def printed(outcome: Outcome, troubles: list[str], fates: dict[Name, Fate], log:
         f"{len(outcome.explained):>11,}{len(outcome.unexplained):>13,}{outcome.score:>8.1f}{outcome.target:>8}",
         flush=True,
     )
+    if outcome.drawn is not None:
+        print(f"  {outcome.drawn:,} were drawn; of all, at least {outcome.at_least:.1f} of 100 (95 of 100 draws)")
     for each in outcome.unexplained:
         print(f"  {fates[each].value}: {each}")
     for each in outcome.stale:
@@ -224,7 +248,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", type=Path, help="where to write the results")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="a folder that is kept, so that a later run goes on")
+    parser.add_argument("--sample", type=int, metavar="N", help="mutants of each part to try, drawn by chance")
+    parser.add_argument("--seed", type=int, default=1, help="of the draw")
     chosen = parser.parse_args(argv)
+    draw = None if chosen.sample is None else Draw(max(1, chosen.sample), chosen.seed)
     names = chosen.only or list(PARTS)
     if unknown := sorted(set(names) - PARTS.keys()):
         parser.error(f"no such part: {', '.join(unknown)}")
@@ -244,7 +271,7 @@ def main(argv: list[str] | None = None) -> int:
     results, good = [], True
     for name in names:
         began = time.monotonic()
-        outcome, troubles, fates = run_part(name, work, max(1, chosen.jobs), listed)
+        outcome, troubles, fates = run_part(name, work, max(1, chosen.jobs), listed, draw)
         printed(outcome, troubles, fates, work / f"{name}.log")
         results.append(written(outcome, troubles, fates, time.monotonic() - began))
         good = good and not troubles and not outcome.faults()

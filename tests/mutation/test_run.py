@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mutation import run
-from mutation.outcome import Fate, Name, collected, difference, function_of, judged, named, survivors
+from mutation.outcome import Fate, Name, collected, difference, drawn, function_of, judged, named, survivors
 from mutation.parts import PACKAGE, PARTS, Part, part_of, patterns
 
 FILE = "src/citizenid/_redaction/restoring.py"
@@ -258,6 +258,46 @@ def test_another_part_needs_its_score(killed: int, good: bool) -> None:
     assert outcome.faults() == ([] if good else ["the score is below 95"])
 
 
+# --- a sample ---
+
+
+def test_of_a_sample_nothing_else_counts() -> None:
+    fates = {name(fate.value): fate for fate in Fate}
+    among = {name(fate.value) for fate in (Fate.KILLED, Fate.SURVIVED)}
+    outcome = judged("gateway", 95, fates, [name(Fate.UNCLEAR.value)], among)
+    assert (outcome.mutants, outcome.tried, outcome.drawn, outcome.killed) == (6, 2, 2, 1)
+    assert (outcome.score, outcome.unexplained, outcome.stale) == (50, [name(Fate.SURVIVED.value)], [])
+    assert outcome.faults() == ["the score is below 95"]
+    explained = judged("_redaction", 100, fates, [name(Fate.SURVIVED.value)], among)
+    assert (explained.score, explained.explained, explained.faults()) == (100, [name(Fate.SURVIVED.value)], [])
+
+
+def test_what_was_drawn_and_not_tried_is_a_fault() -> None:
+    fates = {name("a"): Fate.KILLED, name("b"): Fate.UNFINISHED, name("c"): Fate.UNFINISHED}
+    assert judged("gateway", 95, fates, [], {name("a"), name("b")}).faults() == ["1 mutants were not tried"]
+    assert judged("gateway", 95, fates, [], {name("a")}).faults() == []
+    assert judged("gateway", 95, fates, [], set()).faults() == ["the score is below 95"]
+
+
+@pytest.mark.parametrize(("killed", "count", "least"), [(95, 100, 90.08), (190, 200, 91.82), (100, 100, 97.37)])
+def test_a_sample_says_what_all_have_at_least(killed: int, count: int, least: float) -> None:
+    fates = {name(str(number)): Fate.KILLED if number < killed else Fate.SURVIVED for number in range(count)}
+    outcome = judged("gateway", 95, {**fates, name("more"): Fate.SURVIVED}, [], set(fates))
+    assert outcome.at_least == pytest.approx(least, abs=0.01)
+    assert judged("gateway", 95, fates, []).at_least == 100 * killed / count
+
+
+def test_a_draw_is_by_chance_and_the_same_for_a_seed(tmp_path: Path) -> None:
+    tree = a_run(tmp_path, [None] * 16)
+    files = [FILE, "src/citizenid/not_mutated.py"]
+    draws = [drawn(tree, files, 8, seed) for seed in ("1 a", "1 a", "2 a", "1 b")]
+    assert draws[0] == draws[1] and draws[0] not in draws[2:]
+    assert all(len(each) == 8 and set(each.values()) <= set(collected(tree, files)) for each in draws)
+    assert set(drawn(tree, files, 99, "").values()) == set(collected(tree, files))
+    taken = [key for seed in range(400) for key in drawn(tree, files, 1, str(seed))]
+    assert len(set(taken)) == 16 and max(taken.count(key) for key in taken) < 50
+
+
 # --- the list of survivors ---
 
 ENTRY = {"file": FILE, "function": "f", "before": "a < b", "after": "a <= b", "reason": "a is never b: see g"}
@@ -371,15 +411,20 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., in
     monkeypatch.setattr(run, "SURVIVORS", tmp_path / "survivors.toml")
     monkeypatch.setattr(run, "prepared", lambda name, work, root: work / name)
 
-    def call(codes: list[int | None], listed: str = "", status: int = 0, without: int = 0) -> int:
+    asked: list[list[str]] = []
+
+    def call(codes: list[int | None], listed: str = "", status: int = 0, without: int = 0, *further: str) -> int:
         (tmp_path / "survivors.toml").write_text(listed, "utf-8")
         shutil.rmtree(tmp_path / "work", ignore_errors=True)
 
         def control(tree: Path, log: Path) -> int:
             return without
 
-        def mutate(tree: Path, jobs: int, log: Path) -> int:
+        def mutate(tree: Path, jobs: int, log: Path, mutants: Iterable[str] = ()) -> int:
             assert jobs == 3
+            if tree.exists():  # of those that were drawn
+                asked.append(list(mutants))
+                return status
             a_run(tree, codes)
             (tree / "src" / "citizenid" / "_redaction").mkdir(parents=True)
             (tree / FILE).write_text("", "utf-8")
@@ -389,7 +434,11 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., in
         monkeypatch.setattr(run, "mutate", mutate)
         monkeypatch.setattr(run, "control", control)
         work, results = tmp_path / "work", tmp_path / "results.json"
-        return run.main(["--only", "_redaction", "--jobs", "3", "--keep", str(work), "--json", str(results)])
+        asked.clear()
+        ended = run.main(["--only", "_redaction", "--jobs", "3", "--keep", str(work), "--json", str(results), *further])
+        for mutants in asked:
+            assert sorted(set(mutants)) == sorted(mutants) and len(mutants) == min(int(further[1]), len(codes))
+        return ended
 
     return call
 
@@ -456,6 +505,20 @@ def test_the_control_asks_each_test_that_was_asked_by_its_name(monkeypatch: pyte
     assert (tmp_path / "log").read_text("utf-8").count("2 passed") == 1
     test.write_text("def test_2(): pass\n", "utf-8")
     assert run.control(tmp_path, tmp_path / "log") == 4
+
+
+def test_the_command_tries_what_it_draws_and_says_what_that_tells_of_all(
+    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command([1, 1, 1, 1], "", 0, 0, "--sample", "2") == 0
+    assert "2 were drawn; of all, at least 42.5 of 100" in capsys.readouterr().out
+    (result,) = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    assert (result["mutants"], result["drawn"], result["killed"], result["score"]) == (4, 2, 2, 100)
+    assert result["at_least"] == 42.5 and result["faults"] == []
+    assert command([0, 0, 0, 0], "", 0, 0, "--sample", "2") == 1
+    assert "2 survivors without a reason" in capsys.readouterr().out
+    assert command([], "", 0, 0, "--sample", "2") == 1
+    assert "mutmut ended with 1" in capsys.readouterr().out
 
 
 def test_survivors_of_other_parts_are_not_asked_for(command: Callable[..., int]) -> None:
