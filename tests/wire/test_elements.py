@@ -219,9 +219,7 @@ def test_texts_are_written_as_the_slow_writer_writes_them(value: Any) -> None:
         ("1970-01-01T00:00:00Z", TDATE, b"\xc0\x741970-01-01T00:00:00Z"),
     ],
 )
-def test_a_text_in_the_place_of_a_date_has_the_tag_of_its_kind(
-    text: str, tags: frozenset[int], written: bytes
-) -> None:
+def test_a_text_in_the_place_of_a_date_has_the_tag_of_its_kind(text: str, tags: frozenset[int], written: bytes) -> None:
     assert element_value(text, tags, NO_DATES) == written
     assert element_value(text, None, NO_DATES) == written[written.index(text.encode()) - 1 :]
 
@@ -263,9 +261,7 @@ def test_a_map_in_the_place_of_a_date_has_dates_of_its_own() -> None:
     assert element_value(value, FULL_DATE, DATES) == b"\xa2\x64born" + DAY_TAGGED + plain
     assert element_value(value, TDATE, DATES) == element_value(value, None, DATES)
     assert element_value(held({}), EITHER, DATES) == b"\xa0"
-    assert element_value(held({"since": value}), None, DATES) == (
-        b"\xa1\x65since\xa2\x64born" + DAY_TAGGED + plain
-    )
+    assert element_value(held({"since": value}), None, DATES) == (b"\xa1\x65since\xa2\x64born" + DAY_TAGGED + plain)
 
 
 def test_a_name_of_a_date_counts_wherever_a_map_has_it() -> None:

@@ -241,3 +241,12 @@ def test_the_common_spelling_is_judged_as_every_other(
     assert outcome(tag + string + content) == expected
     if size < 65_536:
         assert outcome(shortest(6, number) + head(major, size, 2) + content) == expected
+
+
+def test_a_length_is_all_of_its_bytes_and_no_others() -> None:
+    # What stands behind a length of two bytes is none of it, and a length is more than its last byte.
+    for size in (0, 1, 3, 24, 255, 256, 300):
+        for claim in {0, 1, size + 1, size + 5, size + 10, size + 256, size + 512, max(size - 1, 0), 0x300} - {size}:
+            data = b"\xd8\x18" + head(2, claim, 2) + bytes([size % 256]) * size
+            assert outcome(data) is Reason.MALFORMED_TOKEN, (size, claim)
+    assert outcome(b"\xd8\x18\x59\x00\x00\x03\x03\x03") is Reason.MALFORMED_TOKEN
