@@ -232,3 +232,9 @@ def test_what_is_over_a_limit_is_refused_by_the_whole_reading(name_spaces: bytes
 def test_the_response_of_these_tests_is_sound_and_canonical_cbor() -> None:
     raw = response()
     assert cbor2.dumps(cbor2.loads(raw), canonical=True) == raw
+
+
+def test_a_document_shows_nothing_of_itself() -> None:
+    (document,) = read_documents(response(), LIMITS)
+    assert repr(document) == str(document) == "<Document>"
+    assert f"{[document]}" == "[<Document>]"
