@@ -194,3 +194,88 @@ def test_a_refusal_holds_nothing_of_the_input(text: bytes) -> None:
     for seen in (str(error), repr(error), repr(error.args), repr(vars(error))):
         assert "PLANTEDMARKE" not in seen
     assert error.__cause__ is None and error.__context__ is None
+
+
+# --- the standard alphabet, with padding ---
+
+STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+
+def slow_decode_standard(text: bytes) -> bytes | None:
+    """As `slow_decode`, for groups of four of the other alphabet, of which the last alone may be padded."""
+    body = text.rstrip(b"=")
+    if len(text) % 4 or len(text) - len(body) > 2 or any(each not in STANDARD for each in body):
+        return None
+    return slow_decode(body.replace(b"+", b"-").replace(b"/", b"_"))
+
+
+def _decode_standard(text: bytes) -> bytes | None:
+    try:
+        return base64url.decode_standard(text, "some.path")
+    except MalformedError as error:
+        assert error.reason is Reason.MALFORMED_BASE64
+        assert error.where == "some.path"
+        assert error.args == (Reason.MALFORMED_BASE64, "some.path")
+        assert error.__cause__ is None and error.__context__ is None
+        return None
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        (b"", b""),
+        (b"AA==", b"\0"),
+        (b"AAA=", b"\0\0"),
+        (b"AAAA", b"\0\0\0"),
+        (b"Zm9vYmE=", b"fooba"),
+        (b"+/+/", b"\xfb\xff\xbf"),
+        (b"/w==", b"\xff"),
+    ],
+)
+def test_standard_base64_has_padding(text: bytes, data: bytes) -> None:
+    assert base64url.decode_standard(text, "") == slow_decode_standard(text) == data
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"AB==", b"AAB=", b"/x==", b"//9=",  # stray bits
+        b"AA", b"AA=", b"AAA", b"A", b"A===", b"=", b"==", b"====", b"AAAA=", b"AAAA====", b"AA==AA==", b"AA=A",
+        b"-_-_", b"AA-A", b"AA_A",  # the other alphabet
+        b" AAAA", b"AAAA ", b"AA AA", b"AAAA\n", b"AA\r\nAA", b"AAAA\x00", b"AA==\n", b"A\nA==",
+        b"AAA\x80", b"\xef\xbc\xa1AAA", b"%41AA", b"AAA.", b"AA*AA",
+    ],
+)  # fmt: skip
+def test_other_spellings_of_standard_base64_are_refused(text: bytes) -> None:
+    assert slow_decode_standard(text) is None
+    assert _decode_standard(text) is None
+
+
+@given(st.binary(max_size=200))
+def test_standard_base64_round_trip(data: bytes) -> None:
+    text = base64.b64encode(data)
+    assert base64url.decode_standard(text, "") == data == slow_decode_standard(text)
+    if len(data) % 3:
+        assert _decode_standard(text.rstrip(b"=")) is None
+
+
+@given(st.binary(max_size=40) | st.lists(st.sampled_from(STANDARD + b"=="), max_size=12).map(bytes))
+def test_any_bytes_decode_as_the_slow_way_says_of_the_standard_alphabet(text: bytes) -> None:
+    assert _decode_standard(text) == slow_decode_standard(text)
+
+
+@given(st.binary(max_size=30), _ODD, st.integers(0, 40))
+def test_an_odd_character_anywhere_in_standard_base64_is_refused(data: bytes, odd: bytes, place: int) -> None:
+    text = base64.b64encode(data)
+    place = min(place, len(text))
+    mutated = text[:place] + odd + text[place:]
+    assert _decode_standard(mutated) == slow_decode_standard(mutated)
+
+
+def test_every_last_character_of_a_padded_group() -> None:
+    accepted = []
+    for before, padding in ((b"A", b"=="), (b"AA", b"="), (b"AAA", b"")):
+        texts = [before + STANDARD[value : value + 1] + padding for value in range(64)]
+        assert [_decode_standard(text) for text in texts] == [slow_decode_standard(text) for text in texts]
+        accepted.append(sum(_decode_standard(text) is not None for text in texts))
+    assert accepted == [4, 16, 64]

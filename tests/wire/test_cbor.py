@@ -36,6 +36,7 @@ from citizenid._wire.cbor import (
     head,
     load,
     load_signed,
+    member_slices,
 )
 
 WHERE = "somewhere.header"
@@ -1294,6 +1295,89 @@ def test_no_other_head_is_taken_for_tag_24(first: int) -> None:
             _check_unwrap(start[:1] + start[2:] + string)
     for second in (0, 1, 23, 24, 255):
         _check_unwrap(b"\xd8\x18" + bytes((first, second)) + b"a" * (second if first == 0x58 else first & 31))
+
+
+# --- the members of a map as they stand there ---
+
+
+@st.composite
+def _maps(draw: st.DrawFn) -> tuple[bytes, dict[Any, bytes]]:
+    """A map with heads of any width, and the bytes of each value by its key."""
+    names = draw(st.lists(st.integers(-(2**64), 2**64 - 1) | st.text(max_size=4), max_size=4, unique=True))
+    data = draw(_heads(5, len(names)))
+    slices = {}
+    for name in names:
+        if isinstance(name, str):
+            key = draw(_heads(3, len(name.encode()))) + name.encode()
+        else:
+            key = draw(_heads(0, name) if name >= 0 else _heads(1, -1 - name))
+        item = draw(ITEMS)
+        slices[name] = byte_string(item) if Slow(b"\x81" + item).broken else item
+        data += key + slices[name]
+    return data, slices
+
+
+@given(_maps())
+def test_the_members_of_a_map_are_the_bytes_that_stand_there(pair: tuple[bytes, dict[Any, bytes]]) -> None:
+    data, slices = pair
+    found = member_slices(data, WHERE)
+    assert found == slices and list(found) == list(slices)
+
+
+@pytest.mark.parametrize(
+    ("data", "slices"),
+    [
+        ("a0", {}),
+        ("b800", {}),
+        ("bb0000000000000000", {}),
+        ("a10102", {1: "02"}),
+        ("a1181702", {23: "02"}),
+        ("a118641819", {100: "1819"}),
+        ("a1190100190100", {256: "190100"}),
+        ("a2616182010261628101", {"a": "820102", "b": "8101"}),
+        ("a2 6162 00 6161 01", {"b": "00", "a": "01"}),
+        ("b802 01 5801ff 02 f6", {1: "5801ff", 2: "f6"}),
+        ("b90002 20 a10182f5f4 780161 7a00000001 62", {-1: "a10182f5f4", "a": "7a0000000162"}),
+        ("ba00000001 3863 fb3fb999999999999a", {-100: "fb3fb999999999999a"}),
+    ],
+)
+def test_a_slice_is_a_whole_value_and_no_more(data: str, slices: dict[Any, str]) -> None:
+    assert member_slices(bytes.fromhex(data), WHERE) == {name: bytes.fromhex(item) for name, item in slices.items()}
+
+
+def test_a_tag_in_a_slice_is_one_of_the_expected() -> None:
+    data = bytes.fromhex("a2 01 d81841a0 02 81 d818 4100")
+    assert member_slices(data, WHERE, frozenset({24})) == {
+        1: bytes.fromhex("d81841a0"),
+        2: bytes.fromhex("81d8184100"),
+    }
+    _refused(lambda: member_slices(data, WHERE), Reason.MALFORMED_CBOR)
+    _refused(lambda: member_slices(data, WHERE, frozenset({18})), Reason.MALFORMED_CBOR)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ("", Reason.MALFORMED_CBOR),
+        ("80", Reason.MALFORMED_CBOR),
+        ("00", Reason.MALFORMED_CBOR),
+        ("40", Reason.MALFORMED_CBOR),
+        ("61a0", Reason.MALFORMED_CBOR),
+        ("f6", Reason.MALFORMED_CBOR),
+        ("d818a0", Reason.MALFORMED_CBOR),
+        ("81a10102", Reason.MALFORMED_CBOR),
+        ("a101", Reason.MALFORMED_CBOR),
+        ("a1010203", Reason.MALFORMED_CBOR),
+        ("bf0102ff", Reason.MALFORMED_CBOR),
+        ("a201020103", Reason.DUPLICATE_MEMBER),
+        ("a101" + "81" * 16 + "00", Reason.DEPTH_EXCEEDED),
+        ("b90401" + "".join(f"19{number:04x}00" for number in range(1_025)), Reason.LIMIT_EXCEEDED),
+    ],
+    ids=lambda value: value[:12] if isinstance(value, str) else None,
+)
+def test_what_is_no_sound_map_has_no_members(data: str, reason: Reason) -> None:
+    for tags in (frozenset[int](), frozenset({24})):
+        _refused(lambda: member_slices(bytes.fromhex(data), WHERE, tags), reason)  # noqa: B023
 
 
 def test_an_error_holds_nothing_of_the_input() -> None:

@@ -17,7 +17,7 @@ from citizenid._crypto import LocalKey, verify_signature
 from citizenid._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from citizenid._model import CertificateProfile, KeyHint, SignedObject
 from citizenid._wire import cbor, cose
-from citizenid._wire.cbor import CBORTag
+from citizenid._wire.cbor import CBORTag, byte_string
 from citizenid._wire.cose import Message
 
 WHERE = "sd-cwt"
@@ -195,6 +195,61 @@ def test_only_short_headers_are_remembered() -> None:
     before = cose._read_short_header.cache_info().currsize
     _read({1: -9, 4: b"k" * 130})
     assert cose._read_short_header.cache_info().currsize == before
+
+
+# --- the protected header out of what was signed ---
+
+
+def _header(size: int) -> tuple[bytes, dict[Any, Any]]:
+    """A protected header of exactly that many bytes."""
+    for filler in range(max(0, size - 12), size):
+        members = {1: -9, 4: b"k" * filler}
+        if len(data := cbor2.dumps(members)) == size:
+            return data, members
+    raise AssertionError(f"no header has {size} bytes")
+
+
+@pytest.mark.parametrize("size", [6, 7, 23, 24, 25, 32, 127, 128, 129, 255, 256, 257, 65_535, 65_536, 65_537])
+@pytest.mark.parametrize("payload", [b"", b"payload", b"p" * 300], ids=["none", "short", "long"])
+def test_the_protected_header_is_found_in_what_was_signed(size: int, payload: bytes) -> None:
+    data, members = _header(size)
+    for aad in (b"", b"aad", b"a" * 300):
+        assert dict(cose.protected_of(cose.structure(cose.SIGNATURE, data, payload, aad), WHERE)) == members
+        # As RFC 9052 section 4.4 writes it, without a word of ours.
+        assert cose.protected_of(cbor2.dumps(["Signature1", data, aad, payload]), WHERE) == members
+
+
+@pytest.mark.parametrize(
+    ("protected", "members"),
+    [(b"", {}), (b"\xa0", {}), (ES256, {1: -9}), (bytes.fromhex("b9000204416b011828"), {4: b"k", 1: 40})],
+)
+def test_a_short_protected_header_is_found_in_what_was_signed(protected: bytes, members: dict[Any, Any]) -> None:
+    for payload in (b"", b"p", b"\xa1\x01\x28"):
+        assert cose.protected_of(cose.structure(cose.SIGNATURE, protected, payload), WHERE) == members
+
+
+def test_a_protected_header_that_was_signed_is_read_as_strictly_as_any() -> None:
+    for size in (0, 200):  # one that is remembered, and one that is not
+        for front, reason in (
+            (b"\xa2\x02\x80\x04", Reason.CRIT_UNSUPPORTED),
+            (b"\xa2\x04\x80\x04", Reason.DUPLICATE_MEMBER),
+            (b"\x82\x01", Reason.MALFORMED_TOKEN),
+            (b"\xa1", Reason.MALFORMED_CBOR),
+        ):
+            data = cose.structure(cose.SIGNATURE, front + byte_string(bytes(size)), b"p")
+            _refused(lambda: cose.protected_of(data, WHERE), reason, HEADER)  # noqa: B023
+
+
+def test_only_short_headers_that_were_signed_are_remembered() -> None:
+    def asked() -> int:
+        info = cose._read_short_header.cache_info()
+        return info.hits + info.misses
+
+    for size, times in ((6, 1), (127, 1), (128, 1), (129, 0), (300, 0)):
+        data = cose.structure(cose.SIGNATURE, _header(size)[0], b"p")
+        before = asked()
+        cose.protected_of(data, WHERE)
+        assert asked() - before == times
 
 
 # --- labels ---

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid._wire.dates import _date_time, date_time, rfc_3339, write_date_time
+from citizenid._wire.dates import _date_time, date_time, is_date, is_full_date, rfc_3339, write_date_time
 
 LAST = 253_402_300_799  # 9999-12-31T23:59:59Z
 
@@ -159,3 +159,69 @@ def test_a_fraction_of_nothing_is_none_and_a_time_is_an_integer(fraction: str) -
     for up in (False, True):
         moment = rfc_3339(f"2027-01-15T08:00:00{fraction}Z", up=up)
         assert moment == 1_800_000_000 and type(moment) is int
+
+
+# --- a day, and whatever says one ---
+
+
+@given(st.dates())
+def test_a_day_of_the_calendar_has_one_spelling(day: datetime.date) -> None:
+    text = f"{day.year:04}-{day.month:02}-{day.day:02}"
+    assert is_full_date(text) and is_date(text)
+    for other in (f"{day:%Y%m%d}", f"{day.year:04}-{day.month}-{day.day}", text + " ", text[:-1], text + "T", ""):
+        if other != text:
+            assert not is_full_date(other) and not is_date(other)
+
+
+@given(st.text(alphabet="0123456789-W\u0662", min_size=7, max_size=10))
+def test_what_is_a_full_date_is_a_day_of_the_calendar(text: str) -> None:
+    expected = False
+    if len(text) == 10 and text.isascii() and text[4] == text[7] == "-":
+        parts = text.split("-")
+        if len(parts) == 3 and all(part.isdecimal() for part in parts):
+            try:
+                datetime.date(*map(int, parts))
+                expected = True
+            except ValueError:
+                pass
+    assert is_full_date(text) is is_date(text) is expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "2027", "2027-01", "20270115", "2027-W02-5", "2027W025", "2027-015", "2027-1-15", "27-01-15", "02027-01-15",
+        "+2027-01-15", "2027/01/15", "2027-01-15 ", " 2027-01-15", "2027-01-15\n", "\u0662027-01-15", "0000-01-01",
+        "2027-02-29", "2027-13-01", "2027-00-01", "2027-01-00", "2027-01-32", "10000-01-01",
+    ],
+)  # fmt: skip
+def test_another_spelling_or_no_day_is_no_full_date(text: str) -> None:
+    assert is_full_date(text) is is_date(text) is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2027-01-15T08:00:00Z", "2027-01-15t08:00:00z", "2027-01-15T08:00:00z", "2027-01-15T08:00:00.5Z",
+        "2027-01-15T08:00:00.123456789+02:00", "2027-01-15T23:59:59-23:59", "2024-02-29T00:00:00+00:00",
+        "0001-01-01T00:00:00Z", "1815-12-10T00:00:00Z", "9999-12-31T23:59:59Z",
+    ],
+)  # fmt: skip
+def test_a_date_time_says_a_day_and_is_no_full_date(text: str) -> None:
+    assert is_date(text) is True
+    assert is_full_date(text) is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2027-02-29T00:00:00Z", "2027-13-01T00:00:00Z", "0000-01-01T00:00:00Z", "2027-01-15T24:00:00Z",
+        "2027-01-15T08:60:00Z", "2016-12-31T23:59:60Z", "2027-01-15T08:00:00", "2027-01-15T08:00Z",
+        "2027-01-15 08:00:00Z", "2027-01-15T", "2027-01-15 and more", "2027-01-15T08:00:00ZZ", "2027-01-15T08:00:00Z\n",
+        "2027-01-15T08:00:00,5Z", "2027-01-15T08:00:00.Z", "2027-01-15T08:00:00+24:00", "2027-01-15T08:00:00+0200",
+        "20270115T080000Z", "2027-01-15T08:00:00\u017d", "\u0662027-01-15T08:00:00Z", "T08:00:00Z",
+    ],
+)  # fmt: skip
+def test_what_is_neither_a_day_nor_a_time_is_no_date(text: str) -> None:
+    assert is_date(text) is False
+    assert is_full_date(text) is False

@@ -453,3 +453,9 @@ def test_what_is_unsound_beside_a_device_is_named_where_it_is_met() -> None:
     with pytest.raises(CitizenIDError) as caught:
         device_response._known([], frozenset({"b"}), "some.place")
     assert (caught.value.reason, caught.value.where) == (Reason.MALFORMED_TOKEN, "some.place")
+
+
+def test_a_document_shows_nothing_of_itself() -> None:
+    (document,) = read_documents(response(), LIMITS)
+    assert repr(document) == str(document) == "<Document>"
+    assert f"{[document]}" == "[<Document>]"
