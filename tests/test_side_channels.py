@@ -62,7 +62,6 @@ PUBLIC: Final = {
     ): ISSUER_SIGNED,
     ("_readers/sd_cwt.py", "digest in disclosures"): ISSUER_SIGNED,
     ("_readers/sd_cwt.py", "reg.CWT_CNONCE in claims"): "whether it is there",
-    ("_readers/sd_jwt_vc.py", "'signature' in document"): "whether it is there",
     ("_readers/sd_jwt_vc.py", "digest in disclosures"): ISSUER_SIGNED,
     ("_redaction/restoring.py", "digest in disclosures"): ISSUER_SIGNED,
     ("_redaction/restoring.py", "digest in seen"): ISSUER_SIGNED,
