@@ -121,6 +121,8 @@ PUBLIC: Final = {
             ("_x509/certificates.py", "certificate.public_key_algorithm_oid in _SIGNATURE_KEYS"),
             ("_x509/der.py", "each.tag == _AUTHORITY_SERIAL"),
             ("_x509/der.py", "each.tag == _VISIBLE_STRING"),
+            ("_x509/der.py", "each.tag == _TRAILER_FIELD"),
+            ("_x509/der.py", "usage.tag != _BIT_STRING"),
             ("_x509/der.py", "fields[0].tag == _VERSION"),
             ("_x509/der.py", "fields[-1].tag != _LIST_EXTENSIONS"),
             ("_x509/der.py", "fields[0].tag == _INTEGER"),

@@ -297,6 +297,15 @@ def test_the_bound_is_exact(size: int, level: int) -> None:
     assert refused(data, size - 1) is Reason.INPUT_TOO_LARGE
 
 
+@pytest.mark.parametrize("limit_bytes", [-1, -5, True, False, None, 1.0, "1", b"1", [1]])
+def test_a_bound_is_a_number_of_bytes(limit_bytes: Any) -> None:
+    # zlib takes 0 for no bound at all: with -1 a bomb would be inflated whole before anybody looked.
+    with pytest.raises(CitizenIDError) as caught:
+        inflate(zlib.compress(bytes(9)), limit_bytes=limit_bytes)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "limit_bytes")
+    check_clean(caught.value)
+
+
 def test_too_large_is_said_even_of_a_stream_that_is_broken_further_on() -> None:
     # Nobody reads on to see how a bomb ends.
     assert refused(zlib.compress(bytes(9_000))[:-4], 4_096) is Reason.INPUT_TOO_LARGE

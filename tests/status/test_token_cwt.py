@@ -365,6 +365,14 @@ def test_claims_are_one_map_of_integers_and_texts(payload: bytes) -> None:
     assert (error.reason, error.step) == (Reason.MALFORMED_CBOR, "status")
 
 
+@pytest.mark.parametrize("kind", [LIST, IDENTIFIERS])
+def test_a_label_that_python_takes_for_a_number_is_none(kind: str) -> None:
+    good = cwt_claims(kind)
+    for label in good:
+        other = cbor2.dumps({float(label) if each == label else each: value for each, value in good.items()})
+        refused(Reason.MALFORMED_CBOR, cwt(other, kind=kind), media_type=kind)
+
+
 def test_no_claim_stands_twice() -> None:
     once = cbor2.dumps(cwt_claims())
     assert once[0] == 0xA5

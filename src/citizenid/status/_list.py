@@ -11,7 +11,7 @@ from functools import cache
 from typing import Final, final
 
 from .. import _registry as reg
-from .._errors import MalformedError, Reason, VerificationError
+from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._model import Status
 
 _WHERE: Final = "status-list.status_list"
@@ -56,7 +56,10 @@ class StatusList:
         Raises:
             MalformedError: INPUT_TOO_LARGE when it holds more, STATUS_LIST_MALFORMED when it is broken, unfinished or
                 followed by anything.
+            CitizenIDError: CONFIGURATION_INVALID for a bound that is no number of bytes.
         """
+        if type(limit_bytes) is not int or limit_bytes < 0:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "limit_bytes")
         if not isinstance(data, bytes | bytearray | memoryview):
             raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".lst")
         return cls(bits, inflate(data, ZLIB, limit_bytes=limit_bytes, where=_WHERE + ".lst"))
