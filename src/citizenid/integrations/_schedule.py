@@ -44,6 +44,16 @@ from ._exchange import (
 from ._sources import Memory, Round, Source, SourceState, read_aggregation
 
 _SUCCESS: Final = frozenset({FetchResult.TAKEN, FetchResult.NOT_MODIFIED})
+# An answer came, and no list out of it.
+_UNREADABLE_BODY: Final = frozenset(
+    {
+        FetchResult.NOT_MODIFIED_UNASKED,
+        FetchResult.DICTIONARY_INVALID,
+        FetchResult.CODING_INVALID,
+        FetchResult.TOO_LARGE,
+        FetchResult.REFUSED,
+    }
+)
 _NO_URIS: Final[tuple[str, ...]] = ()
 _UNREADABLE: Final = -1  # what stands for the time when the clock fails
 _END_OF_TIME: Final = 2**32
@@ -315,10 +325,9 @@ class Schedule:
         if fetched.result in _SUCCESS:
             memory.failures, memory.retry_at = 0, 0.0
             return fetched
-        if fetched.result in (FetchResult.DICTIONARY_INVALID, FetchResult.NOT_MODIFIED_UNASKED):
-            memory.etag = memory.dictionary = (
-                None  # what it stands on may be what is wrong: ask for the whole next time
-            )
+        if fetched.result in _UNREADABLE_BODY:
+            # What it stands on may be what is wrong: ask for the whole next time.
+            memory.etag = memory.dictionary = None
         memory.failures += 1
         wait = backoff_s(memory.failures, self._bounds, self._random())
         if isinstance(reply, Reply):
