@@ -166,12 +166,13 @@ class Schedule:
                 urls = self._in_turn(state)
             wall = self._now()
             due = frozenset(_NO_URIS if wall == _UNREADABLE else self._store.due(wall))
+            known = frozenset(self._store.uris)  # held or wanted, and what is wanted is due
             for url in urls:
                 # A server that stalls or fails must not keep the round, nor us, for hours.
                 if faults >= bounds.faults or self._monotonic() >= until:
                     left |= not state.memory_of(url).failures  # those that failed have a time of their own
                     continue
-                came = yield from self._one(state, url, url in due)
+                came = yield from self._one(state, url, url in due or url not in known)
                 faults += sum(one.result not in _SUCCESS for one in came)
                 fetched.extend(came)
         except GeneratorExit:  # given up by whoever ran it; an error of his goes the same way
@@ -243,14 +244,14 @@ class Schedule:
 
     # --- what ---
 
-    def _one(self, state: SourceState, url: str, due: bool) -> Generator[Resolve | Send, Answer, tuple[Fetched, ...]]:
+    def _one(self, state: SourceState, url: str, whole: bool) -> Generator[Resolve | Send, Answer, tuple[Fetched, ...]]:
         memory = self._take(state, url)
         if memory is None:
             return ()
         try:
             if url == state.source.aggregation:
                 return ((yield from self._aggregation(state, url, memory)),)
-            return ((yield from self._list(url, memory, due)),)
+            return ((yield from self._list(url, memory, whole)),)
         finally:
             with self._lock:
                 self._asking.discard(url)
@@ -286,9 +287,9 @@ class Schedule:
             wanted = {state.source.aggregation, *state.listed}
             state.memories = {url: memory for url, memory in state.memories.items() if url in wanted}
 
-    def _list(self, uri: str, memory: Memory, due: bool) -> Generator[Resolve | Send, Answer, Fetched]:
-        # A 304 extends nothing (F6), so a list that is due is asked for without a condition.
-        etag = None if due else memory.etag
+    def _list(self, uri: str, memory: Memory, whole: bool) -> Generator[Resolve | Send, Answer, Fetched]:
+        # A 304 extends nothing (F6), so a list that is due, or is not there, is asked for without a condition.
+        etag = None if whole else memory.etag
         now, bounds = self._now(), self._bounds  # the ttl runs from the request: a slow answer gains nothing
         if now == _UNREADABLE:
             return self._settle(memory, Fetched(uri, FetchResult.UNRESOLVED), FetchResult.UNRESOLVED)
