@@ -457,7 +457,7 @@ def test_what_is_issued_is_an_attestation_with_parts_of_our_own(format_: Format)
     for value in JUNK:
         misused(Reason.CONFIGURATION_INVALID, lambda: issuer.issue(value, format=format_))  # noqa: B023
         misused(Reason.HASH_ALGORITHM_NOT_ALLOWED, lambda: issuer.issue(good, format=format_, hash_algorithm=value))  # noqa: B023
-    for value in junk(None, [], {}, ()):
+    for value in (*junk(None, [], {}, ()), "", b""):  # the empty one too: no letters are no choice
         misused(Reason.CLAIM_UNKNOWN, lambda: issuer.issue(good, format=format_, disclosable=value))  # noqa: B023
     for name in ("holder_key", "status", "assurance"):
         for value in junk(None, ()):

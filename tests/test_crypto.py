@@ -506,6 +506,20 @@ def test_the_point_at_infinity_is_no_key(algorithm: str) -> None:
         _no_key(partial(PublicKey.from_pem, _pem("PUBLIC KEY", _named_spki(algorithm, point))), "pem")
 
 
+@pytest.mark.parametrize("algorithm", ECDSA)
+def test_a_point_in_the_hybrid_form_is_no_key(algorithm: str) -> None:
+    """RFC 5480 section 2.2: any first octet but 2, 3 and 4 MUST be rejected. The backend takes 6 and 7 as well."""
+    curve = CURVES[algorithm]
+    public = ec.generate_private_key(curve.curve).public_key()
+    plain = public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    short = public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+    key = PublicKey.from_pem(_pem("PUBLIC KEY", _named_spki(algorithm, plain)))
+    assert PublicKey.from_pem(_pem("PUBLIC KEY", _named_spki(algorithm, short))) == key
+    for first in (0, 1, 5, 6, 7, 8, 0xFF):
+        hybrid = bytes([first]) + plain[1:]
+        _no_key(partial(PublicKey.from_pem, _pem("PUBLIC KEY", _named_spki(algorithm, hybrid))), "pem")
+
+
 # --- Ed25519: the curve, by arithmetic of our own ---
 
 _P = 2**255 - 19

@@ -380,6 +380,27 @@ def test_a_rule_that_is_put_together_of_other_types_is_none(name: str, misfit: A
     assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, "policy.rule")
 
 
+@pytest.mark.parametrize("name", ["resources", "regions"])
+@pytest.mark.parametrize(
+    "names", [("a**",), ("*", "**"), ("",), ("a\n",), ("a\0",), ("\ud83d",), ("x" * 513,), ("a", "a")]
+)
+def test_names_of_a_rule_that_is_put_together_are_names(name: str, names: tuple[str, ...]) -> None:
+    # A comparison of two policies goes through their patterns star by star: of two in a row it would tell less.
+    with pytest.raises(CitizenIDError) as caught:
+        Rule(**{**WHOLE, name: names})
+    assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, "policy.rule")
+
+
+def test_a_rule_is_about_something_and_of_few_regions() -> None:
+    many = tuple(map(str, range(257)))
+    Rule(**{**WHOLE, "regions": many[1:]})
+    Rule(**{**WHOLE, "regions": (), "resources": many})
+    for changes in ({"resources": ()}, {"regions": many}):
+        with pytest.raises(CitizenIDError) as caught:
+            Rule(**{**WHOLE, **changes})
+        assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, "policy.rule")
+
+
 @pytest.mark.parametrize(
     ("names", "value"),
     [

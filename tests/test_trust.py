@@ -67,7 +67,16 @@ errors_say_where = only_at(
         Reason.ALGORITHM_NOT_ALLOWED: frozenset({"key"}),
         Reason.ANCHOR_EXPIRED: frozenset({"anchor"}),
         Reason.ANCHOR_INVALID: frozenset(
-            {"anchor", "anchor.formats", "anchors", "certificates", "issuer", "issuer-metadata", "issuer-metadata.jwks"}
+            {
+                "anchor",
+                "anchor.formats",
+                "anchors",
+                "certificates",
+                "issuer",
+                "issuer-metadata",
+                "issuer-metadata.jwks",
+                "issuer-metadata.jwks_uri",
+            }
             | {"jwks", "jwks.keys", "keys"}
         ),
         Reason.ANCHOR_NOT_YET_VALID: frozenset({"anchor"}),
@@ -764,6 +773,21 @@ def test_metadata_has_exactly_one_of_jwks_and_jwks_uri() -> None:
     misused(Reason.ANCHOR_INVALID, lambda: from_metadata(metadata(jwks_uri="https://x.example"), jwks=keys))
 
 
+@pytest.mark.parametrize("other", [None, "", 5, False, [], {}])
+def test_a_member_that_is_there_counts_whatever_it_holds(other: Any) -> None:
+    keys = {"keys": [jwk("a", kid="1")]}
+    misused(Reason.ANCHOR_INVALID, lambda: from_metadata(metadata(jwks_uri=other)))
+    misused(Reason.ANCHOR_INVALID, lambda: from_metadata(metadata(jwks=other, jwks_uri="https://x.example"), jwks=keys))
+
+
+@pytest.mark.parametrize(
+    "uri", [None, "", 5, True, [], ["https://id.example/jwks"], {}, "http://id.example/jwks", "/jwks", "id.example"]
+)
+def test_the_jwks_uri_of_a_metadata_document_is_an_https_url(uri: Any) -> None:
+    keys = {"keys": [jwk("a", kid="1")]}
+    misused(Reason.ANCHOR_INVALID, lambda: from_metadata(metadata(jwks=..., jwks_uri=uri), jwks=keys))
+
+
 @pytest.mark.parametrize("jwks", [5, [], True, json.dumps({"keys": [jwk("a", kid="1")]})])
 def test_the_jwks_of_a_metadata_document_is_an_object(jwks: Any) -> None:
     # A text that holds JSON is no JWK Set, though our own `jwks=` argument may be one.
@@ -801,7 +825,8 @@ def test_where_the_metadata_of_an_issuer_stands(issuer: str, url: str) -> None:
     b"https://example.com", "https://example.com:0", "https://example.com:0/a", "https://example.com:65536",
     "https://example.com:x", "https://example.com/.", "https://example.com/..", "https://example.com/a/../b",
     "https://example.com/%2e/b", "https://example.com/a/%2E%2e", "https://example.com/.%2e/b", "https://example.com/a%",
-    "https://example.com/[a]", "https://example.com/a%2",
+    "https://example.com/[a]", "https://example.com/a%2", "https://[::1]x", "https://x[::1]", "https://[::1]x:443/a",
+    "https://example.com]", "https://[v1.x]", "https://[example.com]", "https://exa%mple.com", "https://example.com%2",
 ])  # fmt: skip
 def test_what_is_no_issuer_url_has_no_metadata(issuer: Any) -> None:
     misused(Reason.ANCHOR_INVALID, lambda: issuer_metadata_url(issuer))
@@ -986,6 +1011,14 @@ def test_an_anchor_is_found_by_its_whole_identity_alone(length: int) -> None:
     anchors = trust(jwk("a", kid="1"))
     (anchor,) = anchors
     assert anchors.find(anchor.fingerprint[:length]) is None
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview, list, bytes.hex, lambda _: None, lambda _: {}, id])
+def test_what_is_no_identity_finds_no_anchor(kind: Any) -> None:
+    anchors = trust(jwk("a", kid="1"))
+    (anchor,) = anchors
+    assert anchors.find(anchor.fingerprint[:16]) is anchor
+    assert anchors.find(kind(anchor.fingerprint[:16])) is None
 
 
 def test_labels_with_the_same_letters_in_other_fields_differ() -> None:

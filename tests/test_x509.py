@@ -34,7 +34,7 @@ from builders import (
 )
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa, x25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
@@ -314,6 +314,24 @@ def test_the_key_usage_of_a_leaf_is_to_sign_objects_and_no_certificates(usage: d
     refuses(Reason.CERTIFICATE_USE_FORBIDDEN, [certificate("leaf", "root", usage=bits)])
 
 
+def test_a_key_usage_that_nobody_has_defined_is_refused_at_every_position() -> None:
+    # Nine bits have a name; of those behind them the library says nothing.
+    def stated(bits: bytes) -> tuple[x509.UnrecognizedExtension, bool]:
+        return x509.UnrecognizedExtension(x509.KeyUsage.oid, bytes((3, len(bits))) + bits), True
+
+    def with_usage(subject: str, bits: bytes, **changes: Any) -> x509.Certificate:
+        return certificate(subject, "root", usage_critical=None, extensions=[stated(bits)], **changes)
+
+    for known in (b"\x07\x80", b"\x00\x80", b"\x00\x80\x00", b"\x07\x88\x80"):
+        walk([with_usage("leaf", known)])
+    for unknown in (b"\x06\x80\x40", b"\x00\x80\x01", b"\x07\x80\x00\x80", b"\x00\x80\x00\x00\x01"):
+        refuses(Reason.CERTIFICATE_INVALID, [with_usage("leaf", unknown)])
+    walk([LEAF_OF_CA, with_usage("ca", b"\x01\x06", authority=True)])
+    refuses(Reason.CERTIFICATE_INVALID, [LEAF_OF_CA, with_usage("ca", b"\x06\x06\x40", authority=True)])
+    root = certificate("root", "root", authority=True, usage_critical=None, extensions=[stated(b"\x06\x06\x40")])
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(root)))
+
+
 def test_a_leaf_without_basic_constraints_is_no_authority_and_passes() -> None:
     walk([certificate("leaf", "root", constraints=False)])
 
@@ -437,6 +455,66 @@ def unused_bit(data: bytes) -> bytes:
     # From the end: the bytes of a signature may look like a head of their own.
     at = next(len(data) - size - 2 for size in range(66, 75) if data[-size - 2 : 1 - size] == bytes((3, size, 0)))
     return data[: at + 2] + b"\x01" + data[at + 3 :]
+
+
+RSA = rsa.generate_private_key(65537, 2048)
+RSA_ROOT = certificate("rsa", "rsa", authority=True, public=RSA.public_key(), signer=RSA)
+PSS_OID = bytes.fromhex("06092a864886f70d01010a")
+SHA256_PARAMETERS = tlv(0x30, bytes.fromhex("0609608648016503040201") + b"\x05\x00")
+
+
+def pss(further: bytes = b"") -> bytes:
+    """The AlgorithmIdentifier of RSASSA-PSS with SHA-256 and a salt of 32 bytes (RFC 4055 section 3.1)."""
+    mask = tlv(0x30, bytes.fromhex("06092a864886f70d010108") + SHA256_PARAMETERS)
+    parameters = tlv(0xA0, SHA256_PARAMETERS) + tlv(0xA1, mask) + tlv(0xA2, b"\x02\x01\x20") + further
+    return tlv(0x30, PSS_OID + tlv(0x30, parameters))
+
+
+def trailer(number: int) -> bytes:
+    return tlv(0xA3, bytes((2, 1, number)))
+
+
+def signed_with_pss(signed: bytes, scheme: bytes) -> bytes:
+    """What was signed by ECDSA, a certificate or a list, signed anew."""
+    content = signed[2 if signed[1] < 0x80 else signed[1] - 0x7E :]
+    tbs = tlv(0x30, content.replace(tlv(0x30, SHA256_OID), scheme, 1))
+    signature = RSA.sign(tbs, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
+    return tlv(0x30, tbs + scheme + tlv(0x03, b"\0" + signature))
+
+
+def root_with_key_for(scheme: bytes) -> bytes:
+    """RSA_ROOT with another AlgorithmIdentifier of its key, PEM."""
+    encoding, form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    key_info = RSA.public_key().public_bytes(encoding, form)
+    other = tlv(0x30, scheme + key_info[key_info.index(b"\x03\x82") :])
+    content = RSA_ROOT.tbs_certificate_bytes[4:].replace(key_info, other)
+    tbs = tlv(0x30, content)
+    algorithm = tlv(0x30, bytes.fromhex("06092a864886f70d01010b") + b"\x05\x00")
+    data = tlv(0x30, tbs + algorithm + tlv(0x03, b"\0" + RSA.sign(tbs, padding.PKCS1v15(), hashes.SHA256())))
+    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(data) + b"-----END CERTIFICATE-----\n"
+
+
+def test_a_trailer_of_rsa_pss_is_the_one_that_there_is() -> None:
+    # RFC 4055 section 3.1: 1, written or not. The library reads past it.
+    source = certificate("leaf", "rsa", signer=certificate_key("root")).tbs_certificate_bytes
+    for good in (pss(), pss(trailer(1))):
+        walk([signed_with_pss(source, good)], RSA_ROOT)
+    for bad in (trailer(2), trailer(0), tlv(0xA3, b"\x02\x02\x00\x01"), tlv(0xA3, b"\x04\x01\x01")):
+        refuses(Reason.CERTIFICATE_INVALID, [signed_with_pss(source, pss(bad))], RSA_ROOT)
+    load_roots(root_with_key_for(pss(trailer(1))))
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(root_with_key_for(pss(trailer(2)))))
+
+
+def test_a_key_for_rsa_pss_signs_in_no_other_way() -> None:
+    # RFC 4055 section 1.2: who certifies a key for this scheme alone has not certified it for the older one.
+    older = certificate("leaf", "rsa", signer=RSA)
+    newer = signed_with_pss(certificate("leaf", "rsa", signer=certificate_key("root")).tbs_certificate_bytes, pss())
+    for scheme in (tlv(0x30, PSS_OID), pss()):
+        roots = load_roots(root_with_key_for(scheme))
+        verify_path([newer], roots, UnixTime(NOW), PLAIN)
+        raises(
+            Reason.CERTIFICATE_UNTRUSTED, "V2", lambda roots=roots: verify_path(der(older), roots, UnixTime(NOW), PLAIN)
+        )
 
 
 def test_bits_of_a_signature_that_are_not_used_are_not_signed_and_must_be_none() -> None:

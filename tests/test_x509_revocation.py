@@ -17,7 +17,19 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
-from test_x509 import SHA256_OID, even, resigned, tlv, unused_bit
+from test_x509 import (
+    RSA,
+    RSA_ROOT,
+    SHA256_OID,
+    even,
+    pss,
+    resigned,
+    root_with_key_for,
+    signed_with_pss,
+    tlv,
+    trailer,
+    unused_bit,
+)
 
 from citizenid import CitizenIDError, MalformedError, Reason, VerificationError
 from citizenid._model import CertificateProfile, UnixTime
@@ -181,6 +193,22 @@ def test_a_list_may_be_signed_by_any_key_of_an_authority(kind: str) -> None:
     )
     # A list signed with another kind of key than the root's covers nobody.
     refuses(Reason.CRL_UNUSABLE, [leaf], crl("other", signer=certificate_key("root")), root=root)
+
+
+def test_a_list_of_a_key_for_rsa_pss_is_signed_in_that_scheme() -> None:
+    by_pss = signed_with_pss(certificate("leaf", "rsa", serial=72).tbs_certificate_bytes, pss())
+    of_pss = x509.load_der_x509_crl(crl("rsa", signer=certificate_key("root"))).tbs_certlist_bytes
+    older = crl("rsa", signer=RSA)
+
+    def walk_under(pem_: bytes, data: bytes) -> CertifiedKey:
+        return verify_path([by_pss], load_roots(pem_, [data]), UnixTime(NOW), PLAIN)
+
+    walk_under(pem(RSA_ROOT), signed_with_pss(of_pss, pss()))
+    walk_under(pem(RSA_ROOT), older)
+    keyed = root_with_key_for(pss())
+    walk_under(keyed, signed_with_pss(of_pss, pss()))
+    raises(Reason.CRL_UNUSABLE, "V2", lambda: walk_under(keyed, older))
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(RSA_ROOT), [signed_with_pss(of_pss, pss(trailer(2)))]))
 
 
 def test_a_list_that_says_to_be_signed_in_a_way_that_nobody_knows_covers_nobody() -> None:

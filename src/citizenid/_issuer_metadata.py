@@ -19,6 +19,10 @@ from ._wire import json
 _MAX_CONFIGURATION_BYTES: Final = 1_048_576
 # Of RFC 3986 section 2, without "?" and "#": programs read a backslash or a bracket elsewhere as they like.
 _CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/[]@!$&'()*+,;=%")
+# RFC 3986 section 3.2, without a user: a name, or an address in brackets with nothing beside it but a port.
+_AUTHORITY: Final = re.compile(
+    r"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?", re.ASCII
+)
 _PATH: Final = re.compile(r"(?:[A-Za-z0-9._~:/@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*")  # RFC 3986 section 3.3
 # Programs that normalise (RFC 3986 section 6.2.2) take an encoded full stop for one.
 _STEP: Final = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
@@ -44,8 +48,12 @@ def issuer_metadata_url(issuer: str) -> str:
     if parts is None or parts.scheme != "https" or not parts.hostname or not _CHARACTERS.issuperset(issuer):
         raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer")
     path = parts.path.removesuffix("/")
-    # "@" names a user, and a step up would lead out of the place that is inserted before it.
-    if "@" in parts.netloc or not _PATH.fullmatch(path) or any(map(_STEP.fullmatch, path.split("/"))):
+    # A step up would lead out of the place that is inserted before it.
+    if (
+        not _AUTHORITY.fullmatch(parts.netloc)
+        or not _PATH.fullmatch(path)
+        or any(map(_STEP.fullmatch, path.split("/")))
+    ):
         raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer")
     return f"https://{parts.netloc}{reg.WELL_KNOWN_ISSUER}{path}"
 
@@ -58,15 +66,18 @@ def keys_of_metadata(
     Raises:
         MalformedError: a Reason of form.
         CitizenIDError: ANCHOR_INVALID when `issuer` differs, is no https URL or has a query or fragment, or when there
-            is not exactly one of `jwks` and `jwks_uri`, or not exactly one JWK Set at hand.
+            is not exactly one of `jwks` and `jwks_uri` (an https URL), or not exactly one JWK Set at hand.
     """
     issuer_metadata_url(issuer)
     document = read_configuration(body, "issuer-metadata")
-    inline, uri = document.get("jwks"), document.get("jwks_uri")
-    if document.get("issuer") != issuer or (inline is None) is (uri is None):
+    inline = "jwks" in document
+    if document.get("issuer") != issuer or inline is ("jwks_uri" in document):
         raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer-metadata")
-    keys = jwks if inline is None else inline
-    if keys is None or (inline is not None and (type(inline) is not dict or jwks is not None)):
+    uri = document.get("jwks_uri")
+    if not inline and (type(uri) is not str or not uri.startswith("https://")):
+        raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer-metadata.jwks_uri")
+    keys = document["jwks"] if inline else jwks
+    if keys is None or (inline and (type(keys) is not dict or jwks is not None)):
         raise CitizenIDError(Reason.ANCHOR_INVALID, "issuer-metadata.jwks")
     return keys
 

@@ -276,7 +276,8 @@ class Issuer:
         _check_parts(attestation.holder_key, attestation.status, attestation.assurance)
         if attestation.issuer != self.identifier:
             raise CitizenIDError(Reason.ISSUER_MISMATCH, "iss")
-        if disclosable is not None and not isinstance(disclosable, Iterable):
+        # A text is a list of letters, and an empty one would hide nothing: surely a slip.
+        if isinstance(disclosable, str | bytes) or not (disclosable is None or isinstance(disclosable, Iterable)):
             raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclosable")
         if type(hash_algorithm) is not str:
             raise CitizenIDError(Reason.HASH_ALGORITHM_NOT_ALLOWED, "hash_algorithm")

@@ -309,7 +309,7 @@ class TrustAnchors:
 
     def find(self, identity: bytes) -> TrustAnchor | None:
         """Return the anchor whose fingerprint begins with these 16 bytes, if it is still trusted."""
-        return self._by_fingerprint.get(identity)
+        return self._by_fingerprint.get(identity) if type(identity) is bytes else None
 
     def resolve(self, signed: SignedObject, purpose: KeyPurpose, now: UnixTime, where: str) -> ResolvedKey:
         """V2: find the one trusted key that must have made this signature.

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from citizenid import LocalKey, Reason
 from citizenid.gateway._audit.details import detail_row
 from citizenid.gateway._audit.entry import commitment
-from citizenid.gateway._audit.note import open_note, parse_checkpoint
+from citizenid.gateway._audit.note import VerifierKey, open_note, parse_checkpoint
 from citizenid.gateway.audit import AuditDetails, AuditLog, leaf_hash, prove_inclusion, verify_proof
 
 from . import audit_world as w
@@ -641,6 +641,8 @@ def test_a_closed_log_raises_nothing_in_a_gateway(tmp_path: Path) -> None:
         {"origin": ""},
         {"key": LocalKey.generate("ES256")},
         {"peers": [w.vkey("w1")]},
+        {"peers": [w.vkey("w2"), w.vkey("w2")]},
+        {"peers": [w.vkey("w2"), VerifierKey.of(f"{w.ORIGIN}/w2", 1, w.key("w3").public).to_text()]},
         {"when_unwritable": "refuse"},
         {"details": "path"},
         {"sample_allowed_every": 0},

@@ -355,6 +355,16 @@ def test_a_log_that_nobody_was_told_of_is_refused(three: Path) -> None:
     refused(lambda: verify(three, *NAMES), Reason.AUDIT_INVALID, "audit.directory")
 
 
+@pytest.mark.parametrize("first", ["w1", "w2"])
+@pytest.mark.parametrize("place", [0, 3])
+def test_two_keys_of_one_log_are_refused_in_any_order_and_though_they_are_the_same(
+    three: Path, first: str, place: int
+) -> None:
+    keys = [w.vkey(name) for name in NAMES]
+    keys.insert(place, n.VerifierKey.of(f"{w.ORIGIN}/w1", 1, w.key(first).public).to_text())
+    refused(lambda: verify_audit(three, keys=keys, now=NOW), Reason.CONFIGURATION_INVALID, "audit.keys")
+
+
 def test_keys_of_one_folder_for_two_logs_are_refused(three: Path) -> None:
     twice = n.VerifierKey.of("elsewhere/w1", 1, w.key("w1").public).to_text()
     refused(lambda: verify_audit(three, keys=[w.vkey("w1"), twice], now=NOW), Reason.AUDIT_INVALID, "audit.directory")

@@ -177,9 +177,23 @@ def test_a_list_of_keys_stays_possible_and_does_not_change_by_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "secrets", [[], [b"x" * 31], [SECRET, SECRET], [SECRET, b""], SECRET, None, "x" * 32, ["x" * 32], [None], 5]
+    "secrets",
+    [
+        [],
+        [b"x" * 31],
+        [SECRET, SECRET],
+        [SECRET, b""],
+        SECRET,
+        None,
+        "x" * 32,
+        ["x" * 32],
+        [None],
+        5,
+        [bytes(32)],
+        [SECRET, bytes(64)],
+    ],
 )
-def test_secrets_are_long_and_distinct(secrets: Any) -> None:
+def test_secrets_are_long_and_distinct_and_not_empty_memory(secrets: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:
         DailyTicketKeys(secrets)
     assert caught.value.reason is Reason.CONFIGURATION_INVALID

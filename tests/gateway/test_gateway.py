@@ -983,6 +983,7 @@ BAD_RELOADS: list[dict[str, Any]] = [
     {"policy": 0},
     {"ticket_keys": []},
     {"ticket_keys": [b"short"]},
+    {"ticket_keys": [OTHER_SECRET, bytes(32)]},
     {"ticket_keys": [OTHER_SECRET, OTHER_SECRET]},
     {"ticket_keys": "x" * 32},
     {"anchors": anchors("another issuer"), "ticket_keys": [OTHER_SECRET], "policy": 5},
@@ -1359,6 +1360,8 @@ def test_large_input_is_refused_at_once() -> None:
         {"admission_path": "/citizensh\u0131p"},
         {"ticket_keys": []},
         {"ticket_keys": [bytes(31)]},
+        {"ticket_keys": [bytes(32)]},  # memory that nobody has written to is no secret
+        {"ticket_keys": [SECRET, bytes(64)]},
         {"ticket_keys": [SECRET, SECRET]},
         {"ticket_keys": 5},
         {"ticket_keys": SECRET},

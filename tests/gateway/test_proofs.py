@@ -191,7 +191,7 @@ def test_3_jti_has_a_bound(session: Session) -> None:
 
 
 def test_3_further_claims_are_ignored(session: Session) -> None:
-    allowed(session.send(session.proof({"nonce": "of nobody", "exp": 0, "nationalities": ["DE"]})))
+    allowed(session.send(session.proof({"nonce": "of nobody", "aud": 0, "nationalities": ["DE"]})))
 
 
 # 4.3 (4): typ
@@ -347,6 +347,10 @@ def test_7_members_that_do_not_describe_the_key_change_nothing(session: Session)
 def test_8_the_method_is_that_of_the_request(session: Session, method: str) -> None:
     session.refused(session.proof({"htm": method}), Reason.PROOF_METHOD_MISMATCH, "dpop.payload.htm")
     session.refused(session.proof(), Reason.PROOF_METHOD_MISMATCH, method=method)
+
+
+def test_8_a_request_without_a_method_is_none_even_where_both_sides_say_so(session: Session) -> None:
+    denied(session.send(session.proof({"htm": ""}), method=""), Reason.REQUEST_INVALID, "request")
 
 
 # 4.3 (9): htu
@@ -606,6 +610,29 @@ def test_11_iat_lies_in_the_window(session: Session, age: int, reason: Reason | 
         allowed(session.send(proof))
     else:
         session.refused(proof, reason, "dpop.payload.iat")
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason", "name"),
+    [
+        ({"exp": NOW + 1, "nbf": NOW}, None, ""),
+        ({"exp": NOW}, Reason.PROOF_STALE, "exp"),
+        ({"exp": 0}, Reason.PROOF_STALE, "exp"),
+        ({"nbf": NOW + 1}, Reason.PROOF_IN_FUTURE, "nbf"),  # the skew excuses an iat alone
+        ({"nbf": NOW + 1, "exp": NOW}, Reason.PROOF_IN_FUTURE, "nbf"),
+        *[({name: value}, Reason.CLAIM_INVALID, name) for name in ("exp", "nbf") for value in (
+            None, True, "", str(NOW), float(NOW), -1, 2**53, [NOW], {},
+        )],
+    ],
+)  # fmt: skip
+def test_11_what_a_proof_says_of_its_own_end_and_beginning_counts(
+    session: Session, claims: dict[str, Any], reason: Reason | None, name: str
+) -> None:
+    """RFC 7519 sections 4.1.4 and 4.1.5: nobody asks for them, and a JWT that has them ends and begins by them."""
+    if reason is None:
+        allowed(session.send(session.proof(claims)))
+    else:
+        session.refused(session.proof(claims), reason, "dpop.payload." + name)
 
 
 def test_11_the_window_is_configured() -> None:

@@ -186,6 +186,9 @@ def test_without_signals_keys_alone_are_counted() -> None:
         Signals(api_key=0),
         Signals("AS1", people="5"),
         Signals("AS1", people=[5]),
+        Signals("AS1", people=True),
+        Signals("AS1", people=0),  # a key that is given out to nobody makes no request
+        Signals("AS1", people=-1),
     ],
 )  # type: ignore[arg-type]  # what a caller may do
 def test_signals_that_are_none_refuse_and_admit_nobody(signals: Any) -> None:

@@ -170,6 +170,29 @@ def test_what_cannot_be_repeated_in_utf8_is_answered_as_all_that_cannot_be_used(
     assert post(app, body, door.proven()).json == {"own": 1}
 
 
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e400"])
+@pytest.mark.parametrize("body", [b'{"model":%s}', b'{"prompt":[%s]}', b"%s"])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_number_that_json_has_not_is_answered_as_all_that_cannot_be_used(
+    door: Door, body: bytes, number: bytes, wrapped: bool
+) -> None:
+    # Python reads what it then refuses to write.
+    app: Any = api(door, model_of)
+    answer_refusals(app)
+    answer = post(under(door, app) if wrapped else app, body % number, door.proven())
+    assert (answer.status, answer.reason) == (422, "request_invalid")
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_no_depth_of_a_body_is_an_error_of_the_server(door: Door, wrapped: bool) -> None:
+    # What can just be read may be too deep to be written, by as many levels as there are calls between the two.
+    app: Any = api(door, model_of)
+    answer_refusals(app)
+    for depth in (*range(900, 1_000), 2_000, 5_000, 9_000):
+        body = b'{"model":%s%s}' % (b"[" * depth, b"]" * depth)
+        assert post(under(door, app) if wrapped else app, body, door.proven()).status in {400, 422}
+
+
 @pytest.mark.parametrize("resource", [model_of, model_in_a_thread, lambda request: model_of_request(request)])
 def test_a_model_without_utf8_is_on_no_list(door: Door, resource: Any) -> None:
     app: Any = api(door, resource)

@@ -865,6 +865,44 @@ def test_a_dictionary_is_checked_before_it_is_used(
             assert fetcher.status(uri) is Status.VALID
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("make", "result"),
+    [
+        (lambda new, old: _codings.dcz(new, old + b"x"), R.DICTIONARY_INVALID),
+        (lambda new, old: _codings.dcz(new, old)[:-1], R.CODING_INVALID),
+        (lambda new, old: _codings.dcz(bytes(100_000_000), old), R.TOO_LARGE),
+        (lambda new, old: _codings.dcz(new[:-1], old), R.REFUSED),
+    ],
+    ids=["another dictionary", "cut", "bomb", "garbage"],
+)
+def test_what_cannot_be_read_with_a_dictionary_is_asked_for_without_it(
+    kind: str, make: Callable[[bytes, bytes], bytes], result: FetchResult
+) -> None:
+    # A server, or a cache before it, that always encodes wrongly: it would be asked so again until the list has ended.
+    with Hostile(sends(b"")) as server:
+        uri = server.origin + "/a"
+        old = token(uri)
+        server.behave = sends(answer(200, old, use_as_dictionary='match="/a", id="v1"'))
+        with fetching(kind, uri) as fetcher:
+            fetcher.refresh()
+            fetcher.wait(1_801)
+            new = token(uri, fetcher.now, revoked=True)
+
+            def encodes_wrongly(asked: Asked, connection: socket.socket, over: threading.Event) -> None:
+                if asked.field("available-dictionary") is None:
+                    connection.sendall(answer(200, new))
+                else:
+                    connection.sendall(answer(200, make(new, old), content_encoding="dcz"))
+
+            server.behave = encodes_wrongly
+            assert [each.result for each in fetcher.refresh()] == [result]
+            fetcher.wait(1)
+            assert [each.result for each in fetcher.refresh()] == [R.TAKEN]
+            assert server.asked[-1].field("accept-encoding") == "gzip, zstd"
+            assert fetcher.status(uri) is Status.INVALID
+
+
 def test_a_dictionary_that_nobody_has_is_refused() -> None:
     with Hostile(sends(b"")) as server:
         uri = server.origin + "/a"

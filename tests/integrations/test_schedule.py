@@ -174,6 +174,7 @@ class Simulation:
         self.now = b.NOW
         self.serve = serve
         self.log: list[tuple[int, str]] = []
+        self.asked: dict[str, str] = {}  # the fields of the last request
         self.store = StatusStore(anchors=b.status_anchors())
         self.schedule = Schedule(
             self.store, sources, reach=Reach.PUBLIC, bounds=FetchBounds(**bounds), clock=lambda: self.now,
@@ -190,6 +191,7 @@ class Simulation:
                 else:
                     url = f"https://{step.target.authority}{step.target.path}"
                     self.log.append((self.now, url))
+                    self.asked = dict(step.headers)
                     answer = self.serve(url)
         except StopIteration as end:
             return tuple(end.value)
@@ -224,6 +226,36 @@ def test_the_log_does_not_depend_on_who_asks(asked: list[tuple[int, int]]) -> No
             each.refresh()
             each.now += seconds
     assert silent.log == busy.log
+
+
+def test_a_list_that_is_held_no_longer_is_asked_for_without_a_condition() -> None:
+    # A 304 would say of a list that nobody has that all is well, until a credential asks for it: at that moment, which
+    # the server sees, it would be fetched.
+    away, conditions = False, []
+
+    def answer(url: str) -> Reply:
+        if url == URIS[0]:
+            conditions.append(simulation.asked.get("if-none-match"))
+            if away:
+                return Reply(503, {})
+            if conditions[-1] is not None:
+                return Reply(304, {})
+        issued_at = b.NOW if url == URIS[0] else simulation.now
+        body = b.status_token({}, payload={"sub": url, "iat": issued_at, "ttl": 3_600, "exp": b.NOW + 10**7})
+        return Reply(200, {"content-type": "application/statuslist+jwt", "etag": '"v1"'}, body)
+
+    simulation = Simulation([Source(None, URIS[:2])], answer)
+    simulation.refresh()
+    away = True
+    for _ in range(60):
+        simulation.now += 1_800
+        simulation.refresh()
+    assert URIS[0] not in simulation.store.uris  # it has not counted for longer than the cap
+    away = False
+    simulation.now += 1_800
+    conditions.clear()
+    simulation.refresh()
+    assert conditions == [None]
 
 
 @given(st.lists(st.integers(1, 400), min_size=5, max_size=30), st.sampled_from(URIS), ANSWERS)

@@ -699,6 +699,50 @@ def test_a_gateway_that_hears_of_no_sign_outs_lets_nobody_in_and_says_why(store:
         assert world.ask(alice, ticket, "goes on", gateway=gateway).reason is Reason.SIGNED_OUT
 
 
+def test_who_signs_out_while_nobody_can_be_told_is_out_here_and_the_answer_says_what_is_missing(store: Store) -> None:
+    world = w.World(LOCAL_RULE)
+    alice = world.wallet()
+    tickets = [world.ticket(alice) for _ in range(4)]
+    given_: Any = {"audience": AUDIENCE, "secret": SECRET, "when_down": WhenDown.LOCAL, "max_entries": 2}
+    gateway = world.another_gateway(sign_outs=ValkeySignOuts(store.client(), **given_))
+    world.wait(1)
+    sessions = [w.allowed(world.ask(alice, each, "goes on", gateway=gateway)).session_id for each in tickets]
+
+    def sign_out(ticket: str) -> Any:
+        return gateway.sign_out(w.request(ticket, world.proof(alice.sender, ticket)))
+
+    store.kill()
+    denied = w.denied(sign_out(tickets[0]), Reason.STORE_UNAVAILABLE, "configuration")
+    assert denied.http().status == 503
+    assert sessions[1] is not None and sessions[3] is not None
+    with pytest.raises(CitizenIDError) as caught:
+        gateway.revoke_session(sessions[1])
+    assert caught.value.reason is Reason.STORE_UNAVAILABLE
+    for ticket in tickets[:2]:
+        assert world.ask(alice, ticket, "goes on", gateway=gateway).reason is Reason.SIGNED_OUT
+    w.denied(sign_out(tickets[2]), Reason.SIGN_OUTS_FULL, "ticket")  # there is no room: these two go on
+    with pytest.raises(CitizenIDError) as caught:
+        gateway.revoke_session(sessions[3])
+    assert caught.value.reason is Reason.SIGN_OUTS_FULL
+    for ticket in tickets[2:]:
+        w.allowed(world.ask(alice, ticket, "goes on", gateway=gateway))
+
+
+@pytest.mark.parametrize("when_down", WhenDown)
+def test_an_operator_who_ends_a_session_while_nobody_can_be_told_hears_whether_it_has_ended_here(
+    store: Store, when_down: WhenDown
+) -> None:
+    given_: Any = {"audience": AUDIENCE, "secret": SECRET, "when_down": when_down, "max_entries": 1}
+    sign_outs = ValkeySignOuts(store.client(), **given_)
+    gateway = w.World().another_gateway(sign_outs=sign_outs)
+    store.kill()
+    for session_id, reason in ((bytes(16), Reason.STORE_UNAVAILABLE), (bytes([1] * 16), Reason.SIGN_OUTS_FULL)):
+        with pytest.raises(CitizenIDError) as caught:
+            gateway.revoke_session(session_id)
+        assert caught.value.reason is reason
+    assert sign_outs.contains(bytes(16)) and len(sign_outs) == 1
+
+
 # --- messages ---
 
 KEY: Final = bytes(range(32, 64))

@@ -378,6 +378,9 @@ def test_each_entry_takes_its_own_form_alone() -> None:
     both = {**json.loads(to_json(GOOD)), **json.loads(to_json(GOOD, general=True))}
     refused(dump(both), Reason.MALFORMED_TOKEN, "V1", **FLATTENED)
     refused(dump(both), Reason.MALFORMED_TOKEN, "V1", **GENERAL)
+    for name in ("signature", "protected", "header"):  # each belongs to the other form: which one is it?
+        mixed = json.loads(to_json(GOOD, general=True)) | {name: json.loads(to_json(GOOD))[name]}
+        refused(dump(mixed), Reason.MALFORMED_TOKEN, "V1", **GENERAL)
 
 
 @pytest.mark.parametrize("changes", [
@@ -1026,7 +1029,8 @@ def test_what_the_holder_signs_never_feeds_citizenship() -> None:
     ],
 )  # fmt: skip
 def test_what_a_key_binding_must_say(changes: dict[str, Any], reason: Reason) -> None:
-    refused(make(kb=changes), reason, "V7")
+    error = refused(make(kb=changes), reason, "V7")
+    assert error.where in ("kb-jwt.payload", *(f"kb-jwt.payload.{name}" for name in changes))
 
 
 @pytest.mark.parametrize(
@@ -1044,7 +1048,8 @@ def test_the_window_of_a_key_binding(changes: dict[str, Any], reason: Reason | N
     if reason is None:
         accepted(make(kb=changes))
     else:
-        refused(make(kb=changes), reason, "V7")
+        (name,) = changes
+        assert refused(make(kb=changes), reason, "V7").where == "kb-jwt.payload." + name
 
 
 def test_the_age_and_the_skew_are_those_of_challenge_and_limits() -> None:

@@ -507,6 +507,7 @@ FORMS: Final[tuple[tuple[dict[str, Any], type[CitizenIDError], Reason, str], ...
             ["verifiablecredential", "BitstringStatusListCredential"],
         )
     ),
+    ({"iat": NOW + 20, "exp": NOW + 20}, MALFORMED, Reason.CLAIM_INVALID, "status-list.exp"),
     ({"vc": {}}, MALFORMED, Reason.CLAIM_INVALID, "status-list.vc"),
     ({"vp": None}, MALFORMED, Reason.CLAIM_INVALID, "status-list.vc"),
     ({"credentialStatus": {}}, VERIFICATION, Reason.STATUS_MECHANISM_UNKNOWN, "status-list.credentialStatus"),

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from builders import misused
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -338,6 +339,29 @@ def test_it_looks_once_a_second_by_the_clock_of_its_caller(path: Path, monkeypat
         file.keep_fresh(tenth / 10)
         file.check_identity(status_identity(URIS[0], ISSUER), 0, NOW)
     assert len(looks) == 4  # at 0, 1, 2 and 3 seconds
+    file.keep_fresh(2.5)  # read before somebody else has looked
+    assert len(looks) == 4
+
+
+@pytest.mark.parametrize("wrong", [float("inf"), float("nan"), 1e9], ids=repr)
+def test_a_clock_that_was_wrong_once_does_not_keep_it_from_looking(path: Path, wrong: float) -> None:
+    store = filled((URIS[0], 1, (0, 0)))
+    write_status_file(path, store)
+    file = StatusFile(path, anchors=TRUSTED)
+    file.keep_fresh(wrong)
+    take(store, URIS[0], 1, (1, 0), NOW + 1)
+    second = write_status_file(path, store)
+    file.keep_fresh(1.0)
+    assert file.epoch == second
+
+
+@pytest.mark.parametrize("wrong", [None, "1", b"", [1], 1j], ids=repr)
+def test_what_is_no_time_looks_at_nothing(path: Path, wrong: Any) -> None:
+    write_status_file(path, filled((URIS[0], 1, (0, 0))))
+    file = StatusFile(path, anchors=TRUSTED)
+    assert misused(Reason.CONFIGURATION_INVALID, lambda: file.keep_fresh(wrong)).where == "status-file.monotonic"
+    file.keep_fresh(1.0)
+    assert file.refusal is None
 
 
 def test_a_refused_file_changes_nothing_and_says_why(path: Path) -> None:
@@ -644,6 +668,13 @@ def test_a_mode_that_is_none_writes_nothing(path: Path, mode: Any) -> None:
     assert refusal(lambda: write_status_file(path, StatusStore(anchors=TRUSTED), mode=mode)) is (
         Reason.CONFIGURATION_INVALID
     )
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("exported", [None, (), ((), {}, ())], ids=repr)
+def test_what_is_no_store_is_not_written(path: Path, exported: Any) -> None:
+    store: Any = type("Store", (), {"export": lambda _: exported})()
+    assert refusal(lambda: write_status_file(path, store)) is Reason.CONFIGURATION_INVALID
     assert not path.exists()
 
 

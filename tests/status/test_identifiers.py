@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 import pytest
-from builders import misused
+from builders import misused, raises
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +50,12 @@ def test_tags_that_begin_alike_are_told_apart(monkeypatch: pytest.MonkeyPatch) -
     found = IdentifierList([bytes([n]) for n in (1, 3, 8)])
     assert [n for n in range(9) if found.status(bytes([n])) is Status.INVALID] == [1, 3, 8]
     assert found.status_of_tag(bytes(7) + b"\1" + bytes([0, 3])) is Status.VALID
+
+
+@pytest.mark.parametrize("identifier", ["x", None, 1, True, [b"x"]], ids=repr)
+def test_what_is_no_identifier_is_neither_revoked_nor_valid(identifier: Any) -> None:
+    error = raises(Reason.CLAIM_INVALID, None, lambda: IdentifierList([b"x"]).status(identifier))
+    assert error.where == "status.identifier_list.id"
 
 
 def test_a_tag_is_ten_bytes_of_a_digest() -> None:

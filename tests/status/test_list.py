@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from builders import misused
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -145,6 +146,16 @@ def test_an_index_outside_is_refused(bits: int, size_bytes: int) -> None:
             check_clean(caught.value)
     if size:
         assert statuses[size - 1] is Status.VALID and statuses.raw(size - 1) == 0
+
+
+@pytest.mark.parametrize("index", [True, False, None, 0.0, 1.5, "0", b"0", [0], slice(0, 1)], ids=repr)
+def test_what_is_no_index_lies_in_no_list(index: Any) -> None:
+    statuses = StatusList(1, b"\x02")
+    for ask in (statuses.__getitem__, statuses.raw):
+        with pytest.raises(VerificationError) as caught:
+            ask(index)
+        assert caught.value.reason is Reason.STATUS_INDEX_OUT_OF_RANGE
+        check_clean(caught.value)
 
 
 @pytest.mark.parametrize("bits", WIDTHS)
@@ -339,6 +350,26 @@ def test_an_empty_list_has_no_index() -> None:
     with pytest.raises(VerificationError) as caught:
         statuses[0]
     assert caught.value.reason is Reason.STATUS_INDEX_OUT_OF_RANGE
+
+
+@pytest.mark.parametrize("limit_bytes", [-1, -2, True, 1.0, None, "64"], ids=repr)
+def test_a_bound_that_is_none_inflates_nothing(limit_bytes: Any) -> None:
+    # To zlib 0 is no bound at all: one of -1, and the one byte more that is asked for, would have lit a bomb.
+    bomb = zero_bomb(64)
+    tracemalloc.start()
+    try:
+        error = misused(Reason.CONFIGURATION_INVALID, lambda: inflate(bomb, limit_bytes=limit_bytes))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert error.where == "status-list.limit_bytes"
+    assert peak < 2**20
+
+
+@pytest.mark.parametrize("level", [-1, 10, True, 9.0, None, "9"], ids=repr)
+def test_a_level_that_is_none_compresses_nothing(level: Any) -> None:
+    error = misused(Reason.CONFIGURATION_INVALID, lambda: StatusList(1, b"\x02").compress(level))
+    assert error.where == "status-list.level"
 
 
 # --- a value ---

@@ -422,6 +422,9 @@ REFUSED: tuple[Refusal, ...] = (
     _payload("exp-now", claims(exp=NOW), VERIFICATION, Reason.STATUS_LIST_EXPIRED, ".exp"),
     _payload("exp-past", claims(exp=NOW - 1), VERIFICATION, Reason.STATUS_LIST_EXPIRED, ".exp"),
     _payload("exp-0", claims(exp=0), VERIFICATION, Reason.STATUS_LIST_EXPIRED, ".exp"),
+    # A list that ends before it begins held at no time, though the skew excuses its beginning.
+    _payload("exp-before-iat", claims(iat=NOW + 20, exp=NOW + 19), MALFORMED, Reason.CLAIM_INVALID, ".exp"),
+    _payload("exp-at-iat", claims(iat=NOW + 20, exp=NOW + 20), MALFORMED, Reason.CLAIM_INVALID, ".exp"),
     # The list (STA-020, STA-025)
     *(
         _payload(

@@ -365,10 +365,53 @@ def test_claims_are_one_map_of_integers_and_texts(payload: bytes) -> None:
     assert (error.reason, error.step) == (Reason.MALFORMED_CBOR, "status")
 
 
+@pytest.mark.parametrize("kind", [LIST, IDENTIFIERS])
+def test_a_label_that_python_takes_for_a_number_is_none(kind: str) -> None:
+    good = cwt_claims(kind)
+    for label in good:
+        other = cbor2.dumps({float(label) if each == label else each: value for each, value in good.items()})
+        refused(Reason.MALFORMED_CBOR, cwt(other, kind=kind), media_type=kind)
+
+
 def test_no_claim_stands_twice() -> None:
     once = cbor2.dumps(cwt_claims())
     assert once[0] == 0xA5
     refused(Reason.DUPLICATE_MEMBER, cwt(b"\xa6" + once[1:] + cbor2.dumps(2) + cbor2.dumps(URI)))
+
+
+HEADER_CLAIMS: Final = 15
+SAME: Final[dict[Any, Any]] = {2: URI, 4: NOW + DAY, 6: NOW, 65534: 3_600}
+
+
+@pytest.mark.parametrize("kind", [LIST, IDENTIFIERS])
+@pytest.mark.parametrize("stated", [{}, SAME, {2: URI}, {7: b"id", "note": "x"}], ids=repr)
+def test_claims_of_the_header_that_agree_are_passed_over(stated: Any, kind: str) -> None:
+    verify(cwt(header={HEADER_CLAIMS: stated}, kind=kind), media_type=kind)
+
+
+@pytest.mark.parametrize("kind", [LIST, IDENTIFIERS])
+@pytest.mark.parametrize(
+    "stated",
+    [
+        *({**SAME, 2: other} for other in (URI + "x", URI.encode(), None, [URI])),
+        *({**SAME, label: other} for label in (4, 6) for other in (NOW + 1, NOW - 1, float(NOW), True, None)),
+        {65534: 3_601}, {65534: 3_600.0},
+        # What the payload does not say is said by nobody.
+        {1: ISSUER}, {5: NOW}, {65533: {"bits": 1, "lst": b""}}, {65530: {"identifiers": {}}},
+        # Under its name in JSON it is a claim of another kind.
+        {"sub": URI}, {"exp": NOW + DAY}, {"status_list": {}},
+        None, [], URI, 1,
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_claims_of_the_header_that_contradict_are_refused(stated: Any, kind: str) -> None:
+    body = cwt(header={HEADER_CLAIMS: stated}, kind=kind)
+    refused(Reason.CLAIM_INVALID, body, "status-list.header.cwt_claims", media_type=kind)
+
+
+def test_nobody_has_signed_claims_of_the_other_header() -> None:
+    for stated in ({}, SAME):
+        refused(Reason.HEADER_INVALID, cwt(unprotected={HEADER_CLAIMS: stated}), "status-list.header")
 
 
 # --- the lists ---

@@ -193,7 +193,7 @@ def a_gateway(anchors: TrustAnchors, store: StatusStore, text: str, request: Req
         external_url="https://g.example",
         anchors=anchors,
         policy=AdmissionPolicy.from_toml(text),
-        ticket_keys=[bytes(32)],
+        ticket_keys=[bytes(range(32))],
         statuses=store,
         replay=MemoryReplayGuard(),
     )
@@ -217,7 +217,7 @@ def a_session(gateway: Gateway, request: Request, sign_outs: SignOuts) -> SignOu
     if isinstance(decision, Allow) and decision.session_id is not None:
         gateway.revoke_session(decision.session_id)
         assert_type(decision.dpop_nonce, str | None)
-    gateway.reload(ticket_keys=DailyTicketKeys([bytes(32)]))
+    gateway.reload(ticket_keys=DailyTicketKeys([bytes(range(32))]))
     return MemorySignOuts(max_entries=10) if sign_outs.contains(bytes(16)) else sign_outs
 
 

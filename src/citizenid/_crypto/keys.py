@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+from collections.abc import Iterator
 from typing import Any, Final, NoReturn, Protocol, final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -69,14 +70,21 @@ class PublicKey:
         """Load a SubjectPublicKeyInfo in PEM with the full gate.
 
         Raises:
-            MalformedError: KEY_INVALID for another kind of key, another curve, explicit parameters or broken PEM.
+            MalformedError: KEY_INVALID for another kind of key, another curve, explicit parameters, a point in the
+                hybrid form or broken PEM.
         """
-        handle = None
+        data, handle = b"", None
         try:
-            handle = serialization.load_pem_public_key(pem_bytes(pem))
+            data = pem_bytes(pem)
+            handle = serialization.load_pem_public_key(data)
         except (ValueError, UnsupportedAlgorithm):
             pass
-        return cls(material_of(handle, "pem"), "pem", full=True)
+        material = material_of(handle, "pem")
+        # RFC 5480 section 2.2: a point in the hybrid form MUST be rejected. The backend takes it.
+        hybrid = bytes((6 + material.public[-1] % 2,)) + material.public
+        if material.algorithm in _NIST_AND_BRAINPOOL and any(hybrid in body for body in _bodies(data)):
+            raise MalformedError(Reason.KEY_INVALID, "pem")
+        return cls(material, "pem", full=True)
 
     @property
     def thumbprint(self) -> bytes:
@@ -117,9 +125,13 @@ def pem_bytes(pem: bytes | str) -> bytes:
     if not isinstance(pem, bytes | str) or len(pem) > _MAX_PEM_BYTES:
         raise ValueError
     data = pem.encode("ascii") if isinstance(pem, str) else pem
-    if any(EXPLICIT_CURVE in base64.b64decode(body) for body in data.split(b"-----")[2::4]):
+    if any(EXPLICIT_CURVE in body for body in _bodies(data)):
         raise ValueError
     return data
+
+
+def _bodies(data: bytes) -> Iterator[bytes]:
+    return map(base64.b64decode, data.split(b"-----")[2::4])
 
 
 def load_holder_key(jwk: object, where: str) -> PublicKey:

@@ -49,6 +49,7 @@ _COMPACT: Final = Serialization.COMPACT
 _new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
 _PAYLOAD: Final = "issuer-jwt.payload"
 _KB: Final = "kb-jwt"
+_FLATTENED: Final = frozenset({"signature", "protected", "header"})  # RFC 7515 section 7.2.2: not beside "signatures"
 _MISMATCH: Final = {
     reg.NONCE: Reason.NONCE_MISMATCH,
     reg.AUD: Reason.AUDIENCE_MISMATCH,
@@ -107,7 +108,7 @@ def _rebuild_compact(raw: bytes, serialization: Serialization, limits: Limits) -
     signature: Any = document
     if serialization is Serialization.GENERAL:
         signatures = document.get("signatures")
-        if type(signatures) is not list or not signatures or "signature" in document:
+        if type(signatures) is not list or not signatures or not _FLATTENED.isdisjoint(document):
             raise MalformedError(Reason.MALFORMED_TOKEN, where)
         # Section 8.3: the first signature alone carries disclosures and kb_jwt, and it alone counts.
         signature, *others = signatures
@@ -364,19 +365,24 @@ def _mismatch(claims: dict[str, Any], name: str) -> VerificationError:
 def _check_binding_time(claims: dict[str, Any], max_age_s: int, now: UnixTime, skew_s: int) -> None:
     if reg.IAT not in claims:
         raise VerificationError(Reason.CLAIM_MISSING, _KB + ".payload.iat")
-    issued_at = _time(claims[reg.IAT])
+    issued_at = _time(claims, reg.IAT)
     # exp and nbf are not asked for, but where they stand they bind (RFC 9901 section 7.3 step 5: a valid JWT).
-    not_before = _time(claims[reg.NBF]) if reg.NBF in claims else 0
-    not_after = _time(claims[reg.EXP]) if reg.EXP in claims else MAX_UNIX_TIME
-    if issued_at > now + skew_s or not_before > now:
+    not_before = _time(claims, reg.NBF) if reg.NBF in claims else 0
+    not_after = _time(claims, reg.EXP) if reg.EXP in claims else MAX_UNIX_TIME
+    if issued_at > now + skew_s:
         raise VerificationError(Reason.KEY_BINDING_IN_FUTURE, _KB + ".payload.iat")
-    if now - issued_at > max_age_s or not_after <= now:
+    if not_before > now:
+        raise VerificationError(Reason.KEY_BINDING_IN_FUTURE, _KB + ".payload.nbf")
+    if now - issued_at > max_age_s:
         raise VerificationError(Reason.KEY_BINDING_STALE, _KB + ".payload.iat")
+    if not_after <= now:
+        raise VerificationError(Reason.KEY_BINDING_STALE, _KB + ".payload.exp")
 
 
-def _time(value: object) -> int:
+def _time(claims: dict[str, Any], name: str) -> int:
+    value = claims[name]
     if type(value) is not int or not 0 <= value <= MAX_UNIX_TIME:
-        raise MalformedError(Reason.CLAIM_INVALID, _KB + ".payload.iat")
+        raise MalformedError(Reason.CLAIM_INVALID, f"{_KB}.payload.{name}")
     return value
 
 

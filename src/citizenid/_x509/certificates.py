@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from cryptography.x509.oid import PublicKeyAlgorithmOID
+from cryptography.x509.oid import PublicKeyAlgorithmOID, SignatureAlgorithmOID
 
 from .._crypto import EXPLICIT_CURVE, PublicKey, material_of
 from .._errors import CitizenIDError, MalformedError, Reason
@@ -170,7 +170,9 @@ def issued(opened: Opened, issuer: x509.Certificate, name: bytes) -> bool:
     """Whether `issuer`, whose subject is written `name`, signed this certificate, with a digest that still counts."""
     certificate = opened.certificate
     try:
-        if not is_strong_hash(certificate.signature_hash_algorithm):
+        if not is_strong_hash(certificate.signature_hash_algorithm) or not keeps_scheme(
+            issuer, certificate.signature_algorithm_oid
+        ):
             return False
         key, scheme = issuer.public_key(), certificate.signature_algorithm_parameters
         if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(scheme, ec.ECDSA):
@@ -190,6 +192,14 @@ def issued(opened: Opened, issuer: x509.Certificate, name: bytes) -> bool:
 def is_strong_hash(algorithm: hashes.HashAlgorithm | None) -> bool:
     """SHA-2, or none at all: Ed25519, Ed448 and ML-DSA bring their own."""
     return algorithm is None or isinstance(algorithm, _HASHES)
+
+
+def keeps_scheme(issuer: x509.Certificate, scheme: x509.ObjectIdentifier) -> bool:
+    """Whether its key may sign in this scheme: one for RSASSA-PSS does nothing else (RFC 4055 section 1.2)."""
+    return (
+        issuer.public_key_algorithm_oid != PublicKeyAlgorithmOID.RSASSA_PSS
+        or scheme == SignatureAlgorithmOID.RSASSA_PSS
+    )
 
 
 def names_key_of(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:

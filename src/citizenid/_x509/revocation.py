@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 
 from .._errors import CitizenIDError, Reason
 from .._limits import MAX_UNIX_TIME
-from .certificates import UNREADABLE, extension, is_strong_hash, unix
+from .certificates import UNREADABLE, extension, is_strong_hash, keeps_scheme, unix
 from .der import is_quiet_list
 
 _MAX_CRLS: Final = 64  # two for each of the issuers that one anchor has: far more than any
@@ -136,7 +136,9 @@ def lists_of(issuer: x509.Certificate, lists: tuple[RevocationList, ...]) -> tup
 
 def _signed(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
     try:
-        return is_strong_hash(crl.signature_hash_algorithm) and crl.is_signature_valid(
+        if not is_strong_hash(crl.signature_hash_algorithm) or not keeps_scheme(issuer, crl.signature_algorithm_oid):
+            return False
+        return crl.is_signature_valid(
             issuer.public_key()  # type: ignore[arg-type]  # a kind that signs no lists is a TypeError, caught here
         )
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):

@@ -230,7 +230,7 @@ def sign_out(
     """End a session on the word of its sender.
 
     Raises:
-        CitizenIDError: for a sender proof that is refused, SIGN_OUTS_FULL.
+        CitizenIDError: for a sender proof that is refused, SIGN_OUTS_FULL, STORE_UNAVAILABLE.
     """
     identified = identify(parts, state, state.ring.at(now), credentials, request, now, monotonic)
     if isinstance(identified, _REFUSED):
@@ -241,7 +241,12 @@ def sign_out(
 
 
 def end_session(parts: Parts, session_id: bytes, until: int) -> None:
-    """Remember that a session is over. Raises SIGN_OUTS_FULL: it is not, and somebody must be told."""
+    """Remember that a session is over, everywhere.
+
+    Raises:
+        CitizenIDError: SIGN_OUTS_FULL when it is not, STORE_UNAVAILABLE when it is over here and nobody else could be
+            told; somebody must know of either.
+    """
     added: object = None
     try:
         added = parts.sign_outs.add(session_id, until)
@@ -249,8 +254,14 @@ def end_session(parts: Parts, session_id: bytes, until: int) -> None:
         raise
     except FAILURES:
         pass  # raised below
-    if added is not True:
-        raise CitizenIDError(Reason.SIGN_OUTS_FULL, "sign_outs")
+    if added is True:
+        return
+    held: object = False
+    try:
+        held = parts.sign_outs.contains(session_id)
+    except FAILURES:
+        pass  # what is not known to be held is not
+    raise CitizenIDError(Reason.STORE_UNAVAILABLE if held is True else Reason.SIGN_OUTS_FULL, "sign_outs")
 
 
 def _prove(

@@ -294,7 +294,8 @@ class Gateway:
 
         Raises:
             CitizenIDError: CONFIGURATION_INVALID for what is no session id, or no time; CLOCK_UNUSABLE; SIGN_OUTS_FULL.
-                Then nothing was ended.
+                Then nothing was ended. STORE_UNAVAILABLE when the session has ended here and the fleet could not be
+                told.
         """
         ends = 0 if until is None else until
         if type(session_id) is not bytes or len(session_id) != 16 or type(ends) is not int or not 0 <= ends < 2**32:

@@ -17,7 +17,7 @@ from .._errors import CitizenIDError, Reason
 from .._model import UnixTime
 from .challenge import ChallengeKeys
 from .nonces import NonceKeys
-from .ticket import MIN_SECRET_BYTES, TicketKeys
+from .ticket import TicketKeys, is_secret
 
 _DAY_S: Final = 86_400
 _FOR_EVER: Final = 2**62
@@ -45,7 +45,7 @@ class DailyTicketKeys:
     def __init__(self, secrets: Sequence[bytes]) -> None:
         if not isinstance(secrets, (list, tuple)) or not secrets or len(set(map(repr, secrets))) != len(secrets):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "ticket_keys")
-        if any(type(secret) is not bytes or len(secret) < MIN_SECRET_BYTES for secret in secrets):
+        if not all(map(is_secret, secrets)):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "ticket_keys")
         self._secrets: Final = tuple(secrets)
 

@@ -118,7 +118,7 @@ def check_signed(
         CitizenIDError: at the step `proof`, or REQUEST_INVALID.
     """
     method, url = request.method, request.url
-    if type(method) is not str or type(url) is not str:
+    if type(method) is not str or type(url) is not str or not method:
         raise MalformedError(Reason.REQUEST_INVALID, "request")
     clock, rules = parts.clock, parts.rules
     _, proof, headers = credentials

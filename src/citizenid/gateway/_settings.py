@@ -71,7 +71,8 @@ def checked_signals(signals: Signals | None) -> Signals:
     """Return signals as they came, or that nothing is known. Raises REQUEST_INVALID for what is neither."""
     if signals is None:
         return NO_SIGNALS
-    if type(signals) is not Signals or (signals.people is not None and type(signals.people) is not int):
+    people = signals.people if type(signals) is Signals else 0
+    if people is not None and (type(people) is not int or people < 1):
         raise MalformedError(Reason.REQUEST_INVALID, "signals")
     return signals
 

@@ -22,7 +22,7 @@ class Signals(NamedTuple):
         network: a label of the network, such as its AS number; see specs/profile-sharing.md on what makes a good one.
         country: of the address.
         api_key: the API key, as it came.
-        people: for how many people the API key was given out.
+        people: for how many people the API key was given out, one at least.
     """
 
     network: str | None = None

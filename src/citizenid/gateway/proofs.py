@@ -30,6 +30,7 @@ _MAX_URL_CHARS: Final = 8_192  # RFC 9110 section 4.1 asks for 8,000 at least
 _MAX_JTI_CHARS: Final = 256
 _PLAIN_TOKEN_BYTES: Final = 31
 _DEPTH: Final = 4
+_BOUNDS: Final = frozenset({reg.EXP, reg.NBF})
 _new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
 _SCHEMES: Final = ("https://", "http://")
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
@@ -148,6 +149,8 @@ def check_dpop(
         raise _no_time(claims)
     if not now - max_age_s <= issued_at <= now + skew_s or issued_at < not_before:
         check_age(issued_at, max_age_s, skew_s, not_before, now, "dpop.payload.iat")
+    if not _BOUNDS.isdisjoint(claims):
+        _check_bounds(claims, now)
     new_nonce = None if nonces is None else _check_nonce(claims, nonces, thumbprint, now)
     # A thief's own proof is not worth a verification.
     if expected is not None and not hmac.compare_digest(thumbprint, expected):
@@ -246,6 +249,18 @@ def _no_time(claims: dict[str, Any]) -> CitizenIDError:
     if claims.get(reg.IAT) is None and reg.IAT not in claims:
         return VerificationError(Reason.CLAIM_MISSING, "dpop.payload.iat")
     return MalformedError(Reason.CLAIM_INVALID, "dpop.payload.iat")
+
+
+def _check_bounds(claims: dict[str, Any], now: UnixTime) -> None:
+    # Nobody asks for these, but where they stand they bind: a proof is a JWT (RFC 7519 sections 4.1.4 and 4.1.5).
+    times = {reg.NBF: 0, reg.EXP: MAX_UNIX_TIME} | {name: claims[name] for name in claims if name in _BOUNDS}
+    for name, time in times.items():
+        if type(time) is not int or not 0 <= time <= MAX_UNIX_TIME:
+            raise MalformedError(Reason.CLAIM_INVALID, f"dpop.payload.{name}")
+    if now < times[reg.NBF]:
+        raise VerificationError(Reason.PROOF_IN_FUTURE, "dpop.payload.nbf")
+    if now >= times[reg.EXP]:
+        raise VerificationError(Reason.PROOF_STALE, "dpop.payload.exp")
 
 
 def _check_nonce(claims: dict[str, Any], nonces: NonceKeys, sender: bytes, now: UnixTime) -> str | None:

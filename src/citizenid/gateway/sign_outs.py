@@ -26,7 +26,8 @@ class SignOuts(Protocol):
     def add(self, session_id: bytes, until: int) -> bool:
         """Remember a session until that moment, Unix seconds; False when there is no room, or no way to tell others.
 
-        What is remembered must never be forgotten to make room.
+        What is remembered must never be forgotten to make room. What could not be told may hold here all the same: a
+        gateway asks `contains` which of the two it is.
         """
         ...
 

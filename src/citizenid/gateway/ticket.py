@@ -49,7 +49,7 @@ _NO_STATUS: Final = (b"\0" * 16, 0)
 _UNRATED: Final = b"\0" * 9
 HOLDER_BYTES: Final = 6  # with six a ticket has 186 bytes, whose base64url leaves no stray bits
 _OPENED: Final = 4_096  # tickets that are held open: 1.4 kB each
-MIN_SECRET_BYTES: Final = 32
+_MIN_SECRET_BYTES: Final = 32
 
 
 class TicketContents(NamedTuple):
@@ -121,6 +121,11 @@ TicketFields = tuple[
 """What TicketContents holds, in its order; behind it what `ath` must say of a ticket that DPoP binds (RFC 9449)."""
 
 
+def is_secret(value: object) -> bool:
+    """Whether these are bytes that somebody may have drawn: enough of them, and not the zeros of unwritten memory."""
+    return type(value) is bytes and len(value) >= _MIN_SECRET_BYTES and any(value)
+
+
 def fit(stated: Citizenship, proven: Citizenship) -> Citizenship:
     """Return what of a citizenship a ticket has room for: six countries, those that count first.
 
@@ -157,13 +162,13 @@ class TicketKeys:
     """The fleet's ticket keys: the first seals, all of them open. Keys of another purpose are derived apart.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID without a secret, with one below 32 bytes, or with two alike.
+        CitizenIDError: CONFIGURATION_INVALID without a secret, with one below 32 bytes or of zeros, or with two alike.
     """
 
     __slots__ = ("_keys", "_opened", "_sealing")
 
     def __init__(self, secrets: tuple[bytes, ...], audience: str) -> None:
-        if not secrets or any(type(secret) is not bytes or len(secret) < MIN_SECRET_BYTES for secret in secrets):
+        if not secrets or not all(map(is_secret, secrets)):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "ticket_keys")
         if len(set(secrets)) != len(secrets):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "ticket_keys")

@@ -44,6 +44,16 @@ from ._exchange import (
 from ._sources import Memory, Round, Source, SourceState, read_aggregation
 
 _SUCCESS: Final = frozenset({FetchResult.TAKEN, FetchResult.NOT_MODIFIED})
+# An answer came, and no list out of it.
+_UNREADABLE_BODY: Final = frozenset(
+    {
+        FetchResult.NOT_MODIFIED_UNASKED,
+        FetchResult.DICTIONARY_INVALID,
+        FetchResult.CODING_INVALID,
+        FetchResult.TOO_LARGE,
+        FetchResult.REFUSED,
+    }
+)
 _NO_URIS: Final[tuple[str, ...]] = ()
 _UNREADABLE: Final = -1  # what stands for the time when the clock fails
 _END_OF_TIME: Final = 2**32
@@ -156,12 +166,13 @@ class Schedule:
                 urls = self._in_turn(state)
             wall = self._now()
             due = frozenset(_NO_URIS if wall == _UNREADABLE else self._store.due(wall))
+            known = frozenset(self._store.uris)  # held or wanted, and what is wanted is due
             for url in urls:
                 # A server that stalls or fails must not keep the round, nor us, for hours.
                 if faults >= bounds.faults or self._monotonic() >= until:
                     left |= not state.memory_of(url).failures  # those that failed have a time of their own
                     continue
-                came = yield from self._one(state, url, url in due)
+                came = yield from self._one(state, url, url in due or url not in known)
                 faults += sum(one.result not in _SUCCESS for one in came)
                 fetched.extend(came)
         except GeneratorExit:  # given up by whoever ran it; an error of his goes the same way
@@ -233,14 +244,14 @@ class Schedule:
 
     # --- what ---
 
-    def _one(self, state: SourceState, url: str, due: bool) -> Generator[Resolve | Send, Answer, tuple[Fetched, ...]]:
+    def _one(self, state: SourceState, url: str, whole: bool) -> Generator[Resolve | Send, Answer, tuple[Fetched, ...]]:
         memory = self._take(state, url)
         if memory is None:
             return ()
         try:
             if url == state.source.aggregation:
                 return ((yield from self._aggregation(state, url, memory)),)
-            return ((yield from self._list(url, memory, due)),)
+            return ((yield from self._list(url, memory, whole)),)
         finally:
             with self._lock:
                 self._asking.discard(url)
@@ -276,9 +287,9 @@ class Schedule:
             wanted = {state.source.aggregation, *state.listed}
             state.memories = {url: memory for url, memory in state.memories.items() if url in wanted}
 
-    def _list(self, uri: str, memory: Memory, due: bool) -> Generator[Resolve | Send, Answer, Fetched]:
-        # A 304 extends nothing (F6), so a list that is due is asked for without a condition.
-        etag = None if due else memory.etag
+    def _list(self, uri: str, memory: Memory, whole: bool) -> Generator[Resolve | Send, Answer, Fetched]:
+        # A 304 extends nothing (F6), so a list that is due, or is not there, is asked for without a condition.
+        etag = None if whole else memory.etag
         now, bounds = self._now(), self._bounds  # the ttl runs from the request: a slow answer gains nothing
         if now == _UNREADABLE:
             return self._settle(memory, Fetched(uri, FetchResult.UNRESOLVED), FetchResult.UNRESOLVED)
@@ -315,10 +326,9 @@ class Schedule:
         if fetched.result in _SUCCESS:
             memory.failures, memory.retry_at = 0, 0.0
             return fetched
-        if fetched.result in (FetchResult.DICTIONARY_INVALID, FetchResult.NOT_MODIFIED_UNASKED):
-            memory.etag = memory.dictionary = (
-                None  # what it stands on may be what is wrong: ask for the whole next time
-            )
+        if fetched.result in _UNREADABLE_BODY:
+            # What it stands on may be what is wrong: ask for the whole next time.
+            memory.etag = memory.dictionary = None
         memory.failures += 1
         wait = backoff_s(memory.failures, self._bounds, self._random())
         if isinstance(reply, Reply):

@@ -63,8 +63,9 @@ class CitizenshipRefused(HTTPException):
 def answer_refusals(app: FastAPI) -> None:
     """Have an application answer refusals of `require` with the gateway's own answer.
 
-    FastAPI repeats in its 422 what it could not use, and fails where that is a text without UTF-8: half of a surrogate
-    pair, which JSON can spell. Where its own handler is the application's, such a body is answered by 422 as well.
+    FastAPI repeats in its 422 what it could not use, and fails where that can be read and not written: half of a
+    surrogate pair, which has no UTF-8, a number beyond the range, NaN, and what is nested as deep as can just be read.
+    Where its own handler is the application's, such a body is answered by 422 as well.
     """
     app.add_exception_handler(CitizenshipRefused, _answer)
     if app.exception_handlers.get(RequestValidationError) is request_validation_exception_handler:
@@ -78,7 +79,7 @@ async def _answer(_: Request, error: Exception) -> Response:
 async def _answer_unreadable(request: Request, error: Exception) -> Response:
     try:
         return await request_validation_exception_handler(request, cast("RequestValidationError", error))
-    except UnicodeEncodeError:
+    except (ValueError, RecursionError):  # UnicodeEncodeError is one of the former
         pass  # answered below, without the body
     return _response(_UNREADABLE)
 

@@ -15,9 +15,15 @@ from typing import Final
 from .._errors import CitizenIDError, Reason
 
 MAX_NAME_CHARS: Final = 512
+MAX_REGIONS: Final = 256  # that one rule lists
 _MAX_STATES: Final = 50_000  # of the automaton that `classes_of` walks; a policy of 500 names has some thousands
 # In the place of every `*` of a pattern: a character that no name has, since names are printable.
 _FRESH: Final = "\0"
+
+
+def is_name(value: object) -> bool:
+    """Whether this may be a name or pattern of a resource or a region (P4)."""
+    return type(value) is str and 0 < len(value) <= MAX_NAME_CHARS and value.isprintable() and "**" not in value
 
 
 def matches(pieces: list[str], name: str) -> bool:

@@ -16,12 +16,12 @@ from .._model import BINDINGS, Assurance, Format, UnixTime
 from ..countries import Country
 from ._findings import Finding, Findings, suggestion
 from ._lines import lines_of
-from ._patterns import MAX_NAME_CHARS
+from ._patterns import MAX_NAME_CHARS, MAX_REGIONS, is_name
 from ._rules import Rule, SharingResponse, StoreDown
 
 MAX_POLICY_CHARS: Final = 1_048_576
 _MAX_LEVELS: Final = 16
-_MAX_NAMES: Final = 256  # of issuers, of types, and of regions that one rule lists
+_MAX_NAMES: Final = 256  # of issuers and of types that one rule lists
 _MAX_ASSURANCE_CHARS: Final = 64  # what an issuer may state
 _FORMATS: Final = {str(each): each for each in Format}
 _DOCUMENT_KEYS: Final = ("version", "rule", "assurance")
@@ -218,11 +218,11 @@ class _Reader:
         if type(names) is not list or not names or len(set(map(repr, names))) != len(names):
             self.error(key, f"{key} must be a name or a list of distinct names")
             return ()
-        if key == "region" and len(names) > _MAX_NAMES:
-            self.error(key, f"at most {_MAX_NAMES} regions")
+        if key == "region" and len(names) > MAX_REGIONS:
+            self.error(key, f"at most {MAX_REGIONS} regions")
             return ()
         for name in names:
-            if type(name) is not str or not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable() or "**" in name:
+            if not is_name(name):
                 self.error(key, f"a name has 1 to {MAX_NAME_CHARS} printable characters and no **")
                 return ()
         return tuple(names)

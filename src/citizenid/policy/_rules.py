@@ -18,7 +18,7 @@ from .._errors import CitizenIDError, Reason
 from .._model import Assurance, Binding, Format, UnixTime, has_utf8
 from ..countries import Country
 from ._facts import Facts, Verdict
-from ._patterns import MAX_NAME_CHARS, matches
+from ._patterns import MAX_NAME_CHARS, MAX_REGIONS, is_name, matches
 
 _NO_COUNTRIES: Final[frozenset[Country]] = frozenset()
 
@@ -75,8 +75,8 @@ class Rule:
         asked: the conditions that it asks, in their order.
 
     Raises:
-        CitizenIDError: POLICY_INVALID for a part of another type, and for a rule that permits anyone and asks for
-            something.
+        CitizenIDError: POLICY_INVALID for a part of another type, for what is no name, and for a rule that permits
+            anyone and asks for something.
     """
 
     number: int
@@ -210,8 +210,10 @@ def _check_types(rule: Rule) -> None:
         and type(rule.binding) is Binding
         and type(rule.sharing) is SharingResponse
         and type(rule.store_down) is StoreDown
-        and _all_of(rule.resources, tuple, str)
-        and _all_of(rule.regions, tuple, str)
+        and _are_names(rule.resources)
+        and _are_names(rule.regions)
+        and len(rule.resources) > 0
+        and len(rule.regions) <= MAX_REGIONS
         and _all_of(rule.countries, frozenset, Country)
         and _all_of(rule.none_of, frozenset, Country)
         and all(age is None or (type(age) is int and age > 0) for age in ages)
@@ -223,6 +225,11 @@ def _check_types(rule: Rule) -> None:
         usable = usable and (values is None or _all_of(values, frozenset, kind))
     if not usable or not all(map(has_utf8, rule.types or ())):  # a ticket holds a hash of its type
         raise CitizenIDError(Reason.POLICY_INVALID, "policy.rule")
+
+
+def _are_names(values: object) -> bool:
+    # A comparison of policies would tell less of a pattern with two stars in a row, and what it tells must be exact.
+    return type(values) is tuple and all(map(is_name, values)) and len(set(values)) == len(values)
 
 
 def _all_of(values: object, collection: type, kind: type) -> bool:

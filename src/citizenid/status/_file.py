@@ -145,9 +145,21 @@ class StatusFile:
         """Do what `refresh` does, at most once a second, and refuse in silence: `refusal` says why.
 
         Args:
-            monotonic: seconds of a clock that never goes back, as the caller has read it.
+            monotonic: seconds of a clock that never goes back, as the caller has read it. One that was far ahead once
+                keeps nobody from looking afterwards.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID for what is no number.
         """
-        if monotonic < self._look_at or not self._lock.acquire(blocking=False):
+        looked = None
+        try:
+            # Others have read the clock a little earlier and come a little later.
+            looked = self._look_at - 2 * _LOOK_EVERY_S <= monotonic < self._look_at
+        except TypeError:
+            pass
+        if looked is None:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, _WHERE + ".monotonic")
+        if looked or not self._lock.acquire(blocking=False):
             return  # looked at a moment ago, or somebody else is looking
         try:
             self._look_at = monotonic + _LOOK_EVERY_S

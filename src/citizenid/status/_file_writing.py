@@ -16,6 +16,7 @@ from typing import Final
 from .._errors import CitizenIDError, Reason
 from ._file import checked_path
 from ._file_layout import Laid, lay_out
+from ._records import StoredStatuses
 from ._store import StatusStore
 
 _SUFFIX: Final = ".new"
@@ -47,7 +48,10 @@ def write_status_file(path: str | PathLike[str], store: StatusStore, *, mode: in
     target = checked_path(path, "status-file.path")
     if not hasattr(store, "export") or type(mode) is not int or not 0 <= mode <= 0o777:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-file")
-    laid = lay_out(store.export())
+    stored = store.export()
+    if type(stored) is not StoredStatuses:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-file")
+    laid = lay_out(stored)
     folder, prefix = dirname(target) or ".", f".{basename(target)}."
     written = False
     temporary = None

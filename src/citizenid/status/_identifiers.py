@@ -66,7 +66,13 @@ class IdentifierList:
         return self._digest
 
     def status(self, identifier: bytes) -> Status:
-        """Return INVALID for an identifier that is listed, and VALID for every other."""
+        """Return INVALID for an identifier that is listed, and VALID for every other.
+
+        Raises:
+            MalformedError: CLAIM_INVALID for what is no identifier.
+        """
+        if type(identifier) is not bytes:
+            raise MalformedError(Reason.CLAIM_INVALID, "status.identifier_list.id")
         return self.status_of_tag(tag_of(identifier))
 
     def status_of_tag(self, tag: bytes) -> Status:

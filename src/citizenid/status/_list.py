@@ -11,7 +11,7 @@ from functools import cache
 from typing import Final, final
 
 from .. import _registry as reg
-from .._errors import MalformedError, Reason, VerificationError
+from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._model import Status
 
 _WHERE: Final = "status-list.status_list"
@@ -56,7 +56,10 @@ class StatusList:
         Raises:
             MalformedError: INPUT_TOO_LARGE when it holds more, STATUS_LIST_MALFORMED when it is broken, unfinished or
                 followed by anything.
+            CitizenIDError: CONFIGURATION_INVALID for a bound that is no integer from 0 on.
         """
+        if type(limit_bytes) is not int or limit_bytes < 0:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.limit_bytes")
         if not isinstance(data, bytes | bytearray | memoryview):
             raise MalformedError(Reason.STATUS_LIST_MALFORMED, _WHERE + ".lst")
         return cls(bits, inflate(data, ZLIB, limit_bytes=limit_bytes, where=_WHERE + ".lst"))
@@ -76,7 +79,13 @@ class StatusList:
         return self._digest
 
     def compress(self, level: int = 9) -> bytes:
-        """Deflate in zlib format; level 9 is recommended, level 0 stores (legal, and small deltas between versions)."""
+        """Deflate in zlib format; level 9 is recommended, level 0 stores (legal, and small deltas between versions).
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID for a level that is no integer from 0 to 9.
+        """
+        if type(level) is not int or not 0 <= level <= 9:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.level")
         return zlib.compress(self._packed, level)
 
     def __len__(self) -> int:
@@ -86,12 +95,11 @@ class StatusList:
         """Return the status at `index`; every value but 0, 1 and 2 is Status.OTHER.
 
         Raises:
-            VerificationError: STATUS_INDEX_OUT_OF_RANGE.
+            VerificationError: STATUS_INDEX_OUT_OF_RANGE, also for what is no integer, such as True.
         """
-        at = index >> self._shift
-        if index < 0 or at >= len(self._packed):
+        if type(index) is not int or not 0 <= index >> self._shift < len(self._packed):
             raise VerificationError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status.status_list.idx")
-        return self._meanings[self._packed[at]][index & (1 << self._shift) - 1]
+        return self._meanings[self._packed[index >> self._shift]][index & (1 << self._shift) - 1]
 
     def raw(self, index: int) -> int:
         """Return the stored value at `index` (for application-specific status types). Raises as `[]` does."""

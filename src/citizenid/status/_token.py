@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn, final
 
 from .. import _registry as reg
@@ -150,10 +151,11 @@ def _verify(
     verify_signature(signed, resolved.key, _WHERE)
     if signed.typ != form.typ:
         raise VerificationError(Reason.TYP_MISMATCH, _WHERE + ".header.typ")
-    payload = signed.payload
+    payload, stated = signed.payload, form.stated(signed)
     del signed  # a list of a nation is long: what was signed makes room for what is read of it
     claims = form.claims(payload)
     del payload
+    _check_stated(stated, claims)
     if claims.get(reg.ISS, resolved.anchor.issuer) != resolved.anchor.issuer:
         where = form.issuer
         raise VerificationError(Reason.ISSUER_MISMATCH, where)
@@ -171,6 +173,10 @@ def _verify(
         raise VerificationError(Reason.STATUS_LIST_IN_FUTURE, _WHERE + ".nbf")
     if not_after is not None and time >= not_after:
         raise VerificationError(Reason.STATUS_LIST_EXPIRED, _WHERE + ".exp")
+    if (
+        not_after is not None and not_after <= issued_at
+    ):  # the skew excuses the one; a list holds for a time all the same
+        raise MalformedError(Reason.CLAIM_INVALID, _WHERE + ".exp")
     return VerifiedStatusList(
         uri,
         resolved.anchor,
@@ -203,6 +209,8 @@ def _open_cwt(body: bytes | str, _: Limits) -> SignedObject:
     message = cose.read_message(item, _WHERE)
     if message.payload is None:
         raise MalformedError(Reason.MALFORMED_TOKEN, _WHERE)
+    if reg.COSE_CWT_CLAIMS in message.unprotected:  # RFC 9597 section 2: nobody has signed what stands there
+        raise MalformedError(Reason.HEADER_INVALID, _WHERE + ".header")
     return cose.sign1(message, message.payload, reg.COSE_ALGORITHMS, _PROFILE, _WHERE, _issuer_of_cwt)
 
 
@@ -218,13 +226,38 @@ def _claims_of_cwt(payload: bytes) -> dict[Any, Any]:
     claims = cbor.load_signed(payload, _WHERE)
     if type(claims) is not dict:
         raise MalformedError(Reason.MALFORMED_CBOR, _WHERE)
-    # What nobody asks for is sound too; the lists are looked at where they are read.
-    cbor.check({label: claims[label] for label in claims if label not in _LISTS}, _WHERE)
-    if not reg.CWT_CLAIM_TEXTS.isdisjoint(claims) or reg.TTL in claims or reg.STATUS_LIST in claims:
+    # What nobody asks for is sound too. Of the two lists the labels alone are looked at here: 65533.0 is none.
+    cbor.check({label: None if label in _LISTS else claims[label] for label in claims}, _WHERE)
+    if not _TEXTS.isdisjoint(claims):
         raise MalformedError(Reason.CLAIM_INVALID, _WHERE)  # a second claim of its kind, under its name in JSON
     return {_NAMES.get(label, label): value for label, value in claims.items()}
 
 
+def _stated_by_jwt(_: SignedObject) -> Mapping[Any, Any]:
+    return _NOTHING
+
+
+def _stated_by_cwt(signed: SignedObject) -> Any:
+    """Return the claims that the protected header states (RFC 9597)."""
+    return cose.protected_of(signed.to_be_signed, _WHERE).get(reg.COSE_CWT_CLAIMS, _NOTHING)
+
+
+def _check_stated(stated: Any, claims: Mapping[Any, Any]) -> None:
+    """Refuse claims of the header that contradict the payload, or that we would have asked for there (RFC 9597)."""
+    where = _WHERE + ".header.cwt_claims"
+    # A list that stands in the header is refused as it is: it has no place there.
+    if type(stated) not in (dict, MappingProxyType) or not (_TEXTS | _LISTS).isdisjoint(stated):
+        raise MalformedError(Reason.CLAIM_INVALID, where)
+    for label, value in stated.items():
+        name = _NAMES.get(label, label)
+        # As bytes: to Python 1, 1.0 and True are equal.
+        same = name in claims and cbor.encode(value, where) == cbor.encode(claims[name], where)
+        if not same and (name in claims or label in _NAMES):
+            raise MalformedError(Reason.CLAIM_INVALID, where)
+
+
+_NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
+_TEXTS: Final = reg.CWT_CLAIM_TEXTS | {reg.TTL, reg.STATUS_LIST}
 _LISTS: Final = frozenset({reg.CWT_STATUS_LIST, reg.CWT_IDENTIFIER_LIST})
 _NAMES: Final[dict[Any, str]] = {
     reg.CWT_ISS: reg.ISS,
@@ -282,7 +315,8 @@ _MAX_IDENTIFIER_BYTES: Final = 64  # as in a StatusReference
 class _Form(NamedTuple):
     """What a media type is: how to open it, which typ it has, and how to read its claims and its list.
 
-    `kind` says which references it answers; `issuer` and `subject` name its members in errors.
+    `kind` says which references it answers; `issuer` and `subject` name its members in errors; `stated` returns the
+    claims that stand in the header.
     """
 
     open: Callable[[bytes | str, Limits], SignedObject]
@@ -292,6 +326,7 @@ class _Form(NamedTuple):
     kind: StatusKind = StatusKind.STATUS_LIST
     issuer: str = "status-list.iss"
     subject: str = "status-list.sub"
+    stated: Callable[[SignedObject], Any] = _stated_by_jwt
 
 
 def _earlier(expires: int | None, trusted_until: UnixTime) -> UnixTime | None:
@@ -318,9 +353,16 @@ def _issuer_of_cwt(payload: bytes) -> str | None:
 
 _FORMS: Final[dict[str, _Form]] = {
     reg.MEDIA_STATUS_LIST_JWT: _Form(_open_jwt, reg.TYP_STATUS_LIST_JWT, _claims_of_jwt, _list_of_jwt),
-    reg.MEDIA_STATUS_LIST_CWT: _Form(_open_cwt, reg.MEDIA_STATUS_LIST_CWT, _claims_of_cwt, _list_of_cwt),
+    reg.MEDIA_STATUS_LIST_CWT: _Form(
+        _open_cwt, reg.MEDIA_STATUS_LIST_CWT, _claims_of_cwt, _list_of_cwt, stated=_stated_by_cwt
+    ),
     reg.MEDIA_IDENTIFIER_LIST_CWT: _Form(
-        _open_cwt, reg.MEDIA_IDENTIFIER_LIST_CWT, _claims_of_cwt, _identifiers, StatusKind.IDENTIFIER_LIST
+        _open_cwt,
+        reg.MEDIA_IDENTIFIER_LIST_CWT,
+        _claims_of_cwt,
+        _identifiers,
+        StatusKind.IDENTIFIER_LIST,
+        stated=_stated_by_cwt,
     ),
     reg.MEDIA_VC_JWT: _Form(
         _open_credential,

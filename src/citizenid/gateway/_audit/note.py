@@ -111,6 +111,21 @@ def verifier_keys(texts: Iterable[str], kind: int) -> list[VerifierKey]:
     return [VerifierKey.parse(each, kind) for each in found]
 
 
+def keys_of_logs(texts: Iterable[str]) -> dict[str, VerifierKey]:
+    """Read the verifier keys of logs, by the names of the logs.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID as `verifier_keys`, and for two keys of one log, the same or not: which of
+            them counts would be up to their order.
+        MalformedError: as `VerifierKey.parse`.
+    """
+    keys = verifier_keys(texts, NOTE_SIGNATURE)
+    named = {key.name: key for key in keys}
+    if len(named) < len(keys):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.keys")
+    return named
+
+
 class Head(NamedTuple):
     """How large a log is, and its root."""
 

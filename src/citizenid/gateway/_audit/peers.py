@@ -14,7 +14,7 @@ from typing import Final
 
 from ..._errors import CitizenIDError, Reason, VerificationError
 from .merkle import EMPTY_ROOT
-from .note import MAX_NOTE_BYTES, NOTE_SIGNATURE, Head, is_origin, newest, open_checkpoint, verifier_keys
+from .note import MAX_NOTE_BYTES, Head, is_origin, keys_of_logs, newest, open_checkpoint
 from .reading import Folder
 from .writer import CHECKPOINT
 
@@ -33,7 +33,7 @@ class Peers:
     """
 
     def __init__(self, own: str, keys: Iterable[str], directory: str) -> None:
-        self._keys: Final = {key.name: key for key in verifier_keys(keys, NOTE_SIGNATURE)}
+        self._keys: Final = keys_of_logs(keys)
         if own in self._keys or not all(map(is_origin, self._keys)):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.peers")
         self._directory: Final = directory

@@ -22,10 +22,10 @@ from .merkle import TILE_WIDTH, Edge, Tile, consistency_proof, leaf_hash, tile_n
 from .note import (
     COSIGNATURE,
     MAX_NOTE_BYTES,
-    NOTE_SIGNATURE,
     Checkpoint,
     Head,
     VerifierKey,
+    keys_of_logs,
     open_checkpoint,
     open_note,
     verifier_keys,
@@ -135,11 +135,11 @@ def verify_audit(
         max_age_s: how old a heartbeat may be, in either direction; None for any age.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID without a key, and for what has another type.
+        CitizenIDError: CONFIGURATION_INVALID without a key, with two of one log, and for what has another type.
         MalformedError: AUDIT_MALFORMED, KEY_INVALID, SIGNATURE_MALFORMED.
         VerificationError: AUDIT_INVALID, SIGNATURE_INVALID.
     """
-    verifiers = {key.name: key for key in verifier_keys(keys, NOTE_SIGNATURE)}
+    verifiers = keys_of_logs(keys)
     cosigners = verifier_keys(witnesses, COSIGNATURE)
     if not verifiers:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.keys")
