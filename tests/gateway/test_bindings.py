@@ -254,3 +254,20 @@ def test_a_refusal_says_which_proof_is_wanted(bound: Binding, scheme: bytes, wor
     assert answer.status == 401 and header_of(answer, b"www-authenticate").startswith(scheme)
     accept = [value for name, value in answer.headers if name == b"accept-signature"]
     assert bool(accept) is (bound is Binding.HTTP_SIGNATURE)
+
+
+@pytest.mark.parametrize("binding", KINDS)
+def test_of_a_challenge_that_was_used_no_proof_is_said_to_be_wrong(binding: Binding, world: World) -> None:
+    # Whoever reads that his proof is wrong makes a new one, and comes with the same challenge again.
+    sender, kind = Sender(binding), None if binding is Binding.BEARER else binding
+    challenge = world.gateway.challenge(sender=sender.thumbprint, binding=kind)
+    presentation = world.present(anybody(world), challenge)
+
+    def admit() -> Any:
+        asked = sender.request(world, path=ENDPOINT)
+        return world.gateway.admit(presentation, format=Format.SD_JWT_VC, challenge=challenge.to_text(), request=asked)
+
+    assert type(admit()) is Admitted
+    answer = denied(admit(), Reason.REPLAYED, "replay").http()
+    assert answer.status == 401
+    assert header_of(answer, b"www-authenticate").startswith(b'DPoP error="invalid_token", algs="ES256 ')

@@ -298,6 +298,8 @@ class Deny(NamedTuple):
             return (*_INVALID_TOKEN, (b"accept-signature", _ACCEPT_SIGNATURE))  # RFC 9421 section 5.1
         if self.where.startswith("mtls"):
             return _INVALID_TOKEN  # RFC 8705 section 3
+        if self.where == "challenge":  # that was used before: no new proof mends it, and a new presentation does
+            return _challenge("invalid_token")
         if self.reason in _NONCE_REASONS:
             return _challenge("use_dpop_nonce") + _nonce(self.dpop_nonce)
         return _challenge("invalid_dpop_proof")
