@@ -322,6 +322,8 @@ class Door:
     async def _refuse_unread(self, body: Unread, send: Send) -> None:
         if body is Unread.TOO_LARGE:
             await send_answer(send, (await self._doors.refuse_too_large()).http())
+        elif body is Unread.UNREADABLE:
+            await send_answer(send, (await self._doors.refuse_invalid()).http())
         elif body is Unread.TOO_SLOW:
             await send_answer(send, _TOO_SLOW)  # nothing was shown, and nothing is decided
 
