@@ -49,7 +49,7 @@ def open_log(folder: Path) -> AuditLog:
         writer="w",
         origin="gateway.example/audit",
         key=LocalKey.generate("Ed25519"),
-        secret=bytes(32),
+        secret=bytes(range(32)),
         checkpoint_every_s=_ROOM,
         max_waiting=_ROOM,
     )

@@ -40,7 +40,7 @@ from citizenid.gateway._audit.merkle import tile_name, widths
 from citizenid.gateway.audit import AuditLog, verify_audit
 
 _ORIGIN: Final = "gateway.example/audit"
-_SECRET: Final = bytes(32)
+_SECRET: Final = bytes(range(32))
 _KEY: Final = LocalKey.generate("Ed25519")
 _ROUNDS_OF_A_LOG: Final = 25
 _LONGEST_S: Final = 0.250  # on a slow disk a process opens the log in some 50 ms

@@ -678,6 +678,7 @@ def test_inspect_shows_both_of_two_claims_whose_names_json_takes_for_one() -> No
 def inspected(data: bytes, format_: Format) -> dict[str, Any]:
     """Return what inspect shows of CBOR, by section."""
     lines = _inspection.inspection(data, format=format_, serialization=Serialization.COMPACT, limits=cli.LIMITS)
+    assert lines[0].startswith("UNVERIFIED, all of it")
     return {title: content(shown) for title, shown in sections(lines).items()}
 
 

@@ -908,6 +908,22 @@ def test_what_stands_elsewhere_states_no_citizenship(namespaces: Any) -> None:
     assert Citizenship.from_namespaces(namespaces) == Citizenship()
 
 
+@pytest.mark.parametrize(
+    ("doc_type", "namespace"),
+    [
+        (PID, PID),
+        ("org.iso.23220.photoid.1", PHOTO_ID),
+        ("org.iso.23220.photoID.1", PHOTO_ID),
+        ("org.iso.18013.5.1.mDL", "org.iso.18013.5.1"),
+        ("com.google.wallet.idcard.1", "org.iso.18013.5.1"),
+    ],
+)
+def test_each_doc_type_of_the_wallets_is_known_to_an_attestation(doc_type: str, namespace: str) -> None:
+    validity = Validity(UnixTime(1), None, UnixTime(2))
+    made = Attestation(doc_type, "i", {namespace: {"nationality": "US"}}, validity)
+    assert made.citizenship.nationalities == (Country("US"),)
+
+
 def test_an_attestation_of_a_known_doc_type_is_read_by_its_namespaces() -> None:
     validity = Validity(UnixTime(1), None, UnixTime(2))
     read = Attestation(PID, "i", {PID: {"nationality": ["US"]}, OURS: {"citizen_of_us": True}}, validity)

@@ -176,7 +176,10 @@ DECOY: Final = cwt.disclosure(cwt.salt(4))
 PARENT: Final = cwt.disclosure(cwt.salt(5), {"x": [cwt.element(ELEMENT)], cwt.REDACTED: [cwt.digest(MEMBER)]}, "parent")
 SHORT: Final = cwt.disclosure(bytes(15), "Ada", "given_name")
 REVERSED: Final = cwt.disclosure("given_name", bytes(16), "Ada")
+LONGEST: Final = "n" * 255
 CWT_GOOD: Final[dict[str, dict[str, Any]]] = {
+    "empty names": {"claims": {"": 1}, "header": {"": 1}, "kb": {"": 1}},
+    "names of 255 bytes": {"claims": {LONGEST: 1}, "unprotected": {LONGEST: 1}, "kb_header": {LONGEST: 1}},
     "good": {},
     "members": {"claims": cwt.hide(MEMBER, INTEGER, DECOY), "disclosures": [MEMBER, DECOY]},
     "element": {"claims": {"nationalities": ["US", cwt.element(ELEMENT)]}, "disclosures": [ELEMENT]},
@@ -221,6 +224,11 @@ CWT_BAD: Final[dict[str, dict[str, Any]]] = {
     "cnonce as text": {"kb": {39: "nonce-nonce"}},
     "no iat": {"kb": {6: ABSENT}},
     "no aud": {"kb": {3: ABSENT}},
+    **{
+        f"long name in {part}": {part: {LONGEST + "n": 1}}
+        for part in ("claims", "header", "unprotected", "kb", "kb_header", "kb_unprotected")
+    },
+    "long name among claims of the header": {"header": {15: {LONGEST + "n": 1}}},
 }  # fmt: skip
 
 

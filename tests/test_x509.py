@@ -357,9 +357,16 @@ POLICY = x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mappin
 
 AKI = x509.AuthorityKeyIdentifier(b"12345678", None, None)
 SKI = x509.SubjectKeyIdentifier(b"12345678")
+# The library knows these, and here nobody follows them.
+POLICIES = x509.CertificatePolicies([x509.PolicyInformation(ObjectIdentifier("2.5.29.32.0"), None)])
+FRESHEST = x509.FreshestCRL([x509.DistributionPoint([x509.DNSName("a.example")], None, None, None)])
+STAPLED = x509.TLSFeature([x509.TLSFeatureType.status_request])
 
 
-@pytest.mark.parametrize("extension", [UNKNOWN, NAMES, POLICY, x509.InhibitAnyPolicy(0), AKI, SKI])
+@pytest.mark.parametrize(
+    "extension",
+    [UNKNOWN, NAMES, POLICY, x509.InhibitAnyPolicy(0), AKI, SKI, POLICIES, FRESHEST, STAPLED, x509.OCSPNoCheck()],
+)
 def test_a_critical_extension_that_is_not_understood_refuses_at_every_position(extension: x509.ExtensionType) -> None:
     critical = [(extension, True)]
     refuses(Reason.CERTIFICATE_INVALID, [certificate("leaf", "root", extensions=critical)])

@@ -296,11 +296,11 @@ def fleet_one(data: bytes) -> None:
     clock = _Clock()
     heard: list[object] = []
     channel = FleetChannel(
-        _client(), audience="a", secret=bytes(32), reload=lambda change, digest: heard.append((change, digest)),
+        _client(), audience="a", secret=bytes(range(32)), reload=lambda change, digest: heard.append((change, digest)),
         clock=clock, monotonic=clock, random=lambda size: bytes(size),
     )  # fmt: skip
     outs = ValkeySignOuts(
-        _client(), audience="a", secret=bytes(32), max_entries=3, clock=clock, monotonic=clock,
+        _client(), audience="a", secret=bytes(range(32)), max_entries=3, clock=clock, monotonic=clock,
         random=lambda size: bytes(size),
     )  # fmt: skip
     for message in body.split(SEPARATOR)[:8]:

@@ -631,7 +631,8 @@ def test_a_closed_log_raises_nothing_in_a_gateway(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"secret": bytes(31)},
+        {"secret": bytes(range(31))},
+        {"secret": bytes(32)},
         {"secret": "x" * 32},
         {"writer": ""},
         {"writer": "a/b"},

@@ -6,6 +6,7 @@ Spec: specs/profile-sender-proofs.md sections 1 and 4; DESIGN section 4.
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -254,3 +255,47 @@ def test_a_refusal_says_which_proof_is_wanted(bound: Binding, scheme: bytes, wor
     assert answer.status == 401 and header_of(answer, b"www-authenticate").startswith(scheme)
     accept = [value for name, value in answer.headers if name == b"accept-signature"]
     assert bool(accept) is (bound is Binding.HTTP_SIGNATURE)
+
+
+@pytest.mark.parametrize("binding", KINDS)
+def test_of_a_challenge_that_was_used_no_proof_is_said_to_be_wrong(binding: Binding, world: World) -> None:
+    # Whoever reads that his proof is wrong makes a new one, and comes with the same challenge again.
+    sender, kind = Sender(binding), None if binding is Binding.BEARER else binding
+    challenge = world.gateway.challenge(sender=sender.thumbprint, binding=kind)
+    presentation = world.present(anybody(world), challenge)
+
+    def admit() -> Any:
+        asked = sender.request(world, path=ENDPOINT)
+        return world.gateway.admit(presentation, format=Format.SD_JWT_VC, challenge=challenge.to_text(), request=asked)
+
+    assert type(admit()) is Admitted
+    answer = denied(admit(), Reason.REPLAYED, "replay").http()
+    assert answer.status == 401
+    assert header_of(answer, b"www-authenticate").startswith(b'DPoP error="invalid_token", algs="ES256 ')
+
+
+def test_a_signature_is_asked_for_as_the_door_takes_it(world: World) -> None:
+    # At admission there is no ticket to be covered, and a signature that covers one is refused.
+    sender = Sender(Binding.HTTP_SIGNATURE)
+    challenge = world.gateway.challenge(sender=sender.thumbprint, binding=Binding.HTTP_SIGNATURE)
+    posted = {"format": "dc+sd-jwt", "challenge": challenge.to_text(), "presentation": "x"}
+    bare = Request("POST", ORIGIN + ENDPOINT, [])
+    admission = [
+        world.gateway.admit("x", format=Format.SD_JWT_VC, challenge=challenge.to_text(), request=bare).http(),
+        world.gateway.admit_http(bare, json.dumps(posted).encode()),
+    ]
+    ticket = sender.ticket(world)
+    shown = bare._replace(headers=[(b"citizenship-ticket", ticket.encode())])
+    others = [
+        world.gateway.authorize(shown, resource="weak"),
+        world.gateway.renew(shown),
+        world.gateway.sign_out(shown),
+    ]
+    for answers, components in (
+        (admission, b'"@method" "@target-uri"'),
+        ([each.http() for each in others], b'"@method" "@target-uri" "citizenship-ticket"'),
+    ):
+        for answer in answers:
+            assert b'"proof_missing"' in answer.body
+            wanted = header_of(answer, b"accept-signature")
+            assert wanted == b'citizenship=(%s);created;nonce;alg;keyid;tag="citizenship"' % components

@@ -154,8 +154,11 @@ def test_a_ticket_in_another_place_does_not_count() -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [None, 5, [5], [()], [(b"a",)], [(b"a", b"b", b"c")], [b"dpop: x"], [None], {b"dpop": b"x"}, ["ab"[:1]]],
-)
+    [
+        None, 5, [5], [()], [(b"a",)], [(b"a", b"b", b"c")], [b"dpop: x"], [None], {b"dpop": b"x"}, ["ab"[:1]],
+        [(list(b"dpop"), b"x")], [(None, b"x")], [(4, b"x")],
+    ],
+)  # fmt: skip
 def test_headers_that_are_no_pairs_are_refused(headers: Any) -> None:
     world = World()
     denied(

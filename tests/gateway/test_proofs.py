@@ -850,6 +850,24 @@ def test_a_flood_of_bad_proofs_pushes_no_sender_key_out(monkeypatch: pytest.Monk
     assert not loaded
 
 
+def test_a_proof_that_its_signature_alone_refuses_keeps_no_key(session: Session) -> None:
+    # At admission any key may come: what refuses this one is the last check of all.
+    allowed(session.send(session.proof()))
+    gateway, thief = session.world.gateway, key("thief")
+    keys = gateway._parts.rules.keys
+    held = len(keys)
+    proofs = [
+        hand_made_proof(thief, {"htu": ORIGIN + ENDPOINT}, sign=sign) for sign in (lambda _: bytes(range(64)), None)
+    ]
+    for proof, kept in zip(proofs, (0, 1), strict=True):
+        asked = gateway.challenge(sender=thief.public.thumbprint).to_text()
+        result = gateway.admit(
+            b"", format=Format.SD_JWT_VC, challenge=asked, request=request(None, proof, path=ENDPOINT)
+        )
+        assert isinstance(result, Deny) and result.step == ("V1" if kept else "proof")
+        assert len(keys) == held + kept
+
+
 def test_the_signature_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
     # Whatever can be refused without a signature is.
     from citizenid.gateway import proofs

@@ -39,8 +39,10 @@ from citizenid.gateway.sharing import Threshold
 from citizenid.integrations.asgi import (
     CitizenshipMiddleware,
     Deferred,
+    Proxy,
     Runs,
     TLSCertificates,
+    decision_app,
     resource_from_header,
     resource_from_path,
 )
@@ -157,6 +159,41 @@ def test_a_scope_that_no_server_makes_is_refused(door: Door, name: str, value: A
     assert answer.reason in ("request_invalid", "ticket_invalid", "proof_malformed")
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [[None], [7], [(b"dpop",)], [(b"a", b"b", b"c")], [(None, b"a")], [("dpop", "text")], [(b"dpop", "text")],
+     [(b"content-length", "2")], [(b"content-length", None)], [("content-length", "2")]],
+)  # fmt: skip
+def test_an_admission_with_headers_that_no_server_makes_is_refused_or_answered(door: Door, headers: Any) -> None:
+    app = decision_app(door.world.gateway, resource=US, proxy=Proxy.NGINX)
+    for each in (door.middleware(Seen()), app):
+        answer = drive(each, scope_of(w.ENDPOINT, headers), [{"type": "http.request", "body": b"{}"}])
+        assert answer.reason in ("request_invalid", "ticket_missing")  # of the latter kind is who asks for a challenge
+
+
+@pytest.mark.parametrize("body", [None, "{}", 7, [b"{}"]])
+@pytest.mark.parametrize("more", [False, True])
+def test_a_body_that_no_server_makes_is_no_request(door: Door, body: Any, more: bool) -> None:
+    incoming = [{"type": "http.request", "body": b"", "more_body": True}, {"type": "http.request", "body": body}]
+    app = decision_app(door.world.gateway, resource=US, proxy=Proxy.NGINX)
+    for each in (door.middleware(Seen()), app):
+        assert drive(each, scope_of(w.ENDPOINT), incoming[0 if more else 1 :]).reason == "request_invalid"
+
+
+@pytest.mark.parametrize("path", [w.ABSENT, None, 7, ["/open"], b"/open"])
+def test_a_path_that_no_server_makes_names_no_resource(door: Door, path: Any) -> None:
+    scope = {name: value for name, value in (scope_of("/open") | {"path": path}).items() if value is not w.ABSENT}
+    seen, answer = door.send(scope, resource_from_path({"/open": "open"}))
+    assert (answer.reason, seen.scopes) == ("resource_not_listed", [])
+
+
+@pytest.mark.parametrize("state", ["state", 7, [1], (1,), object()])
+def test_a_state_that_no_server_makes_is_an_error(door: Door, state: Any) -> None:
+    seen = Seen()
+    misconfigured(lambda: drive(door.middleware(seen, "open"), scope_of(state=state)))
+    assert seen.scopes == []
+
+
 @given(st.sampled_from(["http", "websocket"]), st.dictionaries(st.sampled_from([*HOSTILE, "extensions", "state"]),
        st.none() | st.binary(max_size=6) | st.text(max_size=6) | st.lists(st.binary(max_size=3), max_size=2),
        max_size=3))  # fmt: skip
@@ -165,7 +202,7 @@ def test_no_scope_reaches_the_application_without_a_ticket(door: Door, kind: str
     scope = scope_of(type=kind) | changes
     try:
         drive(door.middleware(seen), scope, [BODY if kind == "http" else CONNECT])
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, CitizenIDError):
         pass  # the application was not reached, and a server answers 500
     assert seen.scopes == []
 
@@ -690,6 +727,8 @@ def test_the_certificate_of_the_server_counts_where_the_operator_says_so(door: D
         ({"client_cert_chain": [ours.replace("=", "")[:-30] + "A=" + ours[-30:]]}, "proof_malformed"),
         ({"client_cert_chain": [sender.certificate]}, "proof_malformed"),
         ({"client_cert_chain": [""]}, "proof_malformed"),
+        ({"client_cert_chain": 7}, "proof_malformed"),
+        ({"client_cert_chain": ours}, "proof_malformed"),
         ({"client_cert_chain": [pem(bytes(20_000))]}, "proof_malformed"),
     ]
     for tls, reason in cases:

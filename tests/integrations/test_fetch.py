@@ -952,6 +952,21 @@ def test_what_are_no_bounds_at_all_is_refused(bounds: Any) -> None:
         assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
+@pytest.mark.parametrize("fetcher", [StatusFetcher, AsyncStatusFetcher])
+@pytest.mark.parametrize("store", [None, StatusStore, "", {}], ids=repr)
+def test_what_is_no_store_is_refused(fetcher: Any, store: Any) -> None:
+    b.misused(Reason.CONFIGURATION_INVALID, lambda: fetcher(store, [Source("https://id.example/all")]))
+
+
+@pytest.mark.parametrize("fetcher", [StatusFetcher, AsyncStatusFetcher])
+@pytest.mark.parametrize("name", ["resolver", "clock", "monotonic", "random"])
+@pytest.mark.parametrize("value", [5, "", b.NOW * 1.0], ids=repr)
+def test_what_is_no_function_is_refused(fetcher: Any, name: str, value: Any) -> None:
+    # A clock that is a number would fetch nothing, for ever and in silence.
+    store, sources = StatusStore(anchors=b.status_anchors()), [Source("https://id.example/all")]
+    b.misused(Reason.CONFIGURATION_INVALID, lambda: fetcher(store, sources, **{name: value}))
+
+
 def test_a_context_that_does_not_verify_is_refused() -> None:
     import ssl
 

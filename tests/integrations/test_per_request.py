@@ -128,7 +128,7 @@ def ask(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    typed = [*headers, (b"content-type", b"application/json")]
+    typed = [*headers, (b"content-type", b"application/json")] if isinstance(headers, list | tuple) else headers
     scope = {"type": kind, "method": method, "path": path, "headers": typed, **extra}
     asyncio.run(proxy.app.middleware_stack(scope, receive, send))
     if kind != "http":
@@ -254,6 +254,27 @@ def test_no_other_spelling_of_a_path_gets_in(path: str) -> None:
         if spelled not in {*litellm._GUARDED, *litellm._HEALTH}:
             answer = ask(proxy, spelled)
             assert (answer[0], reason(answer)) == (403, "resource_not_listed")
+
+
+@pytest.mark.parametrize("path", [CHAT, "/citizenship", "/v1/models", "/health/liveness"])
+@pytest.mark.parametrize(
+    "changes",
+    [{"headers": each} for each in (None, 7, "text", {b"a": b"b"}, [None], [7], [(b"a",)], [(b"a", b"b", b"c")],
+                                    [(None, b"a")], [("a", b"b")], [(b"a", "b")], [[b"a", None]])]
+    + [{"path": each} for each in (None, 7, b"/v1/models", ["/v1/models"])]
+    + [{"method": each} for each in (None, b"GET", 7)]
+    + [{name: each} for name in ("raw_path", "query_string") for each in ("text", 7, [b"a"])],
+)  # fmt: skip
+def test_a_scope_that_no_server_makes_reaches_nobody(path: str, changes: dict[str, Any]) -> None:
+    reached = []
+
+    async def steps(guard: CitizenshipGuard) -> int:
+        reached.append(path)
+        return 200
+
+    proxy, gateway = guarded(steps)
+    assert reason(ask(proxy, **{"path": path} | changes)) == "request_invalid"
+    assert (reached, gateway.told) == ([], ["request_invalid"])
 
 
 @pytest.mark.parametrize(

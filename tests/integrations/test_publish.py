@@ -504,6 +504,15 @@ def test_an_app_that_is_none_is_refused(options: dict[str, Any]) -> None:
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
+@pytest.mark.parametrize("clock", [None, 5, b.NOW * 1.0], ids=repr)
+def test_a_clock_that_is_no_function_is_refused(clock: Any) -> None:
+    publisher = StatusPublisher(uri="https://id.example/status/1", size=10)
+    options: dict[str, Any] = {"key": KEY, "ttl_s": 60, "expires_s": 60, "clock": clock}
+    assert (
+        b.misused(Reason.CONFIGURATION_INVALID, lambda: StatusListApp([publisher], **options)).where == "publish.clock"
+    )
+
+
 @pytest.mark.parametrize(
     "uris", [[], ["urn:list:1"], ["https://id.example/1?a"], ["https://id.example/1", "https://other.example/1"]]
 )

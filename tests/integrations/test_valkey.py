@@ -141,7 +141,8 @@ def test_the_server_sees_no_token_and_no_scope(store: Store) -> None:
 
 def test_another_audience_or_secret_has_a_space_of_its_own(store: Store) -> None:
     one, two, three = (
-        nodes(store, 1, **options)[0] for options in ({}, {"audience": "https://other.example"}, {"secret": bytes(33)})
+        nodes(store, 1, **options)[0]
+        for options in ({}, {"audience": "https://other.example"}, {"secret": bytes(range(33))})
     )
     for node in (one, two, three):
         assert node.consume(b"token") is FRESH
@@ -564,6 +565,7 @@ def test_a_full_server_refuses_what_is_new_and_forgets_nothing(store: Store) -> 
     "options",
     [
         {"secret": b"short"},
+        {"secret": bytes(32)},
         {"secret": "text" * 8},
         {"audience": ""},
         {"audience": None},

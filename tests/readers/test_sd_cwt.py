@@ -443,6 +443,18 @@ def test_a_name_has_255_bytes_at_most(name: str) -> None:
     refused(make(hide(NAME), [NAME]), Reason.DISCLOSURE_MALFORMED, "V4", limits=Limits(claim_name_chars=9))
 
 
+@pytest.mark.parametrize("nest", [lambda name: {name: 1}, lambda name: {99: [{"y": {name: 1}}]}])
+def test_a_name_in_a_header_has_255_bytes_at_most(nest: Any) -> None:
+    # The draft says so of each map of headers, at any depth, and of the claims among them.
+    for place in ("header", "unprotected", "kb_header", "kb_unprotected"):
+        accepted(make(**{place: nest("n" * 255)}))
+        for name in ("n" * 256, "\u00e9" * 128):
+            refused(make(**{place: nest(name)}), Reason.LIMIT_EXCEEDED, "V1")
+    for inside in (lambda each: {15: each}, lambda each: {98: CBORTag(61, each)}):
+        accepted(make(header=inside(nest("n" * 255))))
+        refused(make(header=inside(nest("n" * 256))), Reason.LIMIT_EXCEEDED, "V1")
+
+
 # --- V2: whose key ---
 
 

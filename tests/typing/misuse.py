@@ -300,7 +300,7 @@ def my_allow() -> None:
 def audit_and_sharing(gateway: Gateway, request: Request, key: LocalKey, log: AuditLog) -> None:
     AuditLog("folder", writer="w", origin="g.example/audit", key=key)  # E: call-arg
     AuditLog("folder", writer="w", origin="g.example/audit", key=key, secret="text")  # E: arg-type
-    AuditLog("folder", writer="w", origin="g.example/audit", key=key.public, secret=bytes(32))  # E: arg-type
+    AuditLog("folder", writer="w", origin="g.example/audit", key=key.public, secret=bytes(range(32)))  # E: arg-type
     verify_audit("folder")  # E: call-arg
     verify_audit("folder", keys=[log.verifier_key])  # E: call-arg
     verify_audit("folder", keys=[key.public], now=NOW)  # E: list-item

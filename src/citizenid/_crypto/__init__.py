@@ -22,7 +22,7 @@ from .keys import (
     pem_bytes,
     verify_signature,
 )
-from .sealing import SealingKey, derive_key, refuse_copy
+from .sealing import SealingKey, derive_key, is_secret, refuse_copy
 from .unsigned import HolderAgreement, Unsigned
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Unsigned",
     "cose_key",
     "derive_key",
+    "is_secret",
     "jwk_text",
     "load_cose_key",
     "load_holder_key",

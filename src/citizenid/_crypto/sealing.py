@@ -5,7 +5,7 @@ Spec: RFC 5869 (HKDF), RFC 8452 (AES-GCM-SIV); specs/decisions/0007.
 
 from __future__ import annotations
 
-from typing import NoReturn, final
+from typing import Final, NoReturn, final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -13,6 +13,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from .._errors import CitizenIDError, Reason
+
+_MIN_SECRET_BYTES: Final = 32
+
+
+def is_secret(value: object) -> bool:
+    """Whether these are bytes that somebody may have drawn: enough of them, and not the zeros of unwritten memory."""
+    return type(value) is bytes and len(value) >= _MIN_SECRET_BYTES and any(value)
 
 
 def derive_key(secret: bytes, purpose: str, size: int = 32) -> bytes:

@@ -95,7 +95,7 @@ def _open(item: Any, limits: Limits) -> Presentation:
 
 def _open_binding(message: cose.Message) -> tuple[SignedObject, cose.Message]:
     members, unprotected = message.members, message.unprotected
-    _refuse_encrypted(message)
+    _check_headers(message, _KB_HEADER)
     if message.payload is None:
         raise MalformedError(Reason.MALFORMED_TOKEN, _KB)
     if (
@@ -111,7 +111,7 @@ def _open_binding(message: cose.Message) -> tuple[SignedObject, cose.Message]:
 
 def _open_credential(message: cose.Message, binding: SignedObject | None, limits: Limits) -> Presentation:
     members, unprotected, payload = message.members, message.unprotected, message.payload
-    _refuse_encrypted(message)
+    _check_headers(message, _HEADER)
     if payload is None:
         raise MalformedError(Reason.MALFORMED_TOKEN, _CREDENTIAL)
     if not _NOT_OURS.isdisjoint(members) or not _SIGNED_ONLY.isdisjoint(unprotected):
@@ -126,7 +126,12 @@ def _open_credential(message: cose.Message, binding: SignedObject | None, limits
     return _new(Presentation, (_FORMAT, credential, disclosures, half, binding, None, ()))
 
 
-def _refuse_encrypted(message: cose.Message) -> None:
+def _check_headers(message: cose.Message, where: str) -> None:
+    # Section 6.3: of names in headers too, at any depth. In fewer bytes none is too long.
+    if len(message.protected) > cbor.MAX_NAME_BYTES:
+        cbor.check_names(message.members, where)
+    if message.unprotected:
+        cbor.check_names(message.unprotected, where)
     # Section 12: somebody else has the key. What such a disclosure holds could be anything, a nationality among it.
     if not (
         reg.COSE_SD_ENCRYPTED.isdisjoint(message.members) and reg.COSE_SD_ENCRYPTED.isdisjoint(message.unprotected)

@@ -313,18 +313,16 @@ def check_names(value: Any, where: str) -> None:
             if kind is dict or kind is MappingProxyType:
                 # No text has more bytes than four for each character.
                 for name in [each for each in item if type(each) is str and len(each) > MAX_NAME_BYTES // 4]:
-                    if _size(name) > MAX_NAME_BYTES:
+                    if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
                         raise MalformedError(Reason.LIMIT_EXCEEDED, where)
                 item = item.values()
+            elif kind is CBORTag:
+                item = (item.value,)
             elif kind is not list and kind is not tuple:
                 continue
             if not _SCALARS.issuperset(map(type, item)):
                 below += [each for each in item if type(each) not in _SCALARS]
         level = below
-
-
-def _size(name: str) -> int:
-    return len(name.encode("utf-8", "surrogatepass"))
 
 
 def member_slices(data: bytes, where: str, tags: frozenset[int] = NO_TAGS) -> dict[Any, bytes]:

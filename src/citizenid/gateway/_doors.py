@@ -95,7 +95,7 @@ def admit(
         result, presented = _admission.admit(parts, state, data, format, challenge, asked, now, monotonic)
     except CitizenIDError as error:
         error.at("request")
-        result = parts.refuse(state, error, _proof_of(asked))
+        result = parts.refuse(state, error, _proof_of(asked))._replace(admission=True)
     record.took(perf_counter() - began)
     ended, position = record.ended("admit", result, state, UNREAD, now)
     if presented is not None and type(ended) is Admitted:  # not before the log has taken it

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple, NoReturn, final
 
-from .._crypto import AgreementKey, derive_key, refuse_copy
+from .._crypto import AgreementKey, derive_key, is_secret, refuse_copy
 from .._errors import CitizenIDError, Reason
 from .._model import UnixTime
 from .challenge import ChallengeKeys
 from .nonces import NonceKeys
-from .ticket import TicketKeys, is_secret
+from .ticket import TicketKeys
 
 _DAY_S: Final = 86_400
 _FOR_EVER: Final = 2**62

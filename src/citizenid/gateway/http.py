@@ -26,9 +26,11 @@ _LENGTHS: Final = frozenset({len(_TICKET), len(_DPOP)})
 _ONCE: Final = frozenset({reg.HEADER_SIGNATURE_INPUT, reg.HEADER_SIGNATURE, reg.HEADER_KEY})
 _NONCE_REASONS: Final = frozenset({Reason.PROOF_NONCE_MISSING, Reason.PROOF_NONCE_MISMATCH})
 _INVALID_TOKEN: Final = ((b"www-authenticate", b'Bearer error="invalid_token"'),)
-_ACCEPT_SIGNATURE: Final = (
-    b'citizenship=("@method" "@target-uri" "citizenship-ticket");created;nonce;alg;keyid;tag="citizenship"'
-)
+# By whether it is an admission that was refused: it shows no ticket.
+_ACCEPT_SIGNATURE: Final = {
+    admission: b'citizenship=("@method" "@target-uri"%s);created;nonce;alg;keyid;tag="citizenship"' % covered
+    for admission, covered in ((False, b' "citizenship-ticket"'), (True, b""))
+}
 
 # Nothing was decided about anybody: our own side was not able to, and may be again.
 OUR_SIDE: Final = frozenset(
@@ -267,12 +269,14 @@ class Deny(NamedTuple):
         step: the step of specs/verification.md, or the door, at which it did.
         where: a path into the specification.
         dpop_nonce: what the sender must put into his next proof, when this is what was missing.
+        admission: whether an admission was refused: its proof is about no ticket.
     """
 
     reason: Reason
     step: str
     where: str = ""
     dpop_nonce: str | None = None
+    admission: bool = False
 
     @classmethod
     def of(cls, error: CitizenIDError) -> Deny:
@@ -295,9 +299,11 @@ class Deny(NamedTuple):
 
     def _challenge(self) -> tuple[tuple[bytes, bytes], ...]:
         if self.where.startswith("http-signature"):
-            return (*_INVALID_TOKEN, (b"accept-signature", _ACCEPT_SIGNATURE))  # RFC 9421 section 5.1
+            return (*_INVALID_TOKEN, (b"accept-signature", _ACCEPT_SIGNATURE[self.admission]))  # RFC 9421 section 5.1
         if self.where.startswith("mtls"):
             return _INVALID_TOKEN  # RFC 8705 section 3
+        if self.where == "challenge":  # that was used before: no new proof mends it, and a new presentation does
+            return _challenge("invalid_token")
         if self.reason in _NONCE_REASONS:
             return _challenge("use_dpop_nonce") + _nonce(self.dpop_nonce)
         return _challenge("invalid_dpop_proof")

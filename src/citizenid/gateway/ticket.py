@@ -22,7 +22,7 @@ import struct
 from functools import lru_cache
 from typing import Final, NamedTuple, final
 
-from .._crypto import SealingKey, derive_key, refuse_copy
+from .._crypto import SealingKey, derive_key, is_secret, refuse_copy
 from .._errors import CitizenIDError, MalformedError, Reason
 from .._model import Assurance, Binding, Citizenship, Format
 from .._wire import base64url
@@ -49,7 +49,6 @@ _NO_STATUS: Final = (b"\0" * 16, 0)
 _UNRATED: Final = b"\0" * 9
 HOLDER_BYTES: Final = 6  # with six a ticket has 186 bytes, whose base64url leaves no stray bits
 _OPENED: Final = 4_096  # tickets that are held open: 1.4 kB each
-_MIN_SECRET_BYTES: Final = 32
 
 
 class TicketContents(NamedTuple):
@@ -119,11 +118,6 @@ TicketFields = tuple[
     str,
 ]
 """What TicketContents holds, in its order; behind it what `ath` must say of a ticket that DPoP binds (RFC 9449)."""
-
-
-def is_secret(value: object) -> bool:
-    """Whether these are bytes that somebody may have drawn: enough of them, and not the zeros of unwritten memory."""
-    return type(value) is bytes and len(value) >= _MIN_SECRET_BYTES and any(value)
 
 
 def fit(stated: Citizenship, proven: Citizenship) -> Citizenship:

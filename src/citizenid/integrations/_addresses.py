@@ -27,14 +27,15 @@ _URL: Final = re.compile(
 )
 _PORTS: Final = {"https": 443, "http": 80}
 
-# IPv4: what the registry does not call globally reachable, and multicast, class E and broadcast.
+# IPv4: what the registry does not call globally reachable, and multicast, class E and broadcast. And one address more:
+# on Azure the host of a virtual machine answers at 168.63.129.16, with settings and secrets of it.
 _NOT_PUBLIC_4: Final = tuple(
     map(
         IPv4Network,
         (
             "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24"
             " 192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15"
-            " 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4"
+            " 168.63.129.16/32 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4"
         ).split(),
     )
 )

@@ -26,6 +26,7 @@ POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1
 _CACHEABLE: Final = frozenset({"GET", "HEAD"})
 _DENIAL: Final = "websocket.http.response"
 _TOO_LARGE: Final = Deny(Reason.INPUT_TOO_LARGE, "request", "request")
+_BYTES: Final = (bytes, bytearray, memoryview)
 _NO_REQUEST: Final = Request("", "", ())
 _TOO_SLOW: Final = problem(408, Reason.REQUEST_INVALID, members={"step": "request"})
 
@@ -153,6 +154,7 @@ class Unread(Enum):
     GONE = "gone"
     TOO_LARGE = "too_large"
     TOO_SLOW = "too_slow"
+    UNREADABLE = "unreadable"
 
 
 async def read_body(receive: Receive, most_bytes: int, timeout_s: float) -> bytes | Unread:
@@ -166,10 +168,12 @@ async def read_body(receive: Receive, most_bytes: int, timeout_s: float) -> byte
                 if message["type"] != "http.request":
                     return Unread.GONE
                 chunk = message.get("body", b"")
+                if not isinstance(chunk, _BYTES):
+                    return Unread.UNREADABLE
                 size += len(chunk)
                 if size > most_bytes:
                     return Unread.TOO_LARGE
-                chunks.append(chunk)
+                chunks.append(bytes(chunk))  # which bytes are already
                 if not message.get("more_body", False):
                     return b"".join(chunks)
     except TimeoutError:
@@ -242,6 +246,8 @@ class Endpoints:
             body = await read_body(receive, most_bytes, timeout_s)
         if body is Unread.TOO_LARGE:
             return (await self.doors.refuse_too_large()).http()
+        if body is Unread.UNREADABLE:
+            return (await self.doors.refuse_invalid()).http()
         if isinstance(body, Unread):
             return None if body is Unread.GONE else _TOO_SLOW  # nothing was shown, and nothing is decided
         signals = None if self._signals is None else self._signals(scope)
@@ -256,8 +262,11 @@ def check_signals(signals: object) -> None:
 
 def may_fit(headers: Iterable[tuple[bytes, bytes]], most_bytes: int) -> bool:
     """Tell whether a body is not said to be too long: then it need not come at all."""
-    stated = [value for name, value in headers if name.lower() == b"content-length"]
-    return all(value.isdigit() and int(value[:20]) <= most_bytes for value in stated)
+    try:
+        stated = [value for name, value in headers if name.lower() == b"content-length"]
+        return all(value.isdigit() and int(value[:20]) <= most_bytes for value in stated)
+    except (TypeError, ValueError, AttributeError):
+        return True  # what is no pair of bytes is the gateway's to refuse
 
 
 def is_path(path: object) -> bool:

@@ -10,7 +10,7 @@ Spec: ASGI HTTP & WebSocket 2.5; ASGI TLS extension 0.2; specs/profile-asgi.md s
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -102,7 +102,8 @@ def _certificate(scope: Scope) -> bytes | None:
         return None
     if tls.get("client_cert_error") is not None:  # the server does not stand by it
         return None
-    first = next(iter(tls["client_cert_chain"]), None)
+    chain = tls["client_cert_chain"]
+    first = next(iter(chain), None) if isinstance(chain, Iterable) else None
     found = _PEM.fullmatch(first) if type(first) is str and len(first) <= _MAX_PEM_CHARS else None
     if found is None:
         return _UNREADABLE
@@ -135,7 +136,12 @@ def resource_from_path(resources: Mapping[str, str]) -> Callable[[Scope], str | 
     table = dict(resources) if isinstance(resources, Mapping) else {None: None}
     if not all(type(path) is str and path[:1] == "/" and type(name) is str for path, name in table.items()):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.resource")
-    return lambda scope: table.get(scope["path"])
+
+    def find(scope: Scope) -> str | None:
+        path = scope.get("path")
+        return table.get(path) if type(path) is str else None
+
+    return find
 
 
 def resource_from_header(name: str) -> Callable[[Scope], str | None]:

@@ -24,12 +24,11 @@ from typing import Any, Final, NamedTuple, NoReturn, final
 
 from valkey import Valkey
 
-from .._crypto import derive_key, refuse_copy
+from .._crypto import derive_key, is_secret, refuse_copy
 from .._errors import FAILURES, CitizenIDError, Reason
 
 # What a client may raise for a server that is away, slow, or answers nonsense: of that it makes errors of any class.
 UNREACHABLE: Final = FAILURES
-MIN_SECRET_BYTES: Final = 32
 _MAX_TIMEOUT_S: Final = 1.0  # a request that waits longer for a guard is lost to its client anyway
 
 _VERSION: Final = 1
@@ -89,7 +88,7 @@ def names_of(secret: bytes, audience: str, purpose: str) -> tuple[bytes, str]:
     Raises:
         CitizenIDError: CONFIGURATION_INVALID.
     """
-    usable = type(secret) is bytes and len(secret) >= MIN_SECRET_BYTES and type(audience) is str and bool(audience)
+    usable = is_secret(secret) and type(audience) is str and bool(audience)
     if not usable or any("\ud800" <= each <= "\udfff" for each in audience):  # half a pair has no bytes
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.secret")
     key = derive_key(secret, "fleet/" + purpose)

@@ -271,6 +271,8 @@ class Door:
         elif scope["type"] != "http":
             await self._doors.refuse_unlisted(_request(scope))
             await send({"type": "websocket.close", "code": 1008, "reason": ""})  # before it is accepted: 403
+        elif not _is_request(scope):
+            await send_answer(send, (await self._doors.refuse_invalid()).http(), head=scope.get("method") == "HEAD")
         elif scope["path"] == self._admission_path:
             body = await self._read(scope, receive, send, self._bounds.admission_bytes)
             if body is not None:
@@ -322,6 +324,8 @@ class Door:
     async def _refuse_unread(self, body: Unread, send: Send) -> None:
         if body is Unread.TOO_LARGE:
             await send_answer(send, (await self._doors.refuse_too_large()).http())
+        elif body is Unread.UNREADABLE:
+            await send_answer(send, (await self._doors.refuse_invalid()).http())
         elif body is Unread.TOO_SLOW:
             await send_answer(send, _TOO_SLOW)  # nothing was shown, and nothing is decided
 
@@ -362,6 +366,18 @@ class _Outgoing:
         if asked.guarded and status < _NO_ANSWER and not asked.allowed:
             return (await asked.unlisted()).http()  # the hooks were not asked, or not listened to
         return None
+
+
+def _is_request(scope: Scope) -> bool:
+    """Tell whether this is what servers make of a request: LiteLLM and we must not read two into it."""
+    headers = scope.get("headers")
+    return (
+        type(scope.get("path")) is str
+        and type(scope.get("method")) is str
+        and all(type(scope.get(name) or b"") is bytes for name in ("raw_path", "query_string"))
+        and isinstance(headers, list | tuple)
+        and all(isinstance(each, list | tuple) and list(map(type, each)) == [bytes, bytes] for each in headers)
+    )
 
 
 def _is_in(path: str, paths: Iterable[str]) -> bool:

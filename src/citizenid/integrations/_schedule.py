@@ -90,7 +90,9 @@ class Schedule:
         monotonic: Callable[[], float],
         random: Callable[[], float],
     ) -> None:
-        if type(bounds) is not FetchBounds or not isinstance(sources, Iterable):
+        if type(bounds) is not FetchBounds or not isinstance(sources, Iterable) or type(store) is not StatusStore:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch")
+        if not all(map(callable, (clock, monotonic, random))):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch")
         named = list(sources)
         for source in named:

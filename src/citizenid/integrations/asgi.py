@@ -16,7 +16,7 @@ Spec: ASGI HTTP & WebSocket 2.5; specs/profile-asgi.md; specs/decisions/0022.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, final
 
 from .._errors import CitizenIDError, MalformedError, Reason
@@ -121,7 +121,8 @@ class CitizenshipMiddleware:
             await self._app(scope, receive, send)
             return
         state = scope.get("state")
-        if state and STATE in state:  # a proof is good for one decision: a second one would refuse it
+        # A proof is good for one decision: a second one would refuse it.
+        if state and ((type(state) is not dict and not isinstance(state, Mapping)) or STATE in state):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.state")
         request = read_request(scope, self._origin, self._certificates)
         if request is None:

@@ -82,7 +82,7 @@ class StatusFetcher:
         self._schedule = Schedule(
             store, sources, reach=reach, bounds=self._bounds, clock=clock, monotonic=monotonic, random=random
         )
-        self._resolver = resolver
+        self._resolver = _function(resolver)
         self._transport = httpx.HTTPTransport(verify=_strict(tls), trust_env=False, limits=_UNUSED)
 
     def refresh(self) -> tuple[Fetched, ...]:
@@ -214,7 +214,7 @@ class AsyncStatusFetcher:
         self._schedule = Schedule(
             store, named, reach=reach, bounds=self._bounds, clock=clock, monotonic=monotonic, random=random
         )
-        self._resolver = resolver
+        self._resolver = _function(resolver)
         # A resolver that stalls holds a thread: the few of the loop's own executor would not do for all sources.
         self._resolving = ThreadPoolExecutor(len(named), thread_name_prefix="citizenid-resolve")
         self._transport = httpx.AsyncHTTPTransport(verify=_strict(tls), trust_env=False, limits=_UNUSED)
@@ -337,6 +337,12 @@ def _strict(tls: ssl.SSLContext | None) -> ssl.SSLContext | bool:
     if not isinstance(tls, ssl.SSLContext) or tls.verify_mode is not ssl.CERT_REQUIRED or not tls.check_hostname:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch.tls")
     return tls
+
+
+def _function(resolver: Callable[[str, int], Sequence[str]]) -> Callable[[str, int], Sequence[str]]:
+    if not callable(resolver):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch.resolver")
+    return resolver
 
 
 def _resolve(resolver: Callable[[str, int], Sequence[str]], step: Resolve) -> Answer:

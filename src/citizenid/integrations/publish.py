@@ -103,6 +103,8 @@ class StatusListApp:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish")
         if type(historical) is not bool:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish.historical")
+        if not callable(clock):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish.clock")
         if not isinstance(certificates, Iterable) or not isinstance(publishers, Iterable):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish")
         chain = tuple(certificates)

@@ -15,6 +15,7 @@ from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._model import Status
 
 _WHERE: Final = "status-list.status_list"
+_INDEX: Final = "status.status_list.idx"
 ZLIB: Final = zlib.MAX_WBITS
 GZIP: Final = 16 + zlib.MAX_WBITS
 _PIECE_BYTES: Final = 4_194_304  # 33 M one-bit entries: one piece for nearly every list there is
@@ -97,9 +98,9 @@ class StatusList:
         Raises:
             VerificationError: STATUS_INDEX_OUT_OF_RANGE, also for what is no integer, such as True.
         """
-        if type(index) is not int or not 0 <= index >> self._shift < len(self._packed):
-            raise VerificationError(Reason.STATUS_INDEX_OUT_OF_RANGE, "status.status_list.idx")
-        return self._meanings[self._packed[index >> self._shift]][index & (1 << self._shift) - 1]
+        if type(index) is not int:
+            raise VerificationError(Reason.STATUS_INDEX_OUT_OF_RANGE, _INDEX)
+        return status_at(self, index)
 
     def raw(self, index: int) -> int:
         """Return the stored value at `index` (for application-specific status types). Raises as `[]` does."""
@@ -117,6 +118,14 @@ class StatusList:
 
     def __repr__(self) -> str:
         return f"<StatusList of {len(self)}, {self.bits} bits each>"
+
+
+def status_at(statuses: StatusList, index: int) -> Status:
+    """As `statuses[index]`, for an index that is known to be an integer: a reference or a ticket holds nothing else."""
+    at = index >> statuses._shift
+    if index < 0 or at >= len(statuses._packed):
+        raise VerificationError(Reason.STATUS_INDEX_OUT_OF_RANGE, _INDEX)
+    return statuses._meanings[statuses._packed[at]][index & (1 << statuses._shift) - 1]
 
 
 def inflate(

@@ -30,7 +30,7 @@ from ._identity import (
     status_identity,
     tag_in_place,
 )
-from ._list import StatusList
+from ._list import StatusList, status_at
 from ._protocol import check_trust
 from ._records import (
     FORGOTTEN,
@@ -273,7 +273,7 @@ class StatusStore:
         if held is not None and held.usable_from <= now < held.usable_until:
             if reference.identifier is not None:
                 return held.statuses.status(reference.identifier)  # type: ignore[no-any-return]  # see Held
-            return held.statuses[reference.index]  # type: ignore[no-any-return]
+            return status_at(held.entries, reference.index)
         with self._lock:
             if len(self._wanted) < _MAX_WANTED:
                 self._wanted[reference.uri] = None
@@ -298,7 +298,7 @@ class StatusStore:
             return self._check_tag(identity, index, now)
         if not held.usable_from <= now < held.usable_until:
             return _stale(held)
-        return held.entries[index]
+        return status_at(held.entries, index)
 
     def issued_at(self, identity: bytes) -> UnixTime | None:
         """Return the iat of the list that `place_of` named, or None when it is not held."""

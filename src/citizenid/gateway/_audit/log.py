@@ -15,7 +15,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Final, NamedTuple, final
 
-from ..._crypto import SigningKey, refuse_copy
+from ..._crypto import SigningKey, is_secret, refuse_copy
 from ..._errors import FAILURES, CitizenIDError, Reason
 from .details import AuditDetails, Detail, DetailRow, detail_row
 from .entry import SALT_BYTES, Tags, allowed_entry, refused_entry
@@ -31,7 +31,6 @@ from .wal import MAX_BATCH_ENTRIES
 from .witness import cosigned, witness_request
 from .writer import LogWriter
 
-_MIN_SECRET_BYTES: Final = 32
 _RETRY_S: Final = 1.0
 _END_OF_TIME: Final = 2**32
 
@@ -116,7 +115,7 @@ class AuditLog:
         usable = usable and type(when_unwritable) is WhenUnwritable and type(details) in (AuditDetails, type(None))
         if not usable:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit")
-        if type(secret) is not bytes or len(secret) < _MIN_SECRET_BYTES:
+        if not is_secret(secret):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.secret")
         if not is_origin(writer) or "/" in writer or not is_origin(f"{origin}/{writer}"):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.origin")

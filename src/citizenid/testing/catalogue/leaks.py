@@ -247,7 +247,7 @@ def _tags() -> None:
         TemporaryDirectory() as folder,
         TemporaryDirectory() as other,
         open_log(folder) as log,
-        open_log(other, secret=bytes(32)) as another,
+        open_log(other, secret=bytes(range(1, 33))) as another,
     ):
         _expect_tags(log, another)
 
