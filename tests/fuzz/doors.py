@@ -395,6 +395,7 @@ def dpop_seeds() -> Iterator[bytes]:
     header = json.dumps({"typ": "dpop+jwt", "alg": "ES256", "jwk": dict(es256.public.to_jwk())}).encode()
     payload = json.dumps({"jti": "1", "htm": "POST", "htu": AUDIENCE + "/v1/chat", "iat": NOW}).encode()
     yield joined(b"\x01", header, payload)
+    yield joined(b"\x00", b'{"alg":"ES256"}', b"HTTPS://:443/t", b"")  # a port alone was taken for an authority
 
 
 def http_signature_one(data: bytes) -> None:

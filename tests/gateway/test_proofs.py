@@ -390,7 +390,6 @@ OTHER_URL = [
     "https://thief.example" + PATH,
     "https://api.gateway.example" + PATH,
     "https://[::1]" + PATH,
-    "https://:443" + PATH,
     "https://thief.example\\gateway.example" + PATH,
     "https://gateway.example\t" + PATH,
 ]
@@ -401,6 +400,9 @@ NO_URL = [
     "https:gateway.example" + PATH,
     "https:/gateway.example" + PATH,
     "https://" + PATH,
+    "https://:443" + PATH,
+    "https://:8443" + PATH,
+    "https://:" + PATH,
     "https:////gateway.example" + PATH,
     "https://",
     "ftp://gateway.example" + PATH,
@@ -528,6 +530,8 @@ def test_9_the_origin_is_configured(session: Session) -> None:
         "ftp://gateway.example/",
         "https:" + PATH,
         "?u=https://gateway.example/",
+        "https://:443" + PATH,
+        "https://:8443/",
     ],
 )
 def test_9_a_request_url_must_be_absolute(session: Session, url: str) -> None:

@@ -232,7 +232,7 @@ def _check_url(claims: dict[str, Any], url: str, origin: str) -> None:
 
 def check_url(url: str) -> None:
     """Refuse a request URL that is not absolute: a path alone would compare equal to the root. REQUEST_INVALID."""
-    if len(url) > _MAX_URL_CHARS or not url.startswith(_SCHEMES) or url[url.find("://") + 3 :][:1] in "/?#":
+    if len(url) > _MAX_URL_CHARS or not url.startswith(_SCHEMES) or url[url.find("://") + 3 :][:1] in "/?#:":
         raise MalformedError(Reason.REQUEST_INVALID, "request.url")
 
 
@@ -283,7 +283,10 @@ def normalise_url(url: str) -> str:
     scheme = scheme.lower()
     rest = rest.partition("#")[0].partition("?")[0]
     authority, _slash, path = rest.partition("/")
-    if not separator or scheme not in _DEFAULT_PORTS or not authority or "@" in authority or not url.isascii():
+    # With a port alone there is no host.
+    if not separator or scheme not in _DEFAULT_PORTS or authority[:1] in ("", ":") or "@" in authority:
+        raise MalformedError(Reason.PROOF_MALFORMED, "dpop.payload.htu")
+    if not url.isascii():
         raise MalformedError(Reason.PROOF_MALFORMED, "dpop.payload.htu")
     authority = authority.lower()
     host = authority.removesuffix(_DEFAULT_PORTS[scheme])
