@@ -94,7 +94,7 @@ ROWS: Final[dict[Reason, Row]] = {
     Reason.LIMIT_EXCEEDED: Row("There are more of something than its bound permits.", "send fewer"),
     Reason.HEADER_INVALID: Row("A header parameter has the wrong type or size.", _FIX),
     Reason.HEADER_FORBIDDEN: Row(
-        "The header brings a key along, says where to get one, or changes the encoding.", _FIX
+        "The header brings a key along, or none where it must, says where to get one, or changes the encoding.", _FIX
     ),
     Reason.CRIT_UNSUPPORTED: Row("The header demands an extension; none is understood here.", _FIX),
     Reason.ALGORITHM_NOT_ALLOWED: Row("The algorithm is not on the closed list.", "sign with an algorithm of the list"),
