@@ -176,6 +176,11 @@ def test_a_member_of_three_bytes_is_four_canonical_characters(value: object) -> 
     assert base64url.decode_sized(value, 3) is None
 
 
+def test_what_is_no_character_is_not_passed_over_in_a_member_of_a_known_size() -> None:
+    for text in ("!!!!AAAA", "AA!!!!AA", "A\n\n\n\nAAA", "====AAAA"):
+        assert base64url.decode_sized(text, 6) is None
+
+
 @pytest.mark.parametrize(
     "value", [None, True, 0, 1.5, b"AAAA", [], ["AAAA"], {"a": 1}, "\uff21AAA", "AAA\u0660", "\ud800"]
 )
