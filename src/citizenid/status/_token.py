@@ -173,9 +173,7 @@ def _verify(
         raise VerificationError(Reason.STATUS_LIST_IN_FUTURE, _WHERE + ".nbf")
     if not_after is not None and time >= not_after:
         raise VerificationError(Reason.STATUS_LIST_EXPIRED, _WHERE + ".exp")
-    if (
-        not_after is not None and not_after <= issued_at
-    ):  # the skew excuses the one; a list holds for a time all the same
+    if not_after is not None and not_after <= issued_at:  # the skew excuses an iat; a list holds for a time
         raise MalformedError(Reason.CLAIM_INVALID, _WHERE + ".exp")
     return VerifiedStatusList(
         uri,
@@ -246,7 +244,7 @@ def _check_stated(stated: Any, claims: Mapping[Any, Any]) -> None:
     """Refuse claims of the header that contradict the payload, or that we would have asked for there (RFC 9597)."""
     where = _WHERE + ".header.cwt_claims"
     # A list that stands in the header is refused as it is: it has no place there.
-    if type(stated) not in (dict, MappingProxyType) or not (_TEXTS | _LISTS).isdisjoint(stated):
+    if type(stated) not in (dict, MappingProxyType) or not _NOT_STATED.isdisjoint(stated):
         raise MalformedError(Reason.CLAIM_INVALID, where)
     for label, value in stated.items():
         name = _NAMES.get(label, label)
@@ -259,6 +257,7 @@ def _check_stated(stated: Any, claims: Mapping[Any, Any]) -> None:
 _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 _TEXTS: Final = reg.CWT_CLAIM_TEXTS | {reg.TTL, reg.STATUS_LIST}
 _LISTS: Final = frozenset({reg.CWT_STATUS_LIST, reg.CWT_IDENTIFIER_LIST})
+_NOT_STATED: Final = _TEXTS | _LISTS
 _NAMES: Final[dict[Any, str]] = {
     reg.CWT_ISS: reg.ISS,
     reg.CWT_SUB: reg.SUB,
