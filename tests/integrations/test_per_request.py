@@ -256,6 +256,14 @@ def test_no_other_spelling_of_a_path_gets_in(path: str) -> None:
             assert (answer[0], reason(answer)) == (403, "resource_not_listed")
 
 
+@pytest.mark.parametrize("path", [CHAT, "/citizenship"])
+@pytest.mark.parametrize("body", [["{}"], [b"", None], [b"{", 7]])
+def test_a_body_that_no_server_makes_reaches_nobody(path: str, body: list[Any]) -> None:
+    proxy, gateway = guarded(lambda guard: asyncio.sleep(0, 200))
+    assert reason(ask(proxy, path, body=body)) == "request_invalid"
+    assert (proxy.scopes, gateway.told, gateway.bodies) == ([], ["request_invalid"], [])
+
+
 @pytest.mark.parametrize("path", [CHAT, "/citizenship", "/v1/models", "/health/liveness"])
 @pytest.mark.parametrize(
     "changes",
