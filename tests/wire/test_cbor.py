@@ -601,6 +601,12 @@ def test_a_key_that_stands_twice_is_refused(data: str) -> None:
         _refused(lambda: door(SCANNED + bytes.fromhex(data), WHERE), Reason.DUPLICATE_MEMBER)  # noqa: B023
 
 
+def test_of_two_faults_the_first_is_named_whatever_a_tag_might_stand_for() -> None:
+    _refused(lambda: decode(bytes.fromhex("82c06178a201000100"), WHERE), Reason.DUPLICATE_MEMBER)
+    _refused(lambda: decode(bytes.fromhex("829f00ffa201000100"), WHERE), Reason.MALFORMED_CBOR)
+    _refused(lambda: decode(bytes.fromhex("82a2010001009f00ff"), WHERE), Reason.DUPLICATE_MEMBER)
+
+
 def test_a_key_is_never_another_that_python_takes_for_equal() -> None:
     """{True: x}.get(1) hits: so no such key ever comes out, whether the integer stands beside it or not."""
     for key in ("f5", "f93c00", "fa3f800000", "fb3ff0000000000000", "f801"):

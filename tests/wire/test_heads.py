@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid._errors import MalformedError, Reason
-from citizenid._wire.heads import embedded, end_of, text_string, unwrap
+from citizenid._wire import heads as module
+from citizenid._wire.heads import embedded, end_of, refuse_costly, text_string, unwrap
 
 WHERE = "somewhere.payload"
 WIDTHS = (0, 1, 2, 4, 8)
@@ -250,3 +251,148 @@ def test_a_length_is_all_of_its_bytes_and_no_others() -> None:
             data = b"\xd8\x18" + head(2, claim, 2) + bytes([size % 256]) * size
             assert outcome(data) is Reason.MALFORMED_TOKEN, (size, claim)
     assert outcome(b"\xd8\x18\x59\x00\x00\x03\x03\x03") is Reason.MALFORMED_TOKEN
+
+
+# --- what costs more than its length ---
+
+DEPTH, MEMBERS = 16, 1_024
+
+
+def walked(data: bytes) -> bool | Reason:
+    """As `refuse_costly` below its bound on items, by recursion and one rule at a time."""
+
+    class Unknown(Exception):
+        pass
+
+    class Costly(Exception):
+        pass
+
+    def at(position: int) -> int:
+        if position >= len(data):
+            raise Unknown
+        return data[position]
+
+    def item(position: int, levels: int, is_key: bool) -> int:
+        first = at(position)
+        major, info = divmod(first, 32)
+        position += 1
+        if is_key and 4 <= major <= 6:
+            raise Costly(Reason.MALFORMED_CBOR)
+        if info >= 28 or (first == 0x58 and position == len(data)):
+            raise Unknown
+        count = info
+        if info >= 24:
+            width = 2 ** (info - 24)
+            count = int.from_bytes(data[position : position + width], "big")
+            position += width
+        if major in (2, 3):
+            return position + count
+        if major not in (4, 5, 6) or (major == 6 and 0x40 <= at(position) < 0x80):
+            return item(position, levels, False) if major == 6 else position
+        inner = {4: count, 5: 2 * count, 6: 1}[major]
+        if levels >= DEPTH and (count or major == 6):
+            raise Unknown
+        if major == 5 and count > MEMBERS:
+            raise Costly(Reason.MALFORMED_CBOR if inner > len(data) - position else Reason.LIMIT_EXCEEDED)
+        for number in range(inner):
+            position = item(position, levels + 1, major == 5 and number % 2 == 0)
+        return position
+
+    try:
+        return True if item(0, 0, False) == len(data) else Reason.MALFORMED_CBOR
+    except Unknown:
+        return False
+    except Costly as refused:
+        reason: Reason = refused.args[0]
+        return reason
+
+
+def costly(data: bytes) -> bool | Reason:
+    try:
+        return refuse_costly(data, WHERE)
+    except MalformedError as error:
+        assert error.args == (error.reason, WHERE)
+        return error.reason
+
+
+@pytest.mark.parametrize("first", range(256))
+def test_every_head_is_walked_as_the_slow_way_walks_it(first: int) -> None:
+    for around in (
+        b"",
+        b"\x81",
+        b"\x82\x00",
+        b"\xa1",
+        b"\xa1\x00",
+        b"\xa2\x00\x00",
+        b"\x81" * 15,
+        b"\x81" * 16,
+        b"\x81" * 17,
+    ):
+        for behind in (
+            b"",
+            *(bytes([second]) * size for second in (0, 1, 0x40, 0x41, 0x58, 0x80, 0x81) for size in range(1, 10)),
+        ):
+            data = around + bytes([first]) + behind
+            if first not in (0x9A, 0x9B, 0xBA, 0xBB) or len(behind) < 4:  # not for each of so many items
+                assert costly(data) == walked(data), data.hex()
+
+
+_LEAVES = [
+    b"\x00",
+    b"\x18\xff",
+    b"\x40",
+    b"\x41a",
+    b"\x58\x01a",
+    b"\x60",
+    b"\x61a",
+    b"\x80",
+    b"\xa0",
+    b"\xe0",
+    b"\xf6",
+    b"\xf9\0\0",
+]
+_LEVELS = [
+    b"\x81",
+    b"\x82\x00",
+    b"\xa1\x00",
+    b"\xa1",
+    b"\xc0",
+    b"\xc1",
+    b"\xd8\x18",
+    b"\xd8\x3c",
+    b"\x98\x01",
+    b"\xd9\x01\x00",
+]
+
+
+@given(
+    st.lists(st.sampled_from(_LEVELS), max_size=20), st.sampled_from(_LEAVES), st.sampled_from(_LEAVES) | st.just(b"")
+)
+def test_what_nests_is_walked_as_the_slow_way_walks_it(levels: list[bytes], leaf: bytes, behind: bytes) -> None:
+    data = b"".join(levels) + leaf + behind
+    assert costly(data) == walked(data)
+    assert costly(data[:-1]) == walked(data[:-1])
+
+
+@pytest.mark.parametrize("levels", [15, 16, 17])
+def test_a_tag_is_a_level_but_around_a_string(levels: int) -> None:
+    for tag in (b"\xc0", b"\xc1", b"\xd8\x18", b"\xd9\x01\x00"):
+        for leaf in _LEAVES:
+            data = b"\x81" * levels + tag + leaf
+            assert costly(data) == walked(data), data.hex()
+
+
+def test_a_map_of_too_many_members_is_cut_short_where_they_have_not_a_byte_each() -> None:
+    for count in (MEMBERS, MEMBERS + 1):
+        for size in (2 * count - 1, 2 * count, 2 * count + 1):
+            data = head(5, count, 2) + bytes(size)
+            assert costly(data) == walked(data), (count, size)
+
+
+def test_a_tag_around_bytes_is_one_item_of_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_ITEMS", 10)
+    item = b"\xd8\x3c\x58\x02\x00\x00"
+    assert costly(head(4, 9, 0) + 9 * item) is True
+    assert costly(head(4, 10, 0) + 10 * item) is Reason.LIMIT_EXCEEDED
+    assert costly(head(5, 3, 0) + 3 * (b"\x00" + item)) is True
+    assert costly(head(5, 4, 0) + 4 * (b"\x00" + item)) is Reason.LIMIT_EXCEEDED
