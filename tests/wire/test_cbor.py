@@ -791,6 +791,14 @@ def test_nothing_is_made_of_what_follows_the_item(monkeypatch: pytest.MonkeyPatc
                 _refused(lambda: door(item + tail, WHERE), Reason.MALFORMED_CBOR)  # noqa: B023
 
 
+@pytest.mark.parametrize("size", [0, 1, 1_024, 1_025, 1_026, 2_047])
+def test_no_signed_data_fakes_the_mark_where_nobody_counts_its_items(size: int) -> None:
+    crowded = encode(dict.fromkeys(range(1_025), 0))  # too many for a walk over the heads, which is then not asked
+    assert len(load_signed(crowded, WHERE)) == 1_025
+    for tail in (byte_string(b"\xff" * size), head(2, size)):
+        _refused(lambda: load_signed(crowded + tail, WHERE), Reason.MALFORMED_CBOR)  # noqa: B023
+
+
 def test_what_follows_a_long_item_whose_items_nobody_counts_is_malformed_as_well() -> None:
     good = SCANNED + b"\x00"
     assert load_signed(good, WHERE) == [bytes(1_025), 0]
