@@ -1087,6 +1087,16 @@ def test_redacted_keys_are_written_as_simple_59_and_read_again() -> None:
     assert encode({59: 1}) == bytes.fromhex("a1183b01")
 
 
+def test_a_redacted_element_is_written_as_tag_60_and_read_again() -> None:
+    written = encode([{Redacted.ELEMENT: b"d"}, {1: b"d"}])
+    assert written == bytes.fromhex("82d83c4164a1014164")
+    assert decode_marked(written, WHERE) == [{Redacted.ELEMENT: b"d"}, {1: b"d"}]
+    for value in ({Redacted.ELEMENT: b"d", 1: 2}, {Redacted.ELEMENT: b"d", 1: 2, 3: 4}, {Redacted.ELEMENT: "d"}):
+        with pytest.raises(MalformedError) as caught:
+            encode([value])
+        assert (caught.value.reason, caught.value.where) == (Reason.MALFORMED_CBOR, "cbor")
+
+
 def test_keys_are_sorted_by_their_bytes_and_not_by_length_first() -> None:
     """RFC 8949 section 4.2.1, its own example; section 4.2.3 is the older order, by length first."""
     assert encode({"z": 0, "aa": 0, 10: 0, 100: 0, -1: 0}) == bytes.fromhex("a5 0a00 186400 2000 617a00 62616100")
