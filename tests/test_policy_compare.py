@@ -233,6 +233,30 @@ def test_an_example_is_a_caller_of_its_kind() -> None:
     assert change.example.binding is max(Binding)
 
 
+def test_periods_in_which_the_same_rules_decide_are_one() -> None:
+    moments = [datetime.fromtimestamp(1_000 * each, UTC) for each in (1, 2, 3)]
+    others = [{"resource": "b", "anyone": True, "not_after": each} for each in moments[:2]]
+    old = policy({"resource": "a", "nationality": ["DE"]}, *others)
+    new = policy({"resource": "a", "nationality": ["FR"], "not_after": moments[2]}, *others)
+    told = {(each.kind.value, each.not_before, each.not_after, each.new_rule) for each in diff(old, new)}
+    assert told == {("gains", None, 3_000, 1), ("loses", None, 3_000, 1), ("loses", 3_000, None, 0)}
+
+
+def test_an_example_is_asked_in_the_first_of_the_regions() -> None:
+    old = policy({"resource": "a", "nationality": ["DE"], "region": ["eu-1", "eu-2"]})
+    new = policy({"resource": "a", "anyone": True, "region": ["eu-1", "eu-2"]})
+    (change,) = diff(old, new)
+    assert change.regions == ("eu-1", "eu-2") and change.example.region == "eu-1"
+    # What is so in every region is so in the one that the example names.
+    old = policy(
+        {"resource": "a", "nationality": ["DE"]}, {"resource": "b", "nationality": ["DE"], "region": ["eu-1", "us-1"]}
+    )
+    new = policy({"resource": "a", "anyone": True}, {"resource": "b", "nationality": ["DE"], "region": "eu-1"})
+    here, there = sorted(diff(old, new), key=lambda change: change.resources)
+    assert here.regions == () and type(here.example.region) is str
+    assert there.regions == ("us-1",) and there.example.region == "us-1"
+
+
 # --- names that behave alike ---
 
 alike_patterns = st.lists(st.text("ab*", min_size=1, max_size=5).map(lambda t: t.replace("**", "*")), max_size=4)
