@@ -3,11 +3,16 @@
 mutmut takes down a function that runs while the package is imported for the first test alone, and would ask that one
 test of its mutants. Tables that are built at import, and the functions inside of what builds them, decide in all tests.
 
+It also keeps the collector of cycles off during that look: mutmut holds a context variable while a function runs, and a
+generator that is collected in the middle of setting it sets it back, which CPython 3.11 answers with a segmentation
+fault.
+
 It is copied beside the tree in which mutmut runs (`run.py`), and does nothing in any other run.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -20,6 +25,7 @@ def pytest_collection_finish(session: Any) -> None:
         from mutmut.state import state
 
         _reached.update(state()._stats)
+        gc.disable()
 
 
 def pytest_runtest_setup(item: Any) -> None:
