@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from citizenid import Assurance, CitizenIDError, Country, Reason
 from citizenid.gateway import Binding
-from citizenid.policy import AdmissionPolicy, Change, ChangeKind, diff
+from citizenid.policy import AdmissionPolicy, Change, ChangeKind, Facts, diff
 from citizenid.policy._patterns import classes_of, covers, matches
 
 known_callers = p.callers.map(
@@ -231,6 +231,21 @@ def test_an_example_is_a_caller_of_its_kind() -> None:
     (change,) = diff(policy({**BASE, "assurance": {"nist": "IAL2"}}), policy({**BASE, "assurance": {"nist": "IAL1"}}))
     assert change.example.assurance == Assurance("nist", "IAL1")
     assert change.example.binding is max(Binding)
+
+
+def test_an_example_is_as_young_and_as_well_shown_as_can_be() -> None:
+    (change,) = diff(policy({"resource": "b", "anyone": True}), policy({"resource": "b", "anyone": True}, BASE))
+    germany = frozenset({Country("DE")})
+    assert change.example == Facts(
+        germany, germany, max(Binding), 0,
+        stated=germany, complete=True, credential_age_s=0, evidence_age_s=0, status_age_s=0, now=0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["admission_age_s", "credential_age_s", "evidence_age_s", "status_age_s"])
+def test_an_example_is_older_than_one_rule_permits_and_no_older_than_the_other(key: str) -> None:
+    (change,) = diff(policy({**BASE, f"max_{key}": 60}), policy({**BASE, f"max_{key}": 61}))
+    assert getattr(change.example, key) == 61
 
 
 def test_periods_in_which_the_same_rules_decide_are_one() -> None:
