@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from citizenid import Assurance, CitizenIDError, Country, Reason
 from citizenid.gateway import Binding
-from citizenid.policy import AdmissionPolicy, Change, ChangeKind, Facts, diff
+from citizenid.policy import AdmissionPolicy, Change, ChangeKind, Facts, _patterns, diff
 from citizenid.policy._patterns import classes_of, covers, matches
 
 known_callers = p.callers.map(
@@ -319,4 +319,20 @@ def test_more_than_can_be_gone_through_is_refused() -> None:
     old = policy(*rules)
     with pytest.raises(CitizenIDError) as caught:
         diff(old, policy({"resource": "*", "anyone": True}))
-    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+    assert (caught.value.reason, caught.value.where) == (Reason.LIMIT_EXCEEDED, "policy")
+
+
+def test_the_bound_of_what_is_gone_through_is_itself_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    # "a": before it, at its end, and wherever no name leads further.
+    monkeypatch.setattr(_patterns, "_MAX_STATES", 2)
+    assert len(classes_of(["a"])) == 2
+    monkeypatch.setattr(_patterns, "_MAX_STATES", 1)
+    with pytest.raises(CitizenIDError):
+        classes_of(["a"])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "other"), [("a", "x"), ("x", "y"), ("xy", "z"), ("xyz", "a"), ("xyzab", "c"), ("xyz~a", "b")]
+)
+def test_all_characters_that_stand_in_no_pattern_are_one(pattern: str, other: str) -> None:
+    assert (frozenset(), other) in classes_of([pattern])

@@ -175,7 +175,22 @@ def test_a_list_that_names_nobody_excludes_nobody() -> None:
     nothing: dict[str, Any] = dict.fromkeys(("nationalities", "citizenships", "stated"), frozenset())
     assert reason_of(policy, **nothing) is Reason.COMPLETENESS_NOT_SHOWN
     # Of another country, as far as is stated: that it is not proven makes him no citizen of an excluded one.
-    assert reason_of(policy, **(nothing | {"stated": frozenset({FR})})) is None
+    for named in ("stated", "nationalities", "citizenships"):
+        assert reason_of(policy, **(nothing | {named: frozenset({FR})})) is None
+
+
+def test_what_was_shown_and_does_not_suffice() -> None:
+    nobody: frozenset[Country] = frozenset()
+    for asked in ({}, {"issuers": ["one"]}):  # the same of a plain rule and of one with more conditions
+        citizens, nationals = rule_of(citizenship=["DE"], **asked), rule_of(nationality=["DE"], **asked)
+        for nationalities, of_citizens, of_nationals in (
+            ({DE}, Reason.CITIZENSHIP_NOT_SHOWN, None),  # a national may be a citizen
+            ({FR}, Reason.CITIZENSHIP_NOT_PERMITTED, Reason.CITIZENSHIP_NOT_PERMITTED),
+            (nobody, Reason.CITIZENSHIP_NOT_SHOWN, Reason.CITIZENSHIP_NOT_SHOWN),
+        ):
+            shown: dict[str, Any] = {"nationalities": frozenset(nationalities), "citizenships": nobody}
+            assert reason_of(citizens, **shown) is of_citizens
+            assert reason_of(nationals, **shown) is of_nationals
 
 
 def test_who_holds_one_of_two_nationalities_back_is_not_let_in() -> None:
@@ -233,6 +248,7 @@ def test_a_rule_for_a_region_exists_there_alone() -> None:
             rule = policy.rule_for(name, region=region)
             assert rule is not None and rule.number == number
             assert policy.decide(name, GOOD._replace(region=region)).rule == number
+        assert policy.rule_for(name, region="us-" + "1" * 509).number == 1  # type: ignore[union-attr]  # there is one
         assert policy.rule_for(name, region="us-" + "1" * 510).number == 2  # type: ignore[union-attr]  # longer than a name
 
 
@@ -327,6 +343,9 @@ def test_a_rule_that_is_not_plain_is_refused_by_the_fast_call() -> None:
         assert not rule.plain
         assert rule.objection_to(*everything) is not None
         assert rule.objection(GOOD) is None
+    (rule,) = rule_of(issuers=["one"], max_admission_age_s=9).rules
+    assert rule.objection_to(*everything[:3], 9) is Reason.CREDENTIAL_NOT_ACCEPTED
+    assert rule.objection_to(*everything[:3], 10) is Reason.ADMISSION_TOO_OLD
     for keys in ({}, {"region": "*"}, {"max_admission_age_s": 9}, {"binding": "bearer"}):
         (rule,) = rule_of(**keys).rules
         assert rule.plain

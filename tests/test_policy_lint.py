@@ -375,6 +375,18 @@ def test_all_errors_are_listed_with_their_lines() -> None:
     refused(WRONG, "policy.rule", 35)  # keys at the top are looked at first
 
 
+def test_what_stands_nowhere_is_said_first_and_of_one_line_what_was_met_first() -> None:
+    assert [finding[:2] for finding in lint("x = 1")] == [
+        (None, "policy.version"),
+        (None, "policy.rule"),
+        (1, "policy.rule"),
+    ]
+    assert [finding[:2] for finding in lint("version = 1\nrule = [{ resource = 1, anyone = false }]")] == [
+        (2, "policy.rule[1].resource"),
+        (2, "policy.rule[1].anyone"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
