@@ -118,16 +118,15 @@ class Parts:
             certificate: what the TLS terminator has handed in.
             rule: that was not satisfied, where one is known: what it asks for is in the answer.
         """
-        nonces, floor = self.nonces, Binding.DPOP if rule is None else rule.binding
         return _new(
             NeedPresentation,
             (
                 reason,
                 self.endpoint,
                 _FORMATS,
-                partial(self._challenge_for, state, credentials, certificate, floor),
+                partial(_challenge_for, self, state, credentials, certificate, rule),
                 state.terms.of(rule),
-                None if nonces is None else partial(self.nonce_for, state, credentials[1]),
+                None if self.nonces is None else partial(self.nonce_for, state, credentials[1]),
             ),
         )
 
@@ -147,44 +146,6 @@ class Parts:
             return self.nonces(state, now).make(sender, now)
         except CitizenIDError:
             return None
-
-    def _challenge_for(
-        self, state: State, credentials: Credentials, certificate: bytes | None, floor: Binding
-    ) -> Challenge | None:
-        fields: Mapping[bytes, bytes] | None = None
-        try:
-            fields = read_fields(credentials.headers)
-        except CitizenIDError:
-            pass
-        if fields is None:
-            return None
-        senders = self._senders(credentials, certificate, fields)
-        if not senders:
-            if credentials.proof is not None or not _SIGNED.isdisjoint(fields):
-                return None  # who shows a proof, be it a broken one, is not offered the weaker binding
-            senders = {Binding.BEARER: NO_SENDER}
-        binding = next((each for each in senders if each >= floor), next(iter(senders)))
-        try:
-            return self.challenge(state, binding, senders[binding], Handover())
-        except CitizenIDError:
-            return None  # no sender key was shown, and no rule takes a bearer ticket
-
-    def _senders(
-        self, credentials: Credentials, certificate: bytes | None, fields: Mapping[bytes, bytes]
-    ) -> dict[Binding, bytes]:
-        # In this order: a header that a client writes says what he means; a certificate may be that of his mesh.
-        thumbprint = None
-        try:
-            thumbprint = certificate_thumbprint(certificate, credentials.headers, self.certificate_header)
-        except CitizenIDError:
-            pass
-        proof = credentials.proof
-        senders = {
-            Binding.DPOP: None if proof is None else unverified_sender(proof, self.limits),
-            Binding.HTTP_SIGNATURE: unverified_signing_key(fields),
-            Binding.MTLS: thumbprint,
-        }
-        return {binding: sender for binding, sender in senders.items() if sender is not None}
 
     def freshen(self, monotonic: float) -> bool:
         """Let the lists look whether newer ones are there; returns whether they could."""
@@ -228,3 +189,44 @@ class Parts:
         if used is Consumption.UNAVAILABLE or used is Consumption.FRESH_HERE:  # no rule says that this is enough
             raise VerificationError(Reason.REPLAY_GUARD_UNAVAILABLE, where)
         raise VerificationError(Reason.REPLAYED, where)
+
+
+def _challenge_for(
+    parts: Parts, state: State, credentials: Credentials, certificate: bytes | None, rule: Rule | None
+) -> Challenge | None:
+    fields: Mapping[bytes, bytes] | None = None
+    try:
+        fields = read_fields(credentials.headers)
+    except CitizenIDError:
+        pass
+    if fields is None:
+        return None
+    senders = _senders(parts, credentials, certificate, fields)
+    if not senders:
+        if credentials.proof is not None or not _SIGNED.isdisjoint(fields):
+            return None  # who shows a proof, be it a broken one, is not offered the weaker binding
+        senders = {Binding.BEARER: NO_SENDER}
+    floor = Binding.DPOP if rule is None else rule.binding
+    binding = next((each for each in senders if each >= floor), next(iter(senders)))
+    try:
+        return parts.challenge(state, binding, senders[binding], Handover())
+    except CitizenIDError:
+        return None  # no sender key was shown, and no rule takes a bearer ticket
+
+
+def _senders(
+    parts: Parts, credentials: Credentials, certificate: bytes | None, fields: Mapping[bytes, bytes]
+) -> dict[Binding, bytes]:
+    # In this order: a header that a client writes says what he means; a certificate may be that of his mesh.
+    thumbprint = None
+    try:
+        thumbprint = certificate_thumbprint(certificate, credentials.headers, parts.certificate_header)
+    except CitizenIDError:
+        pass
+    proof = credentials.proof
+    senders = {
+        Binding.DPOP: None if proof is None else unverified_sender(proof, parts.limits),
+        Binding.HTTP_SIGNATURE: unverified_signing_key(fields),
+        Binding.MTLS: thumbprint,
+    }
+    return {binding: sender for binding, sender in senders.items() if sender is not None}

@@ -21,6 +21,11 @@ from ._facts import Facts, Verdict
 from ._patterns import MAX_NAME_CHARS, MAX_REGIONS, is_name, matches
 
 _NO_COUNTRIES: Final[frozenset[Country]] = frozenset()
+# By names of this module: a member of an enumeration is looked up through its type each time.
+_TOO_WEAK: Final = Reason.BINDING_TOO_WEAK
+_TOO_OLD: Final = Reason.ADMISSION_TOO_OLD
+_NOT_SHOWN: Final = Reason.CITIZENSHIP_NOT_SHOWN
+_NOT_PERMITTED: Final = Reason.CITIZENSHIP_NOT_PERMITTED
 
 
 @final
@@ -149,15 +154,15 @@ class Rule:
         if not self.plain:
             return self.objection(Facts(nationalities, citizenships, binding, admission_age_s))
         if binding < self.binding:
-            return Reason.BINDING_TOO_WEAK
+            return _TOO_WEAK
         if self.max_admission_age_s is not None and admission_age_s > self.max_admission_age_s:
-            return Reason.ADMISSION_TOO_OLD
+            return _TOO_OLD
         countries = self.countries
         if not countries.isdisjoint(citizenships if self.needs_citizenship else nationalities):
             return None
         if not nationalities or (self.needs_citizenship and not countries.isdisjoint(nationalities)):
-            return Reason.CITIZENSHIP_NOT_SHOWN
-        return Reason.CITIZENSHIP_NOT_PERMITTED
+            return _NOT_SHOWN
+        return _NOT_PERMITTED
 
     def named(self, resource: str) -> str | None:
         """Return the rule's own word for a resource: the name, or the first pattern that matches; None for no match."""
