@@ -85,8 +85,9 @@ def keys_of_metadata(
 def signature_keys(jwks: Mapping[str, Any] | str | bytes) -> list[tuple[str | None, PublicKey]]:
     """Return the keys of a JWK Set that can verify signatures of ours, each with its kid.
 
-    Keys of another kind, curve or algorithm are passed over (RFC 7517 section 5), as long as one is left. What is of
-    our kind and broken, or for another use, is refused: an operator who hands it in takes it for one that signs.
+    Keys of another kind, curve or algorithm are passed over (RFC 7517 section 5), key agreement among them, as long as
+    one is left. What is of our kind and broken, or for another use, is refused: an operator who hands it in takes it
+    for one that signs.
 
     Raises:
         MalformedError: KEY_INVALID, KEY_USE_FORBIDDEN, or a Reason of form for JSON text.
@@ -117,6 +118,8 @@ def signature_keys(jwks: Mapping[str, Any] | str | bytes) -> list[tuple[str | No
 
 def _is_ours(jwk: dict[str, Any], kty: str) -> bool:
     algorithm, curve = jwk.get("alg"), jwk.get("crv")
+    if type(algorithm) is str and algorithm in reg.JOSE_KEY_AGREEMENT:
+        return False  # on a curve of ours, and for something else
     if type(algorithm) is str and algorithm in reg.JOSE_ALGORITHMS:
         return True  # it says so itself, whatever else is wrong with it
     if kty == "AKP":
