@@ -640,6 +640,13 @@ def test_pem_holds_one_key(load: Callable[[bytes | str], Any]) -> None:
         misused(Reason.KEY_INVALID, lambda both=both: load(both))
 
 
+@pytest.mark.parametrize("kid", ["\udcff", "a\ud800", "\udfff\ud800"])
+def test_a_kid_is_text_that_a_set_in_json_can_hold(kid: str) -> None:
+    # A kid of COSE that is no UTF-8 is compared as such a text, and names no key.
+    misused(Reason.KEY_INVALID, lambda: trust(jwk("a", kid=kid)))
+    assert len(trust(jwk("a", kid="\U0001f511"))) == 1
+
+
 @pytest.mark.parametrize("algorithm", ["Ed448", "EdDSA"])
 def test_an_ed448_key_may_say_its_algorithm(algorithm: str) -> None:
     # RFC 9864 section 2.2, RFC 8037 section 3.1. It verifies in SD-CWT, and its set may come from anywhere.

@@ -26,6 +26,7 @@ _AUTHORITY: Final = re.compile(
 _PATH: Final = re.compile(r"(?:[A-Za-z0-9._~:/@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*")  # RFC 3986 section 3.3
 # Programs that normalise (RFC 3986 section 6.2.2) take an encoded full stop for one.
 _STEP: Final = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _KEY_TYPES: Final = frozenset({"EC", "OKP", "AKP"})
 
 
@@ -108,7 +109,9 @@ def signature_keys(jwks: Mapping[str, Any] | str | bytes) -> list[tuple[str | No
             passed_over.append(jwk)
             continue
         kid = jwk.get("kid")
-        if "kid" in jwk and (type(kid) is not str or not kid):  # with null it would answer for every kid
+        # With null it would answer for every kid, and with half of a surrogate pair, which no JSON can hold, for one of
+        # COSE that is no UTF-8.
+        if "kid" in jwk and (type(kid) is not str or not kid or _SURROGATE.search(kid)):
             raise MalformedError(Reason.KEY_INVALID, "jwks.keys.kid")
         keyed.append((kid, PublicKey.from_jwk(jwk)))
     if passed_over and not keyed:
