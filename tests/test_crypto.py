@@ -813,9 +813,10 @@ def test_no_ed448_signature_is_read_in_jose() -> None:
     with pytest.raises(VerificationError) as caught:
         verify_signature(opened, local.public, WHERE)
     assert caught.value.reason is Reason.ALGORITHM_MISMATCH
-    for alg in ("EdDSA", "Ed25519", "Ed448", "-8"):
+    for alg in ("Ed25519", "ed448", "-8", "ES256"):
         _no_jwk({**local.public.to_jwk(), "alg": alg})
-    assert PublicKey.from_jwk(local.public.to_jwk()) == local.public
+    for named in ({}, {"alg": "Ed448"}, {"alg": "EdDSA"}):  # in a JWK the curve stands beside it
+        assert PublicKey.from_jwk({**local.public.to_jwk(), **named}) == local.public
 
 
 @pytest.mark.parametrize("algorithm", BRAINPOOL)
@@ -1323,7 +1324,15 @@ def test_what_a_signer_answers_is_bytes(answer: Any) -> None:
         assert (caught.value.reason, caught.value.where) == (Reason.SIGNATURE_MALFORMED, "signature")
 
 
-@pytest.mark.parametrize("key", [None, b"key", {"kty": "EC"}, _DATA.decode()])
+class _Mute:
+    public = _key("ES256").public
+
+
+class _Unable(_Mute):
+    sign = None
+
+
+@pytest.mark.parametrize("key", [None, b"key", {"kty": "EC"}, _DATA.decode(), _Mute(), _Unable()])
 def test_what_is_no_key_signs_nothing(key: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:
         Unsigned(_DATA, _key("ES256").public, lambda signature: signature).sign(key)

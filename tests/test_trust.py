@@ -43,6 +43,7 @@ from places import only_at
 from citizenid import (
     ANY,
     NO_TYPE,
+    AgreementKey,
     CitizenIDError,
     Citizenship,
     Country,
@@ -369,6 +370,7 @@ def test_a_key_that_may_not_verify_is_no_anchor(use: dict[str, Any]) -> None:
     {"kty": "EC", "crv": "secp256k1", "x": "A" * 43, "y": "A" * 43}, {"kty": "EC", "crv": "P-256K"},
     {"kty": "AKP", "alg": "ML-KEM-768", "pub": "AAAA"}, {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
     {"kty": "EC", "crv": "secp256k1", "alg": "ES256K"}, {"kty": "OKP", "crv": "X25519", "use": "enc", "alg": "ECDH-ES"},
+    {**jwk("b"), "use": "enc", "alg": "ECDH-ES"}, {**jwk("b"), "alg": "ECDH-ES+A256KW"},
 ], ids=repr)  # fmt: skip
 def test_a_key_that_is_not_for_us_does_not_spoil_the_set(other: dict[str, Any]) -> None:
     # RFC 7517 section 5. Sets with keys for key agreement are common.
@@ -385,6 +387,7 @@ def test_a_key_that_is_not_for_us_does_not_spoil_the_set(other: dict[str, Any]) 
     {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"}, {"kty": "AKP", "pub": "AAAA"},
     {**jwk("b"), "use": "enc"}, {**jwk("b", "Ed25519"), "use": "other"}, {**jwk("b"), "key_ops": ["encrypt"]},
     {**jwk("b"), "alg": "ES256", "crv": "secp256k1"}, {**jwk("b"), "alg": "ES256", "crv": "P-384"},
+    {**jwk("b"), "alg": "ECDH-es"}, {**jwk("b", "Ed448"), "alg": "Ed25519"}, {**jwk("b"), "alg": "Ed448"},
 ])  # fmt: skip
 def test_a_broken_key_of_our_kind_spoils_the_set(broken: dict[str, Any]) -> None:
     for keys in ([jwk("a"), broken], [broken, jwk("a")]):
@@ -610,6 +613,49 @@ def test_a_private_key_is_loaded_by_its_password_alone_and_is_no_public_key() ->
     misused(Reason.KEY_INVALID, lambda: PublicKey.from_pem(pkcs8(private_keys()["ES256"])))
     misused(Reason.KEY_INVALID, lambda: LocalKey.from_pem(spki(private_keys()["ES256"].public_key())))
     misused(Reason.KEY_INVALID, lambda: PublicKey.from_jwk(key("a").to_private_jwk()))
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "ML-DSA-44"])
+@pytest.mark.parametrize("use", [
+    {"use": "enc"}, {"use": None}, {"key_ops": ["verify"]}, {"key_ops": ["decrypt"]}, {"key_ops": ["sign", "decrypt"]},
+    {"key_ops": []}, {"key_ops": "sign"}, {"key_ops": ["sign", "sign"]}, {"use": "enc", "key_ops": ["sign"]},
+])  # fmt: skip
+def test_a_private_key_that_may_not_sign_signs_nothing(algorithm: str, use: dict[str, Any]) -> None:
+    private = key("a", algorithm).to_private_jwk()
+    misused(Reason.KEY_USE_FORBIDDEN, lambda: LocalKey.from_jwk({**private, **use}))
+    for good in ({"use": "sig"}, {"key_ops": ["sign"]}, {"use": "sig", "key_ops": ["verify", "sign"]}):
+        assert LocalKey.from_jwk({**private, **good}).public == key("a", algorithm).public
+
+
+@pytest.mark.parametrize("load", [PublicKey.from_pem, LocalKey.from_pem, AgreementKey.from_pem])
+def test_pem_holds_one_key(load: Callable[[bytes | str], Any]) -> None:
+    one, other = private_keys()["ES256"], private_keys()["ES256"]
+    write = (lambda private: spki(private.public_key())) if load == PublicKey.from_pem else pkcs8
+    curve = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+    before = b"a key\n" if load == PublicKey.from_pem else curve  # as OpenSSL writes it before a private key
+    for good in (write(one), before + write(one)):
+        assert load(good) and load(good.decode())
+    # All but the first would go unread, and nobody says which was meant.
+    for both in (write(one) + write(other), write(one) + write(one), spki(other.public_key()) + pkcs8(one)):
+        misused(Reason.KEY_INVALID, lambda both=both: load(both))
+
+
+@pytest.mark.parametrize("kid", ["\udcff", "a\ud800", "\udfff\ud800"])
+def test_a_kid_is_text_that_a_set_in_json_can_hold(kid: str) -> None:
+    # A kid of COSE that is no UTF-8 is compared as such a text, and names no key.
+    misused(Reason.KEY_INVALID, lambda: trust(jwk("a", kid=kid)))
+    assert len(trust(jwk("a", kid="\U0001f511"))) == 1
+
+
+@pytest.mark.parametrize("algorithm", ["Ed448", "EdDSA"])
+def test_an_ed448_key_may_say_its_algorithm(algorithm: str) -> None:
+    # RFC 9864 section 2.2, RFC 8037 section 3.1. It verifies in SD-CWT, and its set may come from anywhere.
+    good = {**jwk("a", "Ed448"), "alg": algorithm}
+    assert PublicKey.from_jwk(good) == key("a", "Ed448").public
+    assert LocalKey.from_jwk({**key("a", "Ed448").to_private_jwk(), "alg": algorithm}).algorithm == "Ed448"
+    assert len(TrustAnchors.from_jwks(ISSUER, {"keys": [jwk("b"), good]}, **CREDENTIAL)) == 2
+    for other in ("Ed25519", "ed448", "ES256", None, [algorithm]):
+        misused(Reason.KEY_INVALID, lambda other=other: PublicKey.from_jwk({**good, "alg": other}))
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "Ed25519", "ML-DSA-44"])

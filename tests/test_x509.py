@@ -41,7 +41,8 @@ from hypothesis import strategies as st
 
 from citizenid import ANY, CitizenIDError, Format, KeyPurpose, MalformedError, Reason, TrustAnchors, VerificationError
 from citizenid._model import CertificateProfile, UnixTime
-from citizenid._x509 import CertifiedKey, load_roots, load_signers, verify_path
+from citizenid._x509 import CertifiedKey, load_roots, load_signers, pem_of, verify_path
+from citizenid.testing.forge.der import exchanged, integer
 
 ROOT = certificate("root", "root", authority=True)
 CA = certificate("ca", "root", authority=True)
@@ -146,6 +147,7 @@ WEAK: list[Any] = [
     rsa.generate_private_key(65537, 2050),
     ec.generate_private_key(ec.SECP224R1()),
     ec.generate_private_key(ec.SECP192R1()),
+    ec.generate_private_key(ec.SECP256K1()),  # wide enough, and in no table
     dsa.generate_private_key(2048),
 ]
 
@@ -156,6 +158,34 @@ def test_a_weak_key_signs_no_certificates(private: Any) -> None:
     misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(root)))
     weak = certificate("ca", "root", authority=True, public=private.public_key())
     refuses(Reason.KEY_INVALID, [certificate("leaf", "ca", signer=private), weak])
+
+
+@pytest.mark.parametrize(
+    ("bits", "exponent", "good"),
+    [
+        (2_048, 3, True), (4_096, 65_537, True), (8_192, 65_537, True), (2_048, 2**64 - 1, True),
+        (8_200, 65_537, False), (16_384, 65_537, False), (64_000, 65_537, False),
+        (2_048, 1, False), (2_048, 65_538, False), (2_048, 2**64 + 1, False), (2_048, 2**2_046 + 1, False),
+        (-2_048, 65_537, False),
+    ],
+    ids=lambda value: value if type(value) is bool else hex(value)[:20],
+)  # fmt: skip
+def test_an_rsa_key_of_an_authority_has_its_bounds(bits: int, exponent: int, good: bool) -> None:
+    modulus = 3 << abs(bits) - 2 | (bits > 0)  # below nothing it is even
+
+    def with_key(name: str, issuer: str) -> bytes:
+        source = certificate(name, issuer, authority=True)
+        number = tlv(0x30, integer(modulus) + integer(exponent))
+        info = tlv(0x30, tlv(0x30, bytes.fromhex("06092a864886f70d0101010500")) + tlv(0x03, b"\0" + number))
+        return exchanged(source, key_info=info, signer=certificate_key(issuer))
+
+    ca = with_key("ca", "root")
+    refuses(Reason.CERTIFICATE_UNTRUSTED if good else Reason.KEY_INVALID, [LEAF_OF_CA, ca])  # nobody has such a key
+    root = pem_of(with_key("root", "root"))
+    if good:
+        assert len(load_roots(root)) == 1
+    else:
+        misused(Reason.ANCHOR_INVALID, lambda: load_roots(root))
 
 
 def test_an_authority_on_a_curve_without_a_backend_has_its_own_reason() -> None:
@@ -384,13 +414,20 @@ def test_a_constraint_that_is_not_followed_refuses_even_when_it_is_not_critical(
     misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(root)))
 
 
-@pytest.mark.parametrize("critical", [True, False])
-def test_a_purpose_of_an_authority_is_a_constraint_only_when_it_is_critical(critical: bool) -> None:
-    chain = [LEAF_OF_CA, certificate("ca", "root", authority=True, extensions=[(SERVER, critical)])]
-    if critical:
-        refuses(Reason.CERTIFICATE_INVALID, chain)
-    else:
-        walk(chain)
+def test_a_purpose_of_an_authority_confines_what_it_certifies() -> None:
+    def below(*purposes: str, critical: bool = False) -> list[x509.Certificate]:
+        stated = x509.ExtendedKeyUsage([ObjectIdentifier(each) for each in purposes])
+        return [LEAF_OF_CA, certificate("ca", "root", authority=True, extensions=[(stated, critical)])]
+
+    server, signer, any_ = "1.3.6.1.5.5.7.3.1", "1.0.18013.5.1.2", "2.5.29.37.0"
+    for good in ((signer,), (server, signer), (any_,), (server, any_)):
+        walk(below(*good))
+        refuses(Reason.CERTIFICATE_INVALID, below(*good, critical=True))
+    # The leaf states no purpose: an authority for TLS would make it a signer by leaving that out.
+    for other in ((server,), (server, "1.3.6.1.5.5.7.3.2"), ("1.0.18013.5.1.6",), (signer + ".1",)):
+        refuses(Reason.CERTIFICATE_USE_FORBIDDEN, below(*other))
+    far = [LEAF_OF_CA2, CA2, below(server)[1]]
+    refuses(Reason.CERTIFICATE_USE_FORBIDDEN, far)
 
 
 def test_an_unknown_extension_that_is_not_critical_passes() -> None:

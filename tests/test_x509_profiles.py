@@ -499,6 +499,7 @@ def test_a_chain_is_held_against_its_profile_before_it_is_written() -> None:
         (DS, [leaf(PLAIN)]), (DS, [leaf(READER)]), (PLAIN, [leaf(READER)]), (DS, [ROOT]), (DS, [CA]),
         (DS, [leaf(DS, usage=None)]), (DS, [leaf(DS, purposes_critical=False)]), (DS, [leaf(DS), leaf(DS)]),
         (DS, [leaf(DS), CA, CA, CA]), (DS, [leaf(DS, "sub"), make("sub", "iaca")]),
+        (DS, [leaf(DS, "sub"), make("sub", "iaca", authority=True, purposes=(SERVER,), purposes_critical=False)]),
         (READER, [leaf(READER, own_id=None, issuer_id=None)]),
         *((DS, [leaf(DS, names={"leaf": name("leaf", each)})]) for each in countries),
     ):  # fmt: skip

@@ -26,6 +26,7 @@ _AUTHORITY: Final = re.compile(
 _PATH: Final = re.compile(r"(?:[A-Za-z0-9._~:/@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*")  # RFC 3986 section 3.3
 # Programs that normalise (RFC 3986 section 6.2.2) take an encoded full stop for one.
 _STEP: Final = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _KEY_TYPES: Final = frozenset({"EC", "OKP", "AKP"})
 
 
@@ -85,8 +86,9 @@ def keys_of_metadata(
 def signature_keys(jwks: Mapping[str, Any] | str | bytes) -> list[tuple[str | None, PublicKey]]:
     """Return the keys of a JWK Set that can verify signatures of ours, each with its kid.
 
-    Keys of another kind, curve or algorithm are passed over (RFC 7517 section 5), as long as one is left. What is of
-    our kind and broken, or for another use, is refused: an operator who hands it in takes it for one that signs.
+    Keys of another kind, curve or algorithm are passed over (RFC 7517 section 5), key agreement among them, as long as
+    one is left. What is of our kind and broken, or for another use, is refused: an operator who hands it in takes it
+    for one that signs.
 
     Raises:
         MalformedError: KEY_INVALID, KEY_USE_FORBIDDEN, or a Reason of form for JSON text.
@@ -107,7 +109,9 @@ def signature_keys(jwks: Mapping[str, Any] | str | bytes) -> list[tuple[str | No
             passed_over.append(jwk)
             continue
         kid = jwk.get("kid")
-        if "kid" in jwk and (type(kid) is not str or not kid):  # with null it would answer for every kid
+        # With null it would answer for every kid, and with half of a surrogate pair, which no JSON can hold, for one of
+        # COSE that is no UTF-8.
+        if "kid" in jwk and (type(kid) is not str or not kid or _SURROGATE.search(kid)):
             raise MalformedError(Reason.KEY_INVALID, "jwks.keys.kid")
         keyed.append((kid, PublicKey.from_jwk(jwk)))
     if passed_over and not keyed:
@@ -117,6 +121,8 @@ def signature_keys(jwks: Mapping[str, Any] | str | bytes) -> list[tuple[str | No
 
 def _is_ours(jwk: dict[str, Any], kty: str) -> bool:
     algorithm, curve = jwk.get("alg"), jwk.get("crv")
+    if type(algorithm) is str and algorithm in reg.JOSE_KEY_AGREEMENT:
+        return False  # on a curve of ours, and for something else
     if type(algorithm) is str and algorithm in reg.JOSE_ALGORITHMS:
         return True  # it says so itself, whatever else is wrong with it
     if kty == "AKP":

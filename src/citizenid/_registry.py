@@ -34,6 +34,11 @@ JOSE_ALGORITHMS: Final = {
     "ML-DSA-65": "ML-DSA-65",
     "ML-DSA-87": "ML-DSA-87",
 }
+# What an Ed448 key may say of itself all the same, which a COSE format signs with (RFC 9864 section 2.2, RFC 8037
+# section 3.1): the curve leaves EdDSA no second meaning there.
+JWK_ALGORITHMS_OF_ED448: Final = frozenset({"Ed448", "EdDSA"})
+# Of a key that agrees on others (RFC 7518 section 4.6), on whatever curve: such keys stand in many sets.
+JOSE_KEY_AGREEMENT: Final = frozenset({"ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"})
 # --- JWK (RFC 7518 section 6, RFC 8037 section 2, RFC 9964 section 4): (kty, crv) to algorithm and coordinate bytes ---
 JWK_CURVES: Final = {
     ("EC", "P-256"): ("ES256", 32),

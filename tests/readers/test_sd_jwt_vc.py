@@ -399,6 +399,14 @@ def test_the_unprotected_header_has_one_shape(changes: dict[str, Any], general: 
     refused(data, Reason.MALFORMED_TOKEN, "V1", **(GENERAL if general else FLATTENED))
 
 
+@pytest.mark.parametrize("name", ["jku", "x5u"])
+@pytest.mark.parametrize("value", ["https://attacker.example/keys", "", None, ["https://id.example"]])
+@pytest.mark.parametrize("general", [False, True])
+def test_no_header_says_where_to_get_a_key_whether_it_is_signed_or_not(name: str, value: Any, general: bool) -> None:
+    data = to_json(bound(WITH_A), general=general, **{name: value})
+    refused(data, Reason.HEADER_FORBIDDEN, "V1", **(GENERAL if general else FLATTENED))
+
+
 @pytest.mark.parametrize("name", ["protected", "payload", "signature"])
 @pytest.mark.parametrize("value", [None, 5, "", "a.b", "~", "\u00e9", [], {}, ABSENT, True])
 @pytest.mark.parametrize("general", [False, True])

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from .._errors import CitizenIDError, MalformedError, Reason
 from .._wire import base64url, keys
 from .algorithms import ALGORITHMS
-from .keys import PublicKey, material_of, pem_bytes
+from .keys import PublicKey, key_bytes, material_of
 
 _KEY_BYTES: Final = 32
 
@@ -73,14 +73,14 @@ class AgreementKey:
 
     @classmethod
     def from_pem(cls, pem: bytes | str, *, password: bytes | None = None) -> AgreementKey:
-        """Load a private EC key in PEM (PKCS #8 or SEC 1).
+        """Load a private EC key in PEM (PKCS #8 or SEC 1): one key and no more.
 
         Raises:
             MalformedError: KEY_INVALID.
         """
         made = None
         try:
-            handle = serialization.load_pem_private_key(pem_bytes(pem), password)
+            handle = serialization.load_pem_private_key(key_bytes(pem), password)
             if isinstance(handle, ec.EllipticCurvePrivateKey):
                 made = cls(handle)
         except (ValueError, TypeError, UnsupportedAlgorithm, CitizenIDError):

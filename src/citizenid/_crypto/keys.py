@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 from collections.abc import Iterator
 from typing import Any, Final, NoReturn, Protocol, final
 
@@ -71,11 +72,11 @@ class PublicKey:
 
         Raises:
             MalformedError: KEY_INVALID for another kind of key, another curve, explicit parameters, a point in the
-                hybrid form or broken PEM.
+                hybrid form, broken PEM, or more than one key.
         """
         data, handle = b"", None
         try:
-            data = pem_bytes(pem)
+            data = key_bytes(pem)
             handle = serialization.load_pem_public_key(data)
         except (ValueError, UnsupportedAlgorithm):
             pass
@@ -128,6 +129,21 @@ def pem_bytes(pem: bytes | str) -> bytes:
     if any(EXPLICIT_CURVE in body for body in _bodies(data)):
         raise ValueError
     return data
+
+
+def key_bytes(pem: bytes | str) -> bytes:
+    """Return PEM that holds one key as bytes.
+
+    Raises:
+        ValueError: as `pem_bytes`, and for several keys, of which all but the first would go unread.
+    """
+    data = pem_bytes(pem)
+    if len(_KEY_ARMOUR.findall(data)) > 1:
+        raise ValueError
+    return data
+
+
+_KEY_ARMOUR: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]*KEY-----")  # RFC 7468 sections 10, 11 and 13; SEC 1
 
 
 def _bodies(data: bytes) -> Iterator[bytes]:
@@ -299,6 +315,7 @@ class LocalKey:
 
         Raises:
             MalformedError: KEY_INVALID.
+            MalformedError: KEY_USE_FORBIDDEN when `use` or `key_ops` forbids signing.
         """
         material, secret = keys.read_private_jwk(jwk, "jwk")
         handle = None
@@ -312,14 +329,14 @@ class LocalKey:
 
     @classmethod
     def from_pem(cls, pem: bytes | str, *, password: bytes | None = None) -> LocalKey:
-        """Load a private key in PEM (PKCS #8, or SEC 1 for EC).
+        """Load a private key in PEM (PKCS #8, or SEC 1 for EC): one key and no more.
 
         Raises:
             MalformedError: KEY_INVALID.
         """
         key = None
         try:
-            handle: Any = serialization.load_pem_private_key(pem_bytes(pem), password)
+            handle: Any = serialization.load_pem_private_key(key_bytes(pem), password)
             algorithm = material_of(handle.public_key(), "pem").algorithm
             if algorithm == "Ed25519":
                 handle = ALGORITHMS["Ed25519"].from_secret(handle.private_bytes_raw())

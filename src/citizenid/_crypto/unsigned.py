@@ -93,7 +93,7 @@ class Unsigned:
             if tag is None:
                 raise CitizenIDError(Reason.CONFIGURATION_INVALID, "key")
             return self._assemble(tag)
-        if agreement is not None:
+        if agreement is not None or not callable(getattr(key, "sign", None)):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "key")
         signature = key.sign(self.to_be_signed)
         return self._assemble(signature) if type(key) is LocalKey else self.complete(signature)

@@ -50,6 +50,7 @@ _new: Final = tuple.__new__  # of a named tuple, past the function that names it
 _PAYLOAD: Final = "issuer-jwt.payload"
 _KB: Final = "kb-jwt"
 _FLATTENED: Final = frozenset({"signature", "protected", "header"})  # RFC 7515 section 7.2.2: not beside "signatures"
+_FETCHED: Final = frozenset({"jku", "x5u"})  # RFC 7515 sections 4.1.2 and 4.1.5
 _MISMATCH: Final = {
     reg.NONCE: Reason.NONCE_MISMATCH,
     reg.AUD: Reason.AUDIENCE_MISMATCH,
@@ -121,6 +122,8 @@ def _rebuild_compact(raw: bytes, serialization: Serialization, limits: Limits) -
     header = signature.get("header", {}) if type(signature) is dict else None
     if type(header) is not dict or not {reg.ALG, reg.CRIT, reg.TYP, reg.B64}.isdisjoint(header):
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
+    if not _FETCHED.isdisjoint(header):  # whoever signs it: nothing is ever fetched for it, nor looks as if it were
+        raise MalformedError(Reason.HEADER_FORBIDDEN, where + ".header")
     disclosures, key_binding = header.get("disclosures", []), header.get("kb_jwt", "")
     if type(disclosures) is not list or ("kb_jwt" in header and not key_binding):
         raise MalformedError(Reason.MALFORMED_TOKEN, where)

@@ -39,7 +39,7 @@ def read_public_jwk(jwk: object, where: str) -> KeyMaterial:
     if type(jwk) is not dict or not reg.JWK_PRIVATE_MEMBERS.isdisjoint(jwk):
         raise MalformedError(Reason.KEY_INVALID, where)
     if "use" in jwk or "key_ops" in jwk:
-        _check_use(jwk, where)
+        _check_use(jwk, where, "verify")
     return _material(jwk, where)
 
 
@@ -48,9 +48,11 @@ def read_private_jwk(jwk: object, where: str) -> tuple[KeyMaterial, bytes]:
 
     Raises:
         MalformedError: KEY_INVALID.
+        MalformedError: KEY_USE_FORBIDDEN when `use` or `key_ops` does not let the key sign.
     """
     if type(jwk) is not dict:
         raise MalformedError(Reason.KEY_INVALID, where)
+    _check_use(jwk, where, "sign")
     material = _material(jwk, where)
     if jwk["kty"] == "AKP":
         secret = base64url.decode_sized(jwk.get("priv"), reg.ML_DSA_SEED_BYTES)
@@ -79,11 +81,15 @@ def _material(jwk: dict[str, Any], where: str) -> KeyMaterial:
             if public is not None and kty == "EC":
                 y = base64url.decode_sized(jwk.get("y"), size)
                 public = None if y is None else public + y
-            if "alg" in jwk and (type(alg) is not str or reg.JOSE_ALGORITHMS.get(alg) != algorithm):
+            if "alg" in jwk and (type(alg) is not str or not _is_named(alg, algorithm)):
                 public = None
     if public is None:
         raise MalformedError(Reason.KEY_INVALID, where)
     return KeyMaterial(algorithm, public)
+
+
+def _is_named(alg: str, algorithm: str) -> bool:
+    return reg.JOSE_ALGORITHMS.get(alg) == algorithm or (algorithm == "Ed448" and alg in reg.JWK_ALGORITHMS_OF_ED448)
 
 
 def public_jwk(material: KeyMaterial) -> dict[str, str]:
@@ -111,12 +117,12 @@ def thumbprint(material: KeyMaterial) -> bytes:
     return hashlib.sha256(public_jwk_text(material).encode("ascii")).digest()
 
 
-def _check_use(jwk: dict[str, Any], where: str) -> None:
-    operations = jwk.get("key_ops", ["verify"])
+def _check_use(jwk: dict[str, Any], where: str, needed: str) -> None:
+    operations = jwk.get("key_ops", [needed])
     if (
         jwk.get("use", "sig") != "sig"
         or type(operations) is not list
-        or "verify" not in operations
+        or needed not in operations
         or not all(operation in ("verify", "sign") for operation in operations)
         or len(operations) != len(set(operations))  # RFC 7517 section 4.3: no duplicates
     ):

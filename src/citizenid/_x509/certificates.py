@@ -49,8 +49,9 @@ _NOT_FOLLOWED: Final = frozenset(
 )  # RFC 5280 sections 4.2.1.10, 4.2.1.11, 4.2.1.14
 _SERIAL_BOUND: Final = 1 << 159  # 20 octets with a sign (RFC 5280 section 4.1.2.2)
 _HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
-_EC_BITS: Final = 256  # ISO/IEC 18013-5 annex B and BSI TR-03116: no smaller curve
-_RSA_BITS: Final = 2_048  # NIST SP 800-57 part 1 table 2: 112 bits of security
+_LEAST_RSA_BITS: Final = 2_048  # NIST SP 800-57 part 1 table 2: 112 bits of security
+_MOST_RSA_BITS: Final = 8_192  # authorities have 4,096 at most; the price of a signature grows with the square
+_RSA_EXPONENT_BITS: Final = 64  # what OpenSSL takes with a long modulus; a longer one serves nobody
 # Keys that `cryptography` loads without a warning; Diffie-Hellman is not among them.
 _SIGNATURE_KEYS: Final = frozenset(
     {
@@ -226,21 +227,27 @@ def check_authority_key(certificate: x509.Certificate, where: str) -> None:
     """Refuse an authority's key that is too weak or of no kind that signs.
 
     Raises:
-        MalformedError: KEY_INVALID for EC below 256 bits, RSA below 2048 bits or of broken octets, a point of small
-            order, and other kinds; CURVE_UNSUPPORTED for brainpoolP320r1, which no backend here has.
+        MalformedError: KEY_INVALID for EC on a curve outside of the table of algorithms, RSA below 2048 or above 8192
+            bits, of broken octets, with an even modulus or a long exponent, a point of small order, and other kinds;
+            CURVE_UNSUPPORTED for brainpoolP320r1, which no backend here has.
     """
     handle = _handle(certificate)
     if handle is None:
         raise MalformedError(_key_refusal(certificate), where)
+    strong = True
     if isinstance(handle, ec.EllipticCurvePublicKey):
-        strong = handle.key_size >= _EC_BITS
+        material_of(handle, where)  # the curves of leaves: ISO/IEC 18013-5 annex B has no other for an authority
     elif isinstance(handle, rsa.RSAPublicKey):
-        strong = handle.key_size >= _RSA_BITS and handle.key_size % 8 == 0
+        numbers, bits = handle.public_numbers(), handle.key_size
+        strong = (
+            _LEAST_RSA_BITS <= bits <= _MOST_RSA_BITS
+            and bits % 8 == 0
+            and numbers.n % 2 == 1
+            and numbers.e.bit_length() <= _RSA_EXPONENT_BITS
+        )
     elif isinstance(handle, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
         PublicKey(material_of(handle, where), where, full=True)  # under a point of small order anybody signs anything
-        strong = True
-    else:
-        strong = True  # ML-DSA has no weaker kinds
+    # What is left is ML-DSA, which has no weaker kinds.
     if not strong:
         raise MalformedError(Reason.KEY_INVALID, where)
 

@@ -32,7 +32,16 @@ from .certificates import (
     open_certificate,
     spki_of,
 )
-from .profiles import PROFILES, Profile, check_leaf, countries_agree, country_of, has_one_country, may_sign_objects
+from .profiles import (
+    PROFILES,
+    Profile,
+    check_leaf,
+    countries_agree,
+    country_of,
+    has_one_country,
+    may_issue_signers,
+    may_sign_objects,
+)
 from .revocation import Revocation, lists_of
 
 _MAX_CERTIFICATE_BYTES: Final = 10_240  # one with a key and a signature of ML-DSA-87 has below 8 KiB
@@ -131,9 +140,9 @@ def link(chain: Sequence[bytes], roots: Sequence[Root], profile: Profile) -> Lin
         MalformedError: LIMIT_EXCEEDED for too many or too large certificates, CERTIFICATE_INVALID for broken DER,
             KEY_INVALID and CURVE_UNSUPPORTED for a key that is too weak, of another kind, or on another curve.
         VerificationError: CERTIFICATE_INVALID for a certificate that may not stand where it stands,
-            CERTIFICATE_USE_FORBIDDEN for a leaf that its profile does not permit, CERTIFICATE_UNTRUSTED when no root
-            signed the last one, one of them did not sign the one before, or one has the key of a root that is pinned
-            for something else; CERTIFICATE_COUNTRY_MISMATCH.
+            CERTIFICATE_USE_FORBIDDEN for a leaf that its profile does not permit, or an authority for other purposes,
+            CERTIFICATE_UNTRUSTED when no root signed the last one, one of them did not sign the one before, or one has
+            the key of a root that is pinned for something else; CERTIFICATE_COUNTRY_MISMATCH.
     """
     where = profile.where
     check_bounds(chain, profile)
@@ -152,6 +161,8 @@ def link(chain: Sequence[bytes], roots: Sequence[Root], profile: Profile) -> Lin
     for below, issuer in enumerate(path[1:]):
         if not is_authority(issuer, below=below):
             raise VerificationError(Reason.CERTIFICATE_INVALID, where)
+    if not all(may_issue_signers(issuer, profile) for issuer in path[1:]):
+        raise VerificationError(Reason.CERTIFICATE_USE_FORBIDDEN, where)
     if profile.key_identifiers and not all(identifies_keys(each, leaf=each is path[0]) for each in path):
         raise VerificationError(Reason.CERTIFICATE_INVALID, where)
     # From the roots downwards: a key that nobody has vouched for verifies nothing, so that none is too slow to try.
@@ -304,6 +315,7 @@ def _signer(chain: tuple[bytes, ...], profile: CertificateProfile) -> tuple[str 
         check_leaf(path[0], row)
         if (
             all(is_authority(issuer, below=below) for below, issuer in enumerate(path[1:]))
+            and all(may_issue_signers(issuer, row) for issuer in path[1:])
             and (not row.key_identifiers or all(identifies_keys(each, leaf=each is path[0]) for each in path))
             and (not row.country or has_one_country(path[0]))
         ):

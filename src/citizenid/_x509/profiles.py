@@ -1,7 +1,8 @@
 """The named profiles: what the leaf of a chain must be, one row each. No registration, no switch.
 
 A purpose that a certificate states confines it, critical or not (RFC 5280 section 4.2.1.12): where the extension
-stands, it must hold a purpose of the row. Key usage bits bind whether the extension is critical or not.
+stands, it must hold a purpose of the row, in an authority below the root too. Key usage bits bind whether the extension
+is critical or not.
 
 Spec: ISO/IEC 18013-5 B.1.4, B.1.7, C.1.8; Token Status List section 10; SD-JWT VC section 2.5; HAIP 1.0 section 6.1.1.
 """
@@ -108,6 +109,19 @@ def check_leaf(certificate: x509.Certificate, profile: Profile) -> None:
     bits = None if usage is None else _bits(usage.value)
     if _is_authority(certificate, bits) or not _has_usage(bits, profile) or not _has_purpose(certificate, profile):
         raise VerificationError(Reason.CERTIFICATE_USE_FORBIDDEN, where)
+
+
+def may_issue_signers(certificate: x509.Certificate, profile: Profile) -> bool:
+    """Whether an authority states no purposes, or any, or one of the profile.
+
+    An authority that is confined to TLS would otherwise certify a signer simply by stating no purpose in it.
+    """
+    stated = extension(certificate, x509.ExtendedKeyUsage)
+    return (
+        stated is None
+        or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in stated.value
+        or any(purpose.dotted_string in profile.purposes for purpose in stated.value)
+    )
 
 
 def is_issuing(certificate: x509.Certificate) -> bool:

@@ -118,6 +118,7 @@ def _other_keys() -> dict[str, Any]:
         "DSA": _dsa_key(),
         "P-192": ec.generate_private_key(ec.SECP192R1()).public_key(),
         "P-224": ec.generate_private_key(ec.SECP224R1()).public_key(),
+        "secp256k1": ec.generate_private_key(ec.SECP256K1()).public_key(),  # wide enough, and in no table
         "X25519": x25519.X25519PrivateKey.generate().public_key(),
         "X448": x448.X448PrivateKey.generate().public_key(),
     }
@@ -133,14 +134,14 @@ def weak_key() -> Iterator[Trial]:
     for name, public in _other_keys().items():
         yield from refuses(f"a leaf of {name}", weak, leaf(public=public))
         yield status_list(f"a leaf of {name}", weak, leaf(public=public, purposes=None))
-    wide_enough = ec.generate_private_key(ec.SECP256K1()).public_key()  # for an authority, but no signer has it
-    yield from refuses("a leaf of secp256k1", weak, leaf(public=wide_enough))
     yield from _other_device_keys()
     below, wide = leaf(issuer="CA"), authority("IACA", path_length=1)
-    for name, private in (("P-192", _ec("P-192", ec.SECP192R1())), ("P-224", _ec("P-224", ec.SECP224R1()))):
+    curves = {"P-192": ec.SECP192R1(), "P-224": ec.SECP224R1(), "secp256k1": ec.SECP256K1()}
+    for name, curve_ in curves.items():
+        private = _ec(name, curve_)
         chain = leaf(issuer="CA", signer=private), authority("CA", "IACA", public=private.public_key())
         yield from refuses(f"an intermediate of {name}", weak, *chain, roots=[wide])
-    for bits in (1024, 2047):
+    for bits in (1024, 2047, 16_384):
         ca = authority("CA", "IACA", public=_rsa_key(bits))
         yield from refuses(f"an intermediate of RSA {bits}", weak, below, ca, roots=[wide])
     yield from refuses("an intermediate of DSA", weak, below, authority("CA", "IACA", public=_dsa_key()), roots=[wide])

@@ -162,6 +162,16 @@ def other_purpose() -> Iterator[Trial]:
         for critical in (True, False):
             said = f"{name}, {'critical' if critical else 'not critical'}"
             yield from refuses(said, _FORBIDDEN, leaf(purposes=purposes, purpose_critical=critical))
+    for name, oid in {"any": _ANY_PURPOSE, "document signers": DOCUMENT_SIGNER}.items():
+        yield from accepts(f"below an authority for {name}", leaf(issuer="CA"), _confined(oid), roots=[_wide()])
+    for name, oid in {"TLS servers": _SERVER, "readers": "1.0.18013.5.1.6"}.items():
+        chain = leaf(issuer="CA"), _confined(oid)
+        yield from refuses(f"below an authority for {name}", _FORBIDDEN, *chain, roots=[_wide()])
+
+
+def _confined(oid: str) -> x509.Certificate:
+    stated = x509.ExtendedKeyUsage([x509.ObjectIdentifier(oid)])
+    return authority("CA", "IACA", extensions=[(stated, False)])
 
 
 @attack("CHN-009", "CHAIN_EKU")

@@ -88,6 +88,10 @@ def address_of_a_key() -> Iterator[Trial]:
         yield refused(f"{name}, key binding", _FORBIDDEN, jwt(kb_header={name: _PLACES[0]}))
         yield status_jwt(f"{name}, status list", _FORBIDDEN, header={name: _PLACES[0]})
         yield dpop(f"{name}, DPoP", _FORBIDDEN, header={name: _PLACES[0]})
+        stated: dict[str, Any] = {name: _PLACES[0]}
+        flat: dict[str, Any] = {"serialization": Serialization.FLATTENED}
+        beside = jwt(after=partial(sd_jwt.to_json, **stated))
+        yield refused(f"{name}, flattened, in the header that nobody signs", _FORBIDDEN, beside, **flat)
     addresses: dict[str, Any] = {"x5u": _PLACES[0], "x5u, tagged": CBORTag(32, _PLACES[0])}  # RFC 9360 has it tagged
     for kind, address in addresses.items():
         x5u = {35: address}
