@@ -150,7 +150,7 @@ class Rule:
             return self.objection(Facts(nationalities, citizenships, binding, admission_age_s))
         if binding < self.binding:
             return Reason.BINDING_TOO_WEAK
-        if self.max_admission_age_s is not None and admission_age_s > self.max_admission_age_s:
+        if self.max_admission_age_s is not None and _older(admission_age_s, self.max_admission_age_s):
             return Reason.ADMISSION_TOO_OLD
         countries = self.countries
         if not countries.isdisjoint(citizenships if self.needs_citizenship else nationalities):
