@@ -121,8 +121,6 @@ def _rebuild_compact(raw: bytes, serialization: Serialization, limits: Limits) -
     header = signature.get("header", {}) if type(signature) is dict else None
     if type(header) is not dict or not {reg.ALG, reg.CRIT, reg.TYP, reg.B64}.isdisjoint(header):
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
-    if not reg.KEY_SUPPLYING_HEADERS.isdisjoint(header):  # nobody has signed it, and no key comes along
-        raise MalformedError(Reason.HEADER_FORBIDDEN, "sd-jwt.header")
     disclosures, key_binding = header.get("disclosures", []), header.get("kb_jwt", "")
     if type(disclosures) is not list or ("kb_jwt" in header and not key_binding):
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
