@@ -139,6 +139,24 @@ def test_a_time_that_is_none_has_its_own_reason() -> None:
         misused(Reason.CLOCK_UNUSABLE, lambda: accepted(GOOD, now=value))  # noqa: B023
 
 
+@pytest.mark.parametrize("now", [2**53, 2**63, pytest.param(10**400, id="vast"), -1])
+def test_no_clock_shows_what_no_time_can_be(now: int) -> None:
+    store, issued = statuses(), GOOD[: GOOD.rindex(b"~") + 1]
+    token = verify_status_list(
+        status_token(), uri=STATUS_URI, media_type=STATUS_MEDIA_TYPE, anchors=status_anchors(), now=NOW
+    )
+    for call in (
+        lambda: accepted(GOOD, now=now),
+        lambda: Credential.receive(issued, format=Format.SD_JWT_VC, anchors=anchors(), now=now),
+        lambda: store.ingest(STATUS_URI, status_token(), media_type=STATUS_MEDIA_TYPE, now=now),
+        lambda: store.put(token, now=now),
+        lambda: store.check(StatusReference(STATUS_URI, VALID_INDEX), issuer=ISSUER, now=now),
+        lambda: store.due(now),
+        lambda: store.ages(now),
+    ):
+        misused(Reason.CLOCK_UNUSABLE, call)
+
+
 # --- anchors ---
 
 

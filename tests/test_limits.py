@@ -70,6 +70,14 @@ def test_the_clock_may_be_excused_for_five_minutes_at_most(skew: int) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("value", [2**53, 2**63, 10**400, pytest.param(10**5_000, id="no text")])
+def test_what_no_input_can_reach_is_no_bound(name: str, value: int) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        _make(name, value)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, f"limits.{name}")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_limits_are_frozen(name: str) -> None:
     limits = Limits()
     with pytest.raises((dataclasses.FrozenInstanceError, AttributeError, TypeError)):

@@ -107,7 +107,12 @@ def test_an_explanation_says_what_was_decided_and_why(
         ({"max_credential_age_s": 60}, [0, 60, -5], [61, 10**9, None, 60.0, True], Reason.CREDENTIAL_TOO_OLD),
         ({"max_evidence_age_s": 60}, [0, 60, -5], [61, 10**9, None, 60.0, True], Reason.EVIDENCE_TOO_OLD),
         ({"max_status_age_s": 60}, [0, 60, -5], [61, 10**9, None, float("nan")], Reason.STATUS_TOO_OLD),
-        ({"max_admission_age_s": 60}, [0, 60, -5], [61, 10**9], Reason.ADMISSION_TOO_OLD),
+        (
+            {"max_admission_age_s": 60},
+            [0, 60, -5],
+            [61, 10**9, None, 60.0, True, float("nan")],
+            Reason.ADMISSION_TOO_OLD,
+        ),
     ],
 )
 def test_a_condition_takes_exactly_what_it_names(

@@ -45,6 +45,7 @@ from citizenid.integrations._fleet import Envelope, WhenDown
 from citizenid.integrations._per_request import PerRequestReplayGuard
 from citizenid.integrations.publish import StatusListApp
 from citizenid.integrations.telemetry import GatewayCollector
+from citizenid.issuer import Issuer
 from citizenid.policy import AdmissionPolicy, ConditionState, Facts
 from citizenid.status import StatusFile, StatusPublisher
 from citizenid.verifier import VerifiedCredential, VerifiedPresentation, VerifiedStatusList
@@ -108,6 +109,11 @@ MISTAKES: Final[list[tuple[Callable[[], object], type[Exception], str]]] = [
     (lambda: delattr(Country("US"), "alpha2"), AttributeError, "a Country is immutable"),
     (lambda: copy.copy(LocalKey.generate("Ed25519")), TypeError, "a LocalKey is not copied or pickled"),
     (lambda: LocalKey.generate("Ed25519").__getstate__(), TypeError, "a LocalKey is not copied or pickled"),
+    (
+        lambda: copy.copy(Issuer(identifier="x", key=LocalKey.generate("Ed25519"))),
+        TypeError,
+        "Issuer holds a secret: it is not copied or pickled",
+    ),
     (lambda: copy.copy(AgreementKey.generate("P-256")), TypeError, "an AgreementKey is not copied or pickled"),
     (lambda: AgreementKey.generate("P-256").__getstate__(), TypeError, "an AgreementKey is not copied or pickled"),
     *(

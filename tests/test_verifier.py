@@ -596,6 +596,16 @@ def test_a_credential_ends_with_its_second_for_each_half_of_verification_alone()
     assert raises(Reason.EXPIRED, "V6", lambda: verify_presentation(verified, **shown, now=end)).where == "exp"
 
 
+def test_a_credential_that_was_verified_later_does_not_count_before_it_begins() -> None:
+    # Two questions with two times, of which the second is the earlier: it is not valid then, whoever has asked before.
+    begins = NOW + 10
+    verified = credential(make(payload={"nbf": begins}), now=begins)
+    shown: dict[str, Any] = {"challenge": challenge(), "statuses": shared_statuses()}
+    assert isinstance(verify_presentation(verified, **shown, now=begins), VerifiedPresentation)
+    error = raises(Reason.NOT_YET_VALID, "V6", lambda: verify_presentation(verified, **shown, now=begins - 1))
+    assert error.where == "nbf"
+
+
 # --- V9: status ---
 
 

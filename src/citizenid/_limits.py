@@ -22,7 +22,8 @@ class Limits:
     """Bounds for one verification. All of them are strict by default and none can be switched off.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID when a bound is no positive integer, or the clock skew exceeds 300 s.
+        CitizenIDError: CONFIGURATION_INVALID when a bound is no positive integer below 2**53, or the clock skew exceeds
+            300 s.
     """
 
     presentation_bytes: int = 262_144  # a PID with portrait and an ML-DSA-87 chain stays below 128 KiB
@@ -43,7 +44,8 @@ class Limits:
     def __post_init__(self) -> None:
         bounds = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
         for name, value in bounds.items():
-            if type(value) is not int or value < (0 if name == "clock_skew_s" else 1):
+            least = 0 if name == "clock_skew_s" else 1
+            if type(value) is not int or not least <= value <= MAX_UNIX_TIME:  # beyond it no machine counts, nor time
                 raise CitizenIDError(Reason.CONFIGURATION_INVALID, f"limits.{name}")
         if self.clock_skew_s > 300:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "limits.clock_skew_s")

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, final
 
 from . import _registry as reg
-from ._crypto import PublicKey, SigningKey, Unsigned
+from ._crypto import PublicKey, SigningKey, Unsigned, refuse_copy
 from ._errors import CitizenIDError, Reason
 from ._limits import DEFAULT_LIMITS, Limits
 from ._model import (
@@ -299,3 +299,9 @@ class Issuer:
         if type(block) is not bytes or len(block) != size:  # a short salt can be guessed
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.random")
         return block
+
+    def __repr__(self) -> str:
+        return "<Issuer>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy

@@ -249,7 +249,7 @@ def verify_presentation(
         The verified presentation, or which status list is missing: nothing was decided then.
 
     Raises:
-        VerificationError: the Reasons of V7 to V9, and EXPIRED (V6) for a credential that has ended since.
+        VerificationError: the Reasons of V7 to V9, and EXPIRED or NOT_YET_VALID (V6) at a `now` outside of its time.
         MalformedError: a Reason of form, with the step that met it.
         CitizenIDError: CLOCK_UNUSABLE, and CONFIGURATION_INVALID for another argument that is not of its type.
 
@@ -265,6 +265,8 @@ def verify_presentation(
     format_, holder_key, reader = presentation.format, attestation.holder_key, READERS[presentation.format]
     if now >= credential.not_after:  # it was verified at another `now`
         raise VerificationError(Reason.EXPIRED, "exp")
+    if now < (attestation.validity.not_before or 0):
+        raise VerificationError(Reason.NOT_YET_VALID, "nbf")
     step = "V7"
     try:
         if holder_key is None:

@@ -545,6 +545,36 @@ def test_a_store_of_details_that_fails_holds_no_entry_up(tmp_path: Path) -> None
     refused(lambda: details.read(bytes(32)), Reason.AUDIT_UNAVAILABLE)
 
 
+@pytest.mark.parametrize("wrong", [None, 5, 2**80, True, "text", bytearray(32), [b"x"]])
+def test_details_are_asked_for_by_bytes_and_expire_at_a_time(tmp_path: Path, wrong: Any) -> None:
+    details = AuditDetails(tmp_path / "details")
+    for call in (details.read, details.erase, details.erase_tag):
+        refused(lambda call=call: call(wrong), Reason.CONFIGURATION_INVALID, "audit.details")  # type: ignore[misc]
+    for before in (None, -1, 2**80, 1.5, float("nan"), True, "now"):
+        refused(lambda before=before: details.expire(before=before), Reason.CONFIGURATION_INVALID)  # type: ignore[misc]
+    details.close()
+
+
+@pytest.mark.parametrize("changes", [{"now": -5}, {"now": 1.5}, {"now": 2**40}, {"now": None}, {"subject": "text"}])
+def test_what_would_be_no_entry_spoils_no_log(tmp_path: Path, changes: dict[str, Any]) -> None:
+    with open_log(tmp_path, sample_allowed_every=1) as log:
+        given = {"policy": None, "rule": None, "resource": None, "subject": w.SUBJECT, "now": NOW} | changes
+        position = log.refused(Reason.EXPIRED, "V6", detail=None, **given)
+        assert log.settle(position) is Reason.AUDIT_UNAVAILABLE
+        assert log.state().unwritten == 1
+        assert log.allowed(marked=False, **given) is None
+        settle(log)
+    assert verify(tmp_path).logs[0].unwritten == {"expired": 1}
+
+
+@pytest.mark.parametrize("wrong", [None, 1.5, -1, True, "now", float("nan")])
+def test_a_tag_is_of_a_subject_and_a_day(tmp_path: Path, wrong: Any) -> None:
+    with open_log(tmp_path) as log:
+        refused(lambda: log.tag(w.SUBJECT, wrong), Reason.CONFIGURATION_INVALID, "audit.tag")
+        for subject in (None, "text", 5, bytearray(16)):
+            refused(lambda subject=subject: log.tag(subject, NOW), Reason.CONFIGURATION_INVALID)  # type: ignore[misc]
+
+
 def test_a_file_of_somebody_else_holds_no_details(tmp_path: Path) -> None:
     import sqlite3
 
@@ -655,6 +685,11 @@ def test_a_closed_log_raises_nothing_in_a_gateway(tmp_path: Path) -> None:
         {"wait_s": "5"},
         {"wait_s": True},
         {"wait_s": float("nan")},
+        {"wait_s": float("inf")},
+        {"wait_s": 3_601},
+        {"wait_s": 10**400},
+        {"origin": None},
+        {"origin": 5},
         {"writer": None},
         {"key": None},
         {"key": "key"},

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import CitizenIDError, Reason, VerificationError
+from citizenid import CitizenIDError, MalformedError, Reason, VerificationError
 from citizenid.gateway._audit import merkle
 from citizenid.gateway.audit import (
     consistency_proof,
@@ -198,6 +198,9 @@ def test_no_other_tree_is_consistent(size: int, data: st.DataObject) -> None:
         (0, size, merkle.EMPTY_ROOT, root, proof),
         (-1, size, old_root, root, proof),
         (old, size, old_root, root, [root] * 65),
+        (0, 0, merkle.EMPTY_ROOT, root, []),  # two trees of no entries, and one of them has a root of some
+        (0, -1, merkle.EMPTY_ROOT, root, []),
+        (-1, -1, root, root, []),
     ):
         refused(lambda arguments=arguments: verify_consistency(*arguments), Reason.AUDIT_INVALID)  # type: ignore[misc]
 
@@ -228,6 +231,19 @@ def test_a_tree_without_the_entry_or_the_size_has_no_proof() -> None:
         lambda: consistency_proof(-1, 3, read),
     ):
         refused(call, Reason.CONFIGURATION_INVALID, CitizenIDError)
+
+
+@pytest.mark.parametrize("wrong", [None, 2.0, "3", True, [3]])
+def test_a_tree_has_a_number_of_entries_and_each_is_bytes(wrong: Any) -> None:
+    read = reader(entries(3))
+    for call in (
+        lambda: inclusion_proof(0, wrong, read),
+        lambda: inclusion_proof(wrong, 3, read),
+        lambda: consistency_proof(1, wrong, read),
+        lambda: consistency_proof(wrong, 3, read),
+    ):
+        refused(call, Reason.CONFIGURATION_INVALID, CitizenIDError)
+    refused(lambda: leaf_hash(wrong), Reason.AUDIT_MALFORMED, MalformedError)
 
 
 @given(SIZES, SIZES)

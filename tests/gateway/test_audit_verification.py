@@ -394,6 +394,12 @@ def test_keys_of_one_folder_for_two_logs_are_refused(three: Path) -> None:
         ({"now": True}, Reason.CONFIGURATION_INVALID, "audit.now"),
         ({"max_age_s": "60"}, Reason.CONFIGURATION_INVALID, "audit.now"),
         ({"max_age_s": True}, Reason.CONFIGURATION_INVALID, "audit.now"),
+        ({"now": float("nan")}, Reason.CONFIGURATION_INVALID, "audit.now"),
+        ({"now": float("inf")}, Reason.CONFIGURATION_INVALID, "audit.now"),
+        ({"now": -1}, Reason.CONFIGURATION_INVALID, "audit.now"),
+        ({"max_age_s": float("nan")}, Reason.CONFIGURATION_INVALID, "audit.now"),
+        ({"max_age_s": float("inf")}, Reason.CONFIGURATION_INVALID, "audit.now"),
+        ({"max_age_s": -1}, Reason.CONFIGURATION_INVALID, "audit.now"),
     ],
 )
 def test_what_an_auditor_gives_has_its_types(three: Path, changes: dict[str, Any], reason: Reason, where: str) -> None:

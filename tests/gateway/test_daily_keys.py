@@ -199,6 +199,13 @@ def test_secrets_are_long_and_distinct_and_not_empty_memory(secrets: Any) -> Non
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
+@pytest.mark.parametrize("day", [None, 1.0, float("nan"), "1", True, -1])
+def test_a_day_is_a_number(day: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        DAILY.of_day(day)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
 def test_they_are_not_shown_copied_or_subclassed() -> None:
     assert repr(DAILY) == "<DailyTicketKeys>"
     for act in (copy.copy, copy.deepcopy, pickle.dumps):

@@ -194,6 +194,21 @@ def test_bounds_are_positive_integers(name: str, number: Any) -> None:
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
+def _fails() -> float:
+    raise OSError
+
+
+BROKEN: Any = [lambda: float("nan"), lambda: float("inf"), lambda: float("-inf"), lambda: None, lambda: "1", _fails]
+
+
+@pytest.mark.parametrize("clock", BROKEN)
+def test_a_guard_that_cannot_tell_the_time_is_not_made(clock: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        MemoryReplayGuard(monotonic=clock)
+    assert (caught.value.reason, caught.value.where) == (Reason.CLOCK_UNUSABLE, "clock")
+    assert caught.value.__context__ is None
+
+
 @pytest.mark.parametrize("clock", [None, 5, "time"])
 def test_a_guard_has_a_clock(clock: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:

@@ -162,6 +162,22 @@ def test_a_set_has_clocks(name: str, clock: Any) -> None:
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
+@pytest.mark.parametrize("reading", [float("nan"), float("inf"), float("-inf"), None, "1", True])
+def test_a_set_that_cannot_tell_the_time_is_not_made_and_takes_nobody_in(reading: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        MemorySignOuts(monotonic=lambda: reading)
+    assert (caught.value.reason, caught.value.where) == (Reason.CLOCK_UNUSABLE, "clock")
+    wall, monotonic = Clock(NOW), Clock(5_000.0)
+    held = MemorySignOuts(clock=wall, monotonic=monotonic)
+    for clock in (wall, monotonic):
+        good, clock.now = clock.now, reading
+        with pytest.raises(CitizenIDError) as caught:
+            held.add(bytes(16), NOW + 60)
+        assert caught.value.reason is Reason.CLOCK_UNUSABLE and len(held) == 0
+        clock.now = good
+    assert held.add(bytes(16), NOW + 60) and len(held) == 1
+
+
 @pytest.mark.parametrize("entries", [0, -1, True, 1.0, None])
 def test_a_set_has_a_bound(entries: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:

@@ -937,7 +937,10 @@ def test_sources_that_are_none_are_refused(sources: Any) -> None:
         assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
-@pytest.mark.parametrize("change", [{"connect_s": 0}, {"total_s": True}, {"lists": -1}, {"jitter_s": 0.5}])
+@pytest.mark.parametrize(
+    "change",
+    [{"connect_s": 0}, {"total_s": True}, {"lists": -1}, {"jitter_s": 0.5}, {"total_s": 2**31}, {"lists": 10**400}],
+)
 def test_bounds_that_are_none_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(CitizenIDError) as caught:
         FetchBounds(**change)

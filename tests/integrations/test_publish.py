@@ -125,6 +125,19 @@ def test_a_signer_that_fails_leaves_the_last_list_in_force_until_its_end() -> No
     assert World(key=signer).ask().status == 503
 
 
+@pytest.mark.parametrize("reading", [float("nan"), float("inf"), None, "1", -1, 2**53, OSError()])
+def test_without_a_clock_there_is_no_list_and_no_error_of_the_server(reading: Any) -> None:
+    def clock() -> Any:
+        if isinstance(reading, Exception):
+            raise reading
+        return reading
+
+    for world in (World(clock=clock), World(clock=clock, historical=True)):
+        response = world.ask(query=b"time=5" if world.app._historical else b"")
+        assert (response.status, response.headers["retry-after"], response.body) == (503, "30", b"")
+        assert world.publisher.last_issued_at is None
+
+
 def test_a_signer_that_is_away_uses_up_no_time_of_the_lists_to_come() -> None:
     signer = Broken()
     world = World(key=signer)

@@ -1060,6 +1060,13 @@ def test_the_window_of_a_key_binding(changes: dict[str, Any], reason: Reason | N
         assert refused(make(kb=changes), reason, "V7").where == "kb-jwt.payload." + name
 
 
+def test_a_key_binding_ends_after_it_was_made() -> None:
+    # The skew excuses an iat in the future, and no window that ends before it begins: as in an SD-KBT and in a list.
+    accepted(make(kb={"iat": NOW + 20, "exp": NOW + 21}))
+    for ends in (NOW + 20, NOW + 10, NOW + 1):
+        refused(make(kb={"iat": NOW + 20, "exp": ends}), Reason.CLAIM_INVALID, "V7")
+
+
 def test_the_age_and_the_skew_are_those_of_challenge_and_limits() -> None:
     accepted(make(kb={"iat": NOW - 10}), challenge=challenge(max_age_s=10))
     refused(make(kb={"iat": NOW - 11}), Reason.KEY_BINDING_STALE, "V7", challenge=challenge(max_age_s=10))

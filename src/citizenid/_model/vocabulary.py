@@ -7,6 +7,7 @@ from typing import Final, NewType, NoReturn
 
 from .. import _registry as reg
 from .._errors import CitizenIDError, Reason
+from .._limits import MAX_UNIX_TIME
 
 UnixTime = NewType("UnixTime", int)
 """Integer seconds since 1970-01-01T00:00:00Z. `not_after` is exclusive: valid while now < not_after."""
@@ -25,9 +26,10 @@ def check_now(now: object) -> UnixTime:
     """Return `now` as UnixTime.
 
     Raises:
-        CitizenIDError: CLOCK_UNUSABLE for anything but an integer of Unix seconds. A NaN is never later than anything.
+        CitizenIDError: CLOCK_UNUSABLE for anything but an integer in [0, 2**53), as times in credentials are. A NaN is
+            never later than anything.
     """
-    if type(now) is not int or now < 0:
+    if type(now) is not int or not 0 <= now <= MAX_UNIX_TIME:
         raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
     return now  # type: ignore[return-value]  # to call UnixTime would do nothing and cost more than the check
 

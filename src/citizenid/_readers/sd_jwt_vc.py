@@ -380,6 +380,8 @@ def _check_binding_time(claims: dict[str, Any], max_age_s: int, now: UnixTime, s
         raise VerificationError(Reason.KEY_BINDING_STALE, _KB + ".payload.iat")
     if not_after <= now:
         raise VerificationError(Reason.KEY_BINDING_STALE, _KB + ".payload.exp")
+    if not_after <= issued_at:  # the skew excuses an iat, and no window that ends before it begins
+        raise MalformedError(Reason.CLAIM_INVALID, _KB + ".payload.exp")
 
 
 def _time(claims: dict[str, Any], name: str) -> int:

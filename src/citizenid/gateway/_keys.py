@@ -50,7 +50,13 @@ class DailyTicketKeys:
         self._secrets: Final = tuple(secrets)
 
     def of_day(self, day: int) -> tuple[bytes, ...]:
-        """Return the secrets of a day, counted from 1970-01-01: the first seals, all of them open."""
+        """Return the secrets of a day, counted from 1970-01-01: the first seals, all of them open.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID for what is no integer from 0 on.
+        """
+        if type(day) is not int or day < 0:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "day")
         return tuple(derive_key(secret, f"day/{each}") for secret in self._secrets for each in (day, day - 1, day + 1))
 
     def __repr__(self) -> str:

@@ -17,6 +17,7 @@ from typing import Final, NoReturn, Protocol, final
 
 from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
+from ._clock import reading_of
 
 
 class Consumption(Enum):
@@ -63,7 +64,7 @@ class MemoryReplayGuard:
         monotonic: a clock that never goes back, in seconds.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID.
+        CitizenIDError: CONFIGURATION_INVALID; CLOCK_UNUSABLE for a clock that shows no time.
     """
 
     __slots__ = ("_by_second", "_count", "_live", "_lock", "_max_entries", "_max_per_scope", "_monotonic", "_swept")
@@ -87,7 +88,7 @@ class MemoryReplayGuard:
         self._live: dict[bytes, set[bytes]] = {}
         self._count = 0
         self._by_second: dict[int, list[tuple[bytes, bytes]]] = {}
-        self._swept = int(monotonic())
+        self._swept = int(reading_of(monotonic))
 
     def consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:
         """Use `token` once within `scope`; see `ReplayGuard`."""

@@ -16,6 +16,7 @@ from typing import Final, Protocol, final
 
 from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
+from ._clock import reading_of
 
 _SWEEP_AGAIN_S: Final = 60
 
@@ -54,7 +55,7 @@ class MemorySignOuts:
         monotonic: a clock that never goes back, in seconds.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID.
+        CitizenIDError: CONFIGURATION_INVALID; CLOCK_UNUSABLE for a clock that shows no time.
     """
 
     __slots__ = (
@@ -85,13 +86,17 @@ class MemorySignOuts:
         self._until: dict[bytes, int] = {}
         self._lives: dict[bytes, float] = {}  # to this monotonic time at least; whoever signs out again lives anew
         self._by_minute: dict[int, list[bytes]] = {}  # of monotonic time, at whose end they may go
-        self._swept = self._minute(monotonic())
+        self._swept = self._minute(reading_of(monotonic))
         self.contains: Final[Callable[[bytes], bool]] = self._until.__contains__
 
     def add(self, session_id: bytes, until: int) -> bool:
-        """Remember a session; see `SignOuts`. Of two ends of one session the later counts."""
+        """Remember a session; see `SignOuts`. Of two ends of one session the later counts.
+
+        Raises:
+            CitizenIDError: CLOCK_UNUSABLE; nothing is remembered then.
+        """
         with self._lock:
-            now, monotonic = self._clock(), self._monotonic()
+            now, monotonic = reading_of(self._clock), reading_of(self._monotonic)
             self._sweep(now, monotonic)
             held = self._until.get(session_id)
             if held is None and len(self._until) >= self._max_entries:

@@ -27,6 +27,7 @@ MEDIA_TYPE_AGGREGATION: Final = "application/json"  # Token Status List section 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"')  # RFC 9110 section 8.8.3; the bound is ours
 _MAX_DATE_CHARS: Final = 64
+_BEYOND: Final = 2**31  # of any bound: no timer and no socket waits for longer than a number of its own size
 
 
 class FetchResult(StrEnum):
@@ -80,7 +81,8 @@ class FetchBounds:
     """Bounds of all fetches, in the unit that each name ends in.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID when one is no positive integer (`jitter_s` and `interval_s` may be 0).
+        CitizenIDError: CONFIGURATION_INVALID when one is no positive integer below 2**31 (`jitter_s`, `interval_s` and
+            `redirects` may be 0).
     """
 
     connect_s: int = 5  # for each address
@@ -102,7 +104,8 @@ class FetchBounds:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            if type(value) is not int or value < (0 if each.name in ("jitter_s", "interval_s", "redirects") else 1):
+            least = 0 if each.name in ("jitter_s", "interval_s", "redirects") else 1
+            if type(value) is not int or not least <= value < _BEYOND:
                 raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch.bounds")
 
 

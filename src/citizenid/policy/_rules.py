@@ -155,7 +155,7 @@ class Rule:
             return self.objection(Facts(nationalities, citizenships, binding, admission_age_s))
         if binding < self.binding:
             return _TOO_WEAK
-        if self.max_admission_age_s is not None and admission_age_s > self.max_admission_age_s:
+        if self.max_admission_age_s is not None and _older(admission_age_s, self.max_admission_age_s):
             return _TOO_OLD
         countries = self.countries
         if not countries.isdisjoint(citizenships if self.needs_citizenship else nationalities):

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple, TypeVar, final
 
 from ..._errors import CitizenIDError, MalformedError, Reason
 from ..._wire import cbor
-from .entry import commitment
+from .entry import commitment, is_time
 
 _APPLICATION_ID: Final = 0x43697A44
 _VERSION: Final = 1
@@ -68,6 +68,12 @@ def detail_row(salt: bytes, detail: Detail, tag: bytes | None, now: int) -> Deta
     if len(content) > MAX_DETAIL_BYTES:
         raise MalformedError(Reason.INPUT_TOO_LARGE, "audit.detail")
     return DetailRow(commitment(salt, content), salt, content, tag, now // _DAY_S)
+
+
+def _check_bytes(name: object) -> None:
+    # A text that is the same in letters would find nothing, and whoever wants to erase would take that for done.
+    if type(name) is not bytes:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.details")
 
 
 @final
@@ -135,9 +141,10 @@ class AuditDetails:
         """Return the details behind an entry's commitment, or None when they were erased or never were there.
 
         Raises:
-            CitizenIDError: AUDIT_UNAVAILABLE.
+            CitizenIDError: AUDIT_UNAVAILABLE; CONFIGURATION_INVALID for what is no bytes.
             MalformedError: AUDIT_MALFORMED when what is kept is not what was committed to.
         """
+        _check_bytes(commitment_)
         row = self._do(
             lambda: self._connection.execute(
                 "SELECT salt, content FROM detail WHERE commitment = ?", (commitment_,)
@@ -158,24 +165,28 @@ class AuditDetails:
         """Erase the details, and the salt, of one entry. Returns how many there were.
 
         Raises:
-            CitizenIDError: AUDIT_UNAVAILABLE.
+            CitizenIDError: AUDIT_UNAVAILABLE; CONFIGURATION_INVALID for what is no bytes.
         """
+        _check_bytes(commitment_)
         return self._delete("DELETE FROM detail WHERE commitment = ?", commitment_)
 
     def erase_tag(self, tag: bytes) -> int:
         """Erase what is kept of a subject for one day; see `AuditLog.tag`. Returns how many there were.
 
         Raises:
-            CitizenIDError: AUDIT_UNAVAILABLE.
+            CitizenIDError: AUDIT_UNAVAILABLE; CONFIGURATION_INVALID for what is no bytes.
         """
+        _check_bytes(tag)
         return self._delete("DELETE FROM detail WHERE tag = ?", tag)
 
     def expire(self, *, before: int) -> int:
-        """Erase what is from days before a moment, Unix seconds. Returns how many there were.
+        """Erase what is from days before a moment, integer Unix seconds. Returns how many there were.
 
         Raises:
-            CitizenIDError: AUDIT_UNAVAILABLE.
+            CitizenIDError: AUDIT_UNAVAILABLE; CONFIGURATION_INVALID for what is no such time.
         """
+        if not is_time(before):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.details")
         return self._delete("DELETE FROM detail WHERE day < ?", before // _DAY_S)
 
     def close(self) -> None:

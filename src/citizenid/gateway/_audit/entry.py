@@ -80,6 +80,11 @@ Entry = Refused | Allowed | Counted
 _KINDS: Final[dict[type, str]] = {Refused: "refused", Allowed: "allowed", Counted: "counted"}
 
 
+def is_time(now: object) -> bool:
+    """Whether an entry may have this time: integer Unix seconds, and not so many that no reader takes them."""
+    return type(now) is int and 0 <= now < _MAX_TIME
+
+
 def bucket(now: int) -> int:
     """Return the time as an entry has it."""
     return now - now % BUCKET_S
@@ -145,7 +150,7 @@ def _read(parts: Any, data: bytes) -> Entry | None:
     version, kind, time, *rest = parts
     if type(version) is not int or version != VERSION or type(kind) is not str:
         return None
-    if type(time) is not int or not 0 <= time < _MAX_TIME or time % BUCKET_S:
+    if not is_time(time) or time % BUCKET_S:
         return None
     if kind == "refused" and len(rest) == 7:
         reason, step, policy, rule, resource, tag, digest = rest

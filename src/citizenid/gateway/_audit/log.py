@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, final
 from ..._crypto import SigningKey, is_secret, refuse_copy
 from ..._errors import FAILURES, CitizenIDError, Reason
 from .details import AuditDetails, Detail, DetailRow, detail_row
-from .entry import SALT_BYTES, Tags, allowed_entry, refused_entry
+from .entry import SALT_BYTES, Tags, allowed_entry, is_time, refused_entry
 from .group import NO_ROOM, GroupCommit
 from .merkle import consistency_proof
 from .note import COSIGNATURE, NOTE_SIGNATURE, VerifierKey, is_origin, verifier_keys
@@ -33,6 +33,7 @@ from .writer import LogWriter
 
 _RETRY_S: Final = 1.0
 _END_OF_TIME: Final = 2**32
+_MOST_WAIT_S: Final = 3_600  # nobody waits for an answer so long; a lock waits for no number beyond a few centuries
 
 
 class AuditState(NamedTuple):
@@ -75,7 +76,7 @@ class AuditLog:
         sample_allowed_every: of so many allowed requests one becomes an entry; None for none.
         checkpoint_every_s: entries are taken into the tree after so long at the latest, by who writes one or by
             `checkpoint`.
-        wait_s: how long `settle` waits for others.
+        wait_s: how long `settle` waits for others, an hour at most.
         max_waiting: so many entries may wait in memory, and as many be on the disk without a checkpoint.
         clock: wall time in Unix seconds, for heartbeats.
         monotonic: a clock that never goes back, in seconds.
@@ -110,14 +111,14 @@ class AuditLog:
     ) -> None:
         numbers = (checkpoint_every_s, max_waiting, 1 if sample_allowed_every is None else sample_allowed_every)
         usable = all(type(number) is int and number > 0 for number in numbers)
-        usable = usable and type(wait_s) in (int, float) and wait_s > 0
+        usable = usable and type(wait_s) in (int, float) and 0 < wait_s <= _MOST_WAIT_S
         usable = usable and hasattr(key, "public") and all(map(callable, (clock, monotonic, random)))
         usable = usable and type(when_unwritable) is WhenUnwritable and type(details) in (AuditDetails, type(None))
         if not usable:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit")
         if not is_secret(secret):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.secret")
-        if not is_origin(writer) or "/" in writer or not is_origin(f"{origin}/{writer}"):
+        if not is_origin(writer) or "/" in writer or type(origin) is not str or not is_origin(f"{origin}/{writer}"):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.origin")
         folder = path_text(directory)
         self._path: Final = join(folder, writer)
@@ -165,7 +166,7 @@ class AuditLog:
         if not self._group.writable and self._refuses:
             self._try_again()
             return Reason.AUDIT_UNAVAILABLE
-        if self._tally.allowed((policy, rule, resource), marked):
+        if self._tally.allowed((policy, rule, resource), marked) and _is_told(subject, now):
             tag = None if subject is None else self._tags.tag(subject, now)
             self._group.add((allowed_entry(now, *words(policy, rule, resource), tag, marked), None))
         return None
@@ -187,6 +188,9 @@ class AuditLog:
         if not is_entry(reason, step, subject=subject is not None):
             self._tally.refused(name)
             return 0
+        if not _is_told(subject, now):  # what no reader takes would spoil the whole log
+            self._tally.refused(UNWRITTEN + name)
+            return NO_ROOM
         tag = None if subject is None else self._tags.tag(subject, now)
         row = None
         if detail is not None and self._details is not None:
@@ -283,7 +287,13 @@ class AuditLog:
             raise CitizenIDError(Reason.AUDIT_UNAVAILABLE, "audit.checkpoint")
 
     def tag(self, subject: bytes, now: int) -> bytes:
-        """Return the tag under which the entries of a subject stand on the day of `now`."""
+        """Return the tag under which the entries of a subject stand on the day of `now`, integer Unix seconds.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID for what is no time, and a subject that is no bytes.
+        """
+        if subject is None or not _is_told(subject, now):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.tag")
         return self._tags.tag(subject, now)
 
     @property
@@ -402,3 +412,8 @@ class AuditLog:
                 self._group.flush()
             finally:
                 self._group.leave()
+
+
+def _is_told(subject: object, now: object) -> bool:
+    """Whether an entry can be written of what a gateway tells."""
+    return is_time(now) and (subject is None or type(subject) is bytes)

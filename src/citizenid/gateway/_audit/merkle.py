@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from ..._errors import CitizenIDError, Reason, VerificationError
+from ..._errors import CitizenIDError, MalformedError, Reason, VerificationError
 
 HASH_BYTES: Final = 32
 TILE_WIDTH: Final = 256
@@ -37,7 +37,9 @@ class Tile(NamedTuple):
 
 
 def leaf_hash(entry: bytes) -> bytes:
-    """Return the hash of an entry."""
+    """Return the hash of an entry. Raises AUDIT_MALFORMED for what is no bytes."""
+    if type(entry) is not bytes:
+        raise MalformedError(Reason.AUDIT_MALFORMED, "audit.entry")
     return sha256(_LEAF + entry).digest()
 
 
@@ -150,7 +152,7 @@ def inclusion_proof(index: int, size: int, read: ReadTile) -> list[bytes]:
     Raises:
         CitizenIDError: CONFIGURATION_INVALID when the tree has no such entry; whatever `read` raises.
     """
-    if type(index) is not int or not 0 <= index < size:
+    if type(index) is not int or type(size) is not int or not 0 <= index < size:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.proof")
     start, end = 0, size
     proof = []
@@ -171,7 +173,7 @@ def consistency_proof(old: int, new: int, read: ReadTile) -> list[bytes]:
     Raises:
         CitizenIDError: CONFIGURATION_INVALID when `old` is the greater; whatever `read` raises.
     """
-    if type(old) is not int or not 0 <= old <= new:
+    if type(old) is not int or type(new) is not int or not 0 <= old <= new:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.proof")
     start, end = 0, new
     proof: list[bytes] = []
@@ -242,9 +244,11 @@ def _has_form(sizes: tuple[object, ...], hashes: tuple[object, ...], proof: obje
 
 
 def _consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
+    if not 0 <= old <= new or (old == new and old_root != new_root):
+        return False
     if old == 0 or old == new:
-        return not proof and old_root == (EMPTY_ROOT if old == 0 else new_root)
-    if not 0 < old < new or not proof:
+        return not proof and (old > 0 or old_root == EMPTY_ROOT)
+    if not proof:
         return False
     hashes = list(proof)
     if old & (old - 1) == 0:

@@ -13,6 +13,7 @@ Spec: specs/profile-audit.md section 6.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from os import PathLike, close
 from typing import Final, NamedTuple
 
@@ -143,7 +144,7 @@ def verify_audit(
     cosigners = verifier_keys(witnesses, COSIGNATURE)
     if not verifiers:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.keys")
-    if any(type(number) not in (int, float) for number in (now, 0 if max_age_s is None else max_age_s)):
+    if not all(map(_is_seconds, (now, 0 if max_age_s is None else max_age_s))):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.now")
     if not isinstance(previous, Iterable):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.previous")
@@ -169,6 +170,11 @@ def verify_audit(
     if not named <= checkpoints.keys():  # a log that somebody has named, and nobody has
         raise VerificationError(Reason.AUDIT_INVALID, "audit.others")
     return AuditReport(tuple(logs))
+
+
+def _is_seconds(value: object) -> bool:
+    # An age without end would be none, and what is no number is neither older nor younger than anything.
+    return (type(value) is int or (type(value) is float and isfinite(value))) and value >= 0
 
 
 def _earlier(note: bytes, verifiers: Mapping[str, VerifierKey]) -> Checkpoint:
