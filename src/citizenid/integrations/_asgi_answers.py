@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import Enum
 from typing import Final, TypeVar, final
 
@@ -111,7 +111,8 @@ async def refuse(scope: Scope, receive: Receive, send: Send, doors: Doors, resul
         return
     if (await receive())["type"] != "websocket.connect":
         return  # whoever asked has gone
-    if _DENIAL not in (scope.get("extensions") or ()):
+    extensions = scope.get("extensions")
+    if not isinstance(extensions, Mapping) or _DENIAL not in extensions:
         await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": result.reason.value})
         return
     answer = await doors.answer(result)
