@@ -370,7 +370,7 @@ def test_a_url_has_a_bound() -> None:
     url = ORIGIN + "/" + "a" * (8_192 - len(ORIGIN) - 1)
     asked = request(ticket, world.proof(alice.sender, ticket, url=url), url=url)
     allowed(world.gateway.authorize(asked, resource="us-nationals"))
-    asked = request(ticket, world.proof(alice.sender, ticket, url=url + "a"), url=url + "a")
+    asked = request(ticket, hand_made_proof(alice.sender, {"htu": url + "a"}, ticket=ticket), url=url + "a")
     denied(world.gateway.authorize(asked, resource="us-nationals"), Reason.REQUEST_INVALID, "request")
 
 

@@ -452,7 +452,7 @@ def test_9_the_default_port_is_left_out_of_an_authority_that_has_one_port(origin
     world = World(external_url=origin)
     alice = world.wallet()
     ticket = world.ticket(alice, bearer=True)
-    proof = world.proof(alice.sender, ticket, url=htu + PATH)
+    proof = hand_made_proof(alice.sender, {"htu": htu + PATH}, ticket=ticket, now=world.now)
     checked = partial(
         check_dpop, method="POST", url=origin + PATH, ticket=ticket.encode(), not_before=0, now=UnixTime(world.now),
         rules=world.gateway._parts.rules,
