@@ -540,6 +540,11 @@ def test_9_a_request_url_must_be_absolute(session: Session, url: str) -> None:
         denied(session.send(session.proof({"htu": htu}), url=url), Reason.REQUEST_INVALID, "request")
 
 
+@pytest.mark.parametrize("scheme", ["HTTPS", "Https", "HTTP", "hTtP"])
+def test_9_a_scheme_has_no_case(session: Session, scheme: str) -> None:
+    allowed(session.send(session.proof(), url=f"{scheme}://gateway.example{PATH}"))  # RFC 3986 section 3.1
+
+
 @pytest.mark.parametrize(
     ("external_url", "htu"),
     [
