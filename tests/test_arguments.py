@@ -553,6 +553,39 @@ def test_a_sender_speaks_of_a_request_in_printable_text(proof: Any) -> None:
         misused(Reason.CLOCK_UNUSABLE, lambda: proof(key("sender"), **{**SENDS, "now": value}))  # noqa: B023
 
 
+@pytest.mark.parametrize("proof", [dpop_proof, http_signature])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("url", url) for url in (
+            "/x", "x", "//gateway.example/x", "https:/gateway.example/x", "https://", "https:///x", "https://:443/x",
+            "https://user@gateway.example/x", "wss://gateway.example/x", "ftp://gateway.example/x",
+            " https://gateway.example/x", "https://gateway.example/x ", "https://gateway.example/a b",
+            "https://gateway.example:/x", "https://gateway.example:0443/x", "https://gateway.example:80:443/x",
+            "https://gateway.example:x/", "https://[::1/x", "https://gateway.example\\@thief.example/x",
+            "https://gateway.example/" + "x" * 8_169,
+        )),
+        *(("method", method) for method in (" POST", "POST ", "PO ST", "POST,GET", '"POST"', "@")),
+    ],
+)  # fmt: skip
+def test_what_no_gateway_takes_is_not_signed(proof: Any, name: str, value: str) -> None:
+    # Each of these was signed, and refused by every gateway: what is wrong shows where it is said.
+    misused(Reason.CONFIGURATION_INVALID, lambda: proof(key("sender"), **{**SENDS, name: value}))
+
+
+@pytest.mark.parametrize("proof", [dpop_proof, http_signature])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://gateway.example", "HTTPS://Gateway.Example:443?a/b", "http://127.0.0.1:8000/x",
+        "https://[2001:DB8::1]:8443/x", "https://gateway.example/%7Ea//b/../c;d=e?f=https://x/?y#g",
+        "https://gateway.example/" + "x" * 8_168,
+    ],
+)  # fmt: skip
+def test_what_a_gateway_may_take_is_signed(proof: Any, url: str) -> None:
+    assert proof(key("sender"), **{**SENDS, "url": url})
+
+
 def test_a_nonce_in_a_proof_is_text() -> None:
     for value in (*junk(None, "x"), ["x"], {"x": 1}):
         misused(Reason.CONFIGURATION_INVALID, lambda: dpop_proof(key("sender"), **SENDS, nonce=value))  # noqa: B023
@@ -565,6 +598,7 @@ def test_headers_that_are_covered_add_lines_and_replace_none() -> None:
     for headers in (
         *junk(None, {}), {"@method": "GET"}, {"@target-uri": "https://evil.example/"}, {"citizenship-ticket": "other"},
         {"X-Upper": "x"}, {"": "x"}, {"a b": "x"}, {'a"': "x"}, {"a\n": "x"}, {5: "x"}, {"a": 5}, {"a": None},
-        {"a": "x\n\"@method\": GET"}, {"a": "x\r"}, {"a": "é"}, {"a": "\ud800"},
+        {"a": "x\n\"@method\": GET"}, {"a": "x\r"}, {"a": "é"}, {"a": "\ud800"}, {"signature": "x"},
+        {"signature-input": "x"}, {"citizenship-key": "x"}, {f"x-{n}": "x" for n in range(30)}, {"x" * 4_000: "x"},
     ):  # fmt: skip
         misused(Reason.CONFIGURATION_INVALID, lambda: http_signature(key("sender"), **SENDS, headers=headers))  # type: ignore[arg-type]  # noqa: B023  # the misuse

@@ -302,6 +302,75 @@ def test_a_name_that_only_limited_rules_list_is_listed_where_they_exist() -> Non
     assert policy.decide("a", GOOD._replace(region="us-1")).permitted
 
 
+# --- facts that are put together ---
+
+
+class _AsGood(int):
+    """Says that it is as much as whatever it is compared with."""
+
+    def __lt__(self, other: object) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("name", ["nationalities", "citizenships", "stated"])
+@pytest.mark.parametrize(
+    "misfit",
+    [None, 5, "DE", ["DE"], [DE], (DE,), {DE}, {DE: 1}, frozenset({"DE"}), frozenset({DE, "FR"}), frozenset({None})],
+)
+def test_countries_of_facts_are_countries(name: str, misfit: Any) -> None:
+    # A text is no country: one that is excluded would be let in, were it stated as a text.
+    for policy in (rule_of(), rule_of(citizenship=["DE"]), rule_of(anyone=True, none_of=["FR"])):
+        _refuses_facts(policy, GOOD._replace(**{name: misfit}))
+
+
+@pytest.mark.parametrize("misfit", [None, True, 0, 1, 3, 99, 1.5, float("nan"), float("inf"), "mtls", _AsGood(), [DE]])
+def test_the_binding_of_facts_is_a_binding(misfit: Any) -> None:
+    for keys in ({}, {"binding": "mtls"}, {"binding": "bearer"}, {"issuers": ["one"]}):
+        _refuses_facts(rule_of(**keys), GOOD._replace(binding=misfit))
+
+
+@pytest.mark.parametrize(
+    ("name", "misfit"),
+    [
+        ("issuer", ["one"]), ("issuer", b"one"), ("issuer", 1), ("format", "dc+sd-jwt"), ("format", []), ("type", {}),
+        ("type", True), ("assurance", ("eidas", "high")), ("assurance", ["eidas"]),
+    ],
+)  # fmt: skip
+def test_what_facts_say_of_a_credential_has_its_type(name: str, misfit: Any) -> None:
+    _refuses_facts(rule_of(), GOOD._replace(**{name: misfit}))
+
+
+@pytest.mark.parametrize("facts", [None, (), [], {}, "facts", tuple(GOOD), GOOD._asdict()])
+def test_facts_are_facts(facts: Any) -> None:
+    _refuses_facts(rule_of(), facts)
+
+
+def _refuses_facts(policy: AdmissionPolicy, facts: Any) -> None:
+    (rule,) = policy.rules
+    for call in (policy.decide, policy.explain, lambda _, each: rule.judge(each)):
+        with pytest.raises(CitizenIDError) as caught:
+            call("a", facts)
+        assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "policy.facts")
+
+
+@pytest.mark.parametrize("age", [None, True, 1.5, float("nan"), float("-inf"), "0", [0]])
+def test_an_age_that_is_no_number_of_seconds_is_not_known(age: Any) -> None:
+    keys: dict[str, Any]
+    for keys in ({"max_admission_age_s": 9}, {"max_admission_age_s": 9, "issuers": ["one"]}):
+        assert reason_of(rule_of(**keys), admission_age_s=age) is Reason.ADMISSION_TOO_OLD
+    for name in ("credential", "evidence", "status"):
+        reason = reason_of(rule_of(**{f"max_{name}_age_s": 9}), **{f"{name}_age_s": age})
+        assert reason is Reason[f"{name.upper()}_TOO_OLD"]
+    (rule,) = rule_of(max_admission_age_s=9).rules
+    assert rule.objection_to(frozenset({DE}), frozenset({DE}), Binding.DPOP, age) is Reason.ADMISSION_TOO_OLD
+
+
+def test_who_is_anyone_need_not_be_known() -> None:
+    nobody = Facts(None, "x", True, None)  # type: ignore[arg-type]  # which is what is tried
+    assert rule_of(anyone=True).decide("a", nobody) == Verdict(None, 1)
+    assert rule_of(anyone=True).explain("a", nobody).verdict == Verdict(None, 1)
+
+
 # --- what a gateway relies on ---
 
 

@@ -996,6 +996,22 @@ def test_any_byte_of_the_issuer_half_makes_another_key() -> None:
     assert len(cache) == 1 and cache.hits == 0
 
 
+def test_what_a_cache_returns_of_another_credential_is_a_miss() -> None:
+    # A store that cuts its keys, or folds their case: what it says under one key was put under another.
+    class Mixed(Cache):
+        def get(self, key: bytes, default: Any = None, /) -> Any:
+            return super().get(next(iter(self), key), default)
+
+    cache = Mixed()
+    accepted(GOOD, cache=cache)
+    french = make(payload={"nationalities": ["FR"]})
+    assert accepted(french, cache=cache).citizenship.nationalities == us("FR")
+    refused(make(signer=key("attacker")), Reason.SIGNATURE_INVALID, "V3", cache=cache)
+    refused(GOOD, Reason.DEPTH_EXCEEDED, "V4", cache=cache, limits=Limits(depth=2))
+    assert accepted(GOOD, cache=cache).citizenship.nationalities == us("US")
+    assert cache.hits == 4
+
+
 @pytest.mark.parametrize(
     "found", [True, False, 0, 1, "allowed", b"", b"\x80\x04N.", (), [], {}, object(), Reason.EXPIRED]
 )

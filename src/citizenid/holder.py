@@ -276,9 +276,9 @@ def dpop_proof(
     Raises:
         CitizenIDError: CLOCK_UNUSABLE, TICKET_INVALID for a ticket that no gateway of ours makes,
             ALGORITHM_NOT_ALLOWED for a key that JOSE does not know here, CONFIGURATION_INVALID for a method or URL that
-            is no line of printable ASCII, and for another argument that is not of its type.
+            no gateway takes, and for another argument that is not of its type.
     """
-    public = _sender(key, method, url, ticket, now)
+    public, _ = _sender(key, method, url, ticket, now)
     if nonce is not None and type(nonce) is not str:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "nonce")
     claims: dict[str, Any] = {
@@ -315,7 +315,7 @@ def http_signature(
     Args:
         key: the sender key, ES256 or Ed25519, to which the ticket is or will be bound.
         method: the HTTP method, as sent.
-        url: the URL as sent, its host in lower case and without the default port; a fragment is left out.
+        url: the URL as sent; signed with scheme and host in lower case, without the default port and a fragment.
         ticket: the ticket that goes with the request, or None when there is none yet.
         now: integer Unix seconds.
         headers: further headers to cover, as sent, by names in lower case.
@@ -323,14 +323,15 @@ def http_signature(
 
     Raises:
         CitizenIDError: CLOCK_UNUSABLE, TICKET_INVALID for a ticket that no gateway of ours makes,
-            ALGORITHM_NOT_ALLOWED for another key, CONFIGURATION_INVALID for what is no line of printable ASCII, for
-            headers that say what is said already, and for another argument that is not of its type.
+            ALGORITHM_NOT_ALLOWED for another key, CONFIGURATION_INVALID for a method or URL that no gateway takes, for
+            headers that say what is said already, are of the signature, are no lines of printable ASCII, or are more
+            than a gateway reads, and for another argument that is not of its type.
     """
-    public = _sender(key, method, url, ticket, now)
+    public, target = _sender(key, method, url, ticket, now)
     algorithm = _HTTP_ALGORITHMS.get(public.algorithm)
     if algorithm is None:
         raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
-    covered = {reg.COMPONENT_METHOD: method, reg.COMPONENT_TARGET_URI: url.partition("#")[0]}
+    covered = {reg.COMPONENT_METHOD: method, reg.COMPONENT_TARGET_URI: target}
     if ticket is not None:
         covered[reg.HEADER_TICKET.decode()] = ticket
     for name, text in () if headers is None else _fields(headers):
@@ -338,6 +339,8 @@ def http_signature(
     names = " ".join(f'"{name}"' for name in covered)
     nonce, keyid = _drawn(random), base64url.encode_text(public.thumbprint)
     stated = f'({names});created={now};nonce="{nonce}";keyid="{keyid}";alg="{algorithm}";tag="{reg.SIGNATURE_TAG}"'
+    if len(covered) > _MAX_COMPONENTS or len(stated) > _MAX_STATED_CHARS:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "headers")
     lines = [f'"{name}": {value.strip()}' for name, value in covered.items()]
     base = "\n".join([*lines, f'"@signature-params": {stated}']).encode("ascii")
     signature = base64.b64encode(Unsigned(base, public, lambda signed: signed).sign(key)).decode("ascii")
@@ -348,18 +351,22 @@ def http_signature(
     }
 
 
-def _sender(key: object, method: object, url: object, ticket: object, now: object) -> PublicKey:
-    """Return the public half of a sender key, after a look at what it will speak of."""
+def _sender(key: object, method: object, url: object, ticket: object, now: object) -> tuple[PublicKey, str]:
+    """Return the public half of a sender key, and the URL as gateways write it, after a look at what both speak of."""
     if type(now) is not int or not 0 <= now <= MAX_UNIX_TIME:
         raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
     if ticket is not None and not (ticket == "" or _is_line(ticket)):
         raise CitizenIDError(Reason.TICKET_INVALID, "ticket")
-    if not (_is_line(method) and _is_line(url)):
+    parts = _URL.fullmatch(url) if type(url) is str and len(url) <= _MAX_URL_CHARS else None
+    if type(method) is not str or _METHOD.fullmatch(method) is None or parts is None:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "request")
     public = getattr(key, "public", None)
     if type(public) is not PublicKey:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "key")
-    return public
+    scheme, host, port, path, query = (part or "" for part in parts.groups())
+    scheme = scheme.lower()  # RFC 3986 sections 6.2.2.1 and 6.2.3
+    port = "" if port == _DEFAULT_PORTS[scheme] else port
+    return public, f"{scheme}://{host.lower()}{port}{path or '/'}{query}"
 
 
 def _drawn(random: Callable[[int], bytes]) -> str:
@@ -371,10 +378,11 @@ def _drawn(random: Callable[[int], bytes]) -> str:
 
 def _fields(headers: object) -> Iterable[tuple[Any, Any]]:
     # RFC 9421 section 2.1: names in lower case. A component of another kind, which begins with "@", is not the caller's
-    # to say, nor is the ticket; and a line feed in a value would end its line in what is signed, and begin another.
+    # to say, nor is the ticket; what carries the signature is not there yet; and a line feed in a value would end its
+    # line in what is signed, and begin another.
     listed: tuple[tuple[Any, Any], ...] = tuple(headers.items()) if isinstance(headers, Mapping) else ((None, None),)
     for name, text in listed:
-        fine = type(name) is str and _NAME.fullmatch(name) and name.encode() != reg.HEADER_TICKET
+        fine = type(name) is str and _NAME.fullmatch(name) and name.encode() not in _NOT_COVERED
         if not fine or not (text == "" or _is_line(text)):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "headers")
     return listed
@@ -385,5 +393,16 @@ def _is_line(text: object) -> bool:
 
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # RFC 9110 section 5.6.2, in lower case
+_METHOD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# What a gateway can be asked by: of an origin, a path and a query, in printable ASCII (RFC 3986 sections 3.2 to 3.4).
+_URL: Final = re.compile(
+    r"([Hh][Tt][Tt][Pp][Ss]?)://([A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?"
+    r"(/[!\"$->@-~]*)?(\?[!\"$-~]*)?(?:#[!-~]*)?"
+)
+_DEFAULT_PORTS: Final = {"https": ":443", "http": ":80"}
+_MAX_URL_CHARS: Final = 8_192  # as gateways take them
+_MAX_COMPONENTS: Final = 32  # as gateways take them
+_MAX_STATED_CHARS: Final = 4_000  # of 4,096 that a gateway takes, with the label
+_NOT_COVERED: Final = frozenset({reg.HEADER_TICKET, reg.HEADER_SIGNATURE, reg.HEADER_SIGNATURE_INPUT, reg.HEADER_KEY})
 _LABEL: Final = "citizenship"
 _HTTP_ALGORITHMS: Final = {ours: name for name, ours in reg.HTTP_SIGNATURE_ALGORITHMS.items()}

@@ -209,13 +209,13 @@ def verify_credential(
         anchor = resolved.anchor
         key = b"" if cache is None else _cache_key(presentation, resolved, limits)
         reading = None if cache is None else cache.get(key)
-        if not isinstance(reading, Reading):  # a miss, as is whatever else a changed store may say
+        if not isinstance(reading, Reading) or reading.kept_under != key:  # a miss, as is what a changed store may say
             step = "V3"
             verify_signature(signed, resolved.key, reader.credential_path)
             step = "V4"
             reading = reader.read(presentation, anchor.issuer, limits)
             if cache is not None and len(presentation.issuer_half) <= _CACHED_BYTES:
-                cache.put(key, reading)
+                cache.put(key, reading._replace(kept_under=key))
         attestation = reading.attestation
         step = "V5"
         _check_allowed(presentation, reading, attestation, resolved)

@@ -486,6 +486,21 @@ def test_a_set_that_raises_or_says_nothing_lets_nobody_pass_but_whom_a_rule_lets
     assert caught.value.__context__ is None
 
 
+@pytest.mark.parametrize("answer", [None, True, False, 0, 1, "fresh", "seen", b"", [], (), object()])
+def test_what_is_no_answer_of_a_guard_is_nobodys_replay(answer: Any) -> None:
+    # Whether it was used before was not said: who asks has done nothing wrong, and a new proof would not help.
+    world = World(LOCAL)
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    gateway = world.gateway = world.another_gateway(replay=FailingStore(None, answer))
+    world.wait(1)
+    for resource in ("us-nationals", "fresh"):
+        asked = request(ticket, world.proof(alice.sender, ticket))
+        result = gateway.authorize(asked, resource=resource)
+        assert denied(result, Reason.REPLAY_GUARD_UNAVAILABLE, "replay").http().status == 503
+    assert denied(world.admit(alice), Reason.REPLAY_GUARD_UNAVAILABLE, "replay").http().status == 503
+
+
 @pytest.mark.parametrize("answer", [0, 1, "", "no", b"", [], (), object()])
 def test_what_is_neither_yes_nor_no_lets_nobody_pass(answer: Any) -> None:
     world = World(LOCAL)

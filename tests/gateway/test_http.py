@@ -351,6 +351,20 @@ def test_method_and_url_are_text(method: Any, url: Any) -> None:
     denied(world.gateway.authorize(asked, resource="us-nationals"), Reason.REQUEST_INVALID, "request")
 
 
+def test_a_method_that_compares_as_it_likes_is_none() -> None:
+    class AnyMethod(str):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        def __ne__(self, other: object) -> bool:
+            return False
+
+        __hash__ = str.__hash__
+
+    answer = World().gateway.admit_http(Request(AnyMethod("GET"), ORIGIN + ENDPOINT, []), b"{}")
+    check_problem(answer, 403, Reason.REQUEST_INVALID)
+
+
 def test_a_proof_has_a_bound() -> None:
     # A claim that is passed over makes it as long as is wanted, but for lengths that base64 does not have.
     world = World()
@@ -370,7 +384,7 @@ def test_a_url_has_a_bound() -> None:
     url = ORIGIN + "/" + "a" * (8_192 - len(ORIGIN) - 1)
     asked = request(ticket, world.proof(alice.sender, ticket, url=url), url=url)
     allowed(world.gateway.authorize(asked, resource="us-nationals"))
-    asked = request(ticket, world.proof(alice.sender, ticket, url=url + "a"), url=url + "a")
+    asked = request(ticket, hand_made_proof(alice.sender, {"htu": url + "a"}, ticket=ticket), url=url + "a")
     denied(world.gateway.authorize(asked, resource="us-nationals"), Reason.REQUEST_INVALID, "request")
 
 

@@ -589,6 +589,23 @@ TICKET = SIGNER.ticket(WORLD)
 # --- our own side ---
 
 
+def test_our_client_signs_the_url_as_gateways_write_it(world: World, ticket: str) -> None:
+    # RFC 9421 section 2.2.2 and H3: whoever hands in another spelling of it has signed the same.
+    for spelt, sent in (
+        (URL.replace("https://gateway.example", "HTTPS://Gateway.EXAMPLE:443"), URL),
+        (ORIGIN, ORIGIN + "/"), (ORIGIN + "?a=B", ORIGIN + "/?a=B"), (ORIGIN + "#f", ORIGIN),
+        (ORIGIN + ":443#f", ORIGIN), (ORIGIN + "/a?B#f", ORIGIN + "/a?B"),
+    ):  # fmt: skip
+        signed = http_signature(SIGNER.key, method="POST", url=spelt, ticket=ticket, now=NOW)
+        allowed(ask(world, ticket, signed, url=sent))
+
+
+def test_our_client_covers_as_much_as_a_gateway_reads(world: World, ticket: str) -> None:
+    headers = {f"x-{number}": "x" for number in range(29)}
+    signed = http_signature(SIGNER.key, method="POST", url=URL, ticket=ticket, now=NOW, headers=headers)
+    allowed(ask(world, ticket, signed, further=[(name.encode(), b"x") for name in headers]))
+
+
 def test_our_client_covers_what_it_is_given(world: World, ticket: str) -> None:
     signed = http_signature(
         SIGNER.key, method="POST", url=URL + "#f", ticket=ticket, now=NOW, headers={"content-digest": "sha-256=:AA==:"}

@@ -452,7 +452,7 @@ def test_9_the_default_port_is_left_out_of_an_authority_that_has_one_port(origin
     world = World(external_url=origin)
     alice = world.wallet()
     ticket = world.ticket(alice, bearer=True)
-    proof = world.proof(alice.sender, ticket, url=htu + PATH)
+    proof = hand_made_proof(alice.sender, {"htu": htu + PATH}, ticket=ticket, now=world.now)
     checked = partial(
         check_dpop, method="POST", url=origin + PATH, ticket=ticket.encode(), not_before=0, now=UnixTime(world.now),
         rules=world.gateway._parts.rules,
@@ -538,6 +538,11 @@ def test_9_a_request_url_must_be_absolute(session: Session, url: str) -> None:
     # Read as a URL without a path it would equal the root, and one proof would serve every path.
     for htu in (ORIGIN + "/", ORIGIN + PATH):
         denied(session.send(session.proof({"htu": htu}), url=url), Reason.REQUEST_INVALID, "request")
+
+
+@pytest.mark.parametrize("scheme", ["HTTPS", "Https", "HTTP", "hTtP"])
+def test_9_a_scheme_has_no_case(session: Session, scheme: str) -> None:
+    allowed(session.send(session.proof(), url=f"{scheme}://gateway.example{PATH}"))  # RFC 3986 section 3.1
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,9 @@ def test_the_operator_ends_a_session_by_its_id() -> None:
         (b"x" * 16, -1),
         (b"x" * 16, 2**32),
         (b"x" * 16, NOW * 1_000),
+        (b"x" * 16, 0),
+        (b"x" * 16, 3_600),
+        (b"x" * 16, NOW),
         (b"x" * 16, 10**400),
     ],
 )
@@ -100,6 +103,20 @@ def test_a_session_id_and_its_end_have_their_forms(session: Any, until: Any) -> 
     with pytest.raises(CitizenIDError) as caught:
         World().gateway.revoke_session(session, until=until)
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+def test_an_end_in_seconds_from_now_does_not_bring_a_session_back() -> None:
+    # Taken for a moment it lies far back: the set would let go of the session with the next one that is ended.
+    world = World()
+    ticket = SENDER.ticket(world)
+    session = allowed(SENDER.ask(world, ticket)).session_id
+    assert session is not None
+    with pytest.raises(CitizenIDError):
+        world.gateway.revoke_session(session, until=600)
+    world.gateway.revoke_session(session, until=NOW + 600)
+    world.wait(120)
+    world.gateway.revoke_session(bytes(range(16)))
+    needed(SENDER.ask(world, ticket), Reason.SIGNED_OUT)
 
 
 def test_a_session_that_is_revoked_without_an_end_stays_so_however_long_another_gateway_lets_it_last() -> None:

@@ -138,7 +138,7 @@ def test_the_query_is_covered_by_a_signature(door: Door) -> None:
 
 HOSTILE: dict[str, list[Any]] = {
     "raw_path": [w.ABSENT, None, b"", b"v1", b"*", b"http://evil.example/v1", "/v1", bytearray(b"/v1"), b"/v1#x",
-                 b"/v1?x", b"/v1\xff", 7],
+                 b"/v1?x", b"/v1\xff", 7, [b"/v1"], {}],
     "query_string": [b"a#b", b"\xff", "a=b", 7, [b"a"]],
     "method": [w.ABSENT, None, b"POST", 7],
     "headers": [w.ABSENT, None, iter(()), {b"a": b"b"}, "headers", [("host", "text")], [(b"citizenship-ticket", 7)],
@@ -273,6 +273,16 @@ def test_a_resource_comes_from_one_header_or_none(door: Door) -> None:
     for values, expected in (([b"open"], 200), ([b"open", b"open"], 403), ([], 403), ([b"open\xff"], 403)):
         seen, answer = door.send(scope_of(headers=[(b"x-resource", value) for value in values]), find)
         assert (answer.status, len(seen.scopes)) == (expected, int(expected == 200))
+    for broken in (
+        [None],
+        [7],
+        [(b"x-resource",)],
+        [(b"x-resource", b"open", b"open")],
+        [(b"x-resource", "open")],
+        [("x-resource", b"open")],
+    ):
+        seen, answer = door.send(scope_of(headers=[*broken, (b"x-resource", b"open")]), find)
+        assert (answer.status, seen.scopes) == (403, [])
     for name in ("", "x resource", "x\u00e9", b"x", "x:y"):
         misconfigured(lambda name=name: resource_from_header(name))
 
@@ -573,7 +583,7 @@ def test_a_refused_handshake_gets_the_answer_where_the_server_can_send_it(door: 
     assert b"www-authenticate" in dict(answer.headers)
 
 
-@pytest.mark.parametrize("extensions", [{}, None, {"tls": {}}, w.ABSENT])
+@pytest.mark.parametrize("extensions", [{}, None, {"tls": {}}, True, 5, b"x", "websocket.http.response", w.ABSENT])
 def test_and_is_closed_where_it_cannot(door: Door, extensions: Any) -> None:
     answer = drive(door.middleware(Seen()), socket_scope(extensions=extensions), [CONNECT])
     assert answer.messages == [{"type": "websocket.close", "code": 1008, "reason": "ticket_missing"}]

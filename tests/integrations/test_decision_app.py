@@ -285,7 +285,7 @@ def test_no_request_of_a_client_is_an_error_of_the_server(
 
 
 @pytest.mark.parametrize("proxy", EVERY)
-@pytest.mark.parametrize("raw", [None, "/text", 5, w.ABSENT])
+@pytest.mark.parametrize("raw", [None, "/text", 5, bytearray(b"/decide/x"), [b"/decide/x"], {}, w.ABSENT])
 def test_a_server_that_does_not_hand_on_the_path_as_it_came_decides_nothing(door: Door, proxy: Proxy, raw: Any) -> None:
     """Decoded, two paths may look alike: what a rule is about is asked of the bytes alone."""
     scope = asked(proxy, headers=door.proven())
@@ -297,6 +297,20 @@ def test_a_server_that_does_not_hand_on_the_path_as_it_came_decides_nothing(door
         scope["raw_path"] = raw
     answer = door.ask(proxy, scope)
     assert (answer.status, answer.reason) == (403, "request_invalid")
+
+
+@pytest.mark.parametrize("proxy", EVERY)
+@pytest.mark.parametrize(
+    "headers", [None, 7, "headers", {b"a": b"b"}, [None], [7], [(b"x",)], [(b"x", b"y", b"z")], [["dpop", "text"]]]
+)
+def test_headers_that_no_server_makes_are_a_refusal_and_no_error(door: Door, proxy: Proxy, headers: Any) -> None:
+    good = asked(proxy, headers=door.proven())
+    changed = [*headers, *good["headers"]] if type(headers) is list else headers
+    answer = door.ask(proxy, good | {"headers": changed})
+    assert (answer.status, answer.reason) == (403, "request_invalid")
+    # Also where the first who looks at them is a function that finds the resource.
+    answer = door.ask(proxy, good | {"headers": changed}, resource_from_header("x-model"))
+    assert answer.status == 403
 
 
 def test_a_missing_status_list_never_opens_a_proxy() -> None:

@@ -9,7 +9,7 @@ import json
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Body, Depends, FastAPI, Request, WebSocket
+from fastapi import Body, Depends, FastAPI, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from gateway import senders
@@ -311,6 +311,38 @@ def test_the_application_finds_the_decision_in_its_state(door: Door) -> None:
 
     for each in (app, under(door, app)):
         assert post(each, b"", door.proven()).json == ["Allow", 3]
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_what_some_people_alone_may_read_is_kept_by_no_cache_for_others(door: Door, method: str, wrapped: bool) -> None:
+    app = FastAPI()
+    for path, resource in ((w.PATH, US), ("/open", "open"), ("/own", US)):
+        needs = Depends(require(door.world.gateway, resource=resource))
+        app.api_route(path, methods=["GET", "HEAD", "POST"], dependencies=[needs])(_own if path == "/own" else _answer)
+    served = under(door, app) if wrapped else app
+
+    def told(path: str) -> list[tuple[bytes, bytes]]:
+        headers = credentials(door.world, door.alice, door.ticket, path, method)
+        answer = drive(served, scope_of(path, headers, method=method))
+        assert answer.status == 200
+        return [each for each in answer.headers if each[0] in (b"vary", b"cache-control")]
+
+    private = [(b"cache-control", b"private"), (b"vary", b"citizenship-ticket")]
+    assert sorted(told(w.PATH)) == (private if method != "POST" else [])
+    own = [(b"cache-control", b"no-cache"), (b"vary", b"citizenship-ticket"), (b"vary", b"origin")]
+    assert sorted(told("/own")) == (own if method != "POST" else own[::2])
+    assert told("/open") == []
+
+
+async def _answer() -> dict[str, int]:
+    return {}
+
+
+async def _own(response: Response) -> dict[str, int]:
+    response.headers["cache-control"] = "no-cache"
+    response.headers.append("vary", "origin")
+    return {}
 
 
 def test_a_nonce_that_is_due_goes_out() -> None:

@@ -151,7 +151,7 @@ def _read(mso: Any, presentation: Presentation, issuer: str, limits: Limits) -> 
     authorizations = _authorizations(device_key)
     # Every element can be withheld, and they stand in the claims in the order in which they came.
     signed_at, countries = validity.issued_at, _issuing_countries(claims)
-    return _new(Reading, (attestation, None, None, hash_name, claims, None, signed_at, authorizations, countries))
+    return _new(Reading, (attestation, None, None, hash_name, claims, None, signed_at, authorizations, countries, b""))
 
 
 def _issuing_countries(claims: Mapping[str, Mapping[str, Any]]) -> tuple[Any, ...]:

@@ -93,7 +93,7 @@ def read_body(method: str, body: bytes, presentation_bytes: int) -> dict[str, An
     Raises:
         MalformedError: REQUEST_INVALID, INPUT_TOO_LARGE, or a Reason of form.
     """
-    if method != "POST" or type(body) is not bytes:
+    if type(method) is not str or method != "POST" or type(body) is not bytes:
         raise MalformedError(Reason.REQUEST_INVALID, "request")
     if len(body) > 2 * presentation_bytes:
         raise MalformedError(Reason.INPUT_TOO_LARGE, "request")

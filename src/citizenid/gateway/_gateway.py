@@ -293,14 +293,17 @@ class Gateway:
                 early: a renewed ticket goes on beyond it. None for as long as any of any gateway may last: 30 days.
 
         Raises:
-            CitizenIDError: CONFIGURATION_INVALID for what is no session id, or no time; CLOCK_UNUSABLE; SIGN_OUTS_FULL.
-                Then nothing was ended. STORE_UNAVAILABLE when the session has ended here and the fleet could not be
-                told.
+            CitizenIDError: CONFIGURATION_INVALID for what is no session id, or no time to come; CLOCK_UNUSABLE;
+                SIGN_OUTS_FULL. Then nothing was ended. STORE_UNAVAILABLE when the session has ended here and the fleet
+                could not be told.
         """
-        ends = 0 if until is None else until
-        if type(session_id) is not bytes or len(session_id) != 16 or type(ends) is not int or not 0 <= ends < 2**32:
+        valid = type(session_id) is bytes and len(session_id) == 16
+        if not valid or (until is not None and (type(until) is not int or not 0 <= until < 2**32)):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "session_id")
-        latest = self._parts.clock.read()[0] + MAX_SESSION_S  # another gateway, or an earlier setting, may give more
+        now = self._parts.clock.read()[0]
+        if until is not None and until <= now:  # seconds from now, taken for a moment: it would be forgotten at once
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "session_id")
+        latest = now + MAX_SESSION_S  # another gateway, or an earlier setting, may give more
         end_session(self._parts, session_id, latest if until is None else until)
 
     def authorize(

@@ -33,6 +33,7 @@ from .sign_outs import SignOuts
 
 NO_SENDER: Final = b"\0" * 32
 _FRESH: Final = Consumption.FRESH
+_UNAVAILABLE: Final = Consumption.UNAVAILABLE
 _SIGNED: Final = frozenset({reg.HEADER_SIGNATURE_INPUT, reg.HEADER_SIGNATURE, reg.HEADER_KEY})
 _NONCE_REASONS: Final = frozenset({Reason.PROOF_NONCE_MISSING, Reason.PROOF_NONCE_MISMATCH})
 
@@ -170,14 +171,16 @@ class Parts:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.random")
         return drawn
 
-    def use(self, scope: bytes, token: bytes, lifetime_s: int) -> object:
-        """Ask the guard; one that fails cannot tell. An error of ours says more."""
+    def use(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:
+        """Ask the guard; one that fails, or says something else, cannot tell. An error of ours says more."""
+        used: object = None
         try:
-            return self.replay.consume(scope, token, lifetime_s)
+            used = self.replay.consume(scope, token, lifetime_s)
         except CitizenIDError:
             raise
         except FAILURES:
-            return Consumption.UNAVAILABLE
+            pass
+        return used if type(used) is Consumption else _UNAVAILABLE
 
     def consume(self, scope: bytes, token: bytes, lifetime_s: int, where: str) -> None:
         """Use something once. Raises REPLAYED, REPLAY_GUARD_FULL or REPLAY_GUARD_UNAVAILABLE."""
@@ -186,7 +189,7 @@ class Parts:
             return
         if used is Consumption.FULL:
             raise VerificationError(Reason.REPLAY_GUARD_FULL, where)
-        if used is Consumption.UNAVAILABLE or used is Consumption.FRESH_HERE:  # no rule says that this is enough
+        if used is _UNAVAILABLE or used is Consumption.FRESH_HERE:  # no rule says that this is enough
             raise VerificationError(Reason.REPLAY_GUARD_UNAVAILABLE, where)
         raise VerificationError(Reason.REPLAYED, where)
 

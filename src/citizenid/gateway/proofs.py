@@ -232,7 +232,11 @@ def _check_url(claims: dict[str, Any], url: str, origin: str) -> None:
 
 def check_url(url: str) -> None:
     """Refuse a request URL that is not absolute: a path alone would compare equal to the root. REQUEST_INVALID."""
-    if len(url) > _MAX_URL_CHARS or not url.startswith(_SCHEMES) or url[url.find("://") + 3 :][:1] in "/?#:":
+    if (
+        len(url) > _MAX_URL_CHARS
+        or not url[:8].lower().startswith(_SCHEMES)
+        or url[url.find("://") + 3 :][:1] in "/?#:"
+    ):
         raise MalformedError(Reason.REQUEST_INVALID, "request.url")
 
 

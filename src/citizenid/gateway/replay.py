@@ -47,7 +47,8 @@ class ReplayGuard(Protocol):
     def consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:
         """Use `token` once within `scope` (a sender), and remember it for `lifetime_s` seconds. Atomic.
 
-        A gateway takes what it raises for UNAVAILABLE, but for a CitizenIDError, which says more.
+        A gateway takes what it raises for UNAVAILABLE, but for a CitizenIDError, which says more, and so every answer
+        that is no Consumption.
         """
         ...
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import Enum
 from typing import Final, TypeVar, final
 
@@ -23,7 +23,7 @@ Refusal = Deny | NeedPresentation | NeedStatusList
 _NOT_LISTED: Final = Deny(Reason.RESOURCE_NOT_LISTED, "policy", "resource")  # what no rule can be about
 _INVALID: Final = Deny(Reason.REQUEST_INVALID, "request", "request")
 POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1
-_CACHEABLE: Final = frozenset({"GET", "HEAD"})
+CACHEABLE: Final = frozenset({"GET", "HEAD"})
 _DENIAL: Final = "websocket.http.response"
 _TOO_LARGE: Final = Deny(Reason.INPUT_TOO_LARGE, "request", "request")
 _BYTES: Final = (bytes, bytearray, memoryview)
@@ -111,7 +111,8 @@ async def refuse(scope: Scope, receive: Receive, send: Send, doors: Doors, resul
         return
     if (await receive())["type"] != "websocket.connect":
         return  # whoever asked has gone
-    if _DENIAL not in (scope.get("extensions") or ()):
+    extensions = scope.get("extensions")
+    if not isinstance(extensions, Mapping) or _DENIAL not in extensions:
         await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": result.reason.value})
         return
     answer = await doors.answer(result)
@@ -126,7 +127,7 @@ def permitted(send: Send, allow: Allow, method: str) -> Send:
     It hands the sender his next DPoP nonce. And what some people alone may GET is kept by no cache for others: a ticket
     is not `Authorization`, which caches know to be somebody's own (RFC 9111 section 3.5).
     """
-    nonce, private = allow.dpop_nonce, allow.session_id is not None and method in _CACHEABLE
+    nonce, private = allow.dpop_nonce, allow.session_id is not None and method in CACHEABLE
     return send if nonce is None and not private else _adding(send, nonce, private)
 
 

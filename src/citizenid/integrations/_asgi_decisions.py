@@ -141,7 +141,8 @@ class _DecisionApp:
         if kind != "http":
             raise MalformedError(Reason.REQUEST_INVALID, "scope.type")
         head = scope.get("method") == "HEAD"
-        if scope.get("raw_path") in self._endpoints.paths:
+        raw_path = scope.get("raw_path")
+        if type(raw_path) is bytes and raw_path in self._endpoints.paths:
             request = read_request(scope, self._origin, TLSCertificates.NOT_READ)
             if request is None:
                 await send_answer(send, (await self._endpoints.doors.refuse_invalid()).http(), head=head)

@@ -114,13 +114,21 @@ def _certificate(scope: Scope) -> bytes | None:
 
 
 def header_of(scope: Scope, name: bytes) -> str | None:
-    """Return the one value of a header, or None where it is not there, comes twice, or is no ASCII."""
+    """Return the one value of a header, or None where it is not there, comes twice, is no ASCII, or is not in bytes."""
     found: bytes | None = None
-    for each, value in scope.get("headers") or ():
-        if type(each) is bytes and each.lower() == name:
-            if found is not None or type(value) is not bytes:
+    size = len(name)
+    try:
+        for each, value in scope.get("headers") or ():
+            if len(each) != size:
+                continue
+            if type(each) is not bytes:  # text, as a framework decodes it: it must not look as if nothing were there
                 return None
-            found = value
+            if each.lower() == name:
+                if found is not None or type(value) is not bytes:
+                    return None
+                found = value
+    except (TypeError, ValueError, AttributeError):
+        return None  # these are no pairs: whatever stands among them was not read
     return found.decode("ascii") if found is not None and found.isascii() else None
 
 

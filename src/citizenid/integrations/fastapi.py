@@ -29,7 +29,7 @@ from .. import _registry as reg
 from .._answer import Answer, problem
 from .._errors import CitizenIDError, Reason
 from ..gateway import Allow, Gateway
-from ._asgi_answers import Doors, Refusal, Runs, check_signals
+from ._asgi_answers import CACHEABLE, Doors, Refusal, Runs, check_signals
 from ._asgi_deferral import STATE, Pending
 from ._asgi_scope import SignalsOf, TLSCertificates, read_request, served_by
 
@@ -101,7 +101,9 @@ def require(
 ) -> Callable[..., Awaitable[Allow]]:
     """Make a dependency that lets a request through only when the gateway allows it, and returns its `Allow`.
 
-    Without `CitizenshipMiddleware` it reads the request itself, and the admission endpoint must be served elsewhere.
+    Without `CitizenshipMiddleware` it reads the request itself, and the admission endpoint must be served elsewhere; a
+    response that the endpoint makes itself then lacks the headers that FastAPI would have added (`DPoP-Nonce`, and
+    `Vary` and `Cache-Control` for what a cache must not keep for others).
     Under the middleware the request must be `Deferred.TO_REQUIRE`, and the middleware's arguments hold. A request is
     decided once: a second dependency of this kind is an error.
 
@@ -136,8 +138,8 @@ def require(
         if not isinstance(result, Allow):
             answer = pending.refusal if pending is not None else None
             raise CitizenshipRefused(result, answer or await doors.answer(result))
-        if pending is None and result.dpop_nonce is not None:
-            response.headers[_NONCE] = result.dpop_nonce
+        if pending is None:
+            _add_headers(response, result, request.method)
         state[STATE] = result
         return result
 
@@ -164,6 +166,15 @@ def require(
         return await decide(request, response, name)
 
     return required_of
+
+
+def _add_headers(response: Response, allow: Allow, method: str) -> None:
+    """Add what the middleware would: the next DPoP nonce, and that what some alone may GET is kept for nobody else."""
+    if allow.dpop_nonce is not None:
+        response.headers[_NONCE] = allow.dpop_nonce
+    if allow.session_id is not None and method in CACHEABLE:
+        response.headers.append("vary", reg.HEADER_TICKET.decode("ascii"))
+        response.headers.setdefault("cache-control", "private")
 
 
 def _as_dependency(resource: Resource) -> Resource:

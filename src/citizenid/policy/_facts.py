@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, NoReturn, final
 
-from .._errors import Reason
+from .._errors import CitizenIDError, Reason
 from .._model import Assurance, Binding, Format
 from ..countries import Country
 
@@ -57,6 +57,27 @@ class Facts(NamedTuple):
 
     def __repr__(self) -> str:
         return "<Facts>"
+
+
+def check_facts(facts: Facts) -> None:
+    """Refuse facts of which a part has another type: what looks like a country, or compares like a binding, is neither.
+
+    An age, a time, a region and `complete` that are none are not known, and refuse where a rule asks for them.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID.
+    """
+    usable = type(facts) is Facts and type(facts.binding) is Binding
+    usable = usable and all(map(_are_countries, (facts.nationalities, facts.citizenships, facts.stated)))
+    if usable:
+        stated = ((facts.issuer, str), (facts.type, str), (facts.format, Format), (facts.assurance, Assurance))
+        usable = all(value is None or type(value) is kind for value, kind in stated)
+    if not usable:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "policy.facts")
+
+
+def _are_countries(values: object) -> bool:
+    return type(values) is frozenset and all(type(each) is Country for each in values)
 
 
 @final

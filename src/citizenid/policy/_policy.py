@@ -160,16 +160,25 @@ class AdmissionPolicy:
 
         A resource that no rule lists is RESOURCE_NOT_LISTED. Where nobody can say whether a rule exists here and now it
         is REGION_UNKNOWN or CLOCK_UNUSABLE, with the number of that rule.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID for facts of other types.
         """
         return self._decide(resource, facts)[0]
 
     def explain(self, resource: str, facts: Facts) -> Explanation:
-        """Say which rule decides on a request, why, and what would help. For people: it is slower than `decide`."""
+        """Say which rule decides on a request, why, and what would help. For people: it is slower than `decide`.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID, as `decide`.
+        """
         verdict, rule, passed_over = self._decide(resource, facts)
         return explain(verdict, rule, facts, tuple(dict.fromkeys(passed_over)))
 
     def _decide(self, resource: str, facts: Facts) -> tuple[Verdict, Rule | None, list[PassedOver]]:
         passed_over: list[PassedOver] = []
+        if type(facts) is not Facts:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "policy.facts")
         *_, region, now = facts
         for rule in self._candidates(resource):
             key = rule.passed_over(now, region)

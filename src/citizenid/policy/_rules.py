@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, final
 from .._errors import CitizenIDError, Reason
 from .._model import Assurance, Binding, Format, UnixTime, has_utf8
 from ..countries import Country
-from ._facts import Facts, Verdict
+from ._facts import Facts, Verdict, check_facts
 from ._patterns import MAX_NAME_CHARS, MAX_REGIONS, is_name, matches
 
 _NO_COUNTRIES: Final[frozenset[Country]] = frozenset()
@@ -125,11 +125,16 @@ class Rule:
         CITIZENSHIP_NOT_PERMITTED says that what was shown is of other countries, or of one that is excluded; whoever
         has a second citizenship that the rule asks for, and held it back, can still show that one. STATUS_TOO_OLD needs
         a status list that is newer.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID for facts of other types, where the rule asks for any.
         """
+        if not self.anyone:
+            check_facts(facts)
         return Verdict(self.objection(facts), self.number)
 
     def objection(self, facts: Facts) -> Reason | None:
-        """As `judge`: None when the rule permits, otherwise why not."""
+        """As `judge`, of facts of which the caller knows their types: None when the rule permits, otherwise why not."""
         if self.plain:
             return self.objection_to(facts.nationalities, facts.citizenships, facts.binding, facts.admission_age_s)
         for condition in self.asked:

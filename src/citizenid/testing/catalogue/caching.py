@@ -25,7 +25,7 @@ from ..trials import Trial, asked, expect, fails, holds, raises
 from ..trials import sd_jwt as jwt
 from ..world import OTHER_SECRET, SimulatedWorld, request
 from ._cached import ATTACKS as _CACHED
-from ._cached import Cache, again, ending, same, with_ticket
+from ._cached import Cache, again, ending, same, warm, with_ticket
 from ._memories import ATTACKS as _MEMORIES
 
 _LIBRARY: Final = Library()
@@ -108,7 +108,7 @@ def changed_where_it_is_stored() -> Iterator[Trial]:
         yield raises(f"a bit of byte {place} of the marks", wrong, partial(_restore_marks, bytes(flipped)))
     for name, data in {"a pickle": _PICKLE, "nothing": b"", "cut": marks[:-1], "twice": marks * 2}.items():
         yield raises(f"{name} in place of the marks", wrong, partial(_restore_marks, data))
-    yield holds("what a cache returns that is no reading is a miss", _foreign_readings)
+    yield holds("what a cache returns that is no reading, or another's, is a miss", _foreign_readings)
     yield holds("no part of the library unpickles anything", _nobody_unpickles)
 
 
@@ -145,7 +145,8 @@ def _restore_marks(data: bytes) -> None:
 
 
 def _foreign_readings() -> None:
-    for found in (True, 1, "accept", _PICKLE, {"allowed": True}, (), object()):
+    other = next(iter(warm(same()).entries.values()))  # another credential's: a cache that mixes up its keys
+    for found in (True, 1, "accept", _PICKLE, {"allowed": True}, (), object(), other):
 
         class Foreign:
             def get(self, key: bytes, /) -> Any:
