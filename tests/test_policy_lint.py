@@ -50,6 +50,13 @@ def test_lists_hold_distinct_texts(key: str, value: str) -> None:
     refused(HEAD + f"nationality = ['DE']\n{key} = {value}", f"policy.rule[1].{key}", 5)
 
 
+@pytest.mark.parametrize("value", [json.dumps(["a" * 512]), json.dumps(list(map(str, range(256))))])
+def test_lists_are_taken_up_to_their_bounds(value: str) -> None:
+    assert lint(HEAD + f"nationality = ['DE']\nissuers = {value}\ntypes = {value}") == ()
+    levels = json.dumps([f"{number:064}" for number in range(16)])
+    assert lint(f"version = 1\n[assurance.{'f' * 64}]\nlevels = {levels}\n" + HEAD[12:] + "anyone = true") == ()
+
+
 @pytest.mark.parametrize("value", ["['sd_cwt']", "['dc+sd-jwt', 'MSO_MDOC']", "['vc+sd-jwt']", "['SD_JWT_VC']"])
 def test_a_format_is_one_that_is_read_here(value: str) -> None:
     refused(HEAD + f"nationality = ['DE']\nformats = {value}", "policy.rule[1].formats", 5)
