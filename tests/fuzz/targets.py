@@ -126,7 +126,7 @@ TARGETS: Final[dict[str, Target]] = {
         syntaxes.cose_seeds,
         ("_wire.cose:read_message", "_wire.cose:sign1", "_wire.cose:hint_of", "_wire.cose:typ_of",
          "_wire.cose:untag",
-         "_wire.device_response:read_documents"),
+         "_wire.device_response:read_canonical", "_wire.device_response:read_documents"),
         _CBOR,
     ),
     "keys": Target(

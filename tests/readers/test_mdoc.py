@@ -1003,6 +1003,30 @@ def test_two_values_for_one_element_are_refused() -> None:
         refused(make(items=items), Reason.DISCLOSURE_CLASH, "V4")
 
 
+def test_of_several_namespaces_the_first_with_a_fault_says_why() -> None:
+    good = item(0, "e", 1)
+    faults = {
+        Reason.DISCLOSURE_MALFORMED: ([item(0, "e", 1, {"random": b""})], None),
+        Reason.DISCLOSURE_UNREFERENCED: ([good], {}),
+        Reason.DIGEST_MISMATCH: ([good], {0: bytes(32)}),
+        Reason.DISCLOSURE_DUPLICATE: ([good, good], None),
+        Reason.CLAIM_INVALID: ([item(0, "e", CBORTag(0, "no date"))], None),
+        Reason.DISCLOSURE_CLASH: ([good, item(1, "e", 1)], None),
+    }
+
+    def presented(*parts: tuple[list[bytes], Any]) -> bytes:
+        shown = dict(zip((PID, PHOTO_ID, MDL), (items for items, _ in parts), strict=False))
+        stated = (digests_of({"": items})[""] if given is None else given for items, given in parts)
+        return make(items=shown, digests=dict(zip(shown, stated, strict=True)))
+
+    accepted(presented(([good], None), ([good], None)))
+    for reason, fault in faults.items():
+        refused(presented(([good], None), fault), reason, "V4")
+        for other in faults.values():
+            refused(presented(fault, other), reason, "V4")
+            refused(presented(([good], None), fault, other), reason, "V4")
+
+
 def test_one_element_in_two_namespaces_is_no_clash() -> None:
     assert claims(make({PID: {"e": 1}, PHOTO_ID: {"e": 2}})) == {PID: {"e": 1}, PHOTO_ID: {"e": 2}}
 

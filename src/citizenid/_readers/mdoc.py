@@ -35,7 +35,7 @@ from .._model import (
 from .._wire import base64url, cbor, cose
 from .._wire.cbor import CBORTag
 from .._wire.dates import date_time
-from .._wire.device_response import Document, check_version, read_documents
+from .._wire.device_response import Canonical, Document, check_version, read_canonical, read_documents
 from .._wire.transcript import MAC_INFO, device_authentication_bytes, mac_salt, session_transcript
 from ._items import HASHES, VALUE_TAGS, match
 from ._protocol import KeyAuthorizations, Reader, Reading
@@ -70,7 +70,20 @@ def open_presentation(data: object, limits: Limits, serialization: Serialization
     if len(data) > limits.presentation_bytes:  # type: ignore[arg-type]  # mypy does not narrow by type() in a variable
         raise MalformedError(Reason.INPUT_TOO_LARGE, _RESPONSE)
     raw: bytes = data if kind is bytes else base64url.decode_text(data, _RESPONSE)  # type: ignore[assignment]  # as above
+    canonical = read_canonical(raw, limits)
+    if canonical is not None:
+        return (_open_canonical(canonical),)
     return tuple([_open_document(document) for document in read_documents(raw, limits)])
+
+
+def _open_canonical(canonical: Canonical) -> Presentation:
+    # As `_open_document`, whose questions the literals have answered. What keys a cache begins as none does there: with
+    # the head of a map, and not of an array.
+    doc_type, algorithm, protected, certificate, payload, signature, half, namespaces, items, device = canonical
+    to_be_signed = cose.structure(cose.SIGNATURE, protected, payload)
+    hint = _new(KeyHint, (None, (certificate,), None, _PROFILE))
+    credential = _new(SignedObject, (to_be_signed, payload, algorithm, signature, hint, None, None))
+    return _new(Presentation, (_FORMAT, credential, items, half, device, doc_type, namespaces))
 
 
 def _open_document(document: Document) -> Presentation:
