@@ -169,7 +169,7 @@ TARGETS: Final[dict[str, Target]] = {
     "sd_cwt": Target(
         presentations.sd_cwt_one,
         presentations.sd_cwt_seeds,
-        ("verifier:verify", "_readers.sd_cwt:open_presentation"),
+        ("verifier:verify", "_readers._sd_kbt:open_presentation"),
         _CBOR,
         max_bytes=8_192,
     ),
