@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -175,29 +176,37 @@ def _open_canonical(raw: bytes, limits: Limits) -> Presentation | None:
         return None
     if last != len(raw) or len(shown) > limits.disclosures:
         return None
-    credential = None
-    try:
-        credential = _credential_of(header, payload, signature)
-    except CitizenIDError:
-        pass  # `_open` refuses it
-    if credential is None:
+    issuer = (_short_issuer if len(header) <= _REMEMBERED_BYTES else _issuer)(header)
+    if issuer is None:
         return None
-    protected = raw[start:end]
-    to_be_signed = cose.structure(cose.SIGNATURE, protected, stated)
+    by_issuer, algorithm_of_issuer, hint, typ = issuer
+    to_be_signed = cose.structure(cose.SIGNATURE, by_issuer, payload)
+    credential = _new(SignedObject, (to_be_signed, payload, algorithm_of_issuer, signature, hint, typ, None))
+    to_be_signed = cose.structure(cose.SIGNATURE, raw[start:end], stated)
     binding = _new(SignedObject, (to_be_signed, stated, algorithm, proof, _HOLDER, reg.TYP_KB_CWT, None))
     # What keys a cache begins with a tag, and not with a digit as it does in `_open_credential`.
     half = raw[kcwt:position]
     return _new(Presentation, (_FORMAT, credential, tuple(shown), half, binding, None, ()))
 
 
-def _credential_of(header: bytes, payload: bytes, signature: bytes) -> SignedObject | None:
-    """Return what the issuer signed; None for a header that holds what it may not, or not beside `sd_claims`."""
-    protected, members = cose.read_header(header, _CREDENTIAL)
-    if not _NOT_OURS.isdisjoint(members):
+def _issuer(header: bytes) -> tuple[bytes, str, KeyHint, str | None] | None:
+    """Return what an issuer's protected header says: as it is signed, the algorithm, the key and the type.
+
+    None for one that `_open` refuses, be it for what stands beside it here: `sd_claims` at most.
+    """
+    try:
+        protected, members = cose.read_header(header, _CREDENTIAL)
+        message = _new(cose.Message, (protected, members, _EMPTY, b"", b""))
+        _check_headers(message, _HEADER)
+        signed = cose.sign1(message, b"", reg.COSE_ALGORITHMS, _PROFILE, _CREDENTIAL, _unverified_issuer)
+    except CitizenIDError:
         return None
-    message = _new(cose.Message, (protected, members, _EMPTY, payload, signature))
-    _check_headers(message, _HEADER)
-    return cose.sign1(message, payload, reg.COSE_ALGORITHMS, _PROFILE, _CREDENTIAL, _unverified_issuer)
+    return None if not _NOT_OURS.isdisjoint(members) else (protected, signed.algorithm, signed.key_hint, signed.typ)
+
+
+# One issuer writes one header over and over: a pure function of a few bytes, as the one in cose.py is.
+_short_issuer: Final = lru_cache(maxsize=1_024)(_issuer)
+_REMEMBERED_BYTES: Final = 128
 
 
 def _byte_string(raw: bytes, position: int) -> tuple[bytes, int]:
