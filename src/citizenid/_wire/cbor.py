@@ -244,6 +244,8 @@ def _named(text: str) -> Reason:
 def check(value: Any, where: str, tags: frozenset[int] = NO_TAGS) -> None:
     """Refuse what `decode` would refuse in a value that was loaded. Raises MALFORMED_CBOR."""
     if type(value) is dict and _KEYS.issuperset(map(type, value)):
+        if _SCALARS.issuperset(map(type, value.values())):
+            return
         below = [each for each in value.values() if type(each) not in _SCALARS]
         if _LISTS.issuperset(map(type, below)) and _SCALARS.issuperset(map(type, chain.from_iterable(below))):
             return  # as most are
