@@ -124,8 +124,8 @@ TARGETS: Final[dict[str, Target]] = {
     "cose": Target(
         syntaxes.cose_one,
         syntaxes.cose_seeds,
-        ("_wire.cose:read_message", "_wire.cose:sign1", "_wire.cose:hint_of", "_wire.cose:typ_of",
-         "_wire.cose:untag",
+        ("_wire.cose:read_message", "_wire.cose:read_header", "_wire.cose:sign1", "_wire.cose:hint_of",
+         "_wire.cose:typ_of", "_wire.cose:untag",
          "_wire.device_response:read_canonical", "_wire.device_response:read_documents"),
         _CBOR,
     ),
