@@ -1022,6 +1022,7 @@ def test_of_several_namespaces_the_first_with_a_fault_says_why() -> None:
     accepted(presented(([good], None), ([good], None)))
     for reason, fault in faults.items():
         refused(presented(([good], None), fault), reason, "V4")
+        refused(presented(([good], None), ([good], None), fault), reason, "V4")
         for other in faults.values():
             refused(presented(fault, other), reason, "V4")
             refused(presented(([good], None), fault, other), reason, "V4")
