@@ -1019,13 +1019,17 @@ def test_of_several_namespaces_the_first_with_a_fault_says_why() -> None:
         stated = (digests_of({"": items})[""] if given is None else given for items, given in parts)
         return make(items=shown, digests=dict(zip(shown, stated, strict=True)))
 
-    accepted(presented(([good], None), ([good], None)))
+    def check(reason: Reason, *parts: tuple[list[bytes], Any]) -> None:
+        assert refused(presented(*parts), reason, "V4").where == "issuer-signed-item"
+
+    sound = ([good], None)
+    accepted(presented(sound, sound))
     for reason, fault in faults.items():
-        refused(presented(([good], None), fault), reason, "V4")
-        refused(presented(([good], None), ([good], None), fault), reason, "V4")
+        check(reason, sound, fault)
+        check(reason, sound, sound, fault)
         for other in faults.values():
-            refused(presented(fault, other), reason, "V4")
-            refused(presented(([good], None), fault, other), reason, "V4")
+            check(reason, fault, other)
+            check(reason, sound, fault, other)
 
 
 def test_one_element_in_two_namespaces_is_no_clash() -> None:
@@ -1106,6 +1110,26 @@ def test_no_other_tag_stands_in_a_value(tag: int) -> None:
     refused(make(digests={PID: digests[PID] | {99: beside["rfu"]}}), Reason.MALFORMED_CBOR, "V4")
     status = {"status_list": {"idx": 0, "uri": "https://issuer.example/1", **beside}}
     refused(make(mso={"status": status}), Reason.MALFORMED_CBOR, "V4")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        CBORTag(1, "1990-01-01"),
+        CBORTag(37, "1990-01-01"),
+        CBORTag(1003, "1990-01-01"),
+        [CBORTag(37, "1990-01-01")],
+        {"a": CBORTag(37, "1990-01-01")},
+        float("nan"),
+        [float("inf")],
+        {1.5: 1},
+        cbor2.undefined,
+    ],
+    ids=repr,
+)
+def test_what_is_no_value_is_refused_whatever_it_holds(value: Any) -> None:
+    error = refused(make({PID: {"nationality": "US", "e": value}}), Reason.MALFORMED_CBOR, "V4")
+    assert error.where == "issuer-signed-item"
 
 
 @pytest.mark.parametrize("namespace", [1, b"x", None])
