@@ -8,6 +8,7 @@ Spec: RFC 5280 section 6.1; RFC 7515 section 4.1.6; SD-JWT VC section 2.5; HAIP 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -39,9 +40,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citizenid import ANY, CitizenIDError, Format, KeyPurpose, MalformedError, Reason, TrustAnchors, VerificationError
+from citizenid import (
+    ANY,
+    CitizenIDError,
+    Format,
+    KeyPurpose,
+    MalformedError,
+    PublicKey,
+    Reason,
+    TrustAnchors,
+    VerificationError,
+)
 from citizenid._model import CertificateProfile, UnixTime
-from citizenid._x509 import CertifiedKey, load_roots, load_signers, pem_of, verify_path
+from citizenid._x509 import CertifiedKey, certificates, load_roots, load_signers, pem_of, verify_path
 from citizenid.testing.forge.der import exchanged, integer
 
 ROOT = certificate("root", "root", authority=True)
@@ -854,6 +865,33 @@ def test_only_the_curve_of_the_standard_that_no_library_here_has_has_a_reason_of
 )
 def test_a_leaf_may_have_a_key_of_each_algorithm_that_the_table_has(name: str, private: Any) -> None:
     assert walk([certificate("leaf", "root", public=private.public_key())]).key.algorithm == name
+
+
+def test_a_key_on_p256_is_taken_from_its_place_as_the_library_would_load_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def outcome(encoded: bytes) -> Any:
+        try:
+            return walk([encoded]).key
+        except CitizenIDError as error:
+            return error.reason
+
+    source = certificate("leaf", "root", public=ec.generate_private_key(ec.SECP256R1()).public_key())
+    public: Any = source.public_key()
+    point = public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    prime = 2**256 - 2**224 + 2**192 + 2**96 - 1
+    others = [point[:-1] + bytes((point[-1] ^ 1,)), b"\4" + bytes(64), b"\4" + prime.to_bytes(32, "big") + point[33:]]
+    leaves = [der(source)[0], *(rekeyed(source, point, other) for other in others)]
+    taken = [outcome(leaf) for leaf in leaves]
+    assert taken == [PublicKey.from_pem(public.public_bytes(*IN_PEM)), *3 * [Reason.KEY_INVALID]]
+    with monkeypatch.context() as patched:
+        patched.setattr(certificates, "_P256", re.compile(b"(?!)"))  # none
+        assert [outcome(leaf) for leaf in leaves] == taken
+    # Of a curve of the same size as well nothing is taken for another one.
+    assert walk([certificate("leaf", "root", public=ec.generate_private_key(ec.BrainpoolP256R1()).public_key())]).key
+    monkeypatch.setattr(certificates, "material_of", lambda *_: pytest.fail("loaded twice"))
+    assert outcome(leaves[0]) == taken[0]
+
+
+IN_PEM = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def test_a_leaf_whose_point_is_off_the_curve_or_of_small_order_is_refused() -> None:

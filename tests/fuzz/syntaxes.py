@@ -253,7 +253,8 @@ def cose_one(data: bytes) -> None:
         )
         if not isinstance(verdict, CitizenIDError):
             require(dict(cose.protected_of(signed.to_be_signed, WHERE)) == dict(message.members), "protected_of")
-    ours(device_response.read_documents, raw, LIMITS)
+    for read in (device_response.read_canonical, device_response.read_documents):
+        ours(read, raw, LIMITS)
 
 
 def cose_seeds() -> Iterator[bytes]:

@@ -124,9 +124,9 @@ TARGETS: Final[dict[str, Target]] = {
     "cose": Target(
         syntaxes.cose_one,
         syntaxes.cose_seeds,
-        ("_wire.cose:read_message", "_wire.cose:sign1", "_wire.cose:hint_of", "_wire.cose:typ_of",
-         "_wire.cose:untag",
-         "_wire.device_response:read_documents"),
+        ("_wire.cose:read_message", "_wire.cose:read_header", "_wire.cose:sign1", "_wire.cose:hint_of",
+         "_wire.cose:typ_of", "_wire.cose:untag",
+         "_wire.device_response:read_canonical", "_wire.device_response:read_documents"),
         _CBOR,
     ),
     "keys": Target(
@@ -169,7 +169,7 @@ TARGETS: Final[dict[str, Target]] = {
     "sd_cwt": Target(
         presentations.sd_cwt_one,
         presentations.sd_cwt_seeds,
-        ("verifier:verify", "_readers.sd_cwt:open_presentation"),
+        ("verifier:verify", "_readers._sd_kbt:open_presentation"),
         _CBOR,
         max_bytes=8_192,
     ),

@@ -1003,6 +1003,35 @@ def test_two_values_for_one_element_are_refused() -> None:
         refused(make(items=items), Reason.DISCLOSURE_CLASH, "V4")
 
 
+def test_of_several_namespaces_the_first_with_a_fault_says_why() -> None:
+    good = item(0, "e", 1)
+    faults = {
+        Reason.DISCLOSURE_MALFORMED: ([item(0, "e", 1, {"random": b""})], None),
+        Reason.DISCLOSURE_UNREFERENCED: ([good], {}),
+        Reason.DIGEST_MISMATCH: ([good], {0: bytes(32)}),
+        Reason.DISCLOSURE_DUPLICATE: ([good, good], None),
+        Reason.CLAIM_INVALID: ([item(0, "e", CBORTag(0, "no date"))], None),
+        Reason.DISCLOSURE_CLASH: ([good, item(1, "e", 1)], None),
+    }
+
+    def presented(*parts: tuple[list[bytes], Any]) -> bytes:
+        shown = dict(zip((PID, PHOTO_ID, MDL), (items for items, _ in parts), strict=False))
+        stated = (digests_of({"": items})[""] if given is None else given for items, given in parts)
+        return make(items=shown, digests=dict(zip(shown, stated, strict=True)))
+
+    def check(reason: Reason, *parts: tuple[list[bytes], Any]) -> None:
+        assert refused(presented(*parts), reason, "V4").where == "issuer-signed-item"
+
+    sound = ([good], None)
+    accepted(presented(sound, sound))
+    for reason, fault in faults.items():
+        check(reason, sound, fault)
+        check(reason, sound, sound, fault)
+        for other in faults.values():
+            check(reason, fault, other)
+            check(reason, sound, fault, other)
+
+
 def test_one_element_in_two_namespaces_is_no_clash() -> None:
     assert claims(make({PID: {"e": 1}, PHOTO_ID: {"e": 2}})) == {PID: {"e": 1}, PHOTO_ID: {"e": 2}}
 
@@ -1081,6 +1110,26 @@ def test_no_other_tag_stands_in_a_value(tag: int) -> None:
     refused(make(digests={PID: digests[PID] | {99: beside["rfu"]}}), Reason.MALFORMED_CBOR, "V4")
     status = {"status_list": {"idx": 0, "uri": "https://issuer.example/1", **beside}}
     refused(make(mso={"status": status}), Reason.MALFORMED_CBOR, "V4")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        CBORTag(1, "1990-01-01"),
+        CBORTag(37, "1990-01-01"),
+        CBORTag(1003, "1990-01-01"),
+        [CBORTag(37, "1990-01-01")],
+        {"a": CBORTag(37, "1990-01-01")},
+        float("nan"),
+        [float("inf")],
+        {1.5: 1},
+        cbor2.undefined,
+    ],
+    ids=repr,
+)
+def test_what_is_no_value_is_refused_whatever_it_holds(value: Any) -> None:
+    error = refused(make({PID: {"nationality": "US", "e": value}}), Reason.MALFORMED_CBOR, "V4")
+    assert error.where == "issuer-signed-item"
 
 
 @pytest.mark.parametrize("namespace", [1, b"x", None])

@@ -7,12 +7,12 @@ alone: then its end and its content are known without reading anything.
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from citizenid._errors import MalformedError, Reason
 from citizenid._wire import heads as module
-from citizenid._wire.heads import embedded, end_of, refuse_costly, text_string, unwrap
+from citizenid._wire.heads import embedded, embedded_each, end_of, refuse_costly, text_string, unwrap
 
 WHERE = "somewhere.payload"
 WIDTHS = (0, 1, 2, 4, 8)
@@ -202,6 +202,15 @@ def test_a_content_of_every_size_is_taken_out_whole(size: int) -> None:
         assert outcome(b"\x00" + data) is Reason.MALFORMED_TOKEN
         assert outcome(data[1:]) is Reason.MALFORMED_TOKEN
     assert outcome(embedded(content)) == content
+
+
+@given(st.lists(st.integers(0, 300)))
+@example([])
+@example([255])
+@example([256, 0])
+def test_many_are_embedded_as_each_of_them_is(sizes: list[int]) -> None:
+    items = [bytes([size & 0xFF]) * size for size in sizes]
+    assert embedded_each(items) == [embedded(item) for item in items]
 
 
 @pytest.mark.parametrize("size", SIZES)

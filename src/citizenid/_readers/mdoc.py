@@ -8,9 +8,7 @@ Spec: ISO/IEC 18013-5 8.3.2.1.2, 9.1.2, 9.1.3, 9.3.1; specs/profile-mdoc.md.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -36,9 +34,10 @@ from .._model import (
 )
 from .._wire import base64url, cbor, cose
 from .._wire.cbor import CBORTag
-from .._wire.dates import date_time, is_date
-from .._wire.device_response import Document, check_version, read_documents
+from .._wire.dates import date_time
+from .._wire.device_response import Canonical, Document, check_version, read_canonical, read_documents
 from .._wire.transcript import MAC_INFO, device_authentication_bytes, mac_salt, session_transcript
+from ._items import HASHES, VALUE_TAGS, match
 from ._protocol import KeyAuthorizations, Reader, Reading
 from ._statements import assurance_of, evidence_of_elements, personal_elements
 
@@ -51,12 +50,7 @@ _ITEM: Final = "issuer-signed-item"
 _DEVICE: Final = "device-auth"
 _PROFILE: Final = CertificateProfile.MDOC_DOCUMENT_SIGNER
 _EMBEDDED: Final = frozenset({reg.EMBEDDED_TAG})
-_VALUE_TAGS: Final = frozenset({reg.DATE_TIME_TAG, reg.FULL_DATE_TAG})
-_HASHES: Final = {name: getattr(hashlib, function) for name, function in reg.MDOC_DIGESTS.items()}
-_MIN_RANDOM_BYTES: Final = 16
-# An issuer takes them below 2^31 (9.1.2.5). One that draws 32 bits has digests that are just as good.
-_MAX_DIGEST_ID: Final = 2**32 - 1
-_SCALARS: Final = frozenset({str, int, bytes, bool, type(None)})
+_VERSION: Final = "1.0"
 _new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
 
 
@@ -76,7 +70,20 @@ def open_presentation(data: object, limits: Limits, serialization: Serialization
     if len(data) > limits.presentation_bytes:  # type: ignore[arg-type]  # mypy does not narrow by type() in a variable
         raise MalformedError(Reason.INPUT_TOO_LARGE, _RESPONSE)
     raw: bytes = data if kind is bytes else base64url.decode_text(data, _RESPONSE)  # type: ignore[assignment]  # as above
+    canonical = read_canonical(raw, limits)
+    if canonical is not None:
+        return (_open_canonical(canonical),)
     return tuple([_open_document(document) for document in read_documents(raw, limits)])
+
+
+def _open_canonical(canonical: Canonical) -> Presentation:
+    # As `_open_document`, whose questions the literals have answered. What keys a cache begins as none does there: with
+    # the head of a map, and not of an array.
+    doc_type, algorithm, protected, certificate, payload, signature, half, namespaces, items, device = canonical
+    to_be_signed = cose.structure(cose.SIGNATURE, protected, payload)
+    hint = _new(KeyHint, (None, (certificate,), None, _PROFILE))
+    credential = _new(SignedObject, (to_be_signed, payload, algorithm, signature, hint, None, None))
+    return _new(Presentation, (_FORMAT, credential, items, half, device, doc_type, namespaces))
 
 
 def _open_document(document: Document) -> Presentation:
@@ -104,12 +111,12 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     content = _unwrapped(presentation.credential.payload)
     refused = None
     try:
-        return _read(cbor.load(content, _MSO, _VALUE_TAGS), presentation, issuer, limits)
+        return _read(cbor.load(content, _MSO, VALUE_TAGS), presentation, issuer, limits)
     except CitizenIDError as error:
         refused = error
-    cbor.decode(content, _MSO, _VALUE_TAGS)  # what is no sound CBOR is refused as that
+    cbor.decode(content, _MSO, VALUE_TAGS)  # what is no sound CBOR is refused as that
     for item in presentation.disclosures:
-        cbor.decode(item, _ITEM, _VALUE_TAGS)
+        cbor.decode(item, _ITEM, VALUE_TAGS)
     raise refused
 
 
@@ -126,15 +133,16 @@ def _read(mso: Any, presentation: Presentation, issuer: str, limits: Limits) -> 
     if type(mso) is not dict:
         raise MalformedError(Reason.MALFORMED_TOKEN, _MSO)
     if not mso.keys() <= _OF_MSO:
-        cbor.check(mso, _MSO, _VALUE_TAGS)
-    check_version(_member(mso, "version", str), _MSO + ".version")
+        cbor.check(mso, _MSO, VALUE_TAGS)
+    if mso.get("version") != _VERSION:  # as most are; nothing but a text equals one
+        check_version(_member(mso, "version", str), _MSO + ".version")
     hash_name = _member(mso, "digestAlgorithm", str)
-    if hash_name not in _HASHES:
+    if hash_name not in HASHES:
         raise VerificationError(Reason.HASH_ALGORITHM_NOT_ALLOWED, _MSO + ".digestAlgorithm")
     doc_type = _member(mso, "docType", str)
     if not doc_type:
         raise MalformedError(Reason.CLAIM_INVALID, _MSO + ".docType")
-    claims, own = _match(presentation, _digests(mso, limits), hash_name, limits)
+    claims, own = match(presentation, _digests(mso, limits), hash_name, limits)
     validity = _validity(_member(mso, "validityInfo", dict))
     device_key = _member(mso, "deviceKeyInfo", dict)
     attestation = attestation_of_frozen(
@@ -161,9 +169,9 @@ def _issuing_countries(claims: Mapping[str, Mapping[str, Any]]) -> tuple[Any, ..
 
 def _member(holder: Mapping[Any, Any], name: str, kind: type, where: str = _MSO) -> Any:
     value = holder.get(name)
-    if value is None and name not in holder:
-        raise VerificationError(Reason.CLAIM_MISSING, f"{where}.{name}")
     if type(value) is not kind:
+        if name not in holder:
+            raise VerificationError(Reason.CLAIM_MISSING, f"{where}.{name}")
         raise MalformedError(Reason.CLAIM_INVALID, f"{where}.{name}")
     return value
 
@@ -175,90 +183,15 @@ def _digests(mso: dict[Any, Any], limits: Limits) -> dict[str, dict[int, bytes]]
         if type(namespace) is not str or type(by_id) is not dict:
             raise MalformedError(Reason.CLAIM_INVALID, _MSO + ".valueDigests")
         if not (_INTEGERS.issuperset(map(type, by_id)) and _BYTES.issuperset(map(type, by_id.values()))):
-            cbor.check(by_id, _MSO, _VALUE_TAGS)  # it may be found by nobody, or match nothing
+            cbor.check(by_id, _MSO, VALUE_TAGS)  # it may be found by nobody, or match nothing
         count += len(by_id)
     if count > limits.digests:
         raise VerificationError(Reason.LIMIT_EXCEEDED, _MSO + ".valueDigests")
     return digests
 
 
-def _match(
-    presentation: Presentation, digests: dict[str, dict[int, bytes]], hash_name: str, limits: Limits
-) -> tuple[Mapping[str, Mapping[str, Any]], list[Any]]:
-    """Match every item to its digest, namespace by namespace: they came as the members of a map, each in one run.
-
-    Returns:
-        The claims, and the items of our own namespace as they came, with their tags.
-    """
-    namespaces, disclosures = presentation.namespaces, presentation.disclosures
-    loaded = cbor.load_each(disclosures, _ITEM, _VALUE_TAGS)
-    claims: dict[str, Mapping[str, Any]] = {}
-    own: list[Any] = []
-    start = 0
-    for namespace in dict.fromkeys(namespaces):
-        end = start + namespaces.count(namespace)
-        expected = digests.get(namespace, _NONE)
-        claims[namespace] = _elements(loaded[start:end], disclosures[start:end], expected, hash_name, limits)
-        if namespace == reg.MDOC_CITIZENSHIP:
-            own = loaded[start:end]
-        start = end
-    return MappingProxyType(claims), own
-
-
-def _elements(
-    items: list[Any], received: tuple[bytes, ...], expected: dict[int, bytes], hash_name: str, limits: Limits
-) -> Mapping[str, Any]:
-    # Column by column, so that each rule is one step for all items of the namespace.
-    if not (_MAPS.issuperset(map(type, items)) and _FOUR.issuperset(map(len, items))):
-        _check_members(items)
-    columns = None
-    try:
-        columns = tuple(zip(*map(_FIELDS, items), strict=True))
-    except KeyError:
-        pass  # raised below without the key
-    if columns is None:
-        raise VerificationError(Reason.DISCLOSURE_MALFORMED, _ITEM)
-    numbers, randoms, names, values = columns
-    if (
-        not _INTEGERS.issuperset(map(type, numbers))
-        or min(numbers) < 0
-        or max(numbers) > _MAX_DIGEST_ID
-        or not _BYTES.issuperset(map(type, randoms))
-        or min(map(len, randoms)) < _MIN_RANDOM_BYTES
-        or not _TEXTS.issuperset(map(type, names))
-        or max(map(len, names)) > limits.claim_name_chars
-    ):
-        raise VerificationError(Reason.DISCLOSURE_MALFORMED, _ITEM)
-    hash_, embedded = _HASHES[hash_name], cbor.embedded
-    if list(map(expected.get, numbers)) != [hash_(embedded(data)).digest() for data in received]:
-        missing = None in map(expected.get, numbers)
-        raise VerificationError(Reason.DISCLOSURE_UNREFERENCED if missing else Reason.DIGEST_MISMATCH, _ITEM)
-    if len(set(numbers)) != len(numbers):
-        raise VerificationError(Reason.DISCLOSURE_DUPLICATE, _ITEM)
-    if not _SCALARS.issuperset(map(type, values)):
-        cbor.check(list(values), _ITEM, _VALUE_TAGS)
-        values = tuple(map(_freeze, values))
-    elements = dict(zip(names, values, strict=True))
-    if len(elements) != len(names):  # EUDI PID_10: two values for one element
-        raise VerificationError(Reason.DISCLOSURE_CLASH, _ITEM)
-    return MappingProxyType(elements)
-
-
-def _check_members(items: list[Any]) -> None:
-    # The exception: what is no item, or holds more than an item does.
-    for item in items:
-        cbor.check(item, _ITEM, _VALUE_TAGS)
-        if type(item) is not dict:
-            raise VerificationError(Reason.DISCLOSURE_MALFORMED, _ITEM)
-
-
-_NONE: Final[dict[int, bytes]] = {}
-_MAPS: Final = frozenset({dict})
-_TEXTS: Final = frozenset({str})
-_FIELDS: Final = itemgetter("digestID", "random", "elementIdentifier", "elementValue")
 _INTEGERS: Final = frozenset({int})
 _BYTES: Final = frozenset({bytes})
-_FOUR: Final = frozenset({4})  # members of an item, the ones below, if it has no more
 _OF_MSO: Final = frozenset(
     {"version", "digestAlgorithm", "valueDigests", "deviceKeyInfo", "docType", "validityInfo", "status"}
 )
@@ -266,23 +199,10 @@ _OF_VALIDITY: Final = frozenset({"signed", "validFrom", "validUntil", "expectedU
 _OF_KEY_INFO: Final = frozenset({"deviceKey", "keyAuthorizations"})
 
 
-def _freeze(value: Any) -> Any:
-    kind = type(value)
-    if kind is list:
-        return tuple([_freeze(item) for item in value])
-    if kind is dict:
-        return MappingProxyType({name: _freeze(item) for name, item in value.items()})
-    if kind is CBORTag:  # a date: its text is the value, as in every other format
-        if type(value.value) is not str or not is_date(value.value):  # what else it says, it says as no date
-            raise MalformedError(Reason.CLAIM_INVALID, _ITEM)
-        return value.value
-    return value
-
-
 def _validity(stated: dict[Any, Any]) -> Validity:
     if not stated.keys() <= _OF_VALIDITY:
-        cbor.check(stated, _MSO, _VALUE_TAGS)
-    signed, valid_from, valid_until = (_time(stated, name) for name in ("signed", "validFrom", "validUntil"))
+        cbor.check(stated, _MSO, VALUE_TAGS)
+    signed, valid_from, valid_until = _time(stated, "signed"), _time(stated, "validFrom"), _time(stated, "validUntil")
     if "expectedUpdate" in stated:
         _time(stated, "expectedUpdate")
     # validUntil is inclusive (9.3.1), ours is exclusive.
@@ -299,7 +219,7 @@ def _time(stated: dict[Any, Any], name: str) -> UnixTime:
 
 def _device_key(info: dict[Any, Any]) -> PublicKey:
     if not info.keys() <= _OF_KEY_INFO:
-        cbor.check(info, _MSO, _VALUE_TAGS)
+        cbor.check(info, _MSO, VALUE_TAGS)
     stated = info.get("deviceKey")
     cbor.check(stated, _MSO)  # its labels are integers or text, exactly
     key = load_cose_key(stated, _MSO + ".deviceKeyInfo.deviceKey")
@@ -395,7 +315,7 @@ _NO_ELEMENTS: Final = b"\xa0"
 def _device_elements(content: bytes, authorizations: KeyAuthorizations | None) -> Mapping[str, Any]:
     if content == _NO_ELEMENTS:
         return _NOTHING
-    stated = cbor.decode(content, _DEVICE + ".nameSpaces", _VALUE_TAGS)
+    stated = cbor.decode(content, _DEVICE + ".nameSpaces", VALUE_TAGS)
     if type(stated) is not dict:
         raise MalformedError(Reason.MALFORMED_TOKEN, _DEVICE + ".nameSpaces")
     for namespace, elements in stated.items():

@@ -17,16 +17,14 @@ from typing import Any, Final
 
 from .. import _registry as reg
 from .._crypto import PublicKey, load_cose_key
-from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
+from .._errors import MalformedError, Reason, VerificationError
 from .._limits import MAX_UNIX_TIME, Limits
 from .._model import (
     NO_TYPE,
-    CertificateProfile,
     Challenge,
     Citizenship,
     Format,
     Presentation,
-    Serialization,
     SignedObject,
     StatusReference,
     UnixTime,
@@ -34,8 +32,9 @@ from .._model import (
     attestation_of_frozen,
 )
 from .._redaction import DECOY, SD_CWT_MARKERS, Disclosure, Placement, restore
-from .._wire import base64url, cbor, cose
+from .._wire import cbor, cose
 from ._protocol import Reader, Reading
+from ._sd_kbt import open_presentation
 from ._statements import assurance_of, evidence_of
 
 _FORMAT: Final = Format.SD_CWT
@@ -43,114 +42,12 @@ _CREDENTIAL: Final = "sd-cwt"
 _PAYLOAD: Final = "sd-cwt.payload"
 _HEADER: Final = "sd-cwt.header"
 _KB: Final = "sd-kbt"
-_KB_HEADER: Final = "sd-kbt.header"
 _KB_PAYLOAD: Final = "sd-kbt.payload"
-_PROFILE: Final = CertificateProfile.SD_JWT_VC_ISSUER
-_SIGN1: Final = frozenset({reg.COSE_SIGN1_TAG, reg.URI_TAG})  # the latter in an x5u, which is refused as one
 _HASHES: Final = {name: getattr(hashlib, name) for name in reg.COSE_HASHES.values()}
-# Header parameters with one place: what nobody signed must not say how digests are made, and what anybody may leave out
-# must not be signed.
-_SIGNED_ONLY: Final = frozenset({reg.COSE_SD_ALG, reg.COSE_CWT_CLAIMS, reg.COSE_KCWT})
-_NOT_OURS: Final = frozenset({reg.COSE_SD_CLAIMS, reg.COSE_KCWT})
-_CREDENTIAL_ONLY: Final = frozenset({reg.COSE_SD_CLAIMS, reg.COSE_SD_ALG, reg.COSE_CWT_CLAIMS})
 # What the profile itself consumes; the rest of the claims is the person's.
 _STRUCTURAL: Final[frozenset[Any]] = reg.CWT_CONTROL_CLAIMS | {reg.ASSURANCE}
 _OWN_STRUCTURAL: Final[frozenset[Any]] = _STRUCTURAL | {reg.EVIDENCE_CHECKED_AT}
 _new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
-
-
-def open_presentation(data: object, limits: Limits, serialization: Serialization) -> tuple[Presentation, ...]:
-    """V1: frame an SD-KBT, or the SD-CWT that an issuer hands over. Text is base64url.
-
-    Raises:
-        MalformedError: a Reason of form.
-        VerificationError: TYP_MISMATCH for what says to be neither, DISCLOSURE_ENCRYPTED.
-    """
-    kind = type(data)
-    if kind is not bytes and kind is not str:
-        raise MalformedError(Reason.MALFORMED_TOKEN, _CREDENTIAL)
-    if len(data) > limits.presentation_bytes:  # type: ignore[arg-type]  # mypy does not narrow by type() in a variable
-        raise MalformedError(Reason.INPUT_TOO_LARGE, _CREDENTIAL)
-    raw: bytes = data if kind is bytes else base64url.decode_text(data, _CREDENTIAL)  # type: ignore[assignment]  # as above
-    refused = None
-    try:
-        return (_open(cbor.load(raw, _CREDENTIAL, _SIGN1), limits),)
-    except CitizenIDError as error:
-        refused = error
-    cbor.decode(raw, _CREDENTIAL, _SIGN1)  # what is no sound CBOR is refused as that
-    raise refused
-
-
-def _open(item: Any, limits: Limits) -> Presentation:
-    message = cose.untag(item, reg.COSE_SIGN1_TAG, _CREDENTIAL)
-    outer = cose.read_message(message, _CREDENTIAL, reg.COSE_KCWT)
-    typ = cose.typ_of(outer, _CREDENTIAL)
-    binding = None
-    if typ == reg.TYP_KB_CWT:
-        binding, outer = _open_binding(outer)
-    elif typ != reg.TYP_SD_CWT:  # it decides between two shapes, and any other is none of ours
-        raise VerificationError(Reason.TYP_MISMATCH, _HEADER + ".typ")
-    return _open_credential(outer, binding, limits)
-
-
-def _open_binding(message: cose.Message) -> tuple[SignedObject, cose.Message]:
-    members, unprotected = message.members, message.unprotected
-    _check_headers(message, _KB_HEADER)
-    if message.payload is None:
-        raise MalformedError(Reason.MALFORMED_TOKEN, _KB)
-    if (
-        not _CREDENTIAL_ONLY.isdisjoint(members)
-        or not _CREDENTIAL_ONLY.isdisjoint(unprotected)
-        or reg.COSE_KCWT not in members
-    ):
-        raise MalformedError(Reason.HEADER_INVALID, _KB_HEADER)
-    inner = cose.untag(members[reg.COSE_KCWT], reg.COSE_SIGN1_TAG, _KB_HEADER + ".kcwt")
-    binding = cose.sign1(message, message.payload, reg.COSE_ALGORITHMS, _PROFILE, _KB)
-    return binding, cose.read_message(inner, _CREDENTIAL)
-
-
-def _open_credential(message: cose.Message, binding: SignedObject | None, limits: Limits) -> Presentation:
-    members, unprotected, payload = message.members, message.unprotected, message.payload
-    _check_headers(message, _HEADER)
-    if payload is None:
-        raise MalformedError(Reason.MALFORMED_TOKEN, _CREDENTIAL)
-    if not _NOT_OURS.isdisjoint(members) or not _SIGNED_ONLY.isdisjoint(unprotected):
-        raise MalformedError(Reason.HEADER_INVALID, _HEADER)
-    disclosures: tuple[bytes, ...] = ()
-    if reg.COSE_SD_CLAIMS in unprotected:
-        disclosures = _disclosures(unprotected[reg.COSE_SD_CLAIMS], limits)
-    credential = cose.sign1(message, payload, reg.COSE_ALGORITHMS, _PROFILE, _CREDENTIAL, _unverified_issuer)
-    # No certificate is empty: the empty part ends them.
-    parts = (credential.to_be_signed, credential.signature, *credential.key_hint.certificates, b"", *disclosures)
-    half = b"".join([b"%d:%b" % (len(part), part) for part in parts])
-    return _new(Presentation, (_FORMAT, credential, disclosures, half, binding, None, ()))
-
-
-def _check_headers(message: cose.Message, where: str) -> None:
-    # Section 6.3: of names in headers too, at any depth. In fewer bytes none is too long.
-    if len(message.protected) > cbor.MAX_NAME_BYTES:
-        cbor.check_names(message.members, where)
-    if message.unprotected:
-        cbor.check_names(message.unprotected, where)
-    # Section 12: somebody else has the key. What such a disclosure holds could be anything, a nationality among it.
-    if not (
-        reg.COSE_SD_ENCRYPTED.isdisjoint(message.members) and reg.COSE_SD_ENCRYPTED.isdisjoint(message.unprotected)
-    ):
-        raise VerificationError(Reason.DISCLOSURE_ENCRYPTED, "disclosure")
-
-
-def _disclosures(stated: Any, limits: Limits) -> tuple[bytes, ...]:
-    if type(stated) is not list or not stated or not all(type(each) is bytes for each in stated):
-        raise MalformedError(Reason.HEADER_INVALID, _HEADER + ".sd_claims")  # section 9 step 2: empty is invalid
-    if len(stated) > limits.disclosures:
-        raise MalformedError(Reason.LIMIT_EXCEEDED, "disclosure")
-    return tuple(stated)
-
-
-def _unverified_issuer(payload: bytes) -> str | None:
-    claims = cbor.decode_marked(payload, _PAYLOAD)
-    issuer = claims.get(reg.CWT_ISS) if type(claims) is dict else None
-    return issuer if type(issuer) is str else None
 
 
 def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:

@@ -16,7 +16,7 @@ from .._model import ClaimPath
 from .markers import DECOY, Markers
 
 _new: Final = tuple.__new__
-_PLAIN: Final = frozenset({str, int, bool, type(None)})  # nothing below these, and nothing to judge about them
+_PLAIN: Final = frozenset({str, int, bool, bytes, type(None)})  # nothing below these, and nothing to judge about them
 
 
 class Disclosure(NamedTuple):

@@ -10,7 +10,6 @@ Spec: RFC 8949 sections 3, 4.2.1, 5.6; DESIGN section 6.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import chain
@@ -27,6 +26,7 @@ from .heads import (
     argument_bytes,
     byte_string,
     embedded,
+    embedded_each,
     end_of,
     head,
     refuse_costly,
@@ -36,8 +36,8 @@ from .heads import (
 
 __all__ = [
     "MAX_DEPTH", "NO_TAGS", "CBORTag", "Redacted", "byte_string", "check", "check_names", "decode", "decode_marked",
-    "embedded", "encode", "head", "joined", "load", "load_each", "load_signed", "member_slices", "text_string",
-    "unwrap"
+    "embedded", "embedded_each", "encode", "head", "joined", "load", "load_each", "load_signed", "member_slices",
+    "text_string", "unwrap"
 ]  # fmt: skip
 
 MAX_NAME_BYTES: Final = 255  # of a text key, draft-ietf-spice-sd-cwt section 6.3
@@ -47,7 +47,6 @@ _KNOWN_TAGS: Final = (
     *(0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799),
 )
 _EMBEDDED: Final = frozenset({24})  # for a reader that takes nothing but a byte string in it, it needs no decoder
-_DIGEST_HEAD: Final = b"\x58\x20"  # of a byte string of 32 bytes
 _KEYS: Final = frozenset({int, str})
 _LISTS: Final = frozenset({list})
 _BYTES: Final = frozenset({bytes})
@@ -105,15 +104,16 @@ def load_each(items: Sequence[bytes], where: str, tags: frozenset[int] = NO_TAGS
     Raises:
         MalformedError: as `load`.
     """
-    # Behind each item stands a digest of all of them. Whoever writes an item cannot know it, so it is found in its
-    # places only when every item is one and whole.
-    digest = hashlib.sha256(b"".join(items)).digest()
-    mark = _DIGEST_HEAD + digest
+    # Behind each item stands a byte string of break codes that with its head is longer than any of them, so that none
+    # holds it. A string that began in an item and ended in it would hold a byte of that head, which is no break code,
+    # or have another length. So it is found in its places only when every item is one and whole.
+    longest = max(map(len, items), default=0)
+    mark = b"\xff" * longest
     loaded: list[Any] | None = None
-    if max(map(len, items), default=0) <= _UNSCANNED_BYTES:
+    if longest <= _UNSCANNED_BYTES:
         try:
             loaded = cbor2.loads(
-                head(4, 2 * len(items)) + mark.join((*items, b"")),
+                head(4, 2 * len(items)) + (head(2, longest) + mark).join((*items, b"")),
                 semantic_decoders=_as_tags(tags - _EMBEDDED),
                 max_depth=MAX_DEPTH + 1,
                 allow_indefinite=False,
@@ -121,7 +121,7 @@ def load_each(items: Sequence[bytes], where: str, tags: frozenset[int] = NO_TAGS
             )
         except cbor2.CBORDecodeError:
             pass  # one of them, by itself, says what is wrong with it
-    if loaded is None or loaded[1::2] != [digest] * len(items):
+    if loaded is None or loaded[1::2] != [mark] * len(items):
         return [load(item, where, tags) for item in items]
     return loaded[::2]
 
@@ -244,6 +244,8 @@ def _named(text: str) -> Reason:
 def check(value: Any, where: str, tags: frozenset[int] = NO_TAGS) -> None:
     """Refuse what `decode` would refuse in a value that was loaded. Raises MALFORMED_CBOR."""
     if type(value) is dict and _KEYS.issuperset(map(type, value)):
+        if _SCALARS.issuperset(map(type, value.values())):
+            return
         below = [each for each in value.values() if type(each) not in _SCALARS]
         if _LISTS.issuperset(map(type, below)) and _SCALARS.issuperset(map(type, chain.from_iterable(below))):
             return  # as most are

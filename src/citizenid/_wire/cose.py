@@ -83,8 +83,7 @@ def read_message(value: Any, where: str, judged: int | None = None) -> Message:
         or type(signature) is not bytes
     ):
         raise MalformedError(Reason.MALFORMED_TOKEN, where)
-    read = _read_short_header if len(protected) <= _REMEMBERED_BYTES else _read_protected
-    body, members = read(protected, where, judged)
+    body, members = read_header(protected, where, judged)
     if unprotected:
         _check_labels(unprotected, where)
         # A label is an integer or a text, exactly. Values too: of a device's header nobody asks for the hints.
@@ -92,6 +91,12 @@ def read_message(value: Any, where: str, judged: int | None = None) -> Message:
         if not members.keys().isdisjoint(unprotected):
             raise MalformedError(Reason.HEADER_INVALID, where + ".header")
     return _new(Message, (body, members, unprotected, payload, signature))
+
+
+def read_header(protected: bytes, where: str, judged: int | None = None) -> tuple[bytes, Mapping[Any, Any]]:
+    """Read a protected header by itself: as it is signed, and decoded. Arguments and errors as `read_message`."""
+    read = _read_short_header if len(protected) <= _REMEMBERED_BYTES else _read_protected
+    return read(protected, where, judged)
 
 
 def _read_protected(protected: bytes, where: str, judged: int | None = None) -> tuple[bytes, Mapping[Any, Any]]:
@@ -133,9 +138,7 @@ def protected_of(to_be_signed: bytes, where: str) -> Mapping[Any, Any]:
     width = 1 << first - 0x58 if first >= 0x58 else 0
     end = start + 1 + width
     size = int.from_bytes(to_be_signed[start + 1 : end], "big") if width else first - 0x40
-    protected = to_be_signed[end : end + size]
-    read = _read_short_header if size <= _REMEMBERED_BYTES else _read_protected
-    return read(protected, where)[1]
+    return read_header(to_be_signed[end : end + size], where)[1]
 
 
 def structure(context: str, protected: bytes, payload: bytes, external_aad: bytes = b"") -> bytes:

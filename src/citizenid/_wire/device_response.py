@@ -53,6 +53,32 @@ class Document(NamedTuple):
         return "<Document>"
 
 
+class Canonical(NamedTuple):
+    """The one document of a response as canonical CBOR writes it, with a signature of the device.
+
+    Attributes:
+        doc_type, namespaces, items: as those of a `Document`.
+        algorithm: the algorithm that the issuer's protected header names, and nothing else stands in there.
+        protected, certificate, payload, signature: the parts of the IssuerAuth.
+        issuer_signed: all that the issuer made, and the holder has chosen of it, as received.
+        device: what the device signed.
+    """
+
+    doc_type: str
+    algorithm: str
+    protected: bytes
+    certificate: bytes
+    payload: bytes
+    signature: bytes
+    issuer_signed: bytes
+    namespaces: tuple[str, ...]
+    items: tuple[bytes, ...]
+    device: DetachedSignature
+
+    def __repr__(self) -> str:
+        return "<Canonical>"
+
+
 def read_documents(raw: bytes, limits: Limits) -> list[Document]:
     """Read a DeviceResponse, or an IssuerSigned.
 
@@ -60,9 +86,6 @@ def read_documents(raw: bytes, limits: Limits) -> list[Document]:
         MalformedError: a Reason of form, VERSION_UNSUPPORTED.
         VerificationError: RESPONSE_NOT_OK.
     """
-    canonical = _read_canonical(raw, limits)
-    if canonical is not None:
-        return [canonical]
     refused = None
     try:
         return _read_response(cbor.load(raw, _RESPONSE, _EMBEDDED), limits)
@@ -182,18 +205,21 @@ _FRONT: Final = re.compile(
     rb"lissuerSigned\xa2jissuerAuth" + _SIGNED + rb"\xa1\x18!",
     re.DOTALL,
 )
+# The protected headers that hold nothing but an algorithm of mdocs.
+_ALGORITHMS: Final = {cbor.encode({reg.COSE_ALG: number}): name for number, name in reg.MDOC_ALGORITHMS.items()}
 _NAME_SPACES: Final = b"jnameSpaces"
 _ITEM_HEAD: Final = b"\xd8\x18X"
 _LONG_ITEM_HEAD: Final = b"\xd8\x18Y"
 
 
-def _read_canonical(raw: bytes, limits: Limits) -> Document | None:
-    """Frame the common response, of bytes that hold nothing else; None where the whole reading must decide."""
+def read_canonical(raw: bytes, limits: Limits) -> Canonical | None:
+    """Frame the common response, of bytes that hold nothing else; None where `read_documents` must decide."""
     front = _FRONT.match(raw)
     if front is None:
         return None
     head, text, by_device, signed, content, by_issuer = front.groups()
-    if (head[1] if len(head) > 1 else head[0] - 0x60) != len(text):
+    algorithm, algorithm_of_device = _ALGORITHMS.get(by_issuer), _ALGORITHMS.get(by_device)
+    if (head[1] if len(head) > 1 else head[0] - 0x60) != len(text) or algorithm is None or algorithm_of_device is None:
         return None
     try:
         doc_type = text.decode()
@@ -206,11 +232,10 @@ def _read_canonical(raw: bytes, limits: Limits) -> Document | None:
         return None
     if members is None:
         return None
-    auth = cose.read_message([by_issuer, {reg.COSE_X5CHAIN: certificate}, payload, signature], _AUTH)
-    message = cose.read_message([by_device, {}, None, signed], _DEVICE)
-    algorithm = cose.algorithm_of(message, reg.MDOC_ALGORITHMS, _DEVICE)
-    device = _new(DetachedSignature, (False, message.protected, algorithm, signed, None, content))
-    return _new(Document, (doc_type, auth, *members, device))
+    namespaces, items = members
+    device = _new(DetachedSignature, (False, by_device, algorithm_of_device, signed, None, content))
+    issuer = (algorithm, by_issuer, certificate, payload, signature, raw[front.start(6) :])
+    return _new(Canonical, (doc_type, *issuer, namespaces, items, device))
 
 
 def _byte_string(raw: bytes, position: int) -> tuple[bytes, int]:

@@ -94,7 +94,7 @@ def load_signers(pem: bytes | str) -> tuple[Root, ...]:
     for each in _load(pem, leaf=True):
         key = None
         try:
-            key = key_of(each.certificate, _WHERE)
+            key = key_of(each.opened, _WHERE)
         except CitizenIDError:
             pass  # raised below in our own words
         if key is None:

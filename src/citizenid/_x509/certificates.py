@@ -8,8 +8,8 @@ Spec: RFC 5280 sections 4.1, 4.2, 6.1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import re
+from datetime import datetime
 from typing import Final, NamedTuple, TypeVar
 
 from cryptography import x509
@@ -20,6 +20,7 @@ from cryptography.x509.oid import PublicKeyAlgorithmOID, SignatureAlgorithmOID
 
 from .._crypto import EXPLICIT_CURVE, PublicKey, material_of
 from .._errors import CitizenIDError, MalformedError, Reason
+from .._wire.keys import KeyMaterial
 from .der import survey
 
 # All that `cryptography` raises for a certificate or a CRL that it cannot read; most of these are no ValueError.
@@ -77,6 +78,7 @@ class Opened(NamedTuple):
         tbs: the signed bytes as received.
         is_copy: whether `certificate` was read from a copy with another serial number.
         issuer, subject: the two names as received.
+        key: the content of the SubjectPublicKeyInfo as received.
         not_before: valid from then on, Unix seconds.
         not_after: valid before then.
     """
@@ -87,6 +89,7 @@ class Opened(NamedTuple):
     is_copy: bool
     issuer: bytes
     subject: bytes
+    key: bytes
     not_before: int
     not_after: int
 
@@ -121,8 +124,8 @@ def read_certificate(der: bytes, *, leaf: bool) -> Opened | None:
     # The signature ends the certificate, after a count of unused bits that is not signed and must be none.
     if not is_sound(certificate, leaf=leaf) or not der.endswith(b"\0" + certificate.signature):
         return None
-    is_copy, times = found.readable is not der, window([certificate])
-    return Opened(certificate, found.serial, found.tbs, is_copy, found.issuer, found.subject, *times)
+    is_copy, times = found.readable is not der, window(certificate)
+    return Opened(certificate, found.serial, found.tbs, is_copy, found.issuer, found.subject, found.key, *times)
 
 
 def is_sound(certificate: x509.Certificate, *, leaf: bool) -> bool:
@@ -143,10 +146,11 @@ def is_sound(certificate: x509.Certificate, *, leaf: bool) -> bool:
 
 def extension(certificate: x509.Certificate, kind: type[_Extension]) -> x509.Extension[_Extension] | None:
     """Return an extension with its criticality, or None."""
-    try:
-        return certificate.extensions.get_extension_for_class(kind)
-    except x509.ExtensionNotFound:
-        return None
+    # As `get_extension_for_class`, which asks an abstract class of each whether it is one, and raises for none.
+    for each in certificate.extensions:
+        if type(each.value) is kind:
+            return each  # type: ignore[no-any-return]  # mypy does not narrow by type()
+    return None
 
 
 def is_self_issued(certificate: x509.Certificate) -> bool:
@@ -252,13 +256,20 @@ def check_authority_key(certificate: x509.Certificate, where: str) -> None:
         raise MalformedError(Reason.KEY_INVALID, where)
 
 
-def key_of(certificate: x509.Certificate, where: str) -> PublicKey:
+def key_of(opened: Opened, where: str) -> PublicKey:
     """Return the key of a leaf, with the full gate.
 
     Raises:
         MalformedError: CURVE_UNSUPPORTED for brainpoolP320r1, which no backend here has; KEY_INVALID for every other
             kind of key or curve that is not in the table of algorithms, and for what is no key.
     """
+    point = _P256.fullmatch(opened.key)
+    if point is not None:  # as most are: loaded once, where what stands there is what a loaded key would give
+        try:
+            return PublicKey(KeyMaterial("ES256", point[1]), where, full=True)
+        except MalformedError:
+            pass  # the refusal is chosen below
+    certificate = opened.certificate
     handle = _handle(certificate)
     material = None
     try:
@@ -301,17 +312,20 @@ def _key_refusal(certificate: x509.Certificate) -> Reason:
     return Reason.CURVE_UNSUPPORTED if unknown else Reason.KEY_INVALID
 
 
+# A SubjectPublicKeyInfo without its head: id-ecPublicKey with secp256r1 (RFC 5480 section 2.1), an uncompressed point.
+_P256: Final = re.compile(
+    re.escape(bytes.fromhex("301306072a8648ce3d020106082a8648ce3d03010703420004")) + rb"(.{64})", re.DOTALL
+)
 # The AlgorithmIdentifier of a key: id-ecPublicKey, then brainpoolP320r1 (RFC 5639 section 4.1).
 _P320R1: Final = bytes.fromhex("06072a8648ce3d020106092b2403030208010109")
 
 
-def window(whole: Sequence[x509.Certificate]) -> tuple[int, int]:
-    """Return when all of these are valid, in Unix seconds; the end is exclusive."""
-    not_before = max(unix(certificate.not_valid_before_utc) for certificate in whole)
+def window(certificate: x509.Certificate) -> tuple[int, int]:
+    """Return when a certificate is valid, in Unix seconds; the end is exclusive."""
     # X.509 notAfter is inclusive (RFC 5280 section 4.1.2.5); ours is exclusive.
-    return not_before, min(unix(certificate.not_valid_after_utc) for certificate in whole) + 1
+    return unix(certificate.not_valid_before_utc), unix(certificate.not_valid_after_utc) + 1
 
 
 def unix(moment: datetime) -> int:
-    """Return a date of a certificate in Unix seconds."""
-    return int(moment.astimezone(UTC).timestamp())
+    """Return a date of a certificate, which has a time zone, in Unix seconds."""
+    return int(moment.timestamp())

@@ -66,6 +66,7 @@ class Survey(NamedTuple):
         tbs: the bytes that are signed, as received.
         readable: the certificate with a serial number that is positive: itself, or a copy with another of that length.
         issuer, subject: the content of the two names, as received.
+        key: the content of the SubjectPublicKeyInfo, as received.
     """
 
     serial: int
@@ -74,6 +75,7 @@ class Survey(NamedTuple):
     readable: bytes
     issuer: bytes
     subject: bytes
+    key: bytes
 
 
 def survey(der: bytes) -> Survey:
@@ -109,6 +111,7 @@ def survey(der: bytes) -> Survey:
         readable,
         der[issuer.start : issuer.end],
         der[subject.start : subject.end],
+        der[key.start : key.end],
     )
 
 

@@ -185,7 +185,7 @@ def link(chain: Sequence[bytes], roots: Sequence[Root], profile: Profile) -> Lin
     if any(root.meaning != meaning and root.key in passed for root in roots):
         raise VerificationError(Reason.CERTIFICATE_UNTRUSTED, where)
     return LinkedPath(
-        key_of(path[0], where),
+        key_of(opened[0], where),
         UnixTime(opened[0].not_before),
         UnixTime(opened[0].not_after),
         tuple(
@@ -275,8 +275,8 @@ def check_chain(chain: Sequence[bytes], key: PublicKey) -> None:
             if type(der) is bytes
         ]
         limit = PROFILES[CertificateProfile.SD_JWT_VC_ISSUER].intermediates + 1
-        leaf = path[0].certificate if 0 < len(path) == len(chain) <= limit else None
-        if leaf is not None and may_sign_objects(leaf) and key_of(leaf, where) == key:
+        leaf = path[0] if 0 < len(path) == len(chain) <= limit else None
+        if leaf is not None and may_sign_objects(leaf.certificate) and key_of(leaf, where) == key:
             _check_links(path, where)
             # A self-issued one at the end is the root: it is not sent.
             usable = not any(is_self_issued(each.certificate) for each in path)

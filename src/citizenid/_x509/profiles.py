@@ -143,9 +143,20 @@ def may_sign_objects(certificate: x509.Certificate) -> bool:
 
 def countries_agree(leaf: x509.Certificate, root: x509.Certificate) -> bool:
     """Whether both subjects name one and the same country, and no two states (ISO/IEC 18013-5 9.3.3 and annex B)."""
-    country, other = (_values(each, NameOID.COUNTRY_NAME) for each in (leaf, root))
-    state, province = (_values(each, NameOID.STATE_OR_PROVINCE_NAME) for each in (leaf, root))
+    (country, state), (other, province) = _places(leaf), _places(root)
     return len(country) == 1 and country == other and (not (state and province) or state == province)
+
+
+def _places(certificate: x509.Certificate) -> tuple[list[str | bytes], list[str | bytes]]:
+    """Return the countries and the states that its subject names, in one pass."""
+    countries, states = [], []
+    for attribute in certificate.subject:
+        kind = attribute.oid
+        if kind == NameOID.COUNTRY_NAME:
+            countries.append(attribute.value)
+        elif kind == NameOID.STATE_OR_PROVINCE_NAME:
+            states.append(attribute.value)
+    return countries, states
 
 
 def has_one_country(leaf: x509.Certificate) -> bool:
