@@ -183,6 +183,8 @@ def test_a_pattern_matches_what_its_regular_expression_does(pattern: str, name: 
         ("a*a", "aa", True),
         ("a*b*a", "aba", True),
         ("a*b*a", "aa", False),
+        ("a*b*b", "ab", False),  # nor does what stands between them overlap with one
+        ("a*a*b", "ab", False),
         ("ab*ba", "aba", False),
         ("*a*a*", "a", False),
         ("*ab*ab*", "aab", False),
@@ -579,6 +581,10 @@ def test_rules_that_contradict_each_other_are_no_policy_by_any_way() -> None:
             AdmissionPolicy(rules)
         assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, where)
         assert caught.value.__context__ is None
+        assert caught.value.line == rule.line is not None  # what was read keeps its line
+        with pytest.raises(CitizenIDError) as caught:
+            AdmissionPolicy([replace(each, line=None) for each in rules])
+        assert (caught.value.where, caught.value.line) == (where, None)
 
 
 def test_a_rule_has_the_number_of_its_place_by_any_way() -> None:

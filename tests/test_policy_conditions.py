@@ -284,6 +284,11 @@ def test_a_rule_for_a_time_exists_from_its_first_second_to_before_its_last() -> 
         assert policy.decide("a", GOOD._replace(now=unknown)) == Verdict(Reason.CLOCK_UNUSABLE, 1)  # type: ignore[arg-type]  # the same
 
 
+@pytest.mark.parametrize("key", ["not_before", "not_after"])
+def test_a_rule_that_begins_or_ends_needs_a_clock(key: str) -> None:
+    assert rule_of(**{key: datetime.fromtimestamp(1_000, UTC)}).needs_now and not rule_of().needs_now
+
+
 def test_what_one_of_the_two_rules_out_is_passed_over_all_the_same() -> None:
     rules: list[dict[str, Any]] = [
         {"resource": "a", "anyone": True, "region": "us-*", "not_after": datetime.fromtimestamp(2_000, UTC)},
