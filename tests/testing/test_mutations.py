@@ -40,11 +40,20 @@ from citizenid.testing.attacks import JOURNAL, UnexpectedOutcomeError
 from citizenid.testing.forge import mdoc as forged
 from citizenid.testing.forge.parts import ISSUER, NOW, STATUS_URI, VCT, key, unbase64url
 from citizenid.testing.forge.status_lists import status_anchors
-from citizenid.testing.forgery import ALLOWED
-from citizenid.testing.mutations import TABLES, Hostile, Mutation, form_of, mutate, mutations
+from citizenid.testing.forgery import ALLOWED, NOT_OFFERED
+from citizenid.testing.mutations import (
+    TABLES,
+    Hostile,
+    Mutation,
+    every_mutation,
+    form_of,
+    mutate,
+    mutations,
+    valid_of,
+)
 from citizenid.testing.mutations._frame import CHOICES, Choice, keyless
 from citizenid.testing.mutations._text import indefinite, padded, with_spare_bits
-from citizenid.testing.mutations.gateways import Sent
+from citizenid.testing.mutations.gateways import OF_THE_FLEET, Sent
 from citizenid.testing.mutations.status_lists import Sent as ListSent
 from citizenid.testing.senders import Sender
 from citizenid.testing.strategies import (
@@ -249,6 +258,23 @@ def test_a_drawn_mutation_is_of_the_table_and_is_refused(data: st.DataObject) ->
     assert finding.expected and finding.trial.reason is outcome.reason
 
 
+@pytest.mark.parametrize("form", TABLES)
+def test_what_is_valid_of_a_form_is_drawn_and_every_mutation_of_it_made_at_once(form: str) -> None:
+    @settings(max_examples=2, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def run(data: st.DataObject) -> None:
+        valid = data.draw(valid_of(form))
+        assert form_of(valid) == form
+        assert CASES[form].accepted(valid) is not False
+        drawn = data.draw(every_mutation(valid))
+        names = [each.mutation.name for each in drawn]
+        assert names == [row.name for row in TABLES[form] if row.name in names]
+        assert len(names) > len(TABLES[form]) / 3
+        drawn[0].judge()
+
+    run()
+
+
 def test_a_finding_keeps_nothing_of_what_was_tried() -> None:
     hostile(Reason.MALFORMED_CBOR, lambda valid, choice: valid.data[:-1]).judge()
     trial = JOURNAL.findings[-1].trial
@@ -389,23 +415,29 @@ def test_a_missing_status_list_is_no_acceptance() -> None:
 OURS = Served(lambda world: serving(world.gateway))
 
 
+SERVED = ("dc+sd-jwt", "mso_mdoc", "sd-cwt", "request", "request, signed", "request, mutual TLS")
+BINDINGS = {"request": Binding.DPOP, "request, signed": Binding.HTTP_SIGNATURE, "request, mutual TLS": Binding.MTLS}
+
+
 def of(form: str) -> Any:
-    if form != "request":
+    if form not in BINDINGS:
         return rich(Format(form))
-    world, client = SimulatedWorld(), Sender(Binding.DPOP)
+    world, client = SimulatedWorld(), Sender(BINDINGS[form])
     return TicketHeld(client.ticket(world), client, world)
 
 
-@pytest.mark.parametrize("form", ["dc+sd-jwt", "mso_mdoc", "sd-cwt", "request"])
+@pytest.mark.parametrize("form", SERVED)
 def test_each_mutation_is_refused_by_a_served_gateway_for_the_same_reason(form: str) -> None:
     valid = of(form)
     for number, mutation in enumerate(TABLES[form]):
         made = mutate(valid, mutation, [number] * CHOICES)
         if made is not None and made.served is not None:
             made.judge(OURS)
+    alone = [each.name for each in TABLES[form] if (made := mutate(valid, each)) is not None and made.served is None]
+    assert set(alone) == (OF_THE_FLEET if form == "request" else set())
 
 
-@pytest.mark.parametrize("form", ["dc+sd-jwt", "mso_mdoc", "sd-cwt", "request"])
+@pytest.mark.parametrize("form", SERVED)
 def test_a_served_gateway_allows_what_nobody_changed(form: str) -> None:
     same = keyless("nothing", Reason.REPLAYED, lambda valid, choice: sent_as_it_is(valid))
     made = mutate(of(form), same)
@@ -432,6 +464,21 @@ def test_what_needs_the_keys_of_the_fleet_is_tried_on_the_library_alone() -> Non
     assert made.judge(Library()).reason is Reason.POLICY_INVALID
     with pytest.raises(AssertionError, match="on the library alone"):
         made.judge(OURS)
+
+
+@pytest.mark.parametrize("form", ["mso_mdoc", "request, signed", "request, mutual TLS"])
+def test_what_a_gateway_does_not_offer_is_not_tried_on_it(form: str) -> None:
+    only = Served(lambda world: serving(world.gateway), formats=[Format.SD_JWT_VC], bindings=[Binding.DPOP])
+    assert made(of(form), TABLES[form][0]).judge(only) == NOT_OFFERED
+    assert JOURNAL.findings[-1].expected and JOURNAL.findings[-1].target == "gateway"
+
+
+def test_what_leaves_a_judge_in_place_of_an_answer_is_a_finding() -> None:
+    broken = replace(hostile(Reason.EXPIRED, lambda valid, choice: valid.data), judged=lambda data: 1 // 0)
+    with pytest.raises(UnexpectedOutcomeError, match="made here: failed, ZeroDivisionError: ") as failed:
+        broken.judge()
+    assert isinstance(failed.value.__cause__, ZeroDivisionError)
+    assert JOURNAL.findings.pop().outcome.failure.startswith("ZeroDivisionError")
 
 
 def test_a_gateway_that_names_no_reasons_must_only_refuse() -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from .. import Reason
 from .checks import expect, fails, of_type
-from .forgery import ALLOWED, Forgery, Outcome, called, mdoc, sd_cwt, sd_jwt
+from .forgery import ALLOWED, NOT_OFFERED, Forgery, Outcome, called, mdoc, sd_cwt, sd_jwt
 from .targets import Party, Target
 
 __all__ = [
@@ -53,9 +53,11 @@ class Trial(NamedTuple):
 
     def meets(self, outcome: Outcome, *, names_reasons: bool) -> bool:
         """Whether this outcome is the expected one; a target that names no reasons of ours must only refuse."""
+        if outcome == NOT_OFFERED:
+            return True
         if self.kind is not Kind.REFUSED:
             return outcome.allowed
-        if outcome.allowed:
+        if outcome.allowed or outcome.failure:
             return False
         if outcome.reason is None:
             return not names_reasons
