@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -18,6 +19,7 @@ import pytest
 
 from citizenid import (
     Attestation,
+    Challenge,
     CitizenIDError,
     Format,
     LocalKey,
@@ -29,6 +31,7 @@ from citizenid import (
 )
 from citizenid.gateway import Admitted, Allow, Deny
 from citizenid.gateway._record import Record
+from citizenid.gateway.challenge import ChallengeKeys
 from citizenid.status import StatusStore
 from citizenid.testing import Library, attack_catalogue
 from citizenid.testing.catalogue._marked import MARK
@@ -132,7 +135,12 @@ def only_the_first_list(store: StatusStore, reference: StatusReference, **how: A
     return ASKED(store, reference, **how) if reference.kind is StatusKind.STATUS_LIST else Status.VALID
 
 
-ASKED = StatusStore.check
+def believing(keys: ChallengeKeys, text: str, **how: Any) -> Any:
+    challenge, binding, nonce = RECOGNISED(keys, text, **how)
+    return replace(challenge, max_age_s=Challenge.from_text(text).max_age_s), binding, nonce
+
+
+ASKED, RECOGNISED = StatusStore.check, ChallengeKeys.recognise
 UNKEPT = {
     "a key binding of any age": (
         mock.patch("citizenid._readers.sd_jwt_vc._check_binding_time"),
@@ -148,6 +156,11 @@ UNKEPT = {
         mock.patch("citizenid.gateway.challenge.expires_at", return_value=2**40),
         "TIM-001",
         ("a challenge, after an hour", "a challenge at its end"),
+    ),
+    "a challenge says how old an answer may be": (
+        mock.patch.object(ChallengeKeys, "recognise", believing),
+        "TIM-001",
+        ("a key binding of an hour, and a challenge that says it may be",),
     ),
     "suspended is as good as valid": (
         mock.patch("citizenid.verifier.check_status_valid"),

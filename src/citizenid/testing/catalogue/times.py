@@ -29,11 +29,12 @@ from ..forge.sd_cwt import hide, salt
 from ..forge.sd_jwt import digest, disclosure
 from ..forge.status_lists import status_anchors, status_token
 from ..forgery import Forgery, Outcome
-from ..targets import RESOURCES, Party, outcome_of
+from ..targets import RESOURCES, Party
 from ..trials import Trial, accepted, asked, expect, holds, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from ..world import ORIGIN, request
 from ._clocks import broken_clock, no_clock, skew_without_end
+from ._old_answers import old_answers
 
 _INVALID: Final = Reason.CLAIM_INVALID
 _MISSING: Final = Reason.CLAIM_MISSING
@@ -125,7 +126,7 @@ def the_last_second() -> Iterator[Trial]:
     yield refused("the skew, mdoc", expired, mdoc(validity={"validUntil": date_time(NOW - 1)}), limits=patient)
     yield accepted("a key binding, one second left", jwt(kb={"exp": NOW + 1}))
     yield refused("a key binding at its end", Reason.KEY_BINDING_STALE, jwt(kb={"exp": NOW}), step="V7")
-    yield from _old_answers()
+    yield from old_answers()
     # A holder who receives a credential verifies its issuer's half alone.
     yield holds("a credential that is received, one second left", _received(NOW + 1))
     yield raises("a credential that is received at its end", expired, _received(NOW), step="V6")
@@ -134,36 +135,6 @@ def the_last_second() -> Iterator[Trial]:
     yield refused("an anchor at its end", Reason.ANCHOR_EXPIRED, jwt(), step="V2", anchors=trusted(not_after=NOW))
     yield asked("a ticket, one second left", None, _ticket_after(99))
     yield asked("a ticket at the end of its credential", Reason.TICKET_EXPIRED, _ticket_after(100))
-
-
-def _old_answers() -> Iterator[Trial]:
-    """Answer long ago, though to this very challenge, or answer a challenge that was made long ago."""
-    stale, ended = Reason.KEY_BINDING_STALE, Reason.CHALLENGE_EXPIRED
-
-    def sd_kbt(seconds: int) -> Forgery:  # none may be older than what it binds
-        return sd_cwt(claims={6: NOW - 7_200}, kb={6: NOW - seconds})
-
-    for name, made in {"a key binding": lambda s: jwt(kb={"iat": NOW - s}), "an SD-KBT": sd_kbt}.items():
-        yield accepted(f"{name} of half a minute", made(30))
-        yield refused(f"{name} of an hour", stale, made(3_600), step="V7")
-        yield accepted(f"{name}, as old as may be", made(300), now=NOW)
-        yield refused(f"{name}, a second older", stale, made(301), step="V7", now=NOW)
-    yield asked("a challenge, after half a minute", None, _answering_after(30))
-    yield asked("a challenge, after an hour", ended, _answering_after(3_600))
-    yield asked("a challenge, one second left", None, _answering_after(299))._replace(anywhere=False)
-    yield asked("a challenge at its end", ended, _answering_after(300))._replace(anywhere=False)
-
-
-def _answering_after(seconds: int) -> Callable[[Party], Outcome]:
-    """Answer a challenge so many seconds after it was made, as of then."""
-
-    def act(party: Party) -> Outcome:
-        made = party.challenge()
-        party.world.wait(seconds)
-        shown = jwt().made(made["nonce"], made["audience"], party.world.now)
-        return outcome_of(party.post(shown, made["challenge"]))
-
-    return act
 
 
 @attack("TIM-002", "CLAIM_MISSING")
