@@ -94,8 +94,8 @@ def test_a_gateway_that_skips_a_check_is_named_with_the_case(inner: pytest.Pytes
             "  form: malformed_token, *",
             "  replay: replayed, *",
             "*= not tried =*",
-            "gateway, attacks: 280: ALG-004, *",
-            "gateway, mutations, request: *: the ticket cut off; *",
+            "attacks, 280: ALG-004, *",
+            "mutated request, *: the ticket cut off; *",
             "*= unexplained =*",
             "FAIL mutated request [[]gateway[]] the same request again: expected replayed at replay, came allowed",
             "attacks: * trials, 1 unexplained; 2 of * Reasons refused something",
@@ -115,8 +115,8 @@ def test_the_same_is_written_as_json(inner: pytest.Pytester) -> None:
     assert (failed["id"], failed["trial"]) == ("mutated request", "the same request again")
     assert failed["expected"] == {"kind": "refused", "reason": "replayed", "step": "replay"}
     assert failed["outcome"] == {"allowed": True, "reason": None, "step": "", "where": "", "failure": ""}
-    assert {each["target"] for each in written["findings"]} == set(written["untried"]) == {"gateway"}
-    assert "the ticket cut off" in written["untried"]["gateway"]["mutations, request"]
+    assert {each["target"] for each in written["findings"]} == {"gateway"}
+    assert "the ticket cut off" in written["untried"]["mutated request"]
     assert [rule["reason"] for rule in written["rules"]] == [reason.value for reason in Reason]
     assert "replayed" in written["idle"] and "ticket_invalid" not in written["idle"]
 
@@ -205,19 +205,19 @@ def test_what_a_target_does_not_offer_counts_as_no_trial_of_anything() -> None:
     report = Report([absent, MUTATED._replace(target="mine")], {"A-1": ("g", "w")}, {"request": ("x", "y")})
     assert str(report.lines[0]) == "none A-1 [mine] x: expected replayed at replay, came not offered"
     assert report.summary.startswith("2 trials, 0 unexplained, 1 of what is not offered; 1 of ")
-    assert report.untried == {"mine": {"mutations, request": ("y",)}}
+    assert report.untried == {"mutated request": ("y",)}
 
 
 def test_the_report_says_what_was_not_tried_of_what_some_was_tried() -> None:
     groups, rows = {"A-1": ("g", "w"), "A-2": ("g", "w")}, {"request": ("x", "y", "z"), "policy": ("p",)}
     assert list(Report([], groups, rows).missing()) == []
-    assert list(Report([GOOD], groups, rows).missing()) == ["library, attacks: 1: A-2"]
-    all_of_one = [GOOD, GOOD._replace(id="A-2"), MUTATED._replace(target="mine")]
-    report = Report(all_of_one, groups, rows)
-    assert list(report.missing()) == ["mine, mutations, request: 2: y; z", "mine, mutations, policy: 1: p"]
+    assert list(Report([GOOD], groups, rows).missing()) == ["attacks, 1: A-2"]
+    report = Report([GOOD, GOOD._replace(id="A-2", target="mine"), MUTATED._replace(target="mine")], groups, rows)
+    assert list(report.missing()) == ["mutated request, 2: y; z", "mutated policy, 1: p"]
     assert report.to_dict()["untried"] == {
-        "library": {"attacks": []},
-        "mine": {"mutations, request": ["y", "z"], "mutations, policy": ["p"]},
+        "attacks": [],
+        "mutated request": ["y", "z"],
+        "mutated policy": ["p"],
     }
 
 

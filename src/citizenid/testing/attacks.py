@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple, final
 
+from .._errors import FAILURES
 from .forgery import Outcome, came_of
 from .targets import Library, Target
 from .trials import Kind, Trial
@@ -121,7 +122,7 @@ class Attack:
         """Return the trials, and where they cannot be made, one that says why."""
         try:
             yield from self.trials()
-        except Exception as error:  # whatever the library did while they were made
+        except FAILURES as error:  # whatever the library did while they were made
             yield Trial("its trials are made", Kind.HOLDS, None, "", _raising(error), anywhere=True)
 
     def __str__(self) -> str:

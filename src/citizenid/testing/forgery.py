@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from .. import CitizenIDError, Format, Reason
+from .._errors import FAILURES
 from .forge import mdoc as _mdoc
 from .forge import sd_cwt as _sd_cwt
 from .forge import sd_jwt as _sd_jwt
@@ -65,7 +66,7 @@ def came_of(act: Callable[[], Outcome]) -> tuple[Outcome, Exception | None]:
         return act(), None
     except NotOfferedError:
         return NOT_OFFERED, None
-    except Exception as error:  # of a gateway of somebody else, or of a check that fails: a report must hold it
+    except FAILURES as error:  # of a gateway of somebody else, or of a check that fails: a report must hold it
         text = " ".join(str(error).split())
         return Outcome(False, failure=f"{type(error).__name__}: {text}"[:_MOST]), error
 

@@ -66,8 +66,8 @@ class Report:
         rules: every Reason that there is.
         trials: how many findings there are.
         unexplained: the lines of which the outcome is not the expected one.
-        untried: by the name of a target, what could not be found there because nothing of it was tried: numbers of
-            attacks where there was one, and mutations of each form where there was one.
+        untried: what no target has met: attacks, where one of them was tried, and the mutations of each form, where one
+            of any form was.
     """
 
     def __init__(
@@ -86,21 +86,19 @@ class Report:
         self.lines: Final = tuple(Line(first[each], times[each]) for each in distinct)
         self.unexplained: Final = tuple(line for line in self.lines if not line.finding.expected)
         self.rules: Final = tuple(self._rules())
-        self.untried: Final = {
-            target: dict(self._untried(target, rows or {})) for target in dict.fromkeys(each.target for each in found)
-        }
+        self.untried: Final = dict(self._untried(rows or {}))
 
-    def _untried(self, target: str, rows: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    def _untried(self, rows: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, tuple[str, ...]]]:
         tried: dict[str, set[str]] = {}
         for line in self.lines:
-            if line.finding.target == target and line.finding.outcome != NOT_OFFERED:
+            if line.finding.outcome != NOT_OFFERED:
                 tried.setdefault(line.finding.id, set()).add(line.finding.trial.name)
-        attacks = [id for id in self._groups if id not in tried]
+        attacks = tuple(id for id in self._groups if id not in tried)
         if len(attacks) < len(self._groups):
-            yield "attacks", tuple(attacks)
+            yield "attacks", attacks
         if any(MUTATED + form in tried for form in rows):
             for form, names in rows.items():
-                yield f"mutations, {form}", tuple(each for each in names if each not in tried.get(MUTATED + form, ()))
+                yield MUTATED + form, tuple(each for each in names if each not in tried.get(MUTATED + form, ()))
 
     def _rules(self) -> Iterator[Rule]:
         attacks: dict[Reason, set[tuple[str, str]]] = {reason: set() for reason in Reason}
@@ -153,12 +151,11 @@ class Report:
             yield from wrap(f"{step}: {idle}", 118, initial_indent="  ", subsequent_indent="    ")
 
     def missing(self) -> Iterator[str]:
-        """What was not tried on each target, of what there is: the numbers of attacks, the names of mutations."""
-        for target, kinds in self.untried.items():
-            for kind, names in kinds.items():
-                if names:
-                    listed = ", ".join(names) if kind == "attacks" else "; ".join(names)
-                    yield from wrap(f"{target}, {kind}: {len(names)}: {listed}", 118, subsequent_indent="    ")
+        """What was not tried of what there is: the numbers of attacks, the names of mutations."""
+        for kind, names in self.untried.items():
+            if names:
+                listed = (", " if kind == "attacks" else "; ").join(names)
+                yield from wrap(f"{kind}, {len(names)}: {listed}", 118, subsequent_indent="    ")
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON has it."""
@@ -177,9 +174,7 @@ class Report:
                 for rule in self.rules
             ],
             "idle": [reason.value for reason in self.idle],
-            "untried": {
-                target: {kind: list(names) for kind, names in of.items()} for target, of in self.untried.items()
-            },
+            "untried": {kind: list(names) for kind, names in self.untried.items()},
         }
 
 
