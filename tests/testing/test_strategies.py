@@ -40,11 +40,12 @@ from citizenid import (
     StatusKind,
     TrustAnchors,
 )
-from citizenid._model import CertificateProfile
+from citizenid._model import BINDINGS, CertificateProfile
 from citizenid._wire import cbor, jws
 from citizenid._wire import json as strict_json
 from citizenid.gateway import AdmissionPolicy, Allow, Binding, DailyTicketKeys, Deny, DPoPNonces, SharingDetector
-from citizenid.policy import Facts
+from citizenid.policy import Facts, SharingResponse, StoreDown
+from citizenid.policy._reading import _RULE_KEYS
 from citizenid.testing import strategies as s
 from citizenid.testing.forge.parts import NOW, base64url, unbase64url
 from citizenid.testing.senders import Sender
@@ -306,9 +307,23 @@ def test_each_policy_can_be_read(text: str) -> None:
 
 def test_rules_have_each_condition_and_option() -> None:
     conditions = {"resource", "citizenship", "nationality", "anyone", "none_of", "region", "not_before", "not_after"}
-    options = {"binding", "assurance", "issuers", "formats", "types", "max_admission_age_s", "max_status_age_s"}
+    options = {
+        "binding", "assurance", "issuers", "formats", "types", "sharing", "store_down", "max_admission_age_s",
+        "max_credential_age_s", "max_evidence_age_s", "max_status_age_s",
+    }  # fmt: skip
+    assert conditions | options == set(_RULE_KEYS)
     seen = {name for rules in drawn(s.policy_tables(), 20) for rule in rules for name in rule}
     reach(s.policy_tables(), lambda rules: {name for rule in rules for name in rule}, {*conditions, *options}, seen)
+
+
+def test_options_of_rules_have_each_value_there_is() -> None:
+    def values(rule: dict[str, Any]) -> set[Hashable]:
+        chosen = {(name, rule[name]) for name in ("binding", "sharing", "store_down") if name in rule}
+        return chosen | {("formats", each) for each in rule.get("formats", ())}
+
+    choices = {"binding": BINDINGS, "sharing": SharingResponse, "store_down": StoreDown, "formats": Format}
+    expected: set[Hashable] = {(name, str(each)) for name, those in choices.items() for each in those}
+    reach(s.rule_tables(), values, expected, ())
 
 
 def test_rules_are_written_with_values_of_each_kind() -> None:
