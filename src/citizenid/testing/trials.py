@@ -89,7 +89,12 @@ def holds(name: str, check: Callable[[], object]) -> Trial:
     return Trial(name, Kind.HOLDS, None, "", act, anywhere=False)
 
 
-def asked(name: str, reason: Reason | None, act: Callable[[Party], Outcome], *, step: str = "") -> Trial:
-    """Expect this of requests to a gateway: a refusal, or with None that the last one is allowed."""
+def asked(
+    name: str, reason: Reason | None, act: Callable[[Party], Outcome], *, step: str = "", **options: Any
+) -> Trial:
+    """Expect this of requests to a gateway: a refusal, or with None that the last one is allowed.
+
+    `options` replaces arguments of the gateway, whoever has built it: `world.arguments()` has them.
+    """
     kind = Kind.ACCEPTED if reason is None else Kind.REFUSED
-    return Trial(name, kind, reason, step, lambda target: act(target.party()), anywhere=True)
+    return Trial(name, kind, reason, step, lambda target: act(target.party(**options)), anywhere=True)
