@@ -33,14 +33,14 @@ from citizenid import (
     Validity,
 )
 from citizenid._model import CertificateProfile
-from citizenid.gateway import Allow, Binding
+from citizenid.gateway import Allow, Answer, Binding, Request
 from citizenid.policy import AdmissionPolicy
 from citizenid.status import StatusPublisher
 from citizenid.testing.attacks import JOURNAL, UnexpectedOutcomeError
 from citizenid.testing.forge import mdoc as forged
 from citizenid.testing.forge.parts import ISSUER, NOW, STATUS_URI, VCT, key, unbase64url
 from citizenid.testing.forge.status_lists import status_anchors
-from citizenid.testing.forgery import ALLOWED, NOT_OFFERED
+from citizenid.testing.forgery import ALLOWED, NOT_OFFERED, Outcome
 from citizenid.testing.mutations import (
     TABLES,
     Hostile,
@@ -70,7 +70,7 @@ from citizenid.testing.strategies import (
 from citizenid.testing.strategies.chains import PURPOSES
 from citizenid.testing.strategies.policies import reachable_part, toml
 from citizenid.testing.strategies.presentations import Issued, Presented, holder_key, issuer, reader_key
-from citizenid.testing.targets import Library, Served, serving
+from citizenid.testing.targets import RESOURCES, Handler, Library, Served, serving
 from citizenid.testing.world import ORIGIN, SimulatedWorld
 from citizenid.verifier import VerifiedPresentation
 
@@ -486,6 +486,23 @@ def test_a_gateway_that_names_no_reasons_must_only_refuse() -> None:
     silent = Served(lambda world: serving(world.gateway), names_reasons=False)
     with pytest.raises(UnexpectedOutcomeError):
         made.judge(silent)  # it does name one, and the wrong one
+    JOURNAL.findings.pop()
+
+
+def test_a_refusal_without_a_reason_is_one_where_none_is_promised() -> None:
+    def mute(world: SimulatedWorld) -> Handler:
+        ours = serving(world.gateway)
+
+        def answer(request: Request, body: bytes) -> Answer:
+            said = ours(request, body)
+            return said if request.url.endswith(RESOURCES + "us-nationals") else Answer(403, (), b"")
+
+        return answer
+
+    made = hostile(Reason.NONCE_MISMATCH, lambda valid, choice: valid.data)
+    assert made.judge(Served(mute, names_reasons=False)) == Outcome(False)
+    with pytest.raises(UnexpectedOutcomeError):
+        made.judge(Served(mute))
     JOURNAL.findings.pop()
 
 
