@@ -489,6 +489,19 @@ def test_a_gateway_that_names_no_reasons_must_only_refuse() -> None:
     JOURNAL.findings.pop()
 
 
+@pytest.mark.parametrize("text", ["header.payload.signature", "a", "AAAAA", "AAB", "~"])
+def test_a_ticket_of_somebody_else_may_be_any_text(text: str) -> None:
+    held = replace(of("request"), text=text)
+    for row in TABLES["request"]:
+        if row.name not in OF_THE_FLEET:
+            for number in range(3):
+                edited = row.edit(held, Choice([number] * CHOICES))
+                assert edited is not None
+    (request,) = named("request", "a bit of the ticket").edit(held, Choice([0])).requests
+    changed = dict(request.headers)[b"citizenship-ticket"]
+    assert changed != text.encode() and len(changed) == len(text)
+
+
 def test_a_refusal_without_a_reason_is_one_where_none_is_promised() -> None:
     def mute(world: SimulatedWorld) -> Handler:
         ours = serving(world.gateway)
