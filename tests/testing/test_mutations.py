@@ -473,6 +473,12 @@ def test_what_a_gateway_does_not_offer_is_not_tried_on_it(form: str) -> None:
     assert JOURNAL.findings[-1].expected and JOURNAL.findings[-1].target == "gateway"
 
 
+def test_what_finds_nothing_to_change_in_an_answer_to_a_gateway_is_not_tried_on_it() -> None:
+    valid = unchanged()
+    row = keyless("once", Reason.EXPIRED, lambda shown, choice: shown.data[:-1] if shown is valid else None)
+    assert made(valid, row).judge(OURS) == NOT_OFFERED
+
+
 def test_what_leaves_a_judge_in_place_of_an_answer_is_a_finding() -> None:
     broken = replace(hostile(Reason.EXPIRED, lambda valid, choice: valid.data), judged=lambda data: 1 // 0)
     with pytest.raises(UnexpectedOutcomeError, match="made here: failed, ZeroDivisionError: ") as failed:

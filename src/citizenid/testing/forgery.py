@@ -51,13 +51,13 @@ class Outcome(NamedTuple):
 
 ALLOWED: Final = Outcome(True)
 NOT_OFFERED: Final = Outcome(False, step="not offered")
-"""Of what takes a format, or a binding, that the target says it does not offer."""
+"""Of what takes a format, or a binding, that the target says it does not offer, or finds nothing to change there."""
 _MOST: Final = 200
 """Characters of a failure in a report: the failure itself has all of them."""
 
 
 class NotOfferedError(Exception):
-    """What is tried takes a format, or a binding, that the target says it does not offer."""
+    """What is tried takes a format, or a binding, that the target does not offer, or finds nothing to change there."""
 
 
 def came_of(act: Callable[[], Outcome]) -> tuple[Outcome, Exception | None]:

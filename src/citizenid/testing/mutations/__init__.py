@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from ... import Challenge, Format, Serialization
 from ...gateway import Binding
-from ..forgery import Outcome
+from ..forgery import NotOfferedError, Outcome
 from ..senders import Sender
 from ..strategies.chains import Chain, certificate_chains
 from ..strategies.policies import policy_tables, reachable_part
@@ -179,7 +179,10 @@ def _presentation_served(target: Target, valid: Presented, mutation: Mutation, n
     asked = party.challenge()
     challenge = Challenge(audience=asked["audience"], nonce=asked["nonce"])
     answer = valid.answering(challenge, now=party.world.now)
-    return outcome_of(party.post(mutation.edit(answer, Choice(numbers)), asked["challenge"]))
+    edited = mutation.edit(answer, Choice(numbers))
+    if edited is None:
+        raise NotOfferedError("nothing in the answer to this challenge could be changed")
+    return outcome_of(party.post(edited, asked["challenge"]))
 
 
 def _request_served(target: Target, sender: Sender, mutation: Mutation, numbers: Sequence[int]) -> Outcome:
