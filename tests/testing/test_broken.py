@@ -169,6 +169,11 @@ UNKEPT = {
         "CHN-018",
         ("of two nationalities the other one is left out",),
     ),
+    "a sender proof ends by nobody's word": (
+        mock.patch("citizenid.gateway.proofs._check_bounds"),
+        "TIM-001",
+        ("a sender proof at its end",),
+    ),
     "suspended is as good as valid": (
         mock.patch("citizenid.verifier.check_status_valid"),
         "CAC-008",

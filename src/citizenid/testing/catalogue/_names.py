@@ -24,6 +24,7 @@ _OVER = frozenset(
         _R.EXPIRED,
         _R.KEY_BINDING_STALE,
         _R.CHALLENGE_EXPIRED,
+        _R.PROOF_STALE,
         _R.STATUS_LIST_EXPIRED,
         _R.ANCHOR_EXPIRED,
         _R.TICKET_EXPIRED,

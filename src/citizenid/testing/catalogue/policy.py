@@ -194,7 +194,7 @@ def one_of_several() -> Iterator[Trial]:
 
 @attack("POL-012")
 def one_that_is_excluded() -> Iterator[Trial]:
-    """Somebody holds a nationality that a rule excludes, beside one that it takes: the exclusion wins. Other bounds of a rule hold too."""
+    """Somebody holds a nationality that a rule excludes, beside one that it takes, or misses another of its bounds."""
     for name, policy in (("anyone but", _NOT_FRENCH), ("Germans but", _GERMAN_NOT_FRENCH)):
         for shown, reason, claims in (
             ("none of it, complete", None, {"nationalities": ["DE"]}),

@@ -133,6 +133,8 @@ def the_last_second() -> Iterator[Trial]:
     trusted = partial(_sd_jwt.anchors_for, key("issuer").public)
     yield accepted("an anchor, one second left", jwt(), anchors=trusted(not_after=NOW + 1))
     yield refused("an anchor at its end", Reason.ANCHOR_EXPIRED, jwt(), step="V2", anchors=trusted(not_after=NOW))
+    yield _proof("a sender proof, one second left", None, exp=NOW + 1)
+    yield _proof("a sender proof at its end", Reason.PROOF_STALE, exp=NOW)
     yield asked("a ticket, one second left", None, _ticket_after(99))
     yield asked("a ticket at the end of its credential", Reason.TICKET_EXPIRED, _ticket_after(100))
 
