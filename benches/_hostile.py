@@ -28,7 +28,7 @@ from citizenid.gateway import AdmissionPolicy, Request, parse_vp_token
 from citizenid.status import StatusStore
 from citizenid.verifier import verify, verify_each
 
-from . import _hostile_served
+from . import _hostile_served, _hostile_taken
 from ._cbor_world import DOC_TYPE, PHOTO_ID, CborWorld, structure
 from ._family import Family as Family
 from ._family import answered as answered
@@ -50,6 +50,7 @@ def families() -> Iterator[Family]:
     yield from _operator()
     yield from _certificates()
     yield from _hostile_served.families()
+    yield from _hostile_taken.families(ROOMY)
 
 
 # --- presentations ---

@@ -31,6 +31,9 @@ from citizenid.testing.strategies.policies import (  # noqa: F401  # handed on
 # --- the slow decider ---
 
 
+STRENGTHS = ("bearer", "dpop", "http_signature", "mtls")  # from the weakest to the strongest (P8)
+
+
 def slow_matches(pattern: str, name: str) -> bool:
     """`*` stands for any characters, none included; everything else for itself (P12)."""
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name, re.DOTALL) is not None
@@ -63,7 +66,7 @@ def slow_decide(rules: list[dict[str, Any]], name: str, caller: dict[str, Any]) 
 def slow_judge(rule: dict[str, Any], caller: dict[str, Any]) -> Reason | None:
     if "anyone" in rule and "none_of" not in rule:  # P17
         return None
-    if rule.get("binding", "dpop") == "dpop" and caller["binding"] == "bearer":  # P18
+    if STRENGTHS.index(caller["binding"]) < STRENGTHS.index(rule.get("binding", "dpop")):  # P18
         return Reason.BINDING_TOO_WEAK
     if too_old(rule, caller, "admission"):  # P19
         return Reason.ADMISSION_TOO_OLD
@@ -119,7 +122,7 @@ callers: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "citizenships": subsets(*CODES).map(set),
         "stated": subsets(*CODES, "CA").map(set),
         "complete": st.booleans(),
-        "binding": st.sampled_from(["bearer", "dpop"]),
+        "binding": st.sampled_from(STRENGTHS),
         "admission": st.sampled_from([0, 1, 2, 60, 61]),
         "issuer": st.sampled_from([None, "one", "two", "three"]),
         "format": st.sampled_from([None, "dc+sd-jwt", "mso_mdoc", "sd-cwt"]),
@@ -144,7 +147,7 @@ def facts(caller: Mapping[str, Any]) -> Facts:
     return Facts(
         nationalities,
         citizenships,
-        Binding.BEARER if caller["binding"] == "bearer" else Binding.DPOP,
+        Binding[caller["binding"].upper()],
         caller["admission"],
         stated=frozenset(map(Country, caller["stated"])) | nationalities,
         complete=caller["complete"],

@@ -559,7 +559,9 @@ def narrowed(data: st.DataObject, rules: list[dict[str, Any]]) -> list[dict[str,
     elif not asks:
         return rules
     elif way == "binding":
-        rule["binding"] = "dpop"
+        rule["binding"] = max(rule.get("binding", "dpop"), other["binding"], key=p.STRENGTHS.index)
+    elif way in ("sharing", "store_down"):
+        rule[way] = "refuse"
     elif way == "assurance":
         rule["assurance"] = {
             name: "high" if name == "eidas" else p.LEVELS[name][-1] for name in rule.get(way, other[way])
@@ -593,7 +595,7 @@ def test_showing_more_takes_a_permission_away_from_the_excluded_alone(
             "nationalities": caller["nationalities"] | other["nationalities"],
             "citizenships": caller["citizenships"] | other["citizenships"],
             "stated": caller["stated"] | other["stated"],
-            "binding": "dpop" if "dpop" in (caller["binding"], other["binding"]) else "bearer",
+            "binding": max(caller["binding"], other["binding"], key=p.STRENGTHS.index),
             "admission": min(caller["admission"], other["admission"]),
         }
         before, after = policy.decide(name, p.facts(caller)), policy.decide(name, p.facts(more))

@@ -43,8 +43,12 @@ PROMISED = {
         'Unexpected keyword argument "cache" for "verify_presentation"',
     ),
     "a verified object that is forged": (
-        "VerifiedPresentation(attestation, anchor, F, Status.VALID, attestation.citizenship)",
-        'in call to "VerifiedPresentation"',
+        "VerifiedPresentation(stated, anchor, F, Status.VALID, proven, ends, object())",
+        'Argument 7 to "VerifiedPresentation" has incompatible type "object"; expected "Seal"',
+    ),
+    "a verified object that is changed": (
+        "replace(verified, status=Status.VALID)",
+        'Missing named argument "seal" for "replace" of "VerifiedPresentation"',
     ),
     "a time that is not said": (
         "verify(data, format=F, anchors=anchors, challenge=challenge, statuses=statuses)",

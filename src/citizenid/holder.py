@@ -13,7 +13,7 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, final
 
@@ -23,6 +23,7 @@ from ._errors import CitizenIDError, MalformedError, Reason
 from ._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
 from ._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
 from ._readers import READERS, Reading, placements_of
+from ._redaction import Placement
 from ._wire import base64url
 from ._wire.writing import signing_input
 from ._writers import WRITERS, PresentOptions
@@ -183,6 +184,7 @@ class Credential:
     def _choose(self, disclose: Iterable[ClaimPath | str]) -> set[int]:
         placements = placements_of(self._reading)
         parents = {placement.position: placement.parent for placement in placements}
+        tree = _tree(placements)
         chosen: set[int] = set()
         if isinstance(disclose, str) or not isinstance(disclose, Iterable):
             raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")  # a string is a list of letters: surely a slip
@@ -191,7 +193,7 @@ class Credential:
                 raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")
             path: ClaimPath = (wanted,) if isinstance(wanted, str) else tuple(wanted)
             claims = self._reading.claims
-            selected = [each.position for each in placements if _selects(path, each.path, claims)]
+            selected = list(_selected(tree, path, claims))
             # A claim of the person may be named though it is always shown; one of the profile's own (an iat that the
             # issuer has hidden) only where there is something to choose.
             within = claims if selected else self.attestation.claims
@@ -218,15 +220,42 @@ def _bytes_of(data: bytes | str, format: Format) -> bytes:
     return data.encode("utf-8") if format is Format.SD_JWT_VC else base64url.decode_text(data, "credential")
 
 
-def _selects(path: ClaimPath, placed: ClaimPath, value: Any) -> bool:
+class _Node:
+    """What is placed at a path, and below it by the next step: a choice is looked up, not compared with each."""
+
+    __slots__ = ("below", "positions")
+
+    def __init__(self) -> None:
+        self.below: dict[Any, _Node] = {}
+        self.positions: list[int] = []
+
+
+def _tree(placements: Iterable[Placement]) -> _Node:
+    root = _Node()
+    for placement in placements:
+        node = root
+        for step in placement.path:
+            node = node.below.setdefault(step, _Node())
+        node.positions.append(placement.position)
+    return root
+
+
+def _selected(node: _Node, path: tuple[Any, ...], value: Any) -> Iterator[int]:
     # A chosen path shows what is at it and inside it; and to be seen at all it needs everything it stands inside.
-    for step, there in zip(path, placed, strict=False):
-        # None is every element of an array, and no member of a map: there an integer is a name (SD-CWT).
-        if type(value) is not tuple if step is None else step != there:
-            return False
-        value = value[there]
     # An element of a chosen array that has nothing of what is chosen in it stays hidden.
-    return len(path) <= len(placed) or _exists(value, path[len(placed) :])
+    if node.positions and (not path or _exists(value, path)):
+        yield from node.positions
+    below, step = node.below, path[0] if path else None
+    if not path:
+        for child in below.values():
+            yield from _selected(child, path, None)
+    elif step is None:
+        # Every element of an array, and no member of a map: there an integer is a name (SD-CWT).
+        if type(value) is tuple:
+            for place, child in below.items():
+                yield from _selected(child, path[1:], value[place])
+    elif type(step) in _NAMES and step in below:
+        yield from _selected(below[step], path[1:], value[step])
 
 
 def _exists(value: Any, path: ClaimPath) -> bool:

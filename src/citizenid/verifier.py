@@ -34,6 +34,7 @@ from ._model import (
     KeyPurpose,
     NeedStatusList,
     Presentation,
+    Seal,
     Serialization,
     Status,
     UnixTime,
@@ -60,7 +61,7 @@ __all__ = [
     "verify_status_list",
 ]
 
-_SEAL: Final = object()
+_SEAL: Final = Seal()
 _CREDENTIAL: Final = KeyPurpose.CREDENTIAL
 _VALID: Final = Status.VALID  # through its type each look costs ten times as much
 _CACHED_BYTES: Final = 8_192  # a cache counts entries: a credential with a portrait would take the room of twenty
@@ -91,9 +92,9 @@ class VerifiedCredential:
     presentation: Presentation
     not_after: UnixTime
     _reading: Reading
-    seal: InitVar[object]
+    seal: InitVar[Seal]
 
-    def __post_init__(self, seal: object) -> None:
+    def __post_init__(self, seal: Seal) -> None:
         if seal is not _SEAL:
             refuse_forgery(VerifiedCredential)
 
@@ -124,9 +125,9 @@ class VerifiedPresentation:
     status: Status | None
     citizenship: Citizenship
     not_after: UnixTime
-    seal: InitVar[object]
+    seal: InitVar[Seal]
 
-    def __post_init__(self, seal: object) -> None:
+    def __post_init__(self, seal: Seal) -> None:
         if seal is not _SEAL:
             refuse_forgery(VerifiedPresentation)
 

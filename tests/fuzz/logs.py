@@ -66,8 +66,11 @@ def note_one(data: bytes) -> None:
     how, first, second = parts(data, 3)
     which = number(how, 5)
     if which == 0:
-        _note(first)
-        _note(_signed(first))
+        for whole in (first, _signed(first)):
+            _note(whole)
+            ours(
+                _neighbour().learn, whole
+            )  # which remembers the greatest of what its peer has signed, and nothing else
         parsed = ours(parse_checkpoint, text_of(first))
         require(isinstance(parsed, CitizenIDError) or parsed.to_text() == text_of(first), "to_text(parse)")
     elif which == 1:
@@ -84,6 +87,8 @@ def note_one(data: bytes) -> None:
         if not isinstance(answer, CitizenIDError):
             whole = merged(*answer)
             require(ours(verify_note, open_note(whole), _WITNESS_KEY) is True, "lines that are no cosignature")
+        ours(_neighbour().add_cosignatures, _neighbour().witness_request(0), second)
+        require(isinstance(ours(_neighbour().add_cosignatures, request, second), CitizenIDError), "of another log")
         built = ours(witness_request, _signed(first), _KEY, 1, [])
         require(isinstance(built, (bytes, CitizenIDError)), "witness_request")
     else:
@@ -204,6 +209,17 @@ def _good_log() -> Path:
     log.checkpoint()
     log.close()
     return folder
+
+
+@cache
+def _neighbour() -> AuditLog:
+    """A log beside that one, which has it for a peer, and knows a witness."""
+    folder, clock = scratch() / f"neighbour-{os.getpid()}", _Clock()
+    folder.mkdir()
+    return AuditLog(
+        folder, writer="w2", origin=_ORIGIN, key=key("status/Ed25519"), secret=bytes(range(32)), clock=clock,
+        peers=[_KEY.to_text()], witnesses=[_WITNESS_KEY.to_text()], monotonic=clock, checkpoint_every_s=1_000_000,
+    )  # fmt: skip
 
 
 @cache

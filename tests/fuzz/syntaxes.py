@@ -15,7 +15,7 @@ import jwt
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm
 from wire import test_cbor, test_json
 
-from citizenid import AgreementKey, CitizenIDError, Limits, LocalKey, PublicKey, Reason
+from citizenid import AgreementKey, CitizenIDError, Limits, LocalKey, PublicKey, Reason, Unsigned
 from citizenid import _registry as reg
 from citizenid._crypto import load_holder_key, verify_signature
 from citizenid._model import CertificateProfile, thaw
@@ -192,6 +192,10 @@ def jws_one(data: bytes) -> None:
     how, header, payload = parts(data, 3)
     name = _SIGNERS[number(how, 2)]
     token = header if how[1:2] == b"r" else signed_jws(header, payload, key(name))
+    # What a signer elsewhere returns is a signature over this, or nothing is put together of it.
+    complete, good = Unsigned(header, key(name).public, lambda raw: raw).complete, key(name).sign(header)
+    require(complete(good) == good, "its signature")
+    require(isinstance(ours(complete, payload), CitizenIDError), "any signature")
     opened = ours(jws.open_compact, token, WHERE, LIMITS)
     ours(jws.read_header, token.partition(b".")[0], WHERE, LIMITS, subject_key=True)
     if isinstance(opened, CitizenIDError):

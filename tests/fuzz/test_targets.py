@@ -33,7 +33,7 @@ SEEDS: Final = 40  # of each target: all of them take a minute
 
 # A function of the library that takes foreign bytes has one of these beginnings and one of these arguments.
 VERBS: Final = re.compile(
-    r"(open|verify|read|parse|load|from|check|decode|ingest|receive|admit|authorize|unpack|inspect)"
+    r"(open|verify|read|parse|load|from|check|decode|ingest|receive|admit|authorize|unpack|inspect|learn|complete|add_co)"
 )
 BYTES: Final = frozenset({"bytes", "bytes | str", "str | bytes", "bytes | None", "bytes | memoryview"})
 NOT_FOREIGN: Final = {

@@ -11,20 +11,36 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from unittest import mock
 
 import pytest
 
-from citizenid import Attestation, CitizenIDError, Format, LocalKey, NeedStatusList, Reason
-from citizenid.gateway import Admitted, Deny
+from citizenid import (
+    Attestation,
+    Challenge,
+    CitizenIDError,
+    Format,
+    LocalKey,
+    NeedStatusList,
+    Reason,
+    Status,
+    StatusKind,
+    StatusReference,
+    TrustAnchor,
+)
+from citizenid.gateway import Admitted, Allow, Deny
 from citizenid.gateway._record import Record
+from citizenid.gateway.challenge import ChallengeKeys
+from citizenid.status import StatusStore
 from citizenid.testing import Library, attack_catalogue
 from citizenid.testing.catalogue._marked import MARK
 from citizenid.testing.catalogue.denial_of_service import _lists_no_more, _says_no_more
 from citizenid.testing.forge import mdoc as forged_mdoc
 from citizenid.testing.forge.status_lists import status_token
-from citizenid.testing.forgery import MAKE
+from citizenid.testing.forgery import MAKE, came_of
 from citizenid.testing.targets import VERIFY
 
 JWT = Format.SD_JWT_VC
@@ -112,6 +128,88 @@ def test_the_check_that_must_see_it_fails(broken: str) -> None:
     tried(number, name)
     with breaking, pytest.raises(AssertionError, match=text):
         tried(number, name)
+
+
+# --- rules that are not kept ---
+
+
+def only_the_first_list(store: StatusStore, reference: StatusReference, **how: Any) -> object:
+    return ASKED(store, reference, **how) if reference.kind is StatusKind.STATUS_LIST else Status.VALID
+
+
+def believing(keys: ChallengeKeys, text: str, **how: Any) -> Any:
+    challenge, binding, nonce = RECOGNISED(keys, text, **how)
+    return replace(challenge, max_age_s=Challenge.from_text(text).max_age_s), binding, nonce
+
+
+ASKED, RECOGNISED = StatusStore.check, ChallengeKeys.recognise
+UNKEPT = {
+    "a key binding of any age": (
+        mock.patch("citizenid._readers.sd_jwt_vc._check_binding_time"),
+        "TIM-001",
+        ("a key binding of an hour", "a key binding, a second older"),
+    ),
+    "an SD-KBT of any age": (
+        mock.patch("citizenid._readers.sd_cwt._check_binding_time"),
+        "TIM-001",
+        ("an SD-KBT of an hour", "an SD-KBT, a second older"),
+    ),
+    "a challenge of any age": (
+        mock.patch("citizenid.gateway.challenge.expires_at", return_value=2**40),
+        "TIM-001",
+        ("a challenge, after an hour", "a challenge at its end"),
+    ),
+    "a challenge says how old an answer may be": (
+        mock.patch.object(ChallengeKeys, "recognise", believing),
+        "TIM-001",
+        ("a key binding of an hour, and a challenge that says it may be",),
+    ),
+    "an issuer is trusted with every country": (
+        mock.patch.multiple(TrustAnchor, may_attest=lambda anchor, country: True, proven=lambda anchor, stated: stated),
+        "CHN-018",
+        ("of two nationalities the other one is left out",),
+    ),
+    "a sender proof ends by nobody's word": (
+        mock.patch("citizenid.gateway.proofs._check_bounds"),
+        "TIM-001",
+        ("a sender proof at its end",),
+    ),
+    "suspended is as good as valid": (
+        mock.patch("citizenid.verifier.check_status_valid"),
+        "CAC-008",
+        ("suspended",),
+    ),
+    "one of two lists is asked": (
+        mock.patch.object(StatusStore, "check", only_the_first_list),
+        "CAC-008",
+        (
+            "status list and bitstring, revoked in the bitstring",
+            "status list and identifier list, revoked in the identifier list",
+        ),
+    ),
+    "one of two lists is asked for a ticket": (
+        mock.patch.dict("citizenid.gateway._authorization._NOT_VALID", {Status.INVALID: Allow(1, bytes(16))}),
+        "CAC-008",
+        ("status list and bitstring, revoked in the bitstring, a ticket",),
+    ),
+    "suspended is as good as valid for a ticket": (
+        mock.patch.dict("citizenid.gateway._authorization._NOT_VALID", {Status.SUSPENDED: Allow(1, bytes(16))}),
+        "CAC-008",
+        ("a ticket, suspended",),
+    ),
+}
+
+
+@pytest.mark.parametrize("unkept", UNKEPT)
+def test_a_rule_that_is_not_kept_is_seen_by_the_trials_that_are_for_it(unkept: str) -> None:
+    breaking, number, names = UNKEPT[unkept]
+    (attack,) = (each for each in attack_catalogue() if each.id == number)
+    trials = [each for each in attack.trials() if each.name in names]
+    assert {each.name for each in trials} == set(names)
+    assert all(each.meets(came_of(partial(each.act, Library()))[0], names_reasons=True) for each in trials)
+    with breaking:
+        outcomes = [(each, came_of(partial(each.act, Library()))[0]) for each in trials]
+    assert [each.name for each, outcome in outcomes if each.meets(outcome, names_reasons=False)] == []
 
 
 # --- what became of a good object by accident ---

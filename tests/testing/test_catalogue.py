@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from citizenid import Reason
 from citizenid.testing.attacks import Attack
 from citizenid.testing.catalogue import CASE_REASONS, GROUPS, REASON_NAMES, attack_catalogue
+from citizenid.testing.mutations import TABLES
 from citizenid.testing.targets import Served, serving
 from citizenid.testing.trials import Kind
 
@@ -90,6 +92,18 @@ def test_what_a_case_has_besides_its_name_it_is_refused_with() -> None:
         idle += [(attack.id, each) for each in CASE_REASONS.get(attack.id, frozenset()) - reasons]
     assert idle == []
     assert set(CASE_REASONS) <= {attack.id for attack in attack_catalogue()}
+
+
+def test_the_figures_of_the_page_are_those_of_the_catalogue() -> None:
+    page = (Path(__file__).parents[2] / "specs" / "assurance.md").read_text("utf-8")
+    stated = [int(each.replace(",", "")) for each in re.findall(r"[\d,]*\d", page.partition("## State machines")[0])]
+    trials = [trial for attack in attack_catalogue() for trial in attack.trials()]
+    kinds = Counter(trial.kind for trial in trials)
+    served = sum(trial.anywhere for trial in trials)
+    least = [len(trials), kinds[Kind.REFUSED], kinds[Kind.ACCEPTED], kinds[Kind.HOLDS], served]
+    assert stated[:2] == [len(attack_catalogue()), len(GROUPS)]
+    assert all(figure < count < 1.1 * figure for figure, count in zip(stated[2:7], least, strict=True))
+    assert stated[7:] == [sum(map(len, TABLES.values())), len(TABLES)]
 
 
 def test_the_table_names_what_is_proposed_and_nothing_else(proposed_names: set[str]) -> None:

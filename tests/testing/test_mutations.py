@@ -33,18 +33,27 @@ from citizenid import (
     Validity,
 )
 from citizenid._model import CertificateProfile
-from citizenid.gateway import Allow, Binding
+from citizenid.gateway import Allow, Answer, Binding, Request
 from citizenid.policy import AdmissionPolicy
 from citizenid.status import StatusPublisher
 from citizenid.testing.attacks import JOURNAL, UnexpectedOutcomeError
 from citizenid.testing.forge import mdoc as forged
 from citizenid.testing.forge.parts import ISSUER, NOW, STATUS_URI, VCT, key, unbase64url
 from citizenid.testing.forge.status_lists import status_anchors
-from citizenid.testing.forgery import ALLOWED
-from citizenid.testing.mutations import TABLES, Hostile, Mutation, form_of, mutate, mutations
+from citizenid.testing.forgery import ALLOWED, NOT_OFFERED, Outcome
+from citizenid.testing.mutations import (
+    TABLES,
+    Hostile,
+    Mutation,
+    every_mutation,
+    form_of,
+    mutate,
+    mutations,
+    valid_of,
+)
 from citizenid.testing.mutations._frame import CHOICES, Choice, keyless
 from citizenid.testing.mutations._text import indefinite, padded, with_spare_bits
-from citizenid.testing.mutations.gateways import Sent
+from citizenid.testing.mutations.gateways import OF_THE_FLEET, Sent
 from citizenid.testing.mutations.status_lists import Sent as ListSent
 from citizenid.testing.senders import Sender
 from citizenid.testing.strategies import (
@@ -61,7 +70,7 @@ from citizenid.testing.strategies import (
 from citizenid.testing.strategies.chains import PURPOSES
 from citizenid.testing.strategies.policies import reachable_part, toml
 from citizenid.testing.strategies.presentations import Issued, Presented, holder_key, issuer, reader_key
-from citizenid.testing.targets import Library, Served, serving
+from citizenid.testing.targets import RESOURCES, Handler, Library, Served, serving
 from citizenid.testing.world import ORIGIN, SimulatedWorld
 from citizenid.verifier import VerifiedPresentation
 
@@ -249,6 +258,23 @@ def test_a_drawn_mutation_is_of_the_table_and_is_refused(data: st.DataObject) ->
     assert finding.expected and finding.trial.reason is outcome.reason
 
 
+@pytest.mark.parametrize("form", TABLES)
+def test_what_is_valid_of_a_form_is_drawn_and_every_mutation_of_it_made_at_once(form: str) -> None:
+    @settings(max_examples=2, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def run(data: st.DataObject) -> None:
+        valid = data.draw(valid_of(form))
+        assert form_of(valid) == form
+        assert CASES[form].accepted(valid) is not False
+        drawn = data.draw(every_mutation(valid))
+        names = [each.mutation.name for each in drawn]
+        assert names == [row.name for row in TABLES[form] if row.name in names]
+        assert len(names) > len(TABLES[form]) / 3
+        drawn[0].judge()
+
+    run()
+
+
 def test_a_finding_keeps_nothing_of_what_was_tried() -> None:
     hostile(Reason.MALFORMED_CBOR, lambda valid, choice: valid.data[:-1]).judge()
     trial = JOURNAL.findings[-1].trial
@@ -389,23 +415,29 @@ def test_a_missing_status_list_is_no_acceptance() -> None:
 OURS = Served(lambda world: serving(world.gateway))
 
 
+SERVED = ("dc+sd-jwt", "mso_mdoc", "sd-cwt", "request", "request, signed", "request, mutual TLS")
+BINDINGS = {"request": Binding.DPOP, "request, signed": Binding.HTTP_SIGNATURE, "request, mutual TLS": Binding.MTLS}
+
+
 def of(form: str) -> Any:
-    if form != "request":
+    if form not in BINDINGS:
         return rich(Format(form))
-    world, client = SimulatedWorld(), Sender(Binding.DPOP)
+    world, client = SimulatedWorld(), Sender(BINDINGS[form])
     return TicketHeld(client.ticket(world), client, world)
 
 
-@pytest.mark.parametrize("form", ["dc+sd-jwt", "mso_mdoc", "sd-cwt", "request"])
+@pytest.mark.parametrize("form", SERVED)
 def test_each_mutation_is_refused_by_a_served_gateway_for_the_same_reason(form: str) -> None:
     valid = of(form)
     for number, mutation in enumerate(TABLES[form]):
         made = mutate(valid, mutation, [number] * CHOICES)
         if made is not None and made.served is not None:
             made.judge(OURS)
+    alone = [each.name for each in TABLES[form] if (made := mutate(valid, each)) is not None and made.served is None]
+    assert set(alone) == (OF_THE_FLEET if form == "request" else set())
 
 
-@pytest.mark.parametrize("form", ["dc+sd-jwt", "mso_mdoc", "sd-cwt", "request"])
+@pytest.mark.parametrize("form", SERVED)
 def test_a_served_gateway_allows_what_nobody_changed(form: str) -> None:
     same = keyless("nothing", Reason.REPLAYED, lambda valid, choice: sent_as_it_is(valid))
     made = mutate(of(form), same)
@@ -434,11 +466,62 @@ def test_what_needs_the_keys_of_the_fleet_is_tried_on_the_library_alone() -> Non
         made.judge(OURS)
 
 
+@pytest.mark.parametrize("form", ["mso_mdoc", "request, signed", "request, mutual TLS"])
+def test_what_a_gateway_does_not_offer_is_not_tried_on_it(form: str) -> None:
+    only = Served(lambda world: serving(world.gateway), formats=[Format.SD_JWT_VC], bindings=[Binding.DPOP])
+    assert made(of(form), TABLES[form][0]).judge(only) == NOT_OFFERED
+    assert JOURNAL.findings[-1].expected and JOURNAL.findings[-1].target == "gateway"
+
+
+def test_what_finds_nothing_to_change_in_an_answer_to_a_gateway_is_not_tried_on_it() -> None:
+    valid = unchanged()
+    row = keyless("once", Reason.EXPIRED, lambda shown, choice: shown.data[:-1] if shown is valid else None)
+    assert made(valid, row).judge(OURS) == NOT_OFFERED
+
+
+def test_what_leaves_a_judge_in_place_of_an_answer_is_a_finding() -> None:
+    broken = replace(hostile(Reason.EXPIRED, lambda valid, choice: valid.data), judged=lambda data: 1 // 0)
+    with pytest.raises(UnexpectedOutcomeError, match="made here: failed, ZeroDivisionError: ") as failed:
+        broken.judge()
+    assert isinstance(failed.value.__cause__, ZeroDivisionError)
+    assert JOURNAL.findings.pop().outcome.failure.startswith("ZeroDivisionError")
+
+
 def test_a_gateway_that_names_no_reasons_must_only_refuse() -> None:
     made = hostile(Reason.NONCE_MISMATCH, lambda valid, choice: valid.data[:-1])
     silent = Served(lambda world: serving(world.gateway), names_reasons=False)
     with pytest.raises(UnexpectedOutcomeError):
         made.judge(silent)  # it does name one, and the wrong one
+    JOURNAL.findings.pop()
+
+
+@pytest.mark.parametrize("text", ["header.payload.signature", "a", "AAAAA", "AAB", "~"])
+def test_a_ticket_of_somebody_else_may_be_any_text(text: str) -> None:
+    held = replace(of("request"), text=text)
+    for row in TABLES["request"]:
+        if row.name not in OF_THE_FLEET:
+            for number in range(3):
+                edited = row.edit(held, Choice([number] * CHOICES))
+                assert edited is not None
+    (request,) = named("request", "a bit of the ticket").edit(held, Choice([0])).requests
+    changed = dict(request.headers)[b"citizenship-ticket"]
+    assert changed != text.encode() and len(changed) == len(text)
+
+
+def test_a_refusal_without_a_reason_is_one_where_none_is_promised() -> None:
+    def mute(world: SimulatedWorld) -> Handler:
+        ours = serving(world.gateway)
+
+        def answer(request: Request, body: bytes) -> Answer:
+            said = ours(request, body)
+            return said if request.url.endswith(RESOURCES + "us-nationals") else Answer(403, (), b"")
+
+        return answer
+
+    made = hostile(Reason.NONCE_MISMATCH, lambda valid, choice: valid.data)
+    assert made.judge(Served(mute, names_reasons=False)) == Outcome(False)
+    with pytest.raises(UnexpectedOutcomeError):
+        made.judge(Served(mute))
     JOURNAL.findings.pop()
 
 

@@ -17,7 +17,7 @@ import pytest
 from citizenid import Reason
 from citizenid.testing import plugin
 from citizenid.testing.attacks import JOURNAL, Finding
-from citizenid.testing.forgery import ALLOWED, Outcome
+from citizenid.testing.forgery import ALLOWED, NOT_OFFERED, Outcome
 from citizenid.testing.report import Report
 from citizenid.testing.trials import Kind, Trial
 
@@ -80,12 +80,12 @@ def test_a_gateway_that_skips_a_check_is_named_with_the_case(inner: pytest.Pytes
             "*= attacks and mutations =*",
             "-- algorithm confusion",
             "ALG-001  The issuer's JWS says alg none and has no signature.",
-            "  ok   ALG-001 the same, signed: expected accepted, came allowed",
-            "  ok   ALG-001 alg 'none', no signature: expected algorithm_not_allowed, came * at V1*",
+            "  ok   ALG-001 [[]gateway[]] the same, signed: expected accepted, came allowed",
+            "  ok   ALG-001 [[]gateway[]] alg 'none', no signature: expected algorithm_not_allowed, came * at V1*",
             "-- mutations",
             "mutated request",
-            "  ok   mutated request a bit of the ticket: expected ticket_invalid at ticket, came ticket_invalid*",
-            "  FAIL mutated request the same request again: expected replayed at replay, came allowed",
+            "  ok   mutated request [[]gateway[]] a bit of the ticket: expected ticket_invalid at ticket, came ticket*",
+            "  FAIL mutated request [[]gateway[]] the same request again: expected replayed at replay, came allowed",
             "*= rules =*",
             "step *Reason *attacks *mutations",
             "form *algorithm_not_allowed * 0",
@@ -93,8 +93,11 @@ def test_a_gateway_that_skips_a_check_is_named_with_the_case(inner: pytest.Pytes
             "refused nothing:",
             "  form: malformed_token, *",
             "  replay: replayed, *",
+            "*= not tried =*",
+            "attacks, 280: ALG-004, *",
+            "mutated request, *: the ticket cut off; *",
             "*= unexplained =*",
-            "FAIL mutated request the same request again: expected replayed at replay, came allowed",
+            "FAIL mutated request [[]gateway[]] the same request again: expected replayed at replay, came allowed",
             "attacks: * trials, 1 unexplained; 2 of * Reasons refused something",
         ]
     )
@@ -111,7 +114,9 @@ def test_the_same_is_written_as_json(inner: pytest.Pytester) -> None:
     (failed,) = (finding for finding in written["findings"] if not finding["as_expected"])
     assert (failed["id"], failed["trial"]) == ("mutated request", "the same request again")
     assert failed["expected"] == {"kind": "refused", "reason": "replayed", "step": "replay"}
-    assert failed["outcome"] == {"allowed": True, "reason": None, "step": "", "where": ""}
+    assert failed["outcome"] == {"allowed": True, "reason": None, "step": "", "where": "", "failure": ""}
+    assert {each["target"] for each in written["findings"]} == {"gateway"}
+    assert "the ticket cut off" in written["untried"]["mutated request"]
     assert [rule["reason"] for rule in written["rules"]] == [reason.value for reason in Reason]
     assert "replayed" in written["idle"] and "ticket_invalid" not in written["idle"]
 
@@ -177,6 +182,43 @@ def test_a_rule_counts_trials_and_mutations_once_each_and_only_what_was_expected
     assert set(counts.values()) == {(0, 0)}
     assert set(report.idle) == set(counts)
     assert len(report.unexplained) == 1
+
+
+def test_what_was_tried_on_two_targets_is_told_apart() -> None:
+    report = Report([GOOD, GOOD._replace(target="mine"), FAILED._replace(target="mine")])
+    assert [str(line) for line in report.lines] == [
+        "ok   A-1 x: expected replayed at replay, came replayed at replay (proof)",
+        "ok   A-1 [mine] x: expected replayed at replay, came replayed at replay (proof)",
+        "FAIL A-1 [mine] x: expected replayed at replay, came allowed",
+    ]
+    assert [each["target"] for each in report.to_dict()["findings"]] == ["library", "mine", "mine"]
+
+
+def test_what_left_a_trial_is_told_and_never_expected() -> None:
+    broken = Finding("A-1", TRIAL, Outcome(False, failure="KeyError: 'x'"), False)
+    assert str(Report([broken]).lines[0]) == "FAIL A-1 x: expected replayed at replay, came failed, KeyError: 'x'"
+    assert Report([broken]).to_dict()["findings"][0]["outcome"]["failure"] == "KeyError: 'x'"
+
+
+def test_what_a_target_does_not_offer_counts_as_no_trial_of_anything() -> None:
+    absent = Finding("A-1", TRIAL, NOT_OFFERED, True, "mine")
+    report = Report([absent, MUTATED._replace(target="mine")], {"A-1": ("g", "w")}, {"request": ("x", "y")})
+    assert str(report.lines[0]) == "none A-1 [mine] x: expected replayed at replay, came not offered"
+    assert report.summary.startswith("2 trials, 0 unexplained, 1 of what is not offered; 1 of ")
+    assert report.untried == {"mutated request": ("y",)}
+
+
+def test_the_report_says_what_was_not_tried_of_what_some_was_tried() -> None:
+    groups, rows = {"A-1": ("g", "w"), "A-2": ("g", "w")}, {"request": ("x", "y", "z"), "policy": ("p",)}
+    assert list(Report([], groups, rows).missing()) == []
+    assert list(Report([GOOD], groups, rows).missing()) == ["attacks, 1: A-2"]
+    report = Report([GOOD, GOOD._replace(id="A-2", target="mine"), MUTATED._replace(target="mine")], groups, rows)
+    assert list(report.missing()) == ["mutated request, 2: y; z", "mutated policy, 1: p"]
+    assert report.to_dict()["untried"] == {
+        "attacks": [],
+        "mutated request": ["y", "z"],
+        "mutated policy": ["p"],
+    }
 
 
 def test_findings_of_one_attack_stand_together() -> None:

@@ -5,11 +5,15 @@ Spec: specs/testing.md.
 
 from __future__ import annotations
 
+import enum
+import importlib
 import json
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import cbor2
@@ -17,8 +21,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.vendor.pretty import pretty
+from test_public_api import DECIDING
 
 from citizenid import (
+    ANY,
     AgreementKey,
     Attestation,
     Challenge,
@@ -34,10 +40,12 @@ from citizenid import (
     StatusKind,
     TrustAnchors,
 )
-from citizenid._model import CertificateProfile
+from citizenid._model import BINDINGS, CertificateProfile
 from citizenid._wire import cbor, jws
 from citizenid._wire import json as strict_json
-from citizenid.gateway import AdmissionPolicy, Allow, Binding, Deny, DPoPNonces, SharingDetector
+from citizenid.gateway import AdmissionPolicy, Allow, Binding, DailyTicketKeys, Deny, DPoPNonces, SharingDetector
+from citizenid.policy import Facts, SharingResponse, StoreDown
+from citizenid.policy._reading import _RULE_KEYS
 from citizenid.testing import strategies as s
 from citizenid.testing.forge.parts import NOW, base64url, unbase64url
 from citizenid.testing.senders import Sender
@@ -299,9 +307,23 @@ def test_each_policy_can_be_read(text: str) -> None:
 
 def test_rules_have_each_condition_and_option() -> None:
     conditions = {"resource", "citizenship", "nationality", "anyone", "none_of", "region", "not_before", "not_after"}
-    options = {"binding", "assurance", "issuers", "formats", "types", "max_admission_age_s", "max_status_age_s"}
+    options = {
+        "binding", "assurance", "issuers", "formats", "types", "sharing", "store_down", "max_admission_age_s",
+        "max_credential_age_s", "max_evidence_age_s", "max_status_age_s",
+    }  # fmt: skip
+    assert conditions | options == set(_RULE_KEYS)
     seen = {name for rules in drawn(s.policy_tables(), 20) for rule in rules for name in rule}
     reach(s.policy_tables(), lambda rules: {name for rule in rules for name in rule}, {*conditions, *options}, seen)
+
+
+def test_options_of_rules_have_each_value_there_is() -> None:
+    def values(rule: dict[str, Any]) -> set[Hashable]:
+        chosen = {(name, rule[name]) for name in ("binding", "sharing", "store_down") if name in rule}
+        return chosen | {("formats", each) for each in rule.get("formats", ())}
+
+    choices = {"binding": BINDINGS, "sharing": SharingResponse, "store_down": StoreDown, "formats": Format}
+    expected: set[Hashable] = {(name, str(each)) for name, those in choices.items() for each in those}
+    reach(s.rule_tables(), values, expected, ())
 
 
 def test_rules_are_written_with_values_of_each_kind() -> None:
@@ -344,6 +366,161 @@ def test_a_rule_that_cannot_be_reached_is_left_out_and_what_is_no_rule_is_not_pa
 def test_names_and_patterns_are_of_the_same_few_letters(name: str, pattern: str) -> None:
     assert set(name) <= set("ab/") and set(pattern) <= set("ab/*")
     assert pattern and "**" not in pattern
+
+
+# What a public class is drawn by; of the others, why by nothing. What stands in no row is missing.
+DRAWN = {
+    "AgreementKey": "agreement_keys", "Assurance": "assurances", "Attestation": "attestations",
+    "Challenge": "challenges", "Citizenship": "citizenships", "Country": "countries", "Handover": "handovers",
+    "Limits": "limits", "LocalKey": "signing_keys", "PublicKey": "signing_keys", "StatusReference": "status_references",
+    "TrustAnchor": "trust_anchors", "TrustAnchors": "trust_anchors", "Validity": "validities",
+    "Credential": "credentials", "IdentifierList": "status_lists", "StatusList": "status_lists",
+    "StatusLists": "status_lists", "StatusStore": "status_lists", "AdmissionPolicy": "policy_texts",
+    "Rule": "policy_tables", "Facts": "facts", "DailyTicketKeys": "ticket_keys", "Request": "requests",
+    "SharingLimits": "sharing_limits", "Signals": "signals",
+}  # fmt: skip
+MADE_BY_THE_LIBRARY = {
+    "CitizenIDError", "MalformedError", "VerificationError", "NeedStatusList", "Unsigned", "VerifiedCredential",
+    "VerifiedPresentation", "VerifiedStatusList", "IdentifierState", "StatusChange", "StoredStatuses", "ResolvedKey",
+    "Admitted", "Allow", "Answer", "Asking", "DecisionKey", "Deny", "Durations", "NeedPresentation",
+    "PresentedCredential", "SignedOut", "AuditReport", "AuditState", "LogReport", "Change", "ConditionReport",
+    "Explanation", "Finding", "PassedOver", "Verdict", "Pending", "CitizenshipRefused", "Fetched", "NotPermitted",
+}  # fmt: skip
+"""Results and errors: whatever is drawn leads to them, and nobody else makes one."""
+PARTS = {
+    "Issuer", "IdentifierPublisher", "StatusFile", "StatusPublisher", "Gateway", "MemoryReplayGuard", "MemorySignOuts",
+    "ProofRequest", "SharingDetector", "SieveCache", "AuditDetails", "AuditLog", "CitizenshipMiddleware",
+    "AsyncStatusFetcher", "FetchBounds", "Source", "StatusFetcher", "CitizenshipGuard", "PerRequestReplayGuard",
+    "StatusListApp", "FleetChannel", "ValkeyReplayGuard", "ValkeySignOuts",
+}  # fmt: skip
+"""What runs: a world has one of each that decides, and a program wires the others."""
+
+
+def public_classes() -> Iterator[type]:
+    for name in DECIDING:
+        module = importlib.import_module(name)
+        yield from (
+            each for each in map(partial(getattr, module), getattr(module, "__all__", ())) if isinstance(each, type)
+        )
+
+
+def test_every_public_class_has_a_strategy_or_a_reason_why_not() -> None:
+    classes = {each for each in public_classes() if not issubclass(each, enum.Enum)}
+    named = {each.__name__ for each in classes if not getattr(each, "_is_protocol", False)}
+    assert named == DRAWN.keys() | MADE_BY_THE_LIBRARY | PARTS
+    assert sum(map(len, (DRAWN, MADE_BY_THE_LIBRARY, PARTS))) == len(named)
+    assert set(DRAWN.values()) <= set(s.__all__)
+
+
+# --- what an operator sets ---
+
+
+@pytest.mark.parametrize("format", Format)
+@settings(MANY, max_examples=15)
+@given(st.data())
+def test_under_any_bounds_a_presentation_is_verified_or_refused_for_a_bound(
+    format: Format, data: st.DataObject
+) -> None:
+    presented = data.draw(s.presentations(format))
+    limits = data.draw(s.limits())
+    try:
+        verified = presented.verify(limits=limits)
+    except CitizenIDError as error:
+        assert error.reason in {
+            Reason.INPUT_TOO_LARGE, Reason.LIMIT_EXCEEDED, Reason.DEPTH_EXCEEDED, Reason.STATUS_MISSING,
+            Reason.DISCLOSURE_MALFORMED,
+        }  # fmt: skip
+    else:
+        assert type(verified) is VerifiedPresentation
+
+
+def test_bounds_are_narrower_and_wider_each() -> None:
+    default = Limits()
+    names = [each.name for each in fields(Limits) if each.init]
+
+    def compared(each: Limits) -> set[Hashable]:
+        given = {name: (getattr(each, name), getattr(default, name)) for name in names}
+        return {(name, (one > two) - (one < two)) for name, (one, two) in given.items()}
+
+    reach(s.limits(), compared, {(name, sign) for name in names for sign in (-1, 0, 1)}, ())
+
+
+@pytest.mark.parametrize("format", Format)
+@settings(MANY, max_examples=25)
+@given(st.data())
+def test_whom_one_trusts_attests_what_one_trusts_him_for(format: Format, data: st.DataObject) -> None:
+    presented = data.draw(s.presentations(format, algorithms=["ES256"], by_mac=False))
+    trusted = data.draw(s.trust_anchors(formats=[format]))
+    try:
+        verified = presented.verify(anchors=trusted)
+    except CitizenIDError as error:
+        assert error.reason in {Reason.COUNTRY_NOT_ALLOWED, Reason.STATUS_MISSING}
+    else:
+        assert type(verified) is VerifiedPresentation
+        proven = (*verified.citizenship.all_nationalities, *verified.citizenship.citizenships)
+        assert all(verified.anchor.may_attest(country) for country in proven)
+
+
+def test_trust_is_of_each_format_for_some_countries_and_for_all_and_of_others_too() -> None:
+    def said(trusted: TrustAnchors) -> set[Hashable]:
+        found: set[Hashable] = set()
+        for each in trusted:
+            found |= {*each.formats, each.issuer, ("all", each.countries is ANY), ("status", each.status_required)}
+        return found
+
+    either: set[Hashable] = {(name, value) for name in ("all", "status") for value in (False, True)}
+    issuers: set[Hashable] = {"https://id.example", "https://other-issuer.example"}
+    reach(s.trust_anchors(), said, {*Format, *issuers} | either, ())
+
+
+def test_keys_for_macs_are_of_each_curve() -> None:
+    found = drawn(s.agreement_keys(), 40)
+    assert {type(each) for each in found} == {AgreementKey}
+    assert len({each.public.thumbprint for each in found}) == len(AGREEMENTS)
+
+
+@given(s.ticket_keys())
+@settings(MANY, max_examples=10)
+def test_a_gateway_takes_any_secrets_of_a_fleet(keys: Any) -> None:
+    world = SimulatedWorld(ticket_keys=keys)
+    ada = world.wallet()
+    assert type(world.ask(ada, world.ticket(ada))) is Allow
+
+
+def test_secrets_are_of_each_kind() -> None:
+    assert {type(each) for each in drawn(s.ticket_keys(), 20)} == {list, DailyTicketKeys}
+
+
+@given(s.sharing_limits(), s.signals())
+def test_a_detector_judges_by_any_thresholds(limits: Any, signals: Any) -> None:
+    detector = SharingDetector(limits=limits)
+    world = SimulatedWorld(sharing=detector)
+    assert world.gateway is not None and detector.limits == limits
+    assert detector.observe(credential=b"c" * 32, sender=b"s" * 32, signals=signals, now=1.0).tracked
+
+
+def test_thresholds_are_set_and_left_out_and_never_come_down() -> None:
+    reach(s.sharing_limits(), lambda each: {each.senders_hour.refuse is None}, {True, False}, ())
+    for each in drawn(s.sharing_limits(), 20):
+        steps = [step for step in each.apart if step is not None]
+        assert steps == sorted(steps)
+
+
+@given(s.policy_texts(), s.facts(), resource_names())
+def test_a_policy_decides_about_any_facts(text: str, facts: Any, resource: str) -> None:
+    policy = AdmissionPolicy.from_toml(text)
+    assert policy.decide(resource, facts) == policy.explain(resource, facts).verdict
+
+
+def test_of_each_fact_that_can_be_unknown_some_are_known() -> None:
+    names = [name for name, default in Facts._field_defaults.items() if default is None]
+    either: set[Hashable] = {(name, known) for name in names for known in (False, True)}
+    reach(s.facts(), lambda each: {(name, getattr(each, name) is not None) for name in names}, either, ())
+    reach(s.facts(), lambda each: {each.binding, each.complete}, {*Binding, True, False}, ())
+
+
+def test_handovers_are_of_each_kind() -> None:
+    reach(s.handovers(), lambda each: {each.kind}, set(HandoverKind) - {HandoverKind.TRANSCRIPT}, ())
 
 
 def test_challenges_are_of_each_handover() -> None:

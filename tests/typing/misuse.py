@@ -8,6 +8,7 @@ Spec: DESIGN section 2, laws 1, 4, 6, 7.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from citizenid import (
@@ -114,6 +115,26 @@ def claims_exist_on_the_verified_side_alone(
 def verified_objects_are_final(attestation: Attestation, anchor: TrustAnchor) -> None:
     VerifiedPresentation(attestation, anchor, F, Status.VALID, attestation.citizenship)  # E: call-arg
     VerifiedCredential(attestation=attestation, anchor=anchor)  # E: call-arg
+
+
+# With every argument there is: what is lacking is the seal, of which a caller has no type either.
+def verified_objects_are_not_forged(
+    verified: VerifiedPresentation, credential: VerifiedCredential, listed: VerifiedStatusList
+) -> None:
+    stated, anchor, shown, ends = (
+        credential.attestation,
+        credential.anchor,
+        credential.presentation,
+        credential.not_after,
+    )
+    proven = verified.citizenship
+    VerifiedPresentation(stated, anchor, F, Status.VALID, proven, ends, object())  # E: arg-type
+    VerifiedPresentation(stated, anchor, F, Status.VALID, proven, ends, None)  # E: arg-type
+    VerifiedCredential(stated, anchor, shown, ends, credential._reading, object())  # E: arg-type
+    kind, purposes = listed.kind, listed.purposes
+    VerifiedStatusList("u", anchor, ends, ends, 1, listed.statuses, kind, purposes, object())  # E: arg-type
+    replace(verified, status=Status.VALID)  # E: call-arg
+    replace(credential, attestation=stated)  # E: call-arg
 
 
 # Each in a function of its own: mypy knows that these classes refuse subclasses, and takes the rest for unreachable.

@@ -149,6 +149,13 @@ def refuse_verified_copy(self: object, *_: object) -> NoReturn:
     raise TypeError(f"{type(self).__name__} is made by verification alone; it is not copied or pickled")
 
 
+@final
+class Seal:
+    """What a verified object is made with: whoever verifies has one of his own, and a type checker asks for one too."""
+
+    __slots__ = ()
+
+
 def refuse_forgery(cls: type) -> NoReturn:
     """Refuse to make a verified object outside of the function that verifies."""
     raise TypeError(f"{cls.__name__} is made by verification alone")

@@ -319,17 +319,18 @@ def _check_claims(credential: Mapping[str, Any]) -> None:
     if "claims" not in credential and "claim_sets" in credential:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, _QUERY)
     ids: dict[str, None] = {}
-    paths = []
+    paths: set[tuple[object, ...]] = set()
     for claim in _items(credential["claims"]) if "claims" in credential else ():
         if "id" in claim or "claim_sets" in credential:
             id_ = _identifier(claim)
             if id_ in ids:
                 raise CitizenIDError(Reason.CONFIGURATION_INVALID, _QUERY)
             ids[id_] = None
-        path, values = claim.get("path"), claim.get("values", [True])
-        if not _is_path(path, mdoc=credential["format"] == Format.MDOC) or path in paths:
+        path: Any = claim.get("path")
+        values = claim.get("values", [True])
+        if not _is_path(path, mdoc=credential["format"] == Format.MDOC) or tuple(path) in paths:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, _QUERY)
-        paths.append(path)
+        paths.add(tuple(path))
         if type(values) is not list or not values or any(type(value) not in (str, int, bool) for value in values):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, _QUERY)
     if "claim_sets" in credential:

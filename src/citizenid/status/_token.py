@@ -21,6 +21,7 @@ from .._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
 from .._model import (
     CertificateProfile,
     KeyPurpose,
+    Seal,
     SignedObject,
     StatusKind,
     UnixTime,
@@ -37,7 +38,7 @@ from ._list import StatusList
 from ._protocol import check_trust
 from ._times import number
 
-_SEAL: Final = object()
+_SEAL: Final = Seal()
 _WHERE: Final = "status-list"
 _DEPTH: Final = 4  # status_list is an object in an object; two more for claims that we pass over
 
@@ -68,9 +69,9 @@ class VerifiedStatusList:
     statuses: StatusList | IdentifierList
     kind: StatusKind
     purposes: tuple[str, ...]
-    seal: InitVar[object]
+    seal: InitVar[Seal]
 
-    def __post_init__(self, seal: object) -> None:
+    def __post_init__(self, seal: Seal) -> None:
         if seal is not _SEAL:
             refuse_forgery(VerifiedStatusList)
 

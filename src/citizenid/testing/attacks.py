@@ -5,30 +5,47 @@ Spec: specs/testing.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple, final
 
-from .forgery import Outcome
+from .._errors import FAILURES
+from .forgery import Outcome, came_of
 from .targets import Library, Target
-from .trials import Trial
+from .trials import Kind, Trial
 
 _OURS: Final = Library()
 
 
 class Finding(NamedTuple):
-    """What came of one trial of an attack, or of one mutation."""
+    """What came of one trial of an attack, or of one mutation, on a target.
+
+    Attributes:
+        id: of the attack, or of the form that was mutated.
+        trial: what was tried.
+        outcome: what came of it.
+        expected: whether it had to.
+        target: the name of what it was tried on.
+    """
 
     id: str
     trial: Trial
     outcome: Outcome
     expected: bool
+    target: str = Library.name
+
+    @property
+    def what(self) -> str:
+        """Its number and its name, and on what it was tried unless that is the library."""
+        where = "" if self.target == Library.name else f" [{self.target}]"
+        return f"{self.id}{where} {self.trial.name}"
 
     def __str__(self) -> str:
         """Return a line of a report."""
         reason = "" if self.trial.reason is None else f" with {self.trial.reason.value}"
         verdict = "as expected" if self.expected else f"NOT as expected: {self.trial.kind.value}{reason}"
-        return f"{self.id} {self.trial.name}: {self.outcome}, {verdict}"
+        return f"{self.what}: {self.outcome}, {verdict}"
 
 
 class UnexpectedOutcomeError(AssertionError):
@@ -80,25 +97,44 @@ class Attack:
     def run(self, target: Target | None = None) -> tuple[Finding, ...]:
         """Try every attempt that can be tried on the target, by default the library.
 
+        Whatever leaves an attempt is what came of it, and the others are tried all the same.
+
         Raises:
-            UnexpectedOutcomeError: when one of them had another outcome than it must have, or none could be tried.
+            UnexpectedOutcomeError: when one of them had another outcome than it must have, or none could be tried. It
+                is raised from what left the first of them, if anything did.
         """
         target = _OURS if target is None else target
-        findings = []
-        for trial in self.trials():
+        findings: list[Finding] = []
+        cause: Exception | None = None
+        for trial in self._trials():
             if trial.anywhere or type(target) is Library:
-                outcome = trial.act(target)
+                outcome, error = came_of(partial(trial.act, target))
                 expected = trial.meets(outcome, names_reasons=target.names_reasons)
-                findings.append(Finding(self.id, trial, outcome, expected))
+                findings.append(Finding(self.id, trial, outcome, expected, target.name))
                 JOURNAL.note(findings[-1])
+                cause = cause or error
         unexpected = [finding for finding in findings if not finding.expected]
         if unexpected or not findings:
-            raise UnexpectedOutcomeError(unexpected)
+            raise UnexpectedOutcomeError(unexpected) from cause
         return tuple(findings)
+
+    def _trials(self) -> Iterator[Trial]:
+        """Return the trials, and where they cannot be made, one that says why."""
+        try:
+            yield from self.trials()
+        except FAILURES as error:  # whatever the library did while they were made
+            yield Trial("its trials are made", Kind.HOLDS, None, "", _raising(error), anywhere=True)
 
     def __str__(self) -> str:
         """Return the number."""
         return self.id
+
+
+def _raising(error: Exception) -> Callable[[Target], Outcome]:
+    def act(_: Target) -> Outcome:
+        raise error
+
+    return act
 
 
 def attack(id: str, *proposed: str) -> Callable[[Callable[[], Iterable[Trial]]], Attack]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from .. import CitizenIDError, Format, Reason
+from .._errors import FAILURES
 from .forge import mdoc as _mdoc
 from .forge import sd_cwt as _sd_cwt
 from .forge import sd_jwt as _sd_jwt
@@ -22,15 +23,26 @@ MAKE: Final[Mapping[Format, Callable[..., bytes]]] = {
 
 
 class Outcome(NamedTuple):
-    """What came of a trial: allowed, or refused with a Reason at a step. Others may refuse without a reason of ours."""
+    """What came of a trial: allowed, or refused with a Reason at a step. Others may refuse without a reason of ours.
+
+    Attributes:
+        allowed: whether it was.
+        reason: why not. `step`, `where`: at which.
+        failure: what left in place of an answer, in a few words, or why a property does not hold.
+    """
 
     allowed: bool
     reason: Reason | None = None
     step: str = ""
     where: str = ""
+    failure: str = ""
 
     def __str__(self) -> str:
         """Return it as a report has it."""
+        if self == NOT_OFFERED:
+            return "not offered"
+        if self.failure:
+            return f"failed, {self.failure}"
         if self.allowed:
             return "allowed"
         named = "refused" if self.reason is None else self.reason.value
@@ -38,6 +50,25 @@ class Outcome(NamedTuple):
 
 
 ALLOWED: Final = Outcome(True)
+NOT_OFFERED: Final = Outcome(False, step="not offered")
+"""Of what takes a format, or a binding, that the target says it does not offer, or finds nothing to change there."""
+_MOST: Final = 200
+"""Characters of a failure in a report: the failure itself has all of them."""
+
+
+class NotOfferedError(Exception):
+    """What is tried takes a format, or a binding, that the target does not offer, or finds nothing to change there."""
+
+
+def came_of(act: Callable[[], Outcome]) -> tuple[Outcome, Exception | None]:
+    """Try something, and return what came of it, and what left it in place of an answer, if anything did."""
+    try:
+        return act(), None
+    except NotOfferedError:
+        return NOT_OFFERED, None
+    except FAILURES as error:  # of a gateway of somebody else, or of a check that fails: a report must hold it
+        text = " ".join(str(error).split())
+        return Outcome(False, failure=f"{type(error).__name__}: {text}"[:_MOST]), error
 
 
 class Forgery(NamedTuple):

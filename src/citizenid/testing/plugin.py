@@ -60,10 +60,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
     from .attacks import JOURNAL
     from .catalogue import GROUPS
+    from .mutations import TABLES
     from .report import Report
 
     groups = {attack.id: (group.name, attack.what) for group in GROUPS for attack in group.attacks}
-    report = Report(JOURNAL.findings[config.stash.get(_STARTED, 0) :], groups)
+    rows = {form: tuple(row.name for row in table) for form, table in TABLES.items()}
+    report = Report(JOURNAL.findings[config.stash.get(_STARTED, 0) :], groups, rows)
     if config.getoption("attack_report"):
         _print(terminalreporter, report)
     path = config.getoption("attack_report_json")
@@ -80,6 +82,11 @@ def _print(terminalreporter: Any, report: Any) -> None:
     terminalreporter.section("rules")
     for line in report.table():
         terminalreporter.write_line(line)
+    missing = list(report.missing())
+    if missing:
+        terminalreporter.section("not tried")
+        for line in missing:
+            terminalreporter.write_line(line)
     if report.unexplained:
         terminalreporter.section("unexplained", red=True)
         for line in report.unexplained:

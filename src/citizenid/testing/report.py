@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, final
 
 from .. import Reason
 from .attacks import Finding
+from .forgery import NOT_OFFERED
 from .trials import Kind, Trial
 
 MUTATED: Final = "mutated "
@@ -31,11 +32,11 @@ class Line(NamedTuple):
 
     def __str__(self) -> str:
         """Return it as the report has it."""
-        id, trial, outcome, expected = self.finding
+        trial, outcome = self.finding.trial, self.finding.outcome
         where = f" ({outcome.where})" if outcome.where else ""
         often = f" x{self.times}" if self.times > 1 else ""
-        mark = "ok  " if expected else "FAIL"
-        return f"{mark} {id} {trial.name}: expected {expected_of(trial)}, came {outcome}{where}{often}"
+        mark = "FAIL" if not self.finding.expected else "none" if outcome == NOT_OFFERED else "ok  "
+        return f"{mark} {self.finding.what}: expected {expected_of(trial)}, came {outcome}{where}{often}"
 
 
 class Rule(NamedTuple):
@@ -57,32 +58,53 @@ class Report:
 
     Args:
         findings: in order.
-        groups: by the number of an attack, the name of its group and what is done.
+        groups: by the number of an attack, the name of its group and what is done; of all that there are.
+        rows: by the name of a form, the names of its mutations; of all that there are.
 
     Attributes:
-        lines: each trial with each outcome, in the order of their numbers' first appearance.
+        lines: each trial with each outcome on each target, in the order of their numbers' first appearance.
         rules: every Reason that there is.
         trials: how many findings there are.
         unexplained: the lines of which the outcome is not the expected one.
+        untried: what no target has met: attacks, where one of them was tried, and the mutations of each form, where one
+            of any form was.
     """
 
-    def __init__(self, findings: Iterable[Finding], groups: Mapping[str, tuple[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        findings: Iterable[Finding],
+        groups: Mapping[str, tuple[str, str]] | None = None,
+        rows: Mapping[str, Iterable[str]] | None = None,
+    ) -> None:
         self._groups = groups or {}
         found = list(findings)
         self.trials: Final = len(found)
-        keys = [(each.id, each.trial.name, each.outcome, each.expected) for each in found]
+        keys = [(each.id, each.target, each.trial.name, each.outcome, each.expected) for each in found]
         times, first = Counter(keys), dict(zip(reversed(keys), reversed(found), strict=True))
         order = {id: number for number, id in enumerate(dict.fromkeys(each.id for each in found))}
         distinct = sorted(dict.fromkeys(keys), key=lambda each: order[each[0]])
         self.lines: Final = tuple(Line(first[each], times[each]) for each in distinct)
         self.unexplained: Final = tuple(line for line in self.lines if not line.finding.expected)
         self.rules: Final = tuple(self._rules())
+        self.untried: Final = dict(self._untried(rows or {}))
+
+    def _untried(self, rows: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+        tried: dict[str, set[str]] = {}
+        for line in self.lines:
+            if line.finding.outcome != NOT_OFFERED:
+                tried.setdefault(line.finding.id, set()).add(line.finding.trial.name)
+        attacks = tuple(id for id in self._groups if id not in tried)
+        if len(attacks) < len(self._groups):
+            yield "attacks", attacks
+        if any(MUTATED + form in tried for form in rows):
+            for form, names in rows.items():
+                yield MUTATED + form, tuple(each for each in names if each not in tried.get(MUTATED + form, ()))
 
     def _rules(self) -> Iterator[Rule]:
         attacks: dict[Reason, set[tuple[str, str]]] = {reason: set() for reason in Reason}
         mutations: dict[Reason, set[tuple[str, str]]] = {reason: set() for reason in Reason}
         for line in self.lines:
-            id, trial, outcome, expected = line.finding
+            id, trial, outcome, expected, _ = line.finding
             if expected and outcome.reason is not None:
                 counted = mutations if id.startswith(MUTATED) else attacks
                 counted[outcome.reason].add((id, trial.name))
@@ -98,7 +120,10 @@ class Report:
         """One line: how many trials, and how many are unexplained."""
         used = len(self.rules) - len(self.idle)
         failed = sum(line.times for line in self.unexplained)
-        return f"{self.trials} trials, {failed} unexplained; {used} of {len(self.rules)} Reasons refused something"
+        absent = sum(line.times for line in self.lines if line.finding.outcome == NOT_OFFERED)
+        offered = f", {absent} of what is not offered" if absent else ""
+        reasons = f"{used} of {len(self.rules)} Reasons refused something"
+        return f"{self.trials} trials, {failed} unexplained{offered}; {reasons}"
 
     def cases(self) -> Iterator[str]:
         """Every case: its group and its attack as headings, then its trials."""
@@ -125,6 +150,13 @@ class Report:
             idle = ", ".join(reason.value for reason in self.idle if reason.step == step)
             yield from wrap(f"{step}: {idle}", 118, initial_indent="  ", subsequent_indent="    ")
 
+    def missing(self) -> Iterator[str]:
+        """What was not tried of what there is: the numbers of attacks, the names of mutations."""
+        for kind, names in self.untried.items():
+            if names:
+                listed = (", " if kind == "attacks" else "; ").join(names)
+                yield from wrap(f"{kind}, {len(names)}: {listed}", 118, subsequent_indent="    ")
+
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON has it."""
         return {
@@ -142,6 +174,7 @@ class Report:
                 for rule in self.rules
             ],
             "idle": [reason.value for reason in self.idle],
+            "untried": {kind: list(names) for kind, names in self.untried.items()},
         }
 
 
@@ -153,9 +186,10 @@ def expected_of(trial: Trial) -> str:
 
 
 def _finding(line: Line) -> dict[str, Any]:
-    id, trial, outcome, expected = line.finding
+    id, trial, outcome, expected, target = line.finding
     return {
         "id": id,
+        "target": target,
         "trial": trial.name,
         "expected": {
             "kind": trial.kind.value,
@@ -167,6 +201,7 @@ def _finding(line: Line) -> dict[str, Any]:
             "reason": None if outcome.reason is None else outcome.reason.value,
             "step": outcome.step,
             "where": outcome.where,
+            "failure": outcome.failure,
         },
         "as_expected": expected,
         "times": line.times,

@@ -10,7 +10,7 @@ Spec: specs/testing.md; specs/verification.md (doors).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol, final
 
 from .. import CitizenIDError, Format, LocalKey, NeedStatusList, Reason
@@ -23,7 +23,7 @@ from .forge import sd_cwt as _sd_cwt
 from .forge import sd_jwt as _sd_jwt
 from .forge.parts import base64url
 from .forge.status_lists import statuses
-from .forgery import ALLOWED, Forgery, Outcome
+from .forgery import ALLOWED, Forgery, NotOfferedError, Outcome
 from .senders import Sender
 from .world import ENDPOINT, ORIGIN, POLICY, UPTIME_S, SimulatedWorld
 
@@ -77,10 +77,19 @@ class Party:
         format: in which it is presented.
         handler: answers.
         client: with DPoP.
+        offered: the bindings that tickets may have here.
     """
 
-    def __init__(self, handler: Callable[[SimulatedWorld], Handler], *, format: Format, **options: Any) -> None:
+    def __init__(
+        self,
+        handler: Callable[[SimulatedWorld], Handler],
+        *,
+        format: Format,
+        offered: frozenset[Binding] = frozenset(Binding),
+        **options: Any,
+    ) -> None:
         self.world: Final = forged_world(format=format, **options)
+        self.offered: Final = offered
         self.format: Final = format
         self.world.wait(-UPTIME_S)  # what answers has been running for a while: a younger one refuses older proofs
         self.handler: Final = handler(self.world)
@@ -92,9 +101,15 @@ class Party:
         return outcome_of(self.handler(request, body))
 
     def challenge(self, sender: Sender | None = None) -> dict[str, Any]:
-        """Ask without a ticket, and return what the gateway wants to be shown: challenge, nonce, audience."""
-        asking = (sender or self.client).request(self.world, path=RESOURCES + "us-nationals")
-        document = json.loads(self.handler(asking, b"").body)
+        """Ask without a ticket, and return what the gateway wants to be shown: challenge, nonce, audience.
+
+        Raises:
+            NotOfferedError: when the gateway offers no ticket of this sender's binding.
+        """
+        asks = sender or self.client
+        if asks.binding not in self.offered:
+            raise NotOfferedError(asks.binding.name)
+        document = json.loads(self.handler(asks.request(self.world, path=RESOURCES + "us-nationals"), b"").body)
         return {name: document[name] for name in ("challenge", "nonce", "audience")}
 
     def apply(
@@ -136,6 +151,10 @@ class Target(Protocol):
     """What trials are tried on."""
 
     @property
+    def name(self) -> str:
+        """What a report calls it."""
+
+    @property
     def names_reasons(self) -> bool:
         """Whether every refusal must come with its Reason."""
 
@@ -150,6 +169,7 @@ class Target(Protocol):
 class Library:
     """This library: its verification, and its gateway."""
 
+    name: Final = "library"
     names_reasons: Final = True
 
     def present(self, forgery: Forgery, **judged: Any) -> Outcome:
@@ -170,16 +190,38 @@ class Library:
 
 @final
 class Served:
-    """A gateway that somebody has built.
+    """A gateway that somebody has built. What it must answer: specs/testing.md.
 
     Args:
         make: returns what answers, given a world; `world.arguments()` are those of a Gateway that trusts its issuer.
         names_reasons: whether it answers with the problem documents of this library.
+        formats: in which it takes presentations.
+        bindings: what its tickets may be bound to. What takes another format or binding is not tried on it, and the
+            report says so; DPoP has to be among them.
+        name: what a report calls it.
     """
 
-    def __init__(self, make: Callable[[SimulatedWorld], Handler], *, names_reasons: bool = True) -> None:
+    def __init__(
+        self,
+        make: Callable[[SimulatedWorld], Handler],
+        *,
+        names_reasons: bool = True,
+        formats: Iterable[Format] = tuple(Format),
+        bindings: Iterable[Binding] = tuple(Binding),
+        name: str = "gateway",
+    ) -> None:
         self._make = make
         self._names_reasons = names_reasons
+        self._formats = frozenset(formats)
+        self._bindings = frozenset(bindings)
+        self._name = name
+        expect(bool(self._formats) and Binding.DPOP in self._bindings, "a gateway of one format and of DPoP at least")
+        expect(name != Library.name, "the library has this name")
+
+    @property
+    def name(self) -> str:
+        """What a report calls it."""
+        return self._name
 
     @property
     def names_reasons(self) -> bool:
@@ -196,5 +238,11 @@ class Served:
         return party.use(json.loads(answer.body)["ticket"])
 
     def party(self, *, format: Format = Format.SD_JWT_VC, policy_text: str = POLICY, **options: Any) -> Party:
-        """Return a client at this gateway."""
-        return Party(self._make, format=format, policy_text=policy_text, **options)
+        """Return a client at this gateway.
+
+        Raises:
+            NotOfferedError: when it does not take this format.
+        """
+        if format not in self._formats:
+            raise NotOfferedError(format.value)
+        return Party(self._make, format=format, offered=self._bindings, policy_text=policy_text, **options)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from .. import Reason
 from .checks import expect, fails, of_type
-from .forgery import ALLOWED, Forgery, Outcome, called, mdoc, sd_cwt, sd_jwt
+from .forgery import ALLOWED, NOT_OFFERED, Forgery, Outcome, called, mdoc, sd_cwt, sd_jwt
 from .targets import Party, Target
 
 __all__ = [
@@ -53,9 +53,11 @@ class Trial(NamedTuple):
 
     def meets(self, outcome: Outcome, *, names_reasons: bool) -> bool:
         """Whether this outcome is the expected one; a target that names no reasons of ours must only refuse."""
+        if outcome == NOT_OFFERED:
+            return True
         if self.kind is not Kind.REFUSED:
             return outcome.allowed
-        if outcome.allowed:
+        if outcome.allowed or outcome.failure:
             return False
         if outcome.reason is None:
             return not names_reasons
@@ -87,7 +89,12 @@ def holds(name: str, check: Callable[[], object]) -> Trial:
     return Trial(name, Kind.HOLDS, None, "", act, anywhere=False)
 
 
-def asked(name: str, reason: Reason | None, act: Callable[[Party], Outcome], *, step: str = "") -> Trial:
-    """Expect this of requests to a gateway: a refusal, or with None that the last one is allowed."""
+def asked(
+    name: str, reason: Reason | None, act: Callable[[Party], Outcome], *, step: str = "", **options: Any
+) -> Trial:
+    """Expect this of requests to a gateway: a refusal, or with None that the last one is allowed.
+
+    `options` replaces arguments of the gateway, whoever has built it: `world.arguments()` has them.
+    """
     kind = Kind.ACCEPTED if reason is None else Kind.REFUSED
-    return Trial(name, kind, reason, step, lambda target: act(target.party()), anywhere=True)
+    return Trial(name, kind, reason, step, lambda target: act(target.party(**options)), anywhere=True)

@@ -21,7 +21,7 @@ from ..forge import mdoc_keys
 from ..forge import sd_cwt as _sd_cwt
 from ..forge import sd_jwt as _sd_jwt
 from ..forge.cbor import date_time
-from ..forge.parts import ABSENT, AUDIENCE, NONCE, NOW, VALID_INDEX, key
+from ..forge.parts import ABSENT, AUDIENCE, NONCE, NOW, SUSPENDED_INDEX, VALID_INDEX, key
 from ..forge.status_lists import status_claim, status_token
 from ..forgery import MAKE, Forgery, Outcome, called
 from ..targets import Library, Party, outcome_of
@@ -29,6 +29,7 @@ from ..trials import Trial, accepted, asked, expect, holds, mdoc, refused, sd_cw
 from ..trials import sd_jwt as jwt
 from ..world import SimulatedWorld, anchors, policy
 from ._statuses import ingested, shown
+from ._two_references import of_two_references
 
 _LIBRARY: Final = Library()
 Act = Callable[[Party], Outcome]
@@ -317,6 +318,9 @@ def revoked_since() -> Iterator[Trial]:
     yield asked("presented again", Reason.REVOKED, again(_fetches({VALID_INDEX: 1})))
     yield asked("a ticket, the neighbour is revoked", None, with_ticket(_fetches({VALID_INDEX - 1: 1})))
     yield asked("a ticket", Reason.REVOKED, with_ticket(_fetches({VALID_INDEX: 1})))
+    yield asked("a ticket, suspended", Reason.SUSPENDED, with_ticket(_fetches({VALID_INDEX: 2})))
+    yield refused("suspended", Reason.SUSPENDED, jwt(payload={"status": status_claim(SUSPENDED_INDEX)}), step="V9")
+    yield from of_two_references()
 
 
 @attack("CAC-010", "STATUS_STALE")

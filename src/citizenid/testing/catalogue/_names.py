@@ -19,7 +19,17 @@ from typing import Final
 from ... import Reason
 
 _R = Reason
-_OVER = frozenset({_R.EXPIRED, _R.KEY_BINDING_STALE, _R.STATUS_LIST_EXPIRED, _R.ANCHOR_EXPIRED, _R.TICKET_EXPIRED})
+_OVER = frozenset(
+    {
+        _R.EXPIRED,
+        _R.KEY_BINDING_STALE,
+        _R.CHALLENGE_EXPIRED,
+        _R.PROOF_STALE,
+        _R.STATUS_LIST_EXPIRED,
+        _R.ANCHOR_EXPIRED,
+        _R.TICKET_EXPIRED,
+    }
+)
 _FUTURE = frozenset({_R.ISSUED_IN_FUTURE, _R.KEY_BINDING_IN_FUTURE, _R.STATUS_LIST_IN_FUTURE, _R.PROOF_IN_FUTURE})
 # No key to verify it by, not by that key, or said to be something else.
 _NO_PROOF = frozenset(
@@ -138,7 +148,8 @@ REASON_NAMES: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "PROOF_NONCE": frozenset({_R.PROOF_NONCE_MISSING, _R.PROOF_NONCE_MISMATCH}),
         "PROOF_STALE": frozenset({_R.PROOF_STALE}),
         "REPLAY": frozenset({_R.REPLAYED}),
-        "REVOKED": frozenset({_R.REVOKED}),
+        # What is suspended counts for as little, as long as it is.
+        "REVOKED": frozenset({_R.REVOKED, _R.SUSPENDED}),
         # A control claim that is hidden: the mark is well formed, and stands where none may. A mark that belongs into
         # requests alone is no CBOR of a credential; a header has a Reason of its own.
         "SD_STRUCTURE": frozenset(
@@ -172,6 +183,8 @@ CASE_REASONS: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "KEY-007": frozenset({_R.HEADER_INVALID}),
         # A parameter that has the wrong type; in a set of keys it is the key that is invalid.
         "KEY-008": frozenset({_R.HEADER_INVALID, _R.KEY_INVALID}),
+        # Of two nationalities the one that he is trusted with counts, and a rule for the other one has nobody.
+        "CHN-018": frozenset({_R.CITIZENSHIP_NOT_PERMITTED}),
         # No key is broken: the anchors would mean two things.
         "KEY-010": frozenset({_R.ANCHOR_INVALID}),
         # kid finds the key of another issuer, and V5 says so; or the issuer that is named narrows to his own key.

@@ -115,8 +115,9 @@ def changed_where_it_is_stored() -> Iterator[Trial]:
 def _with_changed_ticket(place: int) -> Callable[[Party], Outcome]:
     def act(party: Party) -> Outcome:
         ticket = party.ticket()
-        other = "A" if ticket[place] != "A" else "B"
-        return party.use(ticket[:place] + other + ticket[place + 1 :])
+        at = place % len(ticket)  # of somebody else's gateway it may be shorter than ours
+        other = "A" if ticket[at] != "A" else "B"
+        return party.use(ticket[:at] + other + ticket[at + 1 :])
 
     return act
 

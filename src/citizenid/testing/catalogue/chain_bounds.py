@@ -5,6 +5,7 @@ Spec: ISO/IEC 18013-5 9.3.3, annex B; NIST SP 800-57 part 1 table 2; specs/verif
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any, Final
@@ -20,8 +21,10 @@ from ..forge.mdoc_issuer import MDL, PHOTO_ID, PID
 from ..forge.mdoc_keys import cose_key, key, root, signer_certificate
 from ..forge.parts import ABSENT, NOW, unbase64url
 from ..forge.parts import key as local
-from ..forgery import called
-from ..trials import Trial, accepted, expect, holds, mdoc, refused, sd_cwt, sd_jwt
+from ..forge.sd_jwt import anchors_for
+from ..forgery import Forgery, Outcome, called
+from ..targets import Party, outcome_of
+from ..trials import Trial, accepted, asked, expect, holds, mdoc, refused, sd_cwt, sd_jwt
 from ._chains import accepts, authority, encoded, leaf, pinned, refuses, resigned, shown, status_list, trusting
 from ._counting import Called, calls_of
 
@@ -99,6 +102,27 @@ def out_of_its_scope() -> Iterator[Trial]:
             expect(not verified.citizenship.complete, "it is complete")
 
     yield holds("of two nationalities the other one is left out", kept)
+    yield from _at_a_gateway()
+
+
+def _at_a_gateway() -> Iterator[Trial]:
+    """The same of a gateway, which must not let in for Germany whom only Germany vouches for as a US national."""
+    german: dict[str, Any] = {"anchors": anchors_for(local("issuer").public, countries=frozenset({Country("DE")}))}
+    both = sd_jwt(payload={"nationalities": ["US", "DE"]})
+
+    def asking(forgery: Forgery, resource: str) -> Callable[[Party], Outcome]:
+        def act(party: Party) -> Outcome:
+            answer = party.apply(forgery)
+            return (
+                party.use(json.loads(answer.body)["ticket"], resource) if answer.status == 200 else outcome_of(answer)
+            )
+
+        return act
+
+    outside, other = Reason.COUNTRY_NOT_ALLOWED, Reason.CITIZENSHIP_NOT_PERMITTED
+    yield asked("a US national at a gateway that trusts for DE", outside, asking(sd_jwt(), "us-nationals"), **german)
+    yield asked("a national of both there, as a German", None, asking(both, "europe"), **german)
+    yield asked("a national of both there, as a US national", other, asking(both, "us-nationals"), **german)
 
 
 def _dsa_key() -> Any:

@@ -24,6 +24,7 @@ from ..trials import Kind, Trial, accepted, expect, holds, mdoc, raises, refused
 from ..trials import sd_jwt as jwt
 from ..world import POLICY
 from ._policies import RULE, policies_that_say_nothing
+from ._policy_bounds import bounds_of_rules
 
 _INVALID: Final = Reason.COUNTRY_INVALID
 _NOT_SHOWN: Final = Reason.CITIZENSHIP_NOT_SHOWN
@@ -193,7 +194,7 @@ def one_of_several() -> Iterator[Trial]:
 
 @attack("POL-012")
 def one_that_is_excluded() -> Iterator[Trial]:
-    """Somebody holds a nationality that a rule excludes, beside one that it takes: the exclusion wins."""
+    """Somebody holds a nationality that a rule excludes, beside one that it takes, or misses another of its bounds."""
     for name, policy in (("anyone but", _NOT_FRENCH), ("Germans but", _GERMAN_NOT_FRENCH)):
         for shown, reason, claims in (
             ("none of it, complete", None, {"nationalities": ["DE"]}),
@@ -217,6 +218,7 @@ def one_that_is_excluded() -> Iterator[Trial]:
     dual = jwt(payload={"nationalities": ["DE", "FR"], "nationalities_complete": True})
     told = partial(_by_a_german, dual)
     yield Trial("the anchor may not attest it", Kind.REFUSED, _NOT_PERMITTED, "", told, anywhere=False)
+    yield from bounds_of_rules()
 
 
 def _by_a_german(shown: Forgery, _: Target) -> Outcome:

@@ -34,6 +34,7 @@ from ..trials import Trial, accepted, asked, expect, holds, mdoc, raises, refuse
 from ..trials import sd_jwt as jwt
 from ..world import ORIGIN, request
 from ._clocks import broken_clock, no_clock, skew_without_end
+from ._old_answers import old_answers
 
 _INVALID: Final = Reason.CLAIM_INVALID
 _MISSING: Final = Reason.CLAIM_MISSING
@@ -125,12 +126,15 @@ def the_last_second() -> Iterator[Trial]:
     yield refused("the skew, mdoc", expired, mdoc(validity={"validUntil": date_time(NOW - 1)}), limits=patient)
     yield accepted("a key binding, one second left", jwt(kb={"exp": NOW + 1}))
     yield refused("a key binding at its end", Reason.KEY_BINDING_STALE, jwt(kb={"exp": NOW}), step="V7")
+    yield from old_answers()
     # A holder who receives a credential verifies its issuer's half alone.
     yield holds("a credential that is received, one second left", _received(NOW + 1))
     yield raises("a credential that is received at its end", expired, _received(NOW), step="V6")
     trusted = partial(_sd_jwt.anchors_for, key("issuer").public)
     yield accepted("an anchor, one second left", jwt(), anchors=trusted(not_after=NOW + 1))
     yield refused("an anchor at its end", Reason.ANCHOR_EXPIRED, jwt(), step="V2", anchors=trusted(not_after=NOW))
+    yield _proof("a sender proof, one second left", None, exp=NOW + 1)
+    yield _proof("a sender proof at its end", Reason.PROOF_STALE, exp=NOW)
     yield asked("a ticket, one second left", None, _ticket_after(99))
     yield asked("a ticket at the end of its credential", Reason.TICKET_EXPIRED, _ticket_after(100))
 

@@ -1,12 +1,14 @@
 """Mutations: what is valid becomes hostile, together with the Reasons that may answer it.
 
-`TABLES` holds a closed table for each form; `mutations(valid)` draws from the table of what it is given. What anybody
-on the way can do is marked `keyless`; the rest is done by an issuer, a holder or an operator who uses his own key.
+`TABLES` holds a closed table for each form, and `valid_of(form)` draws what they are for. `mutations(valid)` draws one
+from the table of what it is given, `every_mutation(valid)` tries all of it. What anybody on the way can do is marked
+`keyless`; the rest is done by an issuer, a holder or an operator who uses his own key.
 
+    @pytest.mark.parametrize("form", TABLES)
     @given(st.data())
-    def test_nothing_hostile_is_admitted(data):
-        valid = data.draw(presentations(Format.MDOC))
-        data.draw(mutations(valid)).judge()
+    def test_nothing_hostile_is_admitted(form, data):
+        for hostile in data.draw(valid_of(form).flatmap(every_mutation)):
+            hostile.judge()
 
 Spec: specs/testing.md.
 """
@@ -21,16 +23,22 @@ from hypothesis import strategies as st
 
 from ... import Challenge, Format, Serialization
 from ...gateway import Binding
-from ..forgery import Outcome
-from ..strategies.chains import Chain
-from ..strategies.presentations import Presented
-from ..strategies.requests import TicketHeld
+from ..forgery import NotOfferedError, Outcome
+from ..senders import Sender
+from ..strategies.chains import Chain, certificate_chains
+from ..strategies.policies import policy_tables, reachable_part
+from ..strategies.presentations import Presented, presentations
+from ..strategies.requests import TicketHeld, tickets
 from ..strategies.status_lists import PublishedList
+from ..strategies.status_lists import status_lists as published_lists
 from ..targets import RESOURCES, Target, outcome_of
+from ..world import SimulatedWorld
 from . import chains, gateways, mdoc, policies, sd_cwt, sd_jwt, sd_jwt_json, signed_requests, status_lists
 from ._frame import CHOICES, Choice, Hostile, Mutation
 
-__all__ = ["TABLES", "Choice", "Hostile", "Mutation", "form_of", "mutate", "mutations"]
+__all__ = [
+    "TABLES", "Choice", "Hostile", "Mutation", "every_mutation", "form_of", "mutate", "mutations", "valid_of"
+]  # fmt: skip
 
 TABLES: Final[Mapping[str, tuple[Mutation, ...]]] = MappingProxyType(
     {
@@ -47,6 +55,12 @@ TABLES: Final[Mapping[str, tuple[Mutation, ...]]] = MappingProxyType(
     }
 )
 """The mutations of each form, by its name."""
+_REQUESTS: Final = {
+    Binding.DPOP: "request",
+    Binding.HTTP_SIGNATURE: "request, signed",
+    Binding.MTLS: "request, mutual TLS",
+}
+_NUMBERS: Final = st.lists(st.integers(0, 2**32 - 1), min_size=CHOICES, max_size=CHOICES)
 
 
 def form_of(valid: Any) -> str:
@@ -66,13 +80,6 @@ def form_of(valid: Any) -> str:
     return _REQUESTS[valid.sender.binding] if isinstance(valid, TicketHeld) else "policy"
 
 
-_REQUESTS: Final = {
-    Binding.DPOP: "request",
-    Binding.HTTP_SIGNATURE: "request, signed",
-    Binding.MTLS: "request, mutual TLS",
-}
-
-
 def mutate(valid: Any, mutation: Mutation, numbers: Sequence[int] = (0,)) -> Hostile | None:
     """Make something hostile of what is valid, or return None where there is nothing that the mutation could change.
 
@@ -88,6 +95,45 @@ def mutate(valid: Any, mutation: Mutation, numbers: Sequence[int] = (0,)) -> Hos
     return Hostile(data, mutation, form, valid, _judges(valid), _served(valid, mutation, numbers))
 
 
+def valid_of(form: str) -> st.SearchStrategy[Any]:
+    """Return a strategy for what the mutations of a form are made of.
+
+    Args:
+        form: a name in `TABLES`.
+    """
+    if form in _PRESENTED:
+        format_, serializations = _PRESENTED[form]
+        return presentations(format_, serializations=serializations)
+    if form in _BINDINGS:  # what a gateway remembers of one example is nothing to the next
+        return st.builds(SimulatedWorld).flatmap(lambda world: tickets(world, bindings=[_BINDINGS[form]]))
+    if form in _LISTS:
+        return published_lists(forms=[_LISTS[form]])
+    return certificate_chains() if form == "certificate chain" else policy_tables().map(lambda r: reachable_part(r)[0])
+
+
+_PRESENTED: Final = {
+    "dc+sd-jwt": (Format.SD_JWT_VC, (Serialization.COMPACT,)),
+    "dc+sd-jwt in JSON": (Format.SD_JWT_VC, (Serialization.FLATTENED, Serialization.GENERAL)),
+    "mso_mdoc": (Format.MDOC, (Serialization.COMPACT,)),
+    "sd-cwt": (Format.SD_CWT, (Serialization.COMPACT,)),
+}
+_BINDINGS: Final = {form: binding for binding, form in _REQUESTS.items()}
+_LISTS: Final = {f"status list, {form}": form for form in status_lists.TABLES}
+
+
+@st.composite
+def every_mutation(draw: st.DrawFn, valid: Any) -> list[Hostile]:
+    """All hostile things that can be made of one valid thing, one of each mutation of its table.
+
+    Args:
+        draw: hypothesis.
+        valid: as `form_of`.
+    """
+    numbers = draw(_NUMBERS)
+    made = (mutate(valid, mutation, numbers) for mutation in TABLES[form_of(valid)])
+    return [hostile for hostile in made if hostile is not None]
+
+
 @st.composite
 def mutations(draw: st.DrawFn, valid: Any, *, among: Iterable[Mutation] | None = None) -> Hostile:
     """Hostile things that are made of one valid thing.
@@ -98,7 +144,7 @@ def mutations(draw: st.DrawFn, valid: Any, *, among: Iterable[Mutation] | None =
         among: mutations of the table of its form; all of them by default.
     """
     table = TABLES[form_of(valid)] if among is None else tuple(among)
-    numbers = draw(st.lists(st.integers(0, 2**32 - 1), min_size=CHOICES, max_size=CHOICES))
+    numbers = draw(_NUMBERS)
     first = draw(st.integers(0, len(table) - 1))
     for mutation in (*table[first:], *table[:first]):
         hostile = mutate(valid, mutation, numbers)
@@ -119,8 +165,10 @@ def _judges(valid: Any) -> Callable[[Any], object]:
 
 def _served(valid: Any, mutation: Mutation, numbers: Sequence[int]) -> Callable[[Target], Outcome] | None:
     """Return what tries a mutation on a gateway of somebody else, if it can be tried there."""
-    if form_of(valid) == "request" and mutation.name not in gateways.OF_THE_FLEET:
-        return lambda target: _request_served(target, mutation, numbers)
+    if isinstance(valid, TicketHeld):
+        if valid.sender.binding is Binding.DPOP and mutation.name in gateways.OF_THE_FLEET:
+            return None
+        return lambda target: _request_served(target, valid.sender, mutation, numbers)
     if isinstance(valid, Presented) and form_of(valid) == valid.format.value and not valid.issued.by_mac:
         return lambda target: _presentation_served(target, valid, mutation, numbers)
     return None
@@ -131,11 +179,15 @@ def _presentation_served(target: Target, valid: Presented, mutation: Mutation, n
     asked = party.challenge()
     challenge = Challenge(audience=asked["audience"], nonce=asked["nonce"])
     answer = valid.answering(challenge, now=party.world.now)
-    return outcome_of(party.post(mutation.edit(answer, Choice(numbers)), asked["challenge"]))
+    edited = mutation.edit(answer, Choice(numbers))
+    if edited is None:
+        raise NotOfferedError("nothing in the answer to this challenge could be changed")
+    return outcome_of(party.post(edited, asked["challenge"]))
 
 
-def _request_served(target: Target, mutation: Mutation, numbers: Sequence[int]) -> Outcome:
+def _request_served(target: Target, sender: Sender, mutation: Mutation, numbers: Sequence[int]) -> Outcome:
     party = target.party()
-    held = TicketHeld(party.ticket(), party.client, party.world, RESOURCES + "us-nationals")
+    # Of a resource by a pattern: what a mutation puts behind its name is listed as well.
+    held = TicketHeld(party.ticket(sender), sender, party.world, RESOURCES + "us/a")
     sent = mutation.edit(held, Choice(numbers))
     return [party.send(request) for request in sent.requests][-1]

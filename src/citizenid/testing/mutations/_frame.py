@@ -12,11 +12,12 @@ from typing import Any, Final, TypeVar, final
 
 from ... import CitizenIDError, NeedStatusList, Reason
 from ..attacks import JOURNAL, Finding, UnexpectedOutcomeError
-from ..forgery import ALLOWED, Outcome
+from ..forgery import ALLOWED, NOT_OFFERED, Outcome, came_of
 from ..targets import Library, Target
 from ..trials import Kind, Trial
 
 _T = TypeVar("_T")
+_OURS: Final = Library()
 CHOICES: Final = 6
 """How many numbers are drawn for a mutation: more than any of them looks at."""
 
@@ -115,26 +116,28 @@ class Hostile:
         """Judge it by the library, or by a gateway that somebody has built, and note what came of it.
 
         Raises:
-            UnexpectedOutcomeError: when it is not refused, or with another Reason, or at another step.
+            UnexpectedOutcomeError: when it is not refused, or with another Reason, or at another step; raised from what
+                left the judge in place of an answer, if anything did.
+            AssertionError: when it can be tried on the library alone, and this is another target.
         """
-        named = target is None or target.names_reasons
-        outcome = self._tried(target)
-        mutation = self.mutation
-        expected = not outcome.allowed and (not named if outcome.reason is None else _meets(mutation, outcome))
+        on, mutation = _OURS if target is None else target, self.mutation
+        outcome, cause = came_of(self._act(on))
+        expected = outcome == NOT_OFFERED or _meets(mutation, outcome, names_reasons=on.names_reasons)
         reason = outcome.reason if outcome.reason in mutation.reasons else next(iter(sorted(mutation.reasons)))
         trial = _trial(mutation, reason, self.served is not None)
-        finding = Finding("mutated " + self.form, trial, outcome, expected)
+        finding = Finding("mutated " + self.form, trial, outcome, expected, on.name)
         JOURNAL.note(finding)
         if not expected:
-            raise UnexpectedOutcomeError([finding])
+            raise UnexpectedOutcomeError([finding]) from cause
         return outcome
 
-    def _tried(self, target: Target | None) -> Outcome:
-        if target is not None and type(target) is not Library:
-            if self.served is None:
-                raise AssertionError("this can be tried on the library alone")
-            return self.served(target)
-        return outcome_of(self.judged, self.data)
+    def _act(self, target: Target) -> Callable[[], Outcome]:
+        if type(target) is Library:
+            return lambda: outcome_of(self.judged, self.data)
+        served = self.served
+        if served is None:
+            raise AssertionError("this can be tried on the library alone")
+        return lambda: served(target)
 
     def __repr__(self) -> str:
         """Return what it is, for a report of hypothesis."""
@@ -154,10 +157,13 @@ def _kept_no_input(_: Target) -> Outcome:
     raise AssertionError("the finding of a mutation does not keep what was tried")
 
 
-def _meets(mutation: Mutation, outcome: Outcome) -> bool:
+def _meets(mutation: Mutation, outcome: Outcome, *, names_reasons: bool) -> bool:
+    if outcome.allowed or outcome.failure:
+        return False
+    if outcome.reason is None:
+        return not names_reasons
     # An answer that asks for another presentation names no step: then the Reason does, unless it is one of form.
-    step = outcome.step or (outcome.reason.step if outcome.reason is not None else "")
-    return outcome.reason in mutation.reasons and mutation.step in ("", step)
+    return outcome.reason in mutation.reasons and mutation.step in ("", outcome.step or outcome.reason.step)
 
 
 def outcome_of(judged: Callable[[Any], object], data: Any) -> Outcome:

@@ -1,10 +1,11 @@
 """hypothesis strategies for every public type and wire form. What they make is valid; `mutations` makes it hostile.
 
 Values: `countries`, `citizenships`, `assurances`, `validities`, `signing_keys`, `jwks`, `status_references`,
-`challenges`, `signals`. Wire forms without a meaning: `json_values`, `json_documents`, `cbor_values`,
-`base64url_texts`, `compact_jws`, `cose_sign1`. What is issued and shown, in a format: `attestations`, `credentials`,
-`presentations`. What is published: `status_lists`, `certificate_chains`. What goes to a gateway: `tickets`,
-`dpop_proofs`, `requests`. What an operator writes: `policy_tables`, `policy_texts`.
+`challenges`, `handovers`, `signals`. What an operator sets, and what a rule is asked about: `limits`, `trust_anchors`,
+`agreement_keys`, `ticket_keys`, `sharing_limits`, `facts`, `policy_tables`, `policy_texts`. Wire forms without a
+meaning: `json_values`, `json_documents`, `cbor_values`, `base64url_texts`, `compact_jws`, `cose_sign1`. What is issued
+and shown, in a format: `attestations`, `credentials`, `presentations`. What is published: `status_lists`,
+`certificate_chains`. What goes to a gateway: `tickets`, `dpop_proofs`, `requests`.
 
 The times are around `forge.parts.NOW`, and what is signed verifies in the world of `forge`.
 
@@ -17,6 +18,7 @@ from .chains import Chain, Link, certificate_chains
 from .policies import policy_tables, policy_texts, rule_tables
 from .presentations import Issued, Presented, attestations, credentials, presentations
 from .requests import Proof, TicketHeld, dpop_proofs, requests, tickets, unrelated_headers
+from .settings import agreement_keys, facts, handovers, limits, sharing_limits, ticket_keys, trust_anchors
 from .status_lists import PublishedList, status_lists
 from .values import (
     assurances,
@@ -51,6 +53,7 @@ __all__ = [
     "PublishedList",
     "Signed",
     "TicketHeld",
+    "agreement_keys",
     "assurances",
     "attestations",
     "base64url_texts",
@@ -64,9 +67,12 @@ __all__ = [
     "country_lists",
     "credentials",
     "dpop_proofs",
+    "facts",
+    "handovers",
     "json_documents",
     "json_values",
     "jwks",
+    "limits",
     "nonces",
     "person_claims",
     "policy_tables",
@@ -74,11 +80,14 @@ __all__ = [
     "presentations",
     "requests",
     "rule_tables",
+    "sharing_limits",
     "signals",
     "signing_keys",
     "status_lists",
     "status_references",
+    "ticket_keys",
     "tickets",
+    "trust_anchors",
     "unrelated_headers",
     "validities",
 ]

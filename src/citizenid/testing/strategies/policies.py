@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from ... import CitizenIDError, Reason
-from ...policy import AdmissionPolicy
+from ... import CitizenIDError, Format, Reason
+from ..._model import BINDINGS
+from ...policy import AdmissionPolicy, SharingResponse, StoreDown
 from ..checks import of_type
 
 CODES: Final = ("US", "DE", "FR")
@@ -66,13 +67,15 @@ def rule_tables(draw: st.DrawFn) -> dict[str, Any]:
     }
     if condition != "anyone" or "none_of" in rule:
         optional |= {
-            "binding": st.sampled_from(["bearer", "dpop"]),
+            "binding": st.sampled_from(sorted(BINDINGS)),
             "assurance": subsets(*LEVELS, least=1).flatmap(
                 lambda frameworks: st.fixed_dictionaries({name: st.sampled_from(LEVELS[name]) for name in frameworks})
             ),
             "issuers": subsets("one", "two", least=1),
-            "formats": subsets("dc+sd-jwt", "mso_mdoc", least=1),
+            "formats": subsets(*map(str, Format), least=1),
             "types": subsets("t", "u", least=1),
+            "sharing": st.sampled_from(sorted(map(str, SharingResponse))),
+            "store_down": st.sampled_from(sorted(map(str, StoreDown))),
             **{key: st.sampled_from([1, 60]) for key in AGE_KEYS},
         }
     for key in draw(st.lists(st.sampled_from(sorted(optional)), max_size=4)):

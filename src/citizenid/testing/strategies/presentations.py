@@ -111,10 +111,16 @@ def anchors(format: Format, algorithm: str = "ES256") -> TrustAnchors:
 def holder_key(format: Format, algorithm: str, *, by_mac: bool = False) -> LocalKey | AgreementKey:
     """Return the holder's key of an algorithm."""
     if by_mac:
-        return AgreementKey.from_pem(_pem(device_key(algorithm, by_mac=True)))
+        return device_agreement(algorithm)
     if format is Format.MDOC:
         return local_key(device_key(algorithm))
     return key("holder", algorithm)
+
+
+@cache
+def device_agreement(algorithm: str) -> AgreementKey:
+    """Return the holder's key in an mdoc with which a MAC is agreed on, of the curve of this algorithm."""
+    return AgreementKey.from_pem(_pem(device_key(algorithm, by_mac=True)))
 
 
 def device_key(algorithm: str, *, by_mac: bool = False) -> Any:
