@@ -27,6 +27,7 @@ from citizenid._model import (
     Assurance,
     Attestation,
     Binding,
+    CertificateProfile,
     Challenge,
     Citizenship,
     Format,
@@ -712,6 +713,14 @@ def test_enumerations_are_closed() -> None:
     assert [purpose.value for purpose in KeyPurpose] == ["credential", "status_list"]
     assert [serialization.value for serialization in Serialization] == ["compact", "flattened", "general"]
     assert [kind.value for kind in StatusKind] == ["status_list", "identifier_list", "bitstring"]
+
+
+@pytest.mark.parametrize("enumeration", [StatusKind, CertificateProfile])
+def test_a_member_that_is_found_again_finds_what_stands_under_it(enumeration: Any) -> None:
+    by_member = {member: member.value for member in enumeration}
+    for member in enumeration:
+        for again in (enumeration(member.value), copy.deepcopy(member)):
+            assert again is member and by_member[again] == member.value
 
 
 def test_a_need_is_a_value() -> None:

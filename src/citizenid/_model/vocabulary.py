@@ -93,6 +93,8 @@ class CertificateProfile(Enum):
     STATUS_LIST_SIGNER = "status_list_signer"  # Token Status List section 10
     VICAL_SIGNER = "vical_signer"  # ISO/IEC 18013-5 C.1.8
 
+    __hash__ = object.__hash__  # of a member, which is itself alone: the one of Enum is a function of Python
+
 
 class StatusKind(Enum):
     """The mechanism that a status reference points into."""
@@ -100,6 +102,8 @@ class StatusKind(Enum):
     STATUS_LIST = "status_list"
     IDENTIFIER_LIST = "identifier_list"  # ISO/IEC 18013-5 second edition 12.3.6.4
     BITSTRING = "bitstring"  # W3C Bitstring Status List
+
+    __hash__ = object.__hash__  # as above
 
 
 class Status(IntEnum):
