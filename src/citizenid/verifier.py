@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import InitVar, dataclass
-from typing import Final, NoReturn, final
+from typing import Any, Final, final
 
 from ._crypto import verify_signature
 from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
@@ -38,6 +38,7 @@ from ._model import (
     Status,
     UnixTime,
     check_now,
+    draft_of,
     never_copied,
     refuse_forgery,
     refuse_truth,
@@ -60,7 +61,6 @@ __all__ = [
     "verify_status_list",
 ]
 
-_SEAL: Final = object()
 _CREDENTIAL: Final = KeyPurpose.CREDENTIAL
 _VALID: Final = Status.VALID  # through its type each look costs ten times as much
 _CACHED_BYTES: Final = 8_192  # a cache counts entries: a credential with a portrait would take the room of twenty
@@ -94,11 +94,7 @@ class VerifiedCredential:
     seal: InitVar[object]
 
     def __post_init__(self, seal: object) -> None:
-        if seal is not _SEAL:
-            refuse_forgery(VerifiedCredential)
-
-    def __init_subclass__(cls) -> NoReturn:
-        raise TypeError("VerifiedCredential is final")
+        refuse_forgery(VerifiedCredential)
 
     __bool__ = refuse_truth
 
@@ -127,13 +123,14 @@ class VerifiedPresentation:
     seal: InitVar[object]
 
     def __post_init__(self, seal: object) -> None:
-        if seal is not _SEAL:
-            refuse_forgery(VerifiedPresentation)
-
-    def __init_subclass__(cls) -> NoReturn:
-        raise TypeError("VerifiedPresentation is final")
+        refuse_forgery(VerifiedPresentation)
 
     __bool__ = refuse_truth
+
+
+# Their constructors refuse everybody. The two functions below fill a draft and say in the end what it is.
+_Credential: Any = draft_of(VerifiedCredential)
+_Presentation: Any = draft_of(VerifiedPresentation)
 
 
 def open_presentation(
@@ -218,14 +215,17 @@ def verify_credential(
                 cache.put(key, reading)
         attestation = reading.attestation
         step = "V5"
-        _check_allowed(presentation, reading, attestation, resolved)
+        _check_allowed(presentation, reading, resolved)
         step = "V6"
         _check_validity(attestation, reading.signed_at, resolved, now, limits)
     except CitizenIDError as error:
         error.at(step)
         raise
-    not_after = min(attestation.validity.not_after, resolved.not_after)
-    return VerifiedCredential(attestation, anchor, presentation, not_after, reading, _SEAL)
+    made = _Credential()
+    made.attestation, made.anchor, made.presentation = attestation, anchor, presentation
+    made.not_after, made._reading = min(attestation.validity.not_after, resolved.not_after), reading
+    made.__class__ = VerifiedCredential
+    return made  # type: ignore[no-any-return]  # by the line above
 
 
 def verify_presentation(
@@ -262,7 +262,7 @@ def verify_presentation(
     if not hasattr(statuses, "check"):  # asked for also where nothing refers to a list: it is left out by mistake
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "statuses")
     presentation, attestation, anchor = credential.presentation, credential.attestation, credential.anchor
-    format_, holder_key, reader = presentation.format, attestation.holder_key, READERS[presentation.format]
+    holder_key, reader = attestation.holder_key, READERS[presentation.format]
     if now >= credential.not_after:  # it was verified at another `now`
         raise VerificationError(Reason.EXPIRED, "exp")
     step = "V7"
@@ -279,8 +279,11 @@ def verify_presentation(
         raise
     if type(status) is NeedStatusList:
         return status
-    proven = anchor.proven(attestation.citizenship)
-    return VerifiedPresentation(attestation, anchor, format_, status, proven, credential.not_after, _SEAL)
+    made = _Presentation()
+    made.attestation, made.anchor, made.format = attestation, anchor, presentation.format
+    made.status, made.citizenship, made.not_after = status, anchor.proven(attestation.citizenship), credential.not_after
+    made.__class__ = VerifiedPresentation
+    return made  # type: ignore[no-any-return]  # by the line above
 
 
 def verify(
@@ -344,11 +347,10 @@ def _cache_key(presentation: Presentation, resolved: ResolvedKey, limits: Limits
     return hashlib.sha256(rules + limits.fingerprint + anchor + key + presentation.issuer_half).digest()
 
 
-def _check_allowed(
-    presentation: Presentation, reading: Reading, attestation: Attestation, resolved: ResolvedKey
-) -> None:
+def _check_allowed(presentation: Presentation, reading: Reading, resolved: ResolvedKey) -> None:
     """V5: what the anchor lets this issuer attest."""
-    anchor, stated_issuer, declared_type = resolved.anchor, reading.stated_issuer, presentation.declared_type
+    anchor, attestation, declared_type = resolved.anchor, reading.attestation, presentation.declared_type
+    stated_issuer = reading.stated_issuer
     if stated_issuer is not None and stated_issuer != anchor.issuer:
         raise VerificationError(Reason.ISSUER_MISMATCH, "iss")
     country = resolved.signer_country

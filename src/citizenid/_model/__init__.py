@@ -44,6 +44,7 @@ from .vocabulary import (
     StatusKind,
     UnixTime,
     check_now,
+    draft_of,
     has_utf8,
 )
 
@@ -75,6 +76,7 @@ __all__ = [
     "Validity",
     "attestation_of_frozen",
     "check_now",
+    "draft_of",
     "evidence_time",
     "freeze",
     "has_utf8",

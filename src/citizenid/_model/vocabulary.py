@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, IntEnum, StrEnum
-from typing import Final, NewType, NoReturn
+from typing import Any, Final, NewType, NoReturn
 
 from .. import _registry as reg
 from .._errors import CitizenIDError, Reason
@@ -116,3 +116,12 @@ class Status(IntEnum):
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Status has no truth value; compare it with Status.VALID")
+
+
+def draft_of(cls: type) -> Any:
+    """Return a class with the slots of `cls`, which is frozen, that stores at the price of a plain assignment.
+
+    What is frozen stores each field through `object.__setattr__`, at many times the price. The last step of making an
+    object of a draft is to say by `__class__` what it is. Nobody else has seen it before.
+    """
+    return type("_Draft", (), {"__slots__": cls.__slots__})  # type: ignore[attr-defined]  # of a dataclass with slots
