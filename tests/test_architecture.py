@@ -33,7 +33,7 @@ LAYERS = (
     ("_crypto",),
     ("_x509",),
     ("_redaction",),
-    ("_issuer_metadata", "_vical"),
+    ("_choosing", "_issuer_metadata", "_vical"),
     ("_anchor",),
     ("trust",),
     ("_readers", "_writers"),

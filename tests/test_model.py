@@ -27,6 +27,7 @@ from citizenid._model import (
     Assurance,
     Attestation,
     Binding,
+    CertificateProfile,
     Challenge,
     Citizenship,
     Format,
@@ -43,7 +44,9 @@ from citizenid._model import (
     Validity,
     attestation_of_frozen,
     check_now,
+    draft_of,
     freeze,
+    never_copied,
     refuse_forgery,
     thaw,
 )
@@ -714,6 +717,14 @@ def test_enumerations_are_closed() -> None:
     assert [kind.value for kind in StatusKind] == ["status_list", "identifier_list", "bitstring"]
 
 
+@pytest.mark.parametrize("enumeration", [StatusKind, CertificateProfile])
+def test_a_member_that_is_found_again_finds_what_stands_under_it(enumeration: Any) -> None:
+    by_member = {member: member.value for member in enumeration}
+    for member in enumeration:
+        for again in (enumeration(member.value), copy.deepcopy(member)):
+            assert again is member and by_member[again] == member.value
+
+
 def test_a_need_is_a_value() -> None:
     need = NeedStatusList("https://id.example/status/1", Reason.STATUS_LIST_STALE)
     assert (need.uri, need.reason) == ("https://id.example/status/1", Reason.STATUS_LIST_STALE)
@@ -738,6 +749,30 @@ def test_what_came_in_shows_nothing_of_itself() -> None:
 def test_a_verified_object_is_not_made_by_hand() -> None:
     with pytest.raises(TypeError, match="made by verification alone"):
         refuse_forgery(Attestation)
+
+
+def test_what_is_never_copied_has_no_subclass_either() -> None:
+    @never_copied
+    @dataclasses.dataclass(frozen=True, slots=True)
+    class Made:
+        value: int
+
+    with pytest.raises(TypeError, match=r"^Made is final$"):
+        type("Sub", (Made,), {})
+    for copied in (copy.copy, copy.deepcopy, lambda each: each.__reduce__(), lambda each: each.__getstate__()):
+        with pytest.raises(TypeError, match=r"^Made is made by verification alone; it is not copied or pickled$"):
+            copied(Made(1))
+
+
+def test_a_draft_stores_plainly_until_it_says_what_it_is() -> None:
+    draft = draft_of(Validity)()
+    draft.issued_at, draft.not_before, draft.not_after = 1, None, 3
+    draft.issued_at = 2
+    with pytest.raises(AttributeError):
+        draft.more = 1
+    draft.__class__ = Validity
+    assert type(draft) is Validity and draft == Validity(UnixTime(2), None, UnixTime(3))
+    _frozen(draft)
 
 
 # --- the citizenship of an mdoc ---

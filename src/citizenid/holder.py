@@ -13,17 +13,17 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, final
 
 from . import _registry as reg
+from ._choosing import exists, selected, tree_of
 from ._crypto import AgreementKey, PublicKey, SigningKey, Unsigned, jwk_text, refuse_copy
 from ._errors import CitizenIDError, MalformedError, Reason
 from ._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
 from ._model import Attestation, Challenge, ClaimPath, Format, Presentation, Serialization, UnixTime
 from ._readers import READERS, Reading, placements_of
-from ._redaction import Placement
 from ._wire import base64url
 from ._wire.writing import signing_input
 from ._writers import WRITERS, PresentOptions
@@ -184,7 +184,7 @@ class Credential:
     def _choose(self, disclose: Iterable[ClaimPath | str]) -> set[int]:
         placements = placements_of(self._reading)
         parents = {placement.position: placement.parent for placement in placements}
-        tree = _tree(placements)
+        tree = tree_of(placements)
         chosen: set[int] = set()
         if isinstance(disclose, str) or not isinstance(disclose, Iterable):
             raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")  # a string is a list of letters: surely a slip
@@ -193,14 +193,14 @@ class Credential:
                 raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")
             path: ClaimPath = (wanted,) if isinstance(wanted, str) else tuple(wanted)
             claims = self._reading.claims
-            selected = list(_selected(tree, path, claims))
+            found = list(selected(tree, path, claims))
             # A claim of the person may be named though it is always shown; one of the profile's own (an iat that the
             # issuer has hidden) only where there is something to choose.
-            within = claims if selected else self.attestation.claims
+            within = claims if found else self.attestation.claims
             # A part of an element would show the whole of it: in an mdoc a path ends there.
-            if not path or not _exists(within, path) or (self.format is Format.MDOC and len(path) > 2):
+            if not path or not exists(within, path) or (self.format is Format.MDOC and len(path) > 2):
                 raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")
-            for leaf in selected:
+            for leaf in found:
                 position: int | None = leaf
                 while position is not None and position not in chosen:
                     chosen.add(position)
@@ -218,60 +218,6 @@ def _bytes_of(data: bytes | str, format: Format) -> bytes:
     if not isinstance(data, str):
         return data
     return data.encode("utf-8") if format is Format.SD_JWT_VC else base64url.decode_text(data, "credential")
-
-
-class _Node:
-    """What is placed at a path, and below it by the next step: a choice is looked up, not compared with each."""
-
-    __slots__ = ("below", "positions")
-
-    def __init__(self) -> None:
-        self.below: dict[Any, _Node] = {}
-        self.positions: list[int] = []
-
-
-def _tree(placements: Iterable[Placement]) -> _Node:
-    root = _Node()
-    for placement in placements:
-        node = root
-        for step in placement.path:
-            node = node.below.setdefault(step, _Node())
-        node.positions.append(placement.position)
-    return root
-
-
-def _selected(node: _Node, path: tuple[Any, ...], value: Any) -> Iterator[int]:
-    # A chosen path shows what is at it and inside it; and to be seen at all it needs everything it stands inside.
-    # An element of a chosen array that has nothing of what is chosen in it stays hidden.
-    if node.positions and (not path or _exists(value, path)):
-        yield from node.positions
-    below, step = node.below, path[0] if path else None
-    if not path:
-        for child in below.values():
-            yield from _selected(child, path, None)
-    elif step is None:
-        # Every element of an array, and no member of a map: there an integer is a name (SD-CWT).
-        if type(value) is tuple:
-            for place, child in below.items():
-                yield from _selected(child, path[1:], value[place])
-    elif type(step) in _NAMES and step in below:
-        yield from _selected(below[step], path[1:], value[step])
-
-
-def _exists(value: Any, path: ClaimPath) -> bool:
-    for position, step in enumerate(path):
-        if step is None:
-            return type(value) is tuple and any(_exists(item, path[position + 1 :]) for item in value)
-        if type(value) is tuple:
-            if type(step) is not int or not 0 <= step < len(value):
-                return False
-        elif not isinstance(value, Mapping) or type(step) not in _NAMES or step not in value:
-            return False
-        value = value[step]
-    return True
-
-
-_NAMES: Final = frozenset({str, int})  # exactly: to a dict True is 1
 
 
 def _at(claims: Mapping[Any, Any], path: ClaimPath) -> Any:

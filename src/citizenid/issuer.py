@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, final
 
 from . import _registry as reg
@@ -33,7 +34,7 @@ from ._model import (
 )
 from ._wire import base64url
 from ._writers import WRITERS, IssueOptions, Signer
-from ._x509 import check_chain, signer_country, signer_window
+from ._x509 import check_chain, signer_country
 
 __all__ = ["Issuer", "Unsigned", "prepare_attestation"]
 
@@ -108,13 +109,16 @@ def prepare_attestation(
     return made
 
 
+_REFERENCES: Final = frozenset({StatusReference})
+
+
 def _check_parts(holder_key: object, status: object, assurance: object) -> None:
     """Refuse parts of an attestation that are of another class: what writes them knows no other."""
     if not (
         (holder_key is None or type(holder_key) is PublicKey)
         and (assurance is None or type(assurance) is Assurance)
         and type(status) is tuple
-        and all(type(each) is StatusReference for each in status)
+        and _REFERENCES.issuperset(map(type, status))
     ):
         raise CitizenIDError(Reason.CLAIM_INVALID, "attestation")
 
@@ -123,7 +127,8 @@ def _check_issuing_country(claims: Mapping[Any, Any], country: str | None) -> No
     """Refuse an issuing_country that is not the signer's: nobody who trusts his root would take it (V5.5)."""
     for namespace in reg.MDOC_NATIONALITY_NAMESPACES:
         elements = claims.get(namespace)
-        if isinstance(elements, Mapping) and elements.get(reg.MDOC_ISSUING_COUNTRY, country) != country:
+        # Frozen, so of this type and no other mapping; `isinstance` would ask what the proxy stands for.
+        if type(elements) is MappingProxyType and elements.get(reg.MDOC_ISSUING_COUNTRY, country) != country:
             raise CitizenIDError(Reason.ISSUER_MISMATCH, reg.MDOC_ISSUING_COUNTRY)
 
 
@@ -142,6 +147,7 @@ def _merged(further: dict[str, Any], stated: dict[str, Any], format: Format) -> 
 
 
 _CITIZENSHIP: Final = frozenset({reg.NATIONALITIES, reg.CITIZENSHIPS, reg.NATIONALITIES_COMPLETE})
+_MDOC: Final = Format.MDOC  # through its type each look costs several times as much
 # What the certificates of an issuer must be, by the format that is issued.
 _PROFILES: Final = {
     Format.SD_JWT_VC: CertificateProfile.SD_JWT_VC_ISSUER,
@@ -277,7 +283,9 @@ class Issuer:
         if attestation.issuer != self.identifier:
             raise CitizenIDError(Reason.ISSUER_MISMATCH, "iss")
         # A text is a list of letters, and an empty one would hide nothing: surely a slip.
-        if isinstance(disclosable, str | bytes) or not (disclosable is None or isinstance(disclosable, Iterable)):
+        if type(disclosable) is not tuple and not (
+            disclosable is None or (isinstance(disclosable, Iterable) and not isinstance(disclosable, str | bytes))
+        ):
             raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclosable")
         if type(hash_algorithm) is not str:
             raise CitizenIDError(Reason.HASH_ALGORITHM_NOT_ALLOWED, "hash_algorithm")
@@ -285,13 +293,14 @@ class Issuer:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "decoys")
         if type(serialization) is not Serialization:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "serialization")
-        options = IssueOptions(disclosable, decoys, hash_algorithm, serialization)
+        options = tuple.__new__(IssueOptions, (disclosable, decoys, hash_algorithm, serialization))
         if type(format) is not Format:  # a text may equal a member
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
-        if self._signer.certificates:
-            signer_window(self._signer.certificates, _PROFILES[format])
-            if format is Format.MDOC:
-                _check_issuing_country(attestation.claims, signer_country(self._signer.certificates, _PROFILES[format]))
+        certificates = self._signer.certificates
+        if certificates:
+            country = signer_country(certificates, _PROFILES[format])  # refuses a chain that is none of the format's
+            if format is _MDOC:
+                _check_issuing_country(attestation.claims, country)
         return WRITERS[format].issue(attestation, self._signer, options, self._draw, self._limits)
 
     def _draw(self, size: int) -> bytes:

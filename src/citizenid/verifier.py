@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import InitVar, dataclass
-from typing import Final, NoReturn, final
+from typing import Final, final
 
 from ._crypto import verify_signature
 from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
@@ -98,9 +98,6 @@ class VerifiedCredential:
         if seal is not _SEAL:
             refuse_forgery(VerifiedCredential)
 
-    def __init_subclass__(cls) -> NoReturn:
-        raise TypeError("VerifiedCredential is final")
-
     __bool__ = refuse_truth
 
 
@@ -130,9 +127,6 @@ class VerifiedPresentation:
     def __post_init__(self, seal: Seal) -> None:
         if seal is not _SEAL:
             refuse_forgery(VerifiedPresentation)
-
-    def __init_subclass__(cls) -> NoReturn:
-        raise TypeError("VerifiedPresentation is final")
 
     __bool__ = refuse_truth
 

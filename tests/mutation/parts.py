@@ -109,7 +109,7 @@ PARTS: Final[dict[str, Part]] = {
         ("_readers/",), ("readers", "test_vectors_mdoc.py", "test_vectors_sd_jwt.py", "test_vectors_sd_cwt.py")
     ),
     "_writers": Part(("_writers/", "issuer.py"), ("writers", "test_issuer.py")),
-    "holder": Part(("holder.py",), ("test_holder.py",)),
+    "holder": Part(("holder.py", "_choosing.py"), ("test_holder.py",)),
     "gateway": Part(("gateway/", "_answer.py"), ("gateway", "test_answer.py", "test_representations.py")),
     "integrations": Part(("integrations/",), ("integrations", "test_representations.py")),
     "command line": Part(("__main__.py", "_cli/", "_demo/"), ("test_main.py",)),

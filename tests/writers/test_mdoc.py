@@ -646,6 +646,10 @@ def test_decoys_are_spread_over_the_namespaces_and_look_like_any_digest() -> Non
         assert all(set(by_id) == set(range(len(by_id))) for by_id in digests.values())
         counts.update({name: len(by_id) - 1 for name, by_id in digests.items()})
     assert all(50 <= count <= 150 for count in counts.values())
+    # What decides are the first eight bytes of each entry, and not what is then hashed.
+    entries = lambda size: b"".join(bytes([3 * each] * 8) + bytes([each + 1] * 32) for each in range(size // 40))  # noqa: E731
+    digests = mso_of(issue(attestation(claims), decoys=6, draw=entries))["valueDigests"]
+    assert {name: len(by_id) for name, by_id in digests.items()} == {"x": 1 + 6, "y": 1, "z": 1}
 
 
 @pytest.mark.parametrize("claims", [{}, {"org.example.other": {}}])

@@ -398,6 +398,20 @@ def test_a_path_that_leads_nowhere_is_refused(path: Any) -> None:
     issue(attestation(claims), [("nationalities", 0)])
     misused(Reason.CLAIM_UNKNOWN, lambda: issue(attestation(claims), [path]))
     misused(Reason.CLAIM_UNKNOWN, lambda: issue(attestation(claims), [("given_name",), path]))
+    misused(Reason.CLAIM_UNKNOWN, lambda: issue(attestation(claims), [path, ("nationalities", None)]))
+
+
+def test_a_list_under_a_number_is_no_list_that_a_path_leads_to() -> None:
+    misused(Reason.CLAIM_UNKNOWN, lambda: issue(attestation({5: ["x"]}), [(5, None)]))
+    misused(Reason.CLAIM_UNKNOWN, lambda: issue(attestation({5: ["x"], "x": ["x"]}), [("x", None), (5, None)]))
+
+
+def test_whole_lists_may_be_marked_beside_other_paths() -> None:
+    claims = {"nationalities": ["US", "DE"], "x": ["a", ["b"], {"c": [1]}], "given_name": "Ada"}
+    paths = [("nationalities", None), ("x", None), ("x", 1, None), ("x", 2, "c", None), ("given_name",)]
+    _, _, disclosures = parts(issue(attestation(claims), paths))
+    assert len(disclosures) == 2 + 3 + 1 + 1 + 1
+    misused(Reason.CLAIM_UNKNOWN, lambda: issue(attestation(claims), [("x", None), ("x", 0, None)]))
 
 
 @pytest.mark.parametrize("value", [b"x", {1}, object(), 1j, {1: 2}, {None: 1}])

@@ -45,6 +45,7 @@ from .vocabulary import (
     StatusKind,
     UnixTime,
     check_now,
+    draft_of,
     has_utf8,
 )
 
@@ -77,6 +78,7 @@ __all__ = [
     "Validity",
     "attestation_of_frozen",
     "check_now",
+    "draft_of",
     "evidence_time",
     "freeze",
     "has_utf8",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from .. import _registry as reg
 from .._errors import MalformedError, Reason
 from .._limits import MAX_UNIX_TIME
 from .citizenship import Citizenship
-from .vocabulary import StatusKind, UnixTime, has_utf8
+from .vocabulary import StatusKind, UnixTime, draft_of, has_utf8
 
 if TYPE_CHECKING:
     from .._crypto import PublicKey  # a type alone: specs/decisions/0003 says why the class stands above
@@ -94,13 +94,14 @@ class StatusReference:
             raise MalformedError(Reason.CLAIM_INVALID, "status.status_list.uri")
         if type(kind) is not StatusKind:  # its value is a text that equals no member
             raise MalformedError(Reason.CLAIM_INVALID, "status.kind")
-        if kind is StatusKind.IDENTIFIER_LIST and index is None:
+        listed = kind is _IDENTIFIER_LIST
+        if listed and index is None:
             index = 0
         elif type(index) is not int or not 0 <= index < 2**32 or identifier is not None:  # a ticket has four bytes
             raise MalformedError(Reason.CLAIM_INVALID, "status.status_list.idx")
-        if (kind is StatusKind.IDENTIFIER_LIST) is (identifier is None) or not _bounded(identifier, 64):
+        if listed is (identifier is None) or not _bounded(identifier, 64):
             raise MalformedError(Reason.CLAIM_INVALID, "status.identifier_list.id")
-        bitstring = kind is StatusKind.BITSTRING
+        bitstring = kind is _BITSTRING
         if not _bounded(certificate, 8_192) or (bitstring and certificate is not None):
             raise MalformedError(Reason.CLAIM_INVALID, "status.certificate")
         understood = type(purpose) is str and purpose in reg.BITSTRING_PURPOSES
@@ -113,6 +114,10 @@ class StatusReference:
         set_(self, "identifier", identifier)
         set_(self, "certificate", certificate)
         set_(self, "purpose", purpose)
+
+
+_IDENTIFIER_LIST: Final = StatusKind.IDENTIFIER_LIST  # through its type each look costs several times as much
+_BITSTRING: Final = StatusKind.BITSTRING
 
 
 def _bounded(value: bytes | None, size: int) -> bool:
@@ -199,9 +204,7 @@ def _read_mdoc(claims: Mapping[str, Any], *, withheld: bool) -> Citizenship:
     return Citizenship.from_namespaces(claims)
 
 
-# What is frozen stores each field through `object.__setattr__`, at several times the price of a plain assignment. A
-# draft has the same slots and is not frozen; the last step of making an attestation of it is to say that it is one.
-_Draft: Any = type("_Draft", (), {"__slots__": Attestation.__slots__})
+_Draft: Any = draft_of(Attestation)
 
 
 def attestation_of_frozen(

@@ -10,7 +10,7 @@ from typing import Any, Final, Self, final
 from .. import _registry as reg
 from .._errors import CitizenIDError, MalformedError, Reason
 from ..countries import SPECIAL_ALPHA2, SPECIAL_ICAO, Country, find
-from .vocabulary import Format
+from .vocabulary import Format, draft_of
 
 _ARRAYS: Final = frozenset({list, tuple})
 _TEXT: Final = frozenset({str})
@@ -112,12 +112,12 @@ class Citizenship:
     @classmethod
     def _of_checked(cls, nationalities: tuple[Country, ...], citizenships: tuple[Country, ...], complete: bool) -> Self:
         # Of countries, and each of them once: no need to look again.
-        made = object.__new__(cls)
-        set_ = object.__setattr__
-        set_(made, "nationalities", nationalities)
-        set_(made, "citizenships", citizenships)
-        set_(made, "complete", complete)
-        return made
+        made = _Draft()
+        made.nationalities = nationalities
+        made.citizenships = citizenships
+        made.complete = complete
+        made.__class__ = cls
+        return made  # type: ignore[no-any-return]  # by the line above
 
     @classmethod
     def from_namespaces(cls, namespaces: Mapping[str, Mapping[str, Any]]) -> Citizenship:
@@ -159,6 +159,7 @@ def _check_mapping(value: object) -> None:
         raise MalformedError(Reason.CLAIM_INVALID, "claims")
 
 
+_Draft: Any = draft_of(Citizenship)
 _LISTED: Final = (reg.NATIONALITIES, reg.NATIONALITIES_COMPLETE)
 _NOTHING: Final = Citizenship()
 

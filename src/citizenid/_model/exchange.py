@@ -165,11 +165,16 @@ _C = TypeVar("_C", bound=type)
 
 
 def never_copied(cls: _C) -> _C:
-    """Refuse copies of a class whose objects verification alone makes.
+    """Refuse copies and subclasses of a class whose objects verification alone makes.
 
     Outside of `dataclass`: up to Python 3.11.2 it puts its own `__getstate__` and `__setstate__` over those of a class
     with slots that is frozen.
     """
     for name in ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__"):
         setattr(cls, name, refuse_verified_copy)
+
+    def refuse_subclass(_: type) -> NoReturn:
+        raise TypeError(f"{cls.__name__} is final")
+
+    setattr(cls, "__init_subclass__", classmethod(refuse_subclass))  # noqa: B010  # to mypy it is no attribute to set
     return cls

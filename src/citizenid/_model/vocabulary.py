@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, IntEnum, StrEnum
-from typing import Final, NewType, NoReturn
+from typing import Any, Final, NewType, NoReturn
 
 from .. import _registry as reg
 from .._errors import CitizenIDError, Reason
@@ -95,6 +95,8 @@ class CertificateProfile(Enum):
     STATUS_LIST_SIGNER = "status_list_signer"  # Token Status List section 10
     VICAL_SIGNER = "vical_signer"  # ISO/IEC 18013-5 C.1.8
 
+    __hash__ = object.__hash__  # of a member, which is itself alone: the one of Enum is a function of Python
+
 
 class StatusKind(Enum):
     """The mechanism that a status reference points into."""
@@ -102,6 +104,8 @@ class StatusKind(Enum):
     STATUS_LIST = "status_list"
     IDENTIFIER_LIST = "identifier_list"  # ISO/IEC 18013-5 second edition 12.3.6.4
     BITSTRING = "bitstring"  # W3C Bitstring Status List
+
+    __hash__ = object.__hash__  # as above
 
 
 class Status(IntEnum):
@@ -114,3 +118,12 @@ class Status(IntEnum):
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Status has no truth value; compare it with Status.VALID")
+
+
+def draft_of(cls: type) -> Any:
+    """Return a class with the slots of `cls`, which is frozen, that stores at the price of a plain assignment.
+
+    What is frozen stores each field through `object.__setattr__`, at many times the price. The last step of making an
+    object of a draft is to say by `__class__` what it is. Nobody else has seen it before.
+    """
+    return type("_Draft", (), {"__slots__": cls.__slots__})  # type: ignore[attr-defined]  # of a dataclass with slots

@@ -174,7 +174,8 @@ def text_string(text: str, where: str) -> bytes:
         pass  # raised below, so that no __context__ carries the text
     if data is None:
         raise MalformedError(Reason.MALFORMED_CBOR, where)
-    return head(3, len(data)) + data
+    size = len(data)
+    return (_HEADS[3][size] if size < 256 else head(3, size)) + data
 
 
 def embedded(data: bytes) -> bytes:

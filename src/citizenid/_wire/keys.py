@@ -109,6 +109,11 @@ def public_jwk(material: KeyMaterial) -> dict[str, str]:
 
 def public_jwk_text(material: KeyMaterial) -> str:
     """Write a public JWK as the text that RFC 7638 section 3 hashes. Names and base64url need no escaping."""
+    algorithm, public = material
+    if algorithm in _CURVES:  # as most are: without the dict in between
+        kty, name, size = _CURVES[algorithm]
+        y = f',"y":"{base64url.encode_text(public[size:])}"' if kty == "EC" else ""
+        return f'{{"crv":"{name}","kty":"{kty}","x":"{base64url.encode_text(public[:size])}"{y}}}'
     return "{" + ",".join([f'"{name}":"{value}"' for name, value in public_jwk(material).items()]) + "}"
 
 

@@ -12,6 +12,7 @@ Spec: ISO/IEC 18013-5 8.3.2.1.2, 9.1.2, 9.1.3; specs/profile-mdoc.md.
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import islice
@@ -62,8 +63,9 @@ _PROTECTED_MAC: Final = cbor.encode({reg.COSE_ALG: reg.HMAC_256})
 _RANDOM: Final = reg.MDOC_RANDOM_BYTES
 _ORDER: Final = 8  # random bytes that decide on the place of a digest
 _ENTRY: Final = _ORDER + _RANDOM
-_PLACE: Final = itemgetter(slice(_ORDER))
-_HIDDEN: Final = itemgetter(slice(_ORDER, None))
+_CUT: Final = struct.Struct(f"{_ORDER}s{_RANDOM}s").iter_unpack
+_PLACE: Final = itemgetter(0)
+_HIDDEN: Final = itemgetter(1)
 _TEXT: Final = frozenset({str})
 _NO_ELEMENTS: Final = b"\xa0"
 _ITEM: Final = b"\xa4\x66random\x58\x20%b\x68digestID%b\x6celementValue%b\x71elementIdentifier%b"
@@ -78,9 +80,11 @@ _TDATE: Final = frozenset({reg.DATE_TIME_TAG})
 _EVIDENCE: Final = (reg.MDOC_CITIZENSHIP, reg.EVIDENCE_CHECKED_AT)
 _STATUS_LIST: Final = StatusKind.STATUS_LIST  # through its type each look costs several times as much
 _BITSTRING: Final = StatusKind.BITSTRING
+_COMPACT: Final = Serialization.COMPACT
+_DOCUMENT_SIGNER: Final = CertificateProfile.MDOC_DOCUMENT_SIGNER
 _VERSION: Final = b"\x67version" + cbor.encode("1.0")
 
-_Entry = bytes  # what decides on the place of a digest, and then the random bytes of its item
+_Entry = tuple[bytes, bytes]  # what decides on the place of a digest, and the random bytes of its item
 Elements = dict[str, list[tuple[str, bytes]]]
 """Namespace to its elements, each with its name and its value as CBOR."""
 
@@ -107,7 +111,7 @@ def issue(
     digest = _DIGESTS.get(options.hash_algorithm)
     if digest is None:
         raise CitizenIDError(Reason.HASH_ALGORITHM_NOT_ALLOWED, "hash_algorithm")
-    if options.serialization is not Serialization.COMPACT:
+    if options.serialization is not _COMPACT:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "serialization")
     algorithm, certificates = signer.key.algorithm, signer.certificates
     if algorithm not in _PROTECTED:
@@ -207,7 +211,7 @@ def _conceal(
     drawn = iter(_draw(draw, count))
     entries = [list(islice(drawn, size)) for size in counts]
     for entry in drawn:  # by chance, so that no namespace shows how many of its digests are of elements
-        entries[int.from_bytes(entry[:_ORDER], "big") % len(entries)].append(entry)
+        entries[int.from_bytes(entry[0], "big") % len(entries)].append(entry)
     name_spaces: list[bytes] = []
     digests: list[bytes] = []
     shown = 0
@@ -226,8 +230,7 @@ def _conceal(
 
 
 def _draw(draw: Callable[[int], bytes], count: int) -> list[_Entry]:
-    block = draw(_ENTRY * max(count, 2))
-    entries = [block[start : start + _ENTRY] for start in range(0, len(block), _ENTRY)]
+    entries = list(_CUT(draw(_ENTRY * max(count, 2))))
     # Each item has random bytes of its own. A source that is stuck repeats itself at once.
     if not len(entries) == len(set(map(_HIDDEN, entries))) == len(set(map(_PLACE, entries))):
         raise CitizenIDError(Reason.DISCLOSURE_DUPLICATE, "random")
@@ -240,12 +243,13 @@ def _items(items: list[tuple[str, bytes]], entries: list[_Entry], digest: _Diges
     digestIDs are the places in an order by chance: they tell nothing of the elements, nor of any other MSO (9.1.2.5).
     """
     places = sorted(range(len(entries)), key=entries.__getitem__)
-    written, digests = [b""] * len(items), [head(5, len(entries))]
+    shown = len(items)
+    written, digests = [b""] * shown, [head(5, len(entries))]
     _, hash_, digest_head = digest
     for digest_id, index in enumerate(places):
         number = _NUMBERS[digest_id] if digest_id < 24 else head(0, digest_id)
-        hidden = entries[index][_ORDER:]
-        if index < len(items):
+        hidden = entries[index][1]
+        if index < shown:
             name, value = items[index]
             text = _text(name)
             size = _ITEM_BYTES + len(number) + len(value) + len(text)
@@ -298,7 +302,7 @@ def _validity_info(validity: Validity, certificates: tuple[bytes, ...]) -> bytes
     times = [write_date_time(moment) for moment in (signed, start, until)]
     if not signed <= start < until or None in times:
         raise CitizenIDError(Reason.CLAIM_INVALID, "validityInfo")
-    not_before, not_after = signer_window(certificates, CertificateProfile.MDOC_DOCUMENT_SIGNER)
+    not_before, not_after = signer_window(certificates, _DOCUMENT_SIGNER)
     if signed < not_before:
         raise CitizenIDError(Reason.SIGNED_OUTSIDE_CERTIFICATE, "validityInfo.signed")
     if until >= not_after:
@@ -348,7 +352,7 @@ def present(credential: Presentation, options: PresentOptions) -> Unsigned:
             the verifier's key and KEY_INVALID when it is on another curve; CONFIGURATION_INVALID for another
             serialisation than the one there is.
     """
-    if options.serialization is not Serialization.COMPACT:
+    if options.serialization is not _COMPACT:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "serialization")
     challenge, key = options.challenge, options.key
     protected = _PROTECTED_MAC if options.by_mac else _PROTECTED.get(key.algorithm)

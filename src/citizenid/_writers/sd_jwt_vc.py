@@ -41,6 +41,9 @@ _SALT_CHARS: Final = reg.SALT_BYTES * 4 // 3
 _TUPLES: Final = frozenset({tuple})
 _REFERENCES: Final = frozenset({StatusReference})
 _STEPS: Final = frozenset({str, int, type(None)})
+_COMPACT: Final = Serialization.COMPACT  # through its type each look costs several times as much
+_STATUS_LIST: Final = StatusKind.STATUS_LIST
+_BITSTRING: Final = StatusKind.BITSTRING
 # Members that the attestation states in fields of its own; as claims they could contradict those. And the namespaces of
 # an attestation that was prepared for an mdoc.
 _RESERVED_CLAIMS: Final = (
@@ -139,9 +142,10 @@ def _header(algorithm: str, kid: str, certificates: tuple[bytes, ...]) -> bytes:
 
 
 class _Chosen(NamedTuple):
-    """What an issuer marks: the members at the top, the paths that lead on, and all of them as a selection."""
+    """What an issuer marks: members at the top, whole lists there, other paths, and all of them as a selection."""
 
     members: frozenset[object]
+    lists: tuple[object, ...]
     deeper: tuple[ClaimPath, ...]
     selection: Selection
 
@@ -154,7 +158,11 @@ def _selection(claims: Mapping[Any, Any], options: IssueOptions) -> Selection:
     if not (_TUPLES.issuperset(map(type, paths)) and _STEPS.issuperset(map(type, chain.from_iterable(paths)))):
         paths = tuple(map(_path, paths))
     chosen = _choose(paths)
-    if not chosen.members <= claims.keys() or not all(_exists(claims, path) for path in chosen.deeper):
+    known = chosen.members <= claims.keys()
+    for name in chosen.lists:
+        elements = claims.get(name)
+        known = known and type(elements) is tuple and bool(elements)
+    if not known or (chosen.deeper and not all(_exists(claims, path) for path in chosen.deeper)):
         raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclosable")
     return chosen.selection
 
@@ -174,7 +182,9 @@ def _choose(paths: tuple[ClaimPath, ...]) -> _Chosen:
         if path[0] in reg.CONTROL_CLAIMS:
             raise CitizenIDError(Reason.CLAIM_NOT_DISCLOSABLE, "disclosable")
     members = frozenset(path[0] for path in paths if len(path) == 1)
-    return _Chosen(members, tuple(path for path in paths if len(path) > 1), Selection.of(paths))
+    lists = {path: path[0] for path in paths if path[1:] == (None,) and type(path[0]) is str}
+    deeper = tuple(path for path in paths if len(path) > 1 and path not in lists)
+    return _Chosen(members, tuple(lists.values()), deeper, Selection.of(paths))
 
 
 def _exists(value: Any, path: ClaimPath) -> bool:
@@ -225,14 +235,14 @@ def _status(references: tuple[StatusReference, ...]) -> str:
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, "status")
     member, entries = "", []
     for reference in references:
-        if reference.kind is StatusKind.BITSTRING:
+        if reference.kind is _BITSTRING:
             entries.append(
                 f'{{"type":"{reg.BITSTRING_ENTRY}","statusPurpose":"{reference.purpose}",'
                 f'"statusListIndex":"{reference.index}","statusListCredential":{quote(reference.uri)}}}'
             )
             continue
         # SD-JWT VC section 2.2.2.3: a status list, and nothing that a certificate could be said in.
-        if reference.kind is not StatusKind.STATUS_LIST or reference.certificate is not None:
+        if reference.kind is not _STATUS_LIST or reference.certificate is not None:
             raise CitizenIDError(Reason.STATUS_MECHANISM_UNKNOWN, "status")
         if member:  # one status_list member is all that the claim has room for
             raise CitizenIDError(Reason.LIMIT_EXCEEDED, "status")
@@ -284,7 +294,7 @@ def present(credential: Presentation, options: PresentOptions) -> Unsigned:
 
 
 def _write(issuer_jwt: bytes, disclosures: list[bytes], key_binding: bytes, serialization: Serialization) -> bytes:
-    if serialization is Serialization.COMPACT:
+    if serialization is _COMPACT:
         return b"~".join((issuer_jwt, *disclosures, key_binding))
     protected, payload, signature = issuer_jwt.decode("ascii").split(".")
     header: dict[str, Any] = {"disclosures": [text.decode("ascii") for text in disclosures]}

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, NoReturn, final
+from typing import Any, Final, NamedTuple, final
 
 from .. import _registry as reg
 from .._crypto import verify_signature
@@ -74,9 +74,6 @@ class VerifiedStatusList:
     def __post_init__(self, seal: Seal) -> None:
         if seal is not _SEAL:
             refuse_forgery(VerifiedStatusList)
-
-    def __init_subclass__(cls) -> NoReturn:
-        raise TypeError("VerifiedStatusList is final")
 
     __bool__ = refuse_truth
 
