@@ -30,6 +30,7 @@ from ._model import (
     StatusReference,
     UnixTime,
     Validity,
+    has_utf8,
 )
 from ._wire import base64url
 from ._writers import WRITERS, IssueOptions, Signer
@@ -127,6 +128,16 @@ def _check_issuing_country(claims: Mapping[Any, Any], country: str | None) -> No
             raise CitizenIDError(Reason.ISSUER_MISMATCH, reg.MDOC_ISSUING_COUNTRY)
 
 
+def _check_window(validity: object, not_before: UnixTime, not_after: UnixTime) -> None:
+    """Refuse a credential that is at no time valid together with its certificate: nobody would ever take it (V2)."""
+    if type(validity) is not Validity:
+        return  # for the writer to refuse, who names it
+    if validity.not_after <= not_before:
+        raise CitizenIDError(Reason.SIGNED_OUTSIDE_CERTIFICATE, "certificates")
+    if max(validity.issued_at or 0, validity.not_before or 0) >= not_after:
+        raise CitizenIDError(Reason.CERTIFICATE_EXPIRED, "certificates")
+
+
 def _merged(further: dict[str, Any], stated: dict[str, Any], format: Format) -> dict[str, Any]:
     """Put the claims of citizenship beside the further ones, which may not state it too."""
     if format is not Format.MDOC:
@@ -178,7 +189,7 @@ class Issuer:
         random: Callable[[int], bytes] = os.urandom,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        if type(identifier) is not str or not identifier:
+        if type(identifier) is not str or not identifier or not has_utf8(identifier):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.identifier")
         self.identifier: Final = identifier
         self._key = None if isinstance(key, PublicKey) else key
@@ -191,7 +202,8 @@ class Issuer:
         chain = tuple(certificates)
         if chain:
             check_chain(chain, self.public)
-        if kid is not None and (type(kid) is not str or not 0 < len(kid) <= 255):  # what our own reader takes
+        # What our own reader takes, and a set of keys in JSON can hold.
+        if kid is not None and (type(kid) is not str or not 0 < len(kid) <= 255 or not has_utf8(kid)):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.kid")
         self._signer = Signer(self.public, base64url.encode_text(self.public.thumbprint) if kid is None else kid, chain)
         self._random = random
@@ -266,10 +278,11 @@ class Issuer:
         Raises:
             CitizenIDError: CONFIGURATION_INVALID, ISSUER_MISMATCH, CLAIM_RESERVED, CLAIM_INVALID, CLAIM_UNKNOWN,
                 CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED, LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED;
-                MALFORMED_JSON or MALFORMED_CBOR for a claim that the format cannot write; for an mdoc also
-                HOLDER_KEY_MISSING, ALGORITHM_NOT_ALLOWED, COUNTRY_INVALID, CERTIFICATE_EXPIRED when it would outlive
-                the certificate, SIGNED_OUTSIDE_CERTIFICATE, and ISSUER_MISMATCH for an issuing_country that is not the
-                one of the certificate.
+                MALFORMED_JSON or MALFORMED_CBOR for a claim that the format cannot write; CERTIFICATE_EXPIRED when it
+                begins after the certificate has ended, and SIGNED_OUTSIDE_CERTIFICATE when it ends before; for an mdoc
+                also HOLDER_KEY_MISSING, ALGORITHM_NOT_ALLOWED, COUNTRY_INVALID, CERTIFICATE_EXPIRED when it would
+                outlive the certificate, SIGNED_OUTSIDE_CERTIFICATE when it was signed before that began, and
+                ISSUER_MISMATCH for an issuing_country that is not the one of the certificate.
         """
         if type(attestation) is not Attestation:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "attestation")
@@ -289,7 +302,8 @@ class Issuer:
         if type(format) is not Format:  # a text may equal a member
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
         if self._signer.certificates:
-            signer_window(self._signer.certificates, _PROFILES[format])
+            window = signer_window(self._signer.certificates, _PROFILES[format])
+            _check_window(attestation.validity, *window)
             if format is Format.MDOC:
                 _check_issuing_country(attestation.claims, signer_country(self._signer.certificates, _PROFILES[format]))
         return WRITERS[format].issue(attestation, self._signer, options, self._draw, self._limits)
