@@ -594,6 +594,17 @@ def test_other_namespaces_may_state_the_same_citizenship() -> None:
     assert made.citizenship.all_nationalities == frozenset(us("US", "DE"))
 
 
+@pytest.mark.parametrize(
+    "claims", [{PID: {"nationality": ["US", "QS"]}}, {"org.iso.18013.5.1": {"nationality": "XXA"}}]
+)
+def test_a_list_that_is_complete_stands_beside_no_unknown_nationality(claims: Any) -> None:
+    # Whoever reads both takes the list for incomplete: what is prepared says what was established, or nothing.
+    complete = Citizenship(us("US"), complete=True)
+    assert of_an_mdoc(citizenship=complete, claims={PID: {"nationality": ["USA"]}}).citizenship == complete
+    misused(Reason.CLAIM_RESERVED, lambda: of_an_mdoc(citizenship=complete, claims=claims))
+    assert not of_an_mdoc(citizenship=Citizenship(us("US")), claims=claims).citizenship.complete
+
+
 @pytest.mark.parametrize("claims", [{"family_name": "Ada"}, {PID: None}, {OURS: ["nationalities"]}])
 def test_the_further_claims_of_an_mdoc_are_in_namespaces(claims: Any) -> None:
     misused(Reason.CLAIM_INVALID, lambda: of_an_mdoc(claims=claims))

@@ -74,9 +74,9 @@ def prepare_attestation(
 
     Raises:
         CitizenIDError: STATUS_MISSING without a status reference and a lifetime over 24 h, CLAIM_INVALID,
-            CLAIM_RESERVED when `claims` states citizenship too; CLAIM_INVALID for an `evidence_at` after `now`, and for
-            what is not of its type; HOLDER_KEY_MISSING for None as the holder's key; CONFIGURATION_INVALID for what is
-            no format.
+            CLAIM_RESERVED when `claims` states citizenship too, or a nationality that nobody knows beside a list that
+            is said to be complete; CLAIM_INVALID for an `evidence_at` after `now`, and for what is not of its type;
+            HOLDER_KEY_MISSING for None as the holder's key; CONFIGURATION_INVALID for what is no format.
     """
     if type(format) is not Format:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
@@ -104,7 +104,9 @@ def prepare_attestation(
         assurance=assurance,
         evidence_at=None if evidence_at is None else UnixTime(evidence_at),
     )
-    if made.citizenship.all_nationalities != citizenship.all_nationalities:  # another namespace states another one
+    read = made.citizenship
+    # Another namespace states another one, or one that nobody knows beside a list that is complete.
+    if read.all_nationalities != citizenship.all_nationalities or read.complete is not citizenship.complete:
         raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
     return made
 
@@ -271,7 +273,7 @@ class Issuer:
                 list. None means everything that may be: every member and every array element, at every depth. An mdoc
                 knows no other choice: each of its elements may be withheld, and nothing inside one. The time of the
                 evidence is named as a claim is: ("evidence_checked_at",).
-            serialization: how to write an SD-JWT.
+            serialization: how to write an SD-JWT; of the other formats there is one form, and it is COMPACT.
             decoys: how many digests without a disclosure to add, so that their number tells less.
             hash_algorithm: "sha-256", "sha-384" or "sha-512".
 
