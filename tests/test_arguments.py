@@ -54,8 +54,10 @@ from citizenid import (
     Validity,
 )
 from citizenid._model import StatusKind, UnixTime
+from citizenid.gateway import dcql_query, parse_vp_token, unsatisfiable_rules
 from citizenid.holder import Credential, dpop_proof, http_signature
 from citizenid.issuer import Issuer, prepare_attestation
+from citizenid.policy import AdmissionPolicy, diff
 from citizenid.status import (
     IdentifierList,
     IdentifierPublisher,
@@ -401,6 +403,43 @@ def test_a_list_is_read_of_bytes() -> None:
         )
     for value in (*junk([], {}, ()), [None], ["x"], [5]):
         misused(Reason.STATUS_LIST_MALFORMED, lambda: IdentifierList(value))  # noqa: B023
+
+
+# --- policies, and what is asked of wallets ---
+
+
+def test_policies_are_compared_with_policies() -> None:
+    policy = AdmissionPolicy.from_toml(POLICY)
+    assert diff(policy, policy) == ()
+    for value in (*JUNK, POLICY, policy.rules):
+        assert misused(Reason.CONFIGURATION_INVALID, lambda: diff(value, policy)).where == "old"  # noqa: B023
+        assert misused(Reason.CONFIGURATION_INVALID, lambda: diff(policy, value)).where == "new"  # noqa: B023
+
+
+def test_a_query_is_made_of_a_rule_and_anchors() -> None:
+    policy = AdmissionPolicy.from_toml(POLICY)
+    (rule,) = policy.rules
+    trust = anchors()
+    query = dcql_query(rule, anchors=trust)
+    assert query is not None and unsatisfiable_rules(policy, anchors=trust) == ()
+    for value in (*JUNK, policy):
+        assert misused(Reason.CONFIGURATION_INVALID, lambda: dcql_query(value, anchors=trust)).where == "rule"  # noqa: B023
+    for value in (*JUNK, rule):
+        error = misused(Reason.CONFIGURATION_INVALID, lambda: unsatisfiable_rules(value, anchors=trust))  # noqa: B023
+        assert error.where == "policy"
+    for value in (*JUNK, list(trust)):  # an empty list trusts nobody, and nothing would be asked for
+        for call in (lambda: dcql_query(rule, anchors=value), lambda: unsatisfiable_rules(policy, anchors=value)):  # noqa: B023
+            assert misused(Reason.CONFIGURATION_INVALID, call).where == "anchors"
+    for value in JUNK:
+        misused(Reason.CONFIGURATION_INVALID, lambda: parse_vp_token("{}", query, limits=value))  # noqa: B023
+
+
+POLICY = """
+version = 1
+[[rule]]
+resource = "model"
+nationality = ["US"]
+"""
 
 
 # --- what an issuer states, and who signs it ---

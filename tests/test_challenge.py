@@ -311,6 +311,33 @@ def test_an_origin_comes_without_its_prefix(origin: Any) -> None:
         _refused(make, "challenge.origin")
 
 
+@pytest.mark.parametrize("audience", ["origin:", "origin:origin:https://a", "origin:origin:"])
+def test_behind_the_prefix_stands_an_origin(audience: str) -> None:
+    # Of the first the peer would be the empty text: what a wallet has that knows nobody.
+    _refused(lambda: Challenge(audience, NONCE), "challenge.audience")
+    _refused(lambda: Challenge.from_text(f"1.300.s{_part(NONCE)}.{_part(audience)}"), "challenge")
+    assert Challenge("origin", NONCE).peer == "origin" and Challenge("origin:o", NONCE).peer == "o"
+
+
+@pytest.mark.parametrize(
+    "handover",
+    [
+        Handover("dc_api"),  # type: ignore[arg-type]  # the misuse, here and below
+        Handover(None),  # type: ignore[arg-type]
+        Handover(HandoverKind.OPENID4VP, 5),  # type: ignore[arg-type]
+        Handover(HandoverKind.OPENID4VP, b"https://a/r"),  # type: ignore[arg-type]
+        Handover(HandoverKind.OPENID4VP, "https://a/\ud800"),
+        Handover(HandoverKind.DC_API, jwk_thumbprint="x" * 32),  # type: ignore[arg-type]
+        Handover(HandoverKind.DC_API, jwk_thumbprint=bytearray(32)),  # type: ignore[arg-type]
+        Handover(HandoverKind.DC_API_DRAFT_24, client_id=["c"]),  # type: ignore[arg-type]
+        Handover(HandoverKind.ISO_18013_7_2024, "https://a/r", mdoc_generated_nonce="\udfff"),
+        Handover(HandoverKind.TRANSCRIPT, transcript="x"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_handover_of_other_types_is_not_written(handover: Handover) -> None:
+    _refused(handover.to_text, "challenge.handover")
+
+
 @pytest.mark.parametrize("client_id", ["origin:https://a", "origin:", "origin:x509_san_dns:a"])
 def test_no_client_has_the_prefix_of_an_origin(client_id: str) -> None:
     # OpenID4VP 1.0 section 5.9.3: what was signed for such a client would count at that origin, over the DC API.

@@ -407,6 +407,17 @@ def test_who_asks_must_be_who_the_challenge_names() -> None:
     misused(Reason.PEER_MISMATCH, lambda: presented(credential, (), challenge=relayed))
 
 
+def test_who_asks_is_a_text_and_not_what_equals_any() -> None:
+    class Anybody(str):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = str.__hash__
+
+    credential = received(issued({}))
+    misused(Reason.PEER_MISMATCH, lambda: presented(credential, (), peer=Anybody("https://attacker.example")))
+
+
 def test_only_the_key_of_the_credential_answers() -> None:
     credential = received(issued({}))
     misused(Reason.HOLDER_KEY_MISMATCH, lambda: presented(credential, (), key=key("attacker")))

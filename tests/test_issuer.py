@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -196,7 +197,7 @@ def test_a_credential_is_for_the_issuer_that_signs_it() -> None:
     misused(Reason.ISSUER_MISMATCH, lambda: issuer().prepare(usual(issuer=ISSUER + "/"), **SD_JWT_VC))
 
 
-@pytest.mark.parametrize("identifier", ["", None, 5, b"https://id.example"])
+@pytest.mark.parametrize("identifier", ["", None, 5, b"https://id.example", "https://id.example/\ud800"])
 def test_an_issuer_has_an_identifier(identifier: Any) -> None:
     misused(Reason.CONFIGURATION_INVALID, lambda: issuer(identifier=identifier))
 
@@ -249,11 +250,10 @@ def test_what_was_prepared_for_an_mdoc_is_issued_as_nothing_else(format: Format)
     misused(Reason.CLAIM_RESERVED, lambda: issuer().issue(stated, format=format))  # nobody would read what it states
 
 
-@pytest.mark.parametrize("kid", ["", "k" * 256, 5, b"k1"])
+@pytest.mark.parametrize("kid", ["", "k" * 256, 5, b"k1", "\ud800"])
 def test_a_kid_that_no_verifier_would_take_is_refused(kid: Any) -> None:
-    # What is issued must be read: the reader takes texts of 1 to 255 characters.
-    with pytest.raises(CitizenIDError):
-        issuer(kid=kid).issue(usual(), **SD_JWT_VC)
+    # What is issued must be read: the reader takes texts of 1 to 255 characters, and a set of keys is JSON.
+    misused(Reason.CONFIGURATION_INVALID, lambda: issuer(kid=kid))
 
 
 def test_the_longest_kid_that_a_verifier_takes_is_written() -> None:
@@ -291,6 +291,32 @@ def test_certificates_that_no_verifier_would_take_are_refused(chain: Any) -> Non
     with pytest.raises(CitizenIDError) as caught:
         issuer(local_key(certificate_key("leaf")), certificates=chain)
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+@pytest.mark.parametrize("format", [Format.SD_JWT_VC, Format.SD_CWT])
+def test_a_credential_and_its_certificate_are_valid_at_a_time_together(format: Format) -> None:
+    # V2 asks for the certificate at each moment, V6 for the credential: without a common one nobody ever takes it.
+    root = certificate("root", "root", authority=True, not_before=NOW - 9_000, not_after=NOW + 9_000)
+    leaf = certificate("leaf", "root", not_before=NOW - 100, not_after=NOW + 99)  # to the end of that second
+    door = issuer(local_key(certificate_key("leaf")), certificates=der(leaf))
+    anchors = TrustAnchors.from_certificates(
+        pem(root), issuer=ISSUER, purpose=KeyPurpose.CREDENTIAL, formats=[format], types=[VCT], countries=ANY
+    )
+
+    def issued(*times: int | None) -> bytes:
+        return door.issue(replace(usual(), validity=Validity(*times)), format=format)  # type: ignore[arg-type]  # are times
+
+    for times, now in (
+        ((NOW - 600, None, NOW + 600), NOW),
+        ((None, None, NOW - 99), NOW - 100),
+        ((NOW + 99, None, NOW + 600), NOW + 99),
+        ((None, NOW + 99, NOW + 600), NOW + 99),
+    ):
+        assert Credential.receive(issued(*times), format=format, anchors=anchors, now=now)
+    misused(Reason.SIGNED_OUTSIDE_CERTIFICATE, lambda: issued(None, None, NOW - 100))
+    for times in ((NOW + 100, None, NOW + 600), (None, NOW + 100, NOW + 600), (NOW - 600, NOW + 100, NOW + 600)):
+        if not (format is Format.SD_CWT and times[0] == NOW - 600):  # there nbf is never after iat
+            misused(Reason.CERTIFICATE_EXPIRED, lambda: issued(*times))  # noqa: B023
 
 
 # --- salts ---
@@ -566,6 +592,17 @@ def test_other_namespaces_may_state_the_same_citizenship() -> None:
     # Verifiers that know the EU PID alone read it there.
     made = of_an_mdoc(claims={PID: {"nationality": ["US"]}, "org.iso.18013.5.1": {"nationality": "DEU"}})
     assert made.citizenship.all_nationalities == frozenset(us("US", "DE"))
+
+
+@pytest.mark.parametrize(
+    "claims", [{PID: {"nationality": ["US", "QS"]}}, {"org.iso.18013.5.1": {"nationality": "XXA"}}]
+)
+def test_a_list_that_is_complete_stands_beside_no_unknown_nationality(claims: Any) -> None:
+    # Whoever reads both takes the list for incomplete: what is prepared says what was established, or nothing.
+    complete = Citizenship(us("US"), complete=True)
+    assert of_an_mdoc(citizenship=complete, claims={PID: {"nationality": ["USA"]}}).citizenship == complete
+    misused(Reason.CLAIM_RESERVED, lambda: of_an_mdoc(citizenship=complete, claims=claims))
+    assert not of_an_mdoc(citizenship=Citizenship(us("US")), claims=claims).citizenship.complete
 
 
 @pytest.mark.parametrize("claims", [{"family_name": "Ada"}, {PID: None}, {OURS: ["nationalities"]}])

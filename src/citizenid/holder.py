@@ -170,7 +170,8 @@ class Credential:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "challenge")
         if type(key) is not PublicKey:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "key")
-        if peer not in (challenge.audience, challenge.peer):
+        # Exactly a text: a class of its own could equal any.
+        if type(peer) is not str or peer not in (challenge.audience, challenge.peer):
             raise CitizenIDError(Reason.PEER_MISMATCH, "challenge.audience")
         if key != self.attestation.holder_key:
             raise CitizenIDError(Reason.HOLDER_KEY_MISMATCH, "cnf")

@@ -31,10 +31,11 @@ from ._model import (
     StatusReference,
     UnixTime,
     Validity,
+    has_utf8,
 )
 from ._wire import base64url
 from ._writers import WRITERS, IssueOptions, Signer
-from ._x509 import check_chain, signer_country
+from ._x509 import check_chain, signer_country, signer_window
 
 __all__ = ["Issuer", "Unsigned", "prepare_attestation"]
 
@@ -74,9 +75,9 @@ def prepare_attestation(
 
     Raises:
         CitizenIDError: STATUS_MISSING without a status reference and a lifetime over 24 h, CLAIM_INVALID,
-            CLAIM_RESERVED when `claims` states citizenship too; CLAIM_INVALID for an `evidence_at` after `now`, and for
-            what is not of its type; HOLDER_KEY_MISSING for None as the holder's key; CONFIGURATION_INVALID for what is
-            no format.
+            CLAIM_RESERVED when `claims` states citizenship too, or a nationality that nobody knows beside a list that
+            is said to be complete; CLAIM_INVALID for an `evidence_at` after `now`, and for what is not of its type;
+            HOLDER_KEY_MISSING for None as the holder's key; CONFIGURATION_INVALID for what is no format.
     """
     if type(format) is not Format:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
@@ -104,7 +105,9 @@ def prepare_attestation(
         assurance=assurance,
         evidence_at=None if evidence_at is None else UnixTime(evidence_at),
     )
-    if made.citizenship.all_nationalities != citizenship.all_nationalities:  # another namespace states another one
+    read = made.citizenship
+    # Another namespace states another one, or one that nobody knows beside a list that is complete.
+    if read.all_nationalities != citizenship.all_nationalities or read.complete is not citizenship.complete:
         raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
     return made
 
@@ -130,6 +133,16 @@ def _check_issuing_country(claims: Mapping[Any, Any], country: str | None) -> No
         # Frozen, so of this type and no other mapping; `isinstance` would ask what the proxy stands for.
         if type(elements) is MappingProxyType and elements.get(reg.MDOC_ISSUING_COUNTRY, country) != country:
             raise CitizenIDError(Reason.ISSUER_MISMATCH, reg.MDOC_ISSUING_COUNTRY)
+
+
+def _check_window(validity: object, not_before: UnixTime, not_after: UnixTime) -> None:
+    """Refuse a credential that is at no time valid together with its certificate: nobody would ever take it (V2)."""
+    if type(validity) is not Validity:
+        return  # for the writer to refuse, who names it
+    if validity.not_after <= not_before:
+        raise CitizenIDError(Reason.SIGNED_OUTSIDE_CERTIFICATE, "certificates")
+    if max(validity.issued_at or 0, validity.not_before or 0) >= not_after:
+        raise CitizenIDError(Reason.CERTIFICATE_EXPIRED, "certificates")
 
 
 def _merged(further: dict[str, Any], stated: dict[str, Any], format: Format) -> dict[str, Any]:
@@ -184,7 +197,7 @@ class Issuer:
         random: Callable[[int], bytes] = os.urandom,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        if type(identifier) is not str or not identifier:
+        if type(identifier) is not str or not identifier or not has_utf8(identifier):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.identifier")
         self.identifier: Final = identifier
         self._key = None if isinstance(key, PublicKey) else key
@@ -197,7 +210,8 @@ class Issuer:
         chain = tuple(certificates)
         if chain:
             check_chain(chain, self.public)
-        if kid is not None and (type(kid) is not str or not 0 < len(kid) <= 255):  # what our own reader takes
+        # What our own reader takes, and a set of keys in JSON can hold.
+        if kid is not None and (type(kid) is not str or not 0 < len(kid) <= 255 or not has_utf8(kid)):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.kid")
         self._signer = Signer(self.public, base64url.encode_text(self.public.thumbprint) if kid is None else kid, chain)
         self._random = random
@@ -265,17 +279,18 @@ class Issuer:
                 list. None means everything that may be: every member and every array element, at every depth. An mdoc
                 knows no other choice: each of its elements may be withheld, and nothing inside one. The time of the
                 evidence is named as a claim is: ("evidence_checked_at",).
-            serialization: how to write an SD-JWT.
+            serialization: how to write an SD-JWT; of the other formats there is one form, and it is COMPACT.
             decoys: how many digests without a disclosure to add, so that their number tells less.
             hash_algorithm: "sha-256", "sha-384" or "sha-512".
 
         Raises:
             CitizenIDError: CONFIGURATION_INVALID, ISSUER_MISMATCH, CLAIM_RESERVED, CLAIM_INVALID, CLAIM_UNKNOWN,
                 CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED, LIMIT_EXCEEDED, INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED;
-                MALFORMED_JSON or MALFORMED_CBOR for a claim that the format cannot write; for an mdoc also
-                HOLDER_KEY_MISSING, ALGORITHM_NOT_ALLOWED, COUNTRY_INVALID, CERTIFICATE_EXPIRED when it would outlive
-                the certificate, SIGNED_OUTSIDE_CERTIFICATE, and ISSUER_MISMATCH for an issuing_country that is not the
-                one of the certificate.
+                MALFORMED_JSON or MALFORMED_CBOR for a claim that the format cannot write; CERTIFICATE_EXPIRED when it
+                begins after the certificate has ended, and SIGNED_OUTSIDE_CERTIFICATE when it ends before; for an mdoc
+                also HOLDER_KEY_MISSING, ALGORITHM_NOT_ALLOWED, COUNTRY_INVALID, CERTIFICATE_EXPIRED when it would
+                outlive the certificate, SIGNED_OUTSIDE_CERTIFICATE when it was signed before that began, and
+                ISSUER_MISMATCH for an issuing_country that is not the one of the certificate.
         """
         if type(attestation) is not Attestation:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "attestation")
@@ -296,11 +311,11 @@ class Issuer:
         options = tuple.__new__(IssueOptions, (disclosable, decoys, hash_algorithm, serialization))
         if type(format) is not Format:  # a text may equal a member
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
-        certificates = self._signer.certificates
-        if certificates:
-            country = signer_country(certificates, _PROFILES[format])  # refuses a chain that is none of the format's
+        certificates, profile = self._signer.certificates, _PROFILES[format]
+        if certificates:  # a chain that is none of the format's is refused, too
+            _check_window(attestation.validity, *signer_window(certificates, profile))
             if format is _MDOC:
-                _check_issuing_country(attestation.claims, country)
+                _check_issuing_country(attestation.claims, signer_country(certificates, profile))
         return WRITERS[format].issue(attestation, self._signer, options, self._draw, self._limits)
 
     def _draw(self, size: int) -> bytes:

@@ -199,7 +199,9 @@ def test_secrets_are_long_and_distinct_and_not_empty_memory(secrets: Any) -> Non
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
-@pytest.mark.parametrize("day", [None, 1.0, float("nan"), "1", True, -1])
+@pytest.mark.parametrize(
+    "day", [None, 1.0, float("nan"), "1", True, -1, 2**53 // DAY + 1, 2**53, pytest.param(10**5_000, id="vast")]
+)
 def test_a_day_is_a_number(day: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:
         DAILY.of_day(day)

@@ -59,6 +59,7 @@ from citizenid import (
     LocalKey,
     PublicKey,
     Reason,
+    Serialization,
     StatusKind,
     StatusReference,
     TrustAnchors,
@@ -491,6 +492,13 @@ def test_each_digest_algorithm_is_written_and_read(name: str, number: int) -> No
     assert parts(data)[0][170] == number
     assert receive(data).attestation.citizenship.nationalities == us()
     misused(Reason.HASH_ALGORITHM_NOT_ALLOWED, lambda: issue(hash_algorithm="sha-1"))
+
+
+@pytest.mark.parametrize("serialization", [Serialization.FLATTENED, Serialization.GENERAL])
+def test_there_is_one_serialisation(serialization: Serialization) -> None:
+    # As in an mdoc: who asked for JSON would get CBOR.
+    misused(Reason.CONFIGURATION_INVALID, lambda: issue(serialization=serialization))
+    misused(Reason.CONFIGURATION_INVALID, lambda: present(receive(issue()), [], serialization=serialization))
 
 
 def test_without_disclosures_there_is_no_sd_claims() -> None:

@@ -281,6 +281,10 @@ def test_a_time_of_the_evidence_that_no_verifier_would_read_is_not_written() -> 
     without = Validity(None, None, UnixTime(NOW + 86_400))
     made = read(issue(attestation(validity=without, evidence_at=UnixTime(NOW - 5))))
     assert made.evidence_at == NOW - 5
+    # Without iat it may lie behind its beginning, and not behind its end: nobody would ever have checked by then.
+    issue(attestation(validity=without, evidence_at=UnixTime(without.not_after - 1)))
+    for after in (without.not_after, UnixTime(2**53 - 1)):
+        misused(Reason.CLAIM_INVALID, lambda: issue(attestation(validity=without, evidence_at=after)))  # noqa: B023
 
 
 def test_by_default_everything_that_may_be_is_disclosable() -> None:

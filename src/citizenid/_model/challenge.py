@@ -51,7 +51,16 @@ class Handover(NamedTuple):
     transcript: bytes | None = None
 
     def to_text(self) -> str:
-        """Write it in ASCII: the kind, then each field as base64url or "-", separated by commas."""
+        """Write it in ASCII: the kind, then each field as base64url or "-", separated by commas.
+
+        Raises:
+            MalformedError: CHALLENGE_INVALID for fields of other types, and text that has no UTF-8.
+        """
+        kinds = (HandoverKind, str, bytes, str, str, bytes)
+        for value, kind in zip(self, kinds, strict=True):
+            fits = type(value) is kind or (value is None and kind is not HandoverKind)
+            if not fits or (isinstance(value, str) and value and not _size(value)):
+                raise MalformedError(Reason.CHALLENGE_INVALID, "challenge.handover")
         fields = (each.encode() if isinstance(each, str) else each for each in self[1:])
         return ",".join([self.kind.value, *("-" if each is None else _base64url(each) for each in fields)])
 
@@ -121,6 +130,10 @@ class Challenge:
 
     def __post_init__(self) -> None:
         if type(self.audience) is not str or not 0 < _size(self.audience) <= _MAX_TEXT_BYTES:
+            raise MalformedError(Reason.CHALLENGE_INVALID, "challenge.audience")
+        # Behind the prefix stands an origin, as `dc_api` would have it: of a peer without a name nothing is known.
+        peer = self.peer
+        if not peer or peer.startswith(_ORIGIN_PREFIX):
             raise MalformedError(Reason.CHALLENGE_INVALID, "challenge.audience")
         # RFC 9901 examples use ten digits; eight characters is the least that deserves the name.
         if type(self.nonce) not in (str, bytes) or not 8 <= _size(self.nonce) <= 512:

@@ -81,15 +81,18 @@ def evidence_to_write(attestation: Attestation) -> UnixTime | None:
     """Return when the issuer checked its evidence, as a credential may state it, or None when it does not say.
 
     Raises:
-        CitizenIDError: CLAIM_INVALID for what is no time, and for one that lies after the time of issue.
+        CitizenIDError: CLAIM_INVALID for what is no time, and for one that lies after the time of issue, or without
+            that not before the end of the validity.
     """
     checked_at, validity = attestation.evidence_at, attestation.validity
     if checked_at is None:
         return None
-    issued_at = validity.issued_at if type(validity) is Validity else None
-    if issued_at is not None and evidence_time(checked_at) > issued_at:
-        raise CitizenIDError(Reason.CLAIM_INVALID, reg.EVIDENCE_CHECKED_AT)
-    return evidence_time(checked_at)
+    moment = evidence_time(checked_at)
+    if type(validity) is Validity:  # whatever else it is, is for the format to refuse
+        latest = validity.not_after - 1 if validity.issued_at is None else validity.issued_at
+        if moment > latest:
+            raise CitizenIDError(Reason.CLAIM_INVALID, reg.EVIDENCE_CHECKED_AT)
+    return moment
 
 
 def claims_to_write(attestation: Attestation) -> Mapping[Any, Any]:

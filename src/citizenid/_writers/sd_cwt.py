@@ -24,6 +24,7 @@ from .._model import (
     ClaimPath,
     Format,
     Presentation,
+    Serialization,
     StatusKind,
     StatusReference,
     Validity,
@@ -67,12 +68,14 @@ def issue(
     Raises:
         CitizenIDError: CLAIM_RESERVED, CLAIM_INVALID, CLAIM_MISSING without a holder key, CLAIM_UNKNOWN,
             CLAIM_NOT_DISCLOSABLE, DEPTH_EXCEEDED, STATUS_MECHANISM_UNKNOWN, DISCLOSURE_DUPLICATE, LIMIT_EXCEEDED,
-            INPUT_TOO_LARGE,
-            HASH_ALGORITHM_NOT_ALLOWED, MALFORMED_CBOR for a value that CBOR cannot carry.
+            INPUT_TOO_LARGE, HASH_ALGORITHM_NOT_ALLOWED, MALFORMED_CBOR for a value that CBOR cannot carry,
+            CONFIGURATION_INVALID for another serialisation than the one there is.
     """
     hash_ = _HASHES.get(options.hash_algorithm)
     if hash_ is None:
         raise CitizenIDError(Reason.HASH_ALGORITHM_NOT_ALLOWED, "hash_algorithm")
+    if options.serialization is not Serialization.COMPACT:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "serialization")
     if not _RESERVED_CLAIMS.isdisjoint(attestation.claims):
         raise CitizenIDError(Reason.CLAIM_RESERVED, "claims")
     if options.decoys > limits.digests:
@@ -263,9 +266,12 @@ def present(credential: Presentation, options: PresentOptions) -> Unsigned:
         options: what to show, to whom and when.
 
     Raises:
-        CitizenIDError: ALGORITHM_NOT_ALLOWED for a MAC: an SD-KBT is signed.
+        CitizenIDError: ALGORITHM_NOT_ALLOWED for a MAC: an SD-KBT is signed. CONFIGURATION_INVALID for another
+            serialisation than the one there is.
     """
-    _, _, chosen, challenge, key, by_mac, now, *_ = options
+    _, _, chosen, challenge, key, by_mac, now, serialization, _ = options
+    if serialization is not Serialization.COMPACT:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "serialization")
     if by_mac:
         raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
     nonce = challenge.nonce

@@ -14,12 +14,14 @@ from typing import Final, NamedTuple, NoReturn, final
 
 from .._crypto import AgreementKey, derive_key, is_secret, refuse_copy
 from .._errors import CitizenIDError, Reason
+from .._limits import MAX_UNIX_TIME
 from .._model import UnixTime
 from .challenge import ChallengeKeys
 from .nonces import NonceKeys
 from .ticket import TicketKeys
 
 _DAY_S: Final = 86_400
+_LAST_DAY: Final = MAX_UNIX_TIME // _DAY_S
 _FOR_EVER: Final = 2**62
 
 
@@ -53,9 +55,9 @@ class DailyTicketKeys:
         """Return the secrets of a day, counted from 1970-01-01: the first seals, all of them open.
 
         Raises:
-            CitizenIDError: CONFIGURATION_INVALID for what is no integer from 0 on.
+            CitizenIDError: CONFIGURATION_INVALID for what is no integer from 0 on, or no day of a time below 2**53.
         """
-        if type(day) is not int or day < 0:
+        if type(day) is not int or not 0 <= day <= _LAST_DAY:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "day")
         return tuple(derive_key(secret, f"day/{each}") for secret in self._secrets for each in (day, day - 1, day + 1))
 

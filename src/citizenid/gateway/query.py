@@ -51,7 +51,11 @@ def dcql_query(rule: Rule, *, anchors: TrustAnchors) -> dict[str, Any] | None:
 
     Returns:
         The query, or None when nothing need be presented, or when no credential over OpenID4VP could satisfy the rule.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for what is no rule, and for anchors that are none.
     """
+    _check_types(("rule", rule, Rule), ("anchors", anchors, TrustAnchors))
     asked = sorted(_asked(rule, anchors), key=lambda each: (each.rank, each.types))
     if not asked:
         return None
@@ -63,8 +67,19 @@ def dcql_query(rule: Rule, *, anchors: TrustAnchors) -> dict[str, Any] | None:
 
 
 def unsatisfiable_rules(policy: AdmissionPolicy, *, anchors: TrustAnchors) -> tuple[int, ...]:
-    """Return the numbers of the rules that no credential of these anchors can satisfy, in any format."""
+    """Return the numbers of the rules that no credential of these anchors can satisfy, in any format.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for what is no policy, and for anchors that are none.
+    """
+    _check_types(("policy", policy, AdmissionPolicy), ("anchors", anchors, TrustAnchors))
     return tuple(rule.number for rule in policy.rules if not rule.anyone and not _accepted(rule, anchors))
+
+
+def _check_types(*given: tuple[str, object, type]) -> None:
+    for where, value, kind in given:
+        if type(value) is not kind:  # an empty list trusts nobody: nothing would be asked for
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
 
 
 class _Ask(NamedTuple):
@@ -242,8 +257,10 @@ def parse_vp_token(
             (of several where the query permits it), a presentation of the wrong kind, or credentials that do not
             satisfy the query's sets; INPUT_TOO_LARGE, LIMIT_EXCEEDED, MALFORMED_JSON, DUPLICATE_MEMBER,
             DEPTH_EXCEEDED, MALFORMED_BASE64.
-        CitizenIDError: CONFIGURATION_INVALID for a query that is none, or that is not of ours.
+        CitizenIDError: CONFIGURATION_INVALID for a query that is none, or that is not of ours, and for limits that are
+            none.
     """
+    _check_types(("limits", limits, Limits))
     asked = check_dcql_query(query)
     data = _encoded(text)
     if len(data) > 2 * limits.presentation_bytes:

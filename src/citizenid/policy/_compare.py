@@ -13,6 +13,7 @@ from enum import Enum
 from itertools import pairwise
 from typing import NamedTuple, final
 
+from .._errors import CitizenIDError, Reason
 from ._facts import Facts
 from ._patterns import classes_of
 from ._persons import Kind, satisfied_by_one_alone
@@ -89,8 +90,12 @@ def diff(old: AdmissionPolicy, new: AdmissionPolicy) -> tuple[Change, ...]:
     It speaks of gateways that know the time, and where their endpoint is.
 
     Raises:
-        CitizenIDError: LIMIT_EXCEEDED for patterns whose combinations are too many to go through.
+        CitizenIDError: LIMIT_EXCEEDED for patterns whose combinations are too many to go through,
+            CONFIGURATION_INVALID for what is no policy.
     """
+    for name, policy in (("old", old), ("new", new)):
+        if type(policy) is not AdmissionPolicy:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, name)
     rules = (*old.rules, *new.rules)
     regions = sorted(name for _, name in classes_of(region for rule in rules for region in rule.regions))
     if not any(rule.regions for rule in rules):
