@@ -85,6 +85,7 @@ class ListName(StrEnum):
 
 
 _FORMAT_HELP: Final = "The credential format."
+_CHALLENGE_HELP: Final = "The challenge as text, in place of the next two."
 _LIST_HELP: Final = "What the list is: for each list in turn, or once for all; jwt if left out."
 
 
@@ -165,9 +166,7 @@ def _add_verify(app: "typer.Typer") -> None:
         certificates: Annotated[
             str, typer.Option(help="File with the issuer's root certificates, in PEM.", metavar="FILE")
         ] = "",
-        challenge: Annotated[
-            str, typer.Option(help="The challenge as text, in place of the next two.", metavar="TEXT")
-        ] = "",
+        challenge: Annotated[str, typer.Option(help=_CHALLENGE_HELP, metavar="TEXT")] = "",
         audience: Annotated[str, typer.Option(help="The audience of the challenge.", metavar="A")] = "",
         nonce: Annotated[str, typer.Option(help="The nonce of the challenge.", metavar="N")] = "",
         country: Annotated[
