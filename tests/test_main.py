@@ -54,13 +54,26 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from citizenid import Challenge, CitizenIDError, Format, MalformedError, Reason, Serialization, VerificationError, _demo
+from citizenid import (
+    Challenge,
+    CitizenIDError,
+    Format,
+    LocalKey,
+    MalformedError,
+    Reason,
+    Serialization,
+    StatusReference,
+    VerificationError,
+    _demo,
+)
 from citizenid import __main__ as cli
 from citizenid._cli import inspection as _inspection
 from citizenid._cli.steps import STEPS, Steps, verify_steps
 from citizenid._demo import cases as _cases
 from citizenid._demo import world as _world
 from citizenid.gateway import Admitted, Allow, Deny, Gateway, NeedPresentation, NeedStatusList, Request
+from citizenid.gateway._audit.note import NOTE_SIGNATURE, VerifierKey
+from citizenid.status import IdentifierPublisher, StatusPublisher
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSED: Final = ["passed"] * 9
@@ -368,6 +381,72 @@ def test_a_refused_status_list_says_nothing(run: Run, folder: Path, token: bytes
     assert out.startswith(f"status list refused, so it says nothing: {reason} ")
 
 
+def of_publishers(folder: Path) -> dict[str, bytes]:
+    """Tokens of every form that a publisher writes, for the URI of builders.py."""
+    common: dict[str, Any] = {"now": NOW, "ttl_s": 3_600, "expires_s": 86_400, "kid": "s1"}
+    listed = StatusPublisher(uri=STATUS_URI, size=1_000)
+    worded = StatusPublisher(uri=STATUS_URI, size=131_072, purpose="revocation", issuer=ISSUER)
+    return {
+        "jwt": listed.publish(key("status"), **common),
+        "cwt": listed.publish(key("status"), format="cwt", **(common | {"now": NOW + 1})),
+        "identifiers": IdentifierPublisher(uri=STATUS_URI).publish(key("status"), **common),
+        "bitstring": worded.publish(key("status"), format="bitstring", **common),
+    }
+
+
+@pytest.mark.parametrize("kind", ["jwt", "cwt", "identifiers", "bitstring"])
+def test_a_list_of_every_form_is_taken_in_by_its_name_and_by_no_other(run: Run, folder: Path, kind: str) -> None:
+    for name, token in of_publishers(folder).items():
+        (folder / "list").write_bytes(token)
+        _, out, _ = run(
+            "verify", str(folder / "presentation"), *options(folder, status_list_type=kind, now=str(NOW + 1)), "--json"
+        )
+        reasons = [each["reason"] for each in json.loads(out)["refused_status_lists"]]
+        assert reasons == [] if name == kind else len(reasons) == 1
+
+
+def test_a_cwt_list_decides(run: Run, folder: Path) -> None:
+    publisher = StatusPublisher(uri=STATUS_URI, size=1_000, randbelow=lambda bound: bound - 1)
+    publisher.allocate_many(1_000)
+    arguments = [str(folder / "presentation"), *options(folder, status_list_type="cwt", now=str(NOW))]
+    for revoked, code in ((False, 0), (True, 1)):
+        if revoked:
+            publisher.revoke(StatusReference(STATUS_URI, 0))
+        token = publisher.publish(
+            key("status"), now=NOW - 2 + revoked, ttl_s=3_600, expires_s=86_400, kid="s1", format="cwt"
+        )
+        (folder / "presentation").write_bytes(make(payload={"status": status_claim(0)}))
+        (folder / "list").write_bytes(token)
+        assert run("verify", *arguments)[0] == code
+
+
+def test_the_last_byte_of_a_cwt_is_no_line_end(run: Run, folder: Path) -> None:
+    publisher = StatusPublisher(uri=STATUS_URI, size=1_000)
+    for moment in range(NOW, NOW + 4_000):
+        token = publisher.publish(key("status"), now=moment, ttl_s=3_600, expires_s=86_400, kid="s1", format="cwt")
+        if token.endswith(b"\n"):
+            break
+    assert token.endswith(b"\n")
+    (folder / "list").write_bytes(token)
+    arguments = options(folder, status_list_type="cwt", now=str(moment))
+    _, out, _ = run("verify", str(folder / "presentation"), *arguments, "--json")
+    assert json.loads(out)["refused_status_lists"] == []
+
+
+@pytest.mark.parametrize("types", [("jwt", "cwt"), ("cwt", "jwt"), ("cwt",)])
+def test_what_each_list_is_is_said_in_turn_or_once_for_all(run: Run, folder: Path, types: tuple[str, ...]) -> None:
+    for name, token in of_publishers(folder).items():
+        (folder / name).write_bytes(token)
+    named = [f"--status-list={STATUS_URI}={folder / name}" for name in ("jwt", "cwt")]
+    arguments = [*options(folder, status_list=None, now=str(NOW + 1)), *named]
+    arguments += [f"--status-list-type={each}" for each in types]
+    _, out, _ = run("verify", str(folder / "presentation"), *arguments, "--json")
+    assert len(json.loads(out)["refused_status_lists"]) == {("jwt", "cwt"): 0, ("cwt", "jwt"): 2, ("cwt",): 1}[types]
+    code, out, err = run("verify", str(folder / "presentation"), *arguments, *["--status-list-type=cwt"] * 2)
+    assert (code, out) == (2, "")
+    assert err == "citizenid: --status-list-type: write it once, or for each --status-list\n"
+
+
 def test_a_list_for_another_uri_does_not_serve(run: Run, folder: Path) -> None:
     other = "https://id.example/status/2"
     (folder / "list").write_bytes(status_token(payload={"sub": other}))
@@ -391,6 +470,10 @@ def test_the_issuer_s_own_keys_sign_no_list_unless_they_are_named(run: Run, fold
         ({"status_list": "missing"}, "URI=FILE"),
         ({"status_list": "=missing"}, "URI=FILE"),
         ({"status_jwks": None}, "go together"),
+        ({"status_list": None, "status_jwks": None, "status_list_type": "cwt"}, "--status-list-type"),
+        ({"status_list_type": "application/statuslist+cwt"}, "--status-list-type"),
+        ({"jwks": "-", "status_jwks": "-"}, "name - for standard input once"),
+        ({"jwks": "-", "status_list": f"{STATUS_URI}=-"}, "name - for standard input once"),
         ({"status_list": None}, "go together"),
         ({"country": "ZZ"}, "--country: country_invalid"),
         ({"country": None}, "--any-country"),
@@ -409,6 +492,49 @@ def test_a_wrong_call_is_exit_code_2(run: Run, folder: Path, changes: dict[str, 
     assert (code, out) == (2, "")
     assert says in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["inspect", "-"],
+        ["policy", "check", "-"],
+        ["policy", "diff", "-", str(ROOT / "README.md")],
+        ["audit", "verify", ".", "--key=x", "--previous=-"],
+    ],
+)
+def test_without_standard_input_it_is_a_wrong_call(arguments: list[str]) -> None:
+    code = "import sys; sys.stdin = None; from citizenid.__main__ import main; main()"
+    done = _python("-c", code, *arguments)
+    expected = "citizenid: cannot read -: standard input is closed\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["policy", "diff", "-", "-"], ["audit", "verify", ".", "--key=x", "--previous=-", "--previous=-"]]
+)
+def test_standard_input_is_read_once(run: Run, arguments: list[str]) -> None:
+    assert run(*arguments) == (2, "", "citizenid: name - for standard input once\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("buffered", [True, False])
+def test_what_could_not_be_printed_is_no_verdict(folder: Path, buffered: bool) -> None:
+    command = [sys.executable, *([] if buffered else ["-u"]), "-m", "citizenid"]
+    environment = {**MEASURED, "PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "utf-8"}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*command, "verify", str(folder / "presentation"), *options(folder)],
+            env=environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, "citizenid: cannot print: No space left on device\n")
+
+
+def test_options_of_an_audit_that_are_none_are_a_wrong_call(run: Run, tmp_path: Path) -> None:
+    vkey = VerifierKey.of("example.org/log", NOTE_SIGNATURE, LocalKey.generate("Ed25519").public).to_text()
+    code, out, err = run("audit", "verify", str(tmp_path), f"--key={vkey}", "--max-age-s=-5")
+    assert (code, out) == (2, "")
+    assert err.startswith("citizenid: configuration_invalid")
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"keys": []}', b'{"keys": [{"kty": "EC"}]}', b" " * 1_048_577])

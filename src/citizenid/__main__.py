@@ -32,8 +32,9 @@ from . import (
     TrustAnchors,
     VerificationError,
 )
+from . import _registry as reg
 from ._cli.commands import add_audit, add_policy
-from ._cli.files import UsageError, fail, read_file
+from ._cli.files import UsageError, check_named_once, fail, finish, read_file
 from ._cli.inspection import COLUMNS, inspection
 from ._cli.steps import verify_steps
 from ._limits import MAX_UNIX_TIME
@@ -47,7 +48,6 @@ T = TypeVar("T")
 
 HINT: Final = "citizenid: the command line needs its extra: pip install 'citizenid[cli]'"
 LIMITS: Final = Limits()
-_MEDIA_TYPE: Final = "application/statuslist+jwt"
 _JWKS_BYTES: Final = 1_048_576
 _PROGRESS_EVERY: Final = 250  # trials; drawing takes two milliseconds, and a thread that draws would be measured too
 
@@ -65,7 +65,28 @@ class FormatName(StrEnum):
         return Format[self.name]
 
 
+class ListName(StrEnum):
+    """The forms of status lists by the short names that `--status-list-type` takes."""
+
+    JWT = "jwt"
+    CWT = "cwt"
+    IDENTIFIERS = "identifiers"
+    BITSTRING = "bitstring"
+
+    @property
+    def media_type(self) -> str:
+        """What a server would have said of it: a file says nothing, and bytes are not asked."""
+        return {
+            ListName.JWT: reg.MEDIA_STATUS_LIST_JWT,
+            ListName.CWT: reg.MEDIA_STATUS_LIST_CWT,
+            ListName.IDENTIFIERS: reg.MEDIA_IDENTIFIER_LIST_CWT,
+            ListName.BITSTRING: reg.MEDIA_VC_JWT,
+        }[self]
+
+
 _FORMAT_HELP: Final = "The credential format."
+_CHALLENGE_HELP: Final = "The challenge as text, in place of the next two."
+_LIST_HELP: Final = "What the list is: for each list in turn, or once for all; jwt if left out."
 
 
 def main() -> None:
@@ -79,7 +100,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 still shows everything
-    make_app()()
+    finish(make_app())
 
 
 def make_app() -> "typer.Typer":
@@ -145,9 +166,7 @@ def _add_verify(app: "typer.Typer") -> None:
         certificates: Annotated[
             str, typer.Option(help="File with the issuer's root certificates, in PEM.", metavar="FILE")
         ] = "",
-        challenge: Annotated[
-            str, typer.Option(help="The challenge as text, in place of the next two.", metavar="TEXT")
-        ] = "",
+        challenge: Annotated[str, typer.Option(help=_CHALLENGE_HELP, metavar="TEXT")] = "",
         audience: Annotated[str, typer.Option(help="The audience of the challenge.", metavar="A")] = "",
         nonce: Annotated[str, typer.Option(help="The nonce of the challenge.", metavar="N")] = "",
         country: Annotated[
@@ -157,6 +176,7 @@ def _add_verify(app: "typer.Typer") -> None:
         status_list: Annotated[
             list[str] | None, typer.Option(help="A status list that was fetched; repeatable.", metavar="URI=FILE")
         ] = None,
+        status_list_type: Annotated[list[ListName] | None, typer.Option(help=_LIST_HELP)] = None,
         status_jwks: Annotated[str, typer.Option(help="File with its signer's JWK Set.", metavar="FILE")] = "",
         now: Annotated[
             int | None, typer.Option(help="Unix seconds; the clock's if left out.", min=0, max=MAX_UNIX_TIME)
@@ -170,9 +190,11 @@ def _add_verify(app: "typer.Typer") -> None:
             moment = int(time.time()) if now is None else now
             kind = format_.credential_format
             countries = read_countries(country or [], any_country)
-            anchors = read_anchors(jwks, certificates, issuer, kind, type_, countries)
             asked = read_challenge(challenge, audience, nonce, max_age_s)
-            statuses, refused_lists = read_status_lists(status_list or [], status_jwks, issuer, moment)
+            lists = named_lists(status_list or [], status_list_type or [], status_jwks)
+            check_named_once(file, jwks, certificates, status_jwks, *(name for _, name, _ in lists))
+            anchors = read_anchors(jwks, certificates, issuer, kind, type_, countries)
+            statuses, refused_lists = read_status_lists(lists, status_jwks, issuer, moment)
             data = read_token(file, kind)
         except UsageError as error:
             fail(error, 2)
@@ -298,17 +320,37 @@ def read_anchors(
     )
 
 
-def read_status_lists(lists: list[str], jwks: str, issuer: str, now: int) -> tuple[StatusStore, list[CitizenIDError]]:
-    """Take in the status lists that the options name.
+def named_lists(lists: list[str], types: list[ListName], jwks: str) -> list[tuple[str, str, ListName]]:
+    """Take apart the options that name status lists: of each its URI, its file, and what it is.
+
+    Raises:
+        UsageError: when that is not said of each, or when there are lists and nobody who may sign them.
+    """
+    if bool(lists) is not bool(jwks):
+        raise UsageError("--status-list and --status-jwks go together")
+    if len(types) not in (0, 1, len(lists)) or len(types) > len(lists):
+        raise UsageError("--status-list-type: write it once, or for each --status-list")
+    kinds = types if len(types) == len(lists) else (types or [ListName.JWT]) * len(lists)
+    named = []
+    for each, kind in zip(lists, kinds, strict=True):
+        uri, separator, name = each.rpartition("=")
+        if not separator or not uri or not name:
+            raise UsageError("--status-list: write URI=FILE")
+        named.append((uri, name, kind))
+    return named
+
+
+def read_status_lists(
+    lists: list[tuple[str, str, ListName]], jwks: str, issuer: str, now: int
+) -> tuple[StatusStore, list[CitizenIDError]]:
+    """Take in the status lists that were named.
 
     Returns:
         The store, and why lists were refused: a refused list says nothing, and V9 will ask for it.
 
     Raises:
-        UsageError: when a file cannot be read, or when there are lists and nobody who may sign them.
+        UsageError: when a file cannot be read.
     """
-    if bool(lists) is not bool(jwks):
-        raise UsageError("--status-list and --status-jwks go together")
     anchors = TrustAnchors()
     if jwks:
         data = read_file(jwks, _JWKS_BYTES)
@@ -317,13 +359,12 @@ def read_status_lists(lists: list[str], jwks: str, issuer: str, now: int) -> tup
         )
     store = StatusStore(anchors=anchors)
     refused: list[CitizenIDError] = []
-    for each in lists:
-        uri, separator, name = each.rpartition("=")
-        if not separator or not uri or not name:
-            raise UsageError("--status-list: write URI=FILE")
-        body = read_file(name, LIMITS.status_list_bytes + 2).removesuffix(b"\n").removesuffix(b"\r")
+    for uri, name, kind in lists:
+        body = read_file(name, LIMITS.status_list_bytes + 2)
+        if kind in (ListName.JWT, ListName.BITSTRING):  # the last byte of a CWT is its signature's
+            body = body.removesuffix(b"\n").removesuffix(b"\r")
         try:
-            store.ingest(uri, body, media_type=_MEDIA_TYPE, now=now)
+            store.ingest(uri, body, media_type=kind.media_type, now=now)
         except (MalformedError, VerificationError) as error:
             refused.append(error)
     return store, refused

@@ -227,6 +227,27 @@ def test_what_a_server_does_wrong_changes_nothing(case: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("stated", "result"),
+    [
+        ("", R.TAKEN), (" , ", R.TAKEN), ("identity", R.TAKEN), ("Identity,", R.TAKEN),
+        ("x-gzip", R.TAKEN), (", GZIP ,", R.TAKEN), ("X-GZip", R.TAKEN),
+        ("x-gzip, gzip", R.CODING_INVALID), ("identity, gzip", R.CODING_INVALID), ("gzip gzip", R.CODING_INVALID),
+        ("x-zstd", R.CODING_INVALID), ("x-identity", R.CODING_INVALID), ("*", R.CODING_INVALID),
+    ],
+)  # fmt: skip
+def test_a_coding_is_one_of_a_list_whose_empty_elements_say_nothing(
+    kind: str, stated: str, result: FetchResult
+) -> None:
+    # RFC 9110 sections 5.6.1 (a recipient MUST ignore them) and 8.4.1.3 (x-gzip).
+    with Hostile(lambda *_: None) as server, fetching(kind, uri := server.origin + "/list") as fetcher:
+        body = _codings.gzip(token(uri)) if "gz" in stated.lower() else token(uri)
+        whole = answer(200, body).replace(b"\r\n\r\n", f"\r\ncontent-encoding: {stated}\r\n\r\n".encode(), 1)
+        server.behave = sends(whole)
+        assert [each.result for each in fetcher.refresh()] == [result]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_failure_holds_no_list_longer_than_its_ttl(kind: str) -> None:
     with Hostile(sends(b"")) as server:
         uri = server.origin + "/a"

@@ -106,6 +106,14 @@ def test_what_is_one_value_is_no_tree(name: str) -> None:
         assert not passes(CHAT, {"model": "open", name: value})
 
 
+@pytest.mark.parametrize("path", ["/images/generations", "/v1/images/generations", "/v1/audio/speech"])
+def test_what_the_table_does_not_mark_is_one_value_though_it_is_a_tree_elsewhere(path: str) -> None:
+    for name in listed(path):
+        assert passes(bodies.body_reader(path), {"model": "open", name: "text"})
+        for value in ({}, [], {"type": "x", "model": "y"}, ["x"], [{"content": "x"}]):
+            assert not passes(bodies.body_reader(path), {"model": "open", name: value})
+
+
 @pytest.mark.parametrize(
     ("name", "good", "other"),
     [

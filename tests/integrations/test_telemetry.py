@@ -112,6 +112,28 @@ def test_lists_of_ones_own_that_do_not_say_how_old_they_are_have_no_metric() -> 
     assert "citizenid.admission.duration" in collected(other)
 
 
+@pytest.mark.parametrize("shown", [None, float("nan"), float("inf"), -1.0, 2.0**60, "now"], ids=repr)
+def test_a_clock_that_fails_takes_away_the_ages_and_nothing_else(tmp_path: Path, shown: Any) -> None:
+    # One is woken for `clock_unusable`: of all times it is then that the counts must not be missing.
+    world, log, _ = busy(tmp_path)
+
+    def clock() -> float:
+        return shown if shown is not None else 1 // 0
+
+    reader, registry = InMemoryMetricReader(), CollectorRegistry()
+    observe(world.gateway, audit=log, meter_provider=MeterProvider([reader]), clock=clock)
+    found = collected(reader)
+    assert sum(value for _, value in found["citizenid.decisions"]) == 7
+    assert found["citizenid.audit.writable"] == [({}, 1)]
+    for age in ("citizenid.status_list.age", "citizenid.audit.checkpoint.age", "citizenid.status_lists"):
+        assert not found.get(age)
+    registry.register(GatewayCollector(world.gateway, audit=log, clock=clock))
+    text = generate_latest(registry).decode()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert sum(sample.value for sample in families["citizenid_decisions"].samples) == 7
+    assert not families["citizenid_status_list_age_seconds"].samples
+
+
 def test_a_gateway_without_a_log_says_nothing_of_one() -> None:
     reader = InMemoryMetricReader()
     observe(w.World().gateway, meter_provider=MeterProvider([reader]))

@@ -647,6 +647,42 @@ def test_a_process_without_a_name_of_its_own_tells_and_hears_nothing(source: Any
         assert caught.value.__context__ is None
 
 
+def test_a_clock_that_shows_no_number_makes_no_epoch_old_enough(store: Store) -> None:
+    node = Node(store.client())
+    node.settle()
+    assert node.consume(b"one") is FRESH
+    node.clock.now = float("nan")
+    assert node.consume(b"two") is UNAVAILABLE
+    late = Node(store.client())
+    late.clock.now = float("nan")
+    assert late.consume(b"three") is UNAVAILABLE  # and it learns the epoch now
+    late.clock.now = 1e9
+    assert late.consume(b"four") is UNAVAILABLE
+
+
+@pytest.mark.parametrize("source", [lambda size: 1 // 0, lambda size: b"", lambda size: bytes(size - 1)])
+def test_an_epoch_that_is_not_random_is_none(store: Store, source: Any) -> None:
+    node = Node(store.client(), random=source)
+    assert [node.consume(b"one") for _ in range(2)] == [UNAVAILABLE] * 2
+    assert not store.client().keys("*")
+
+
+def test_sign_outs_are_stale_by_a_clock_that_shows_no_number() -> None:
+    readings = [1.0]
+    outs = ValkeySignOuts(
+        connect("valkey://127.0.0.1:1"), audience=AUDIENCE, secret=SECRET, monotonic=lambda: readings[0]
+    )
+    outs._subscription.alive_at = 1.0
+    assert not outs.stale and not outs.contains(b"session")
+    readings[0] = float("nan")
+    assert outs.stale
+    with pytest.raises(CitizenIDError) as caught:
+        outs.contains(b"session")
+    assert caught.value.reason is Reason.SIGN_OUTS_UNAVAILABLE
+    readings[0], outs._subscription.alive_at = 1.0, float("nan")
+    assert outs.stale
+
+
 def test_an_audience_that_has_no_bytes_is_refused() -> None:
     for make in (ValkeyReplayGuard, ValkeySignOuts, partial(FleetChannel, reload=print)):
         with pytest.raises(CitizenIDError) as caught:

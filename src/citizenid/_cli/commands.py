@@ -9,8 +9,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Annotated, Final
 
-from .._errors import CitizenIDError
-from .files import UsageError, fail, read_file, read_text
+from .._errors import CitizenIDError, Reason
+from .files import UsageError, check_named_once, fail, read_file, read_text
 
 if TYPE_CHECKING:
     import typer
@@ -44,6 +44,7 @@ def add_policy(app: "typer.Typer") -> None:
     ) -> None:
         """Print who gains and who loses access. Exit 0: nobody, 1: somebody, 2: no comparison."""
         try:
+            check_named_once(old, new)
             changes = diff_lines(read_text(old), read_text(new))
         except (UsageError, CitizenIDError) as error:
             fail(error, 2)
@@ -81,6 +82,7 @@ def add_audit(app: "typer.Typer") -> None:
 
         now = int(time.time())
         try:
+            check_named_once(*(previous or []))
             notes = [read_file(name, _NOTE_BYTES) for name in previous or []]
             report = verify_audit(
                 directory, keys=key, witnesses=witness or [], previous=notes, now=now, max_age_s=max_age_s
@@ -90,5 +92,5 @@ def add_audit(app: "typer.Typer") -> None:
         except CitizenIDError as error:
             if as_json:
                 print(json.dumps({"ok": False, "reason": error.reason.value, "where": error.where}, indent=2))
-            fail(error, 1)
+            fail(error, 2 if error.reason is Reason.CONFIGURATION_INVALID else 1)
         print(json.dumps(auditing.to_json(report), indent=2) if as_json else "\n".join(auditing.to_lines(report, now)))

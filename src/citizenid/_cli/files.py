@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
 from typing import Final, NoReturn
 
 from .inspection import printable
@@ -20,6 +22,33 @@ def fail(error: Exception, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
+def finish(run: Callable[[], object]) -> NoReturn:
+    """Run the program, and exit as it says once all that it has printed is out.
+
+    What could not be printed was not said: that is exit code 2, and never the one of a verdict.
+    """
+    refused = ""
+    try:
+        try:
+            run()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OSError as error:  # no space, or a pipe that nobody reads
+        refused = error.strerror or type(error).__name__
+    if refused:
+        # What is left in the buffer would be tried, and complained of, once more at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        fail(UsageError(f"cannot print: {refused}"), 2)
+    raise SystemExit(0)
+
+
+def check_named_once(*names: str) -> None:
+    """Refuse to read standard input twice: the second time there would be nothing in it. Raises UsageError."""
+    if names.count("-") > 1:
+        raise UsageError("name - for standard input once")
+
+
 def read_file(name: str, bound: int) -> bytes:
     """Read a file, or standard input for "-": one byte more than `bound` at most, which the reader then refuses.
 
@@ -29,6 +58,8 @@ def read_file(name: str, bound: int) -> bytes:
     refused = ""
     try:
         if name == "-":
+            if sys.stdin is None:  # closed before we began
+                raise UsageError("cannot read -: standard input is closed")
             return sys.stdin.buffer.read(bound + 1)
         with open(name, "rb") as file:
             return file.read(bound + 1)

@@ -27,6 +27,7 @@ MEDIA_TYPE_AGGREGATION: Final = "application/json"  # Token Status List section 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"')  # RFC 9110 section 8.8.3; the bound is ours
 _MAX_DATE_CHARS: Final = 64
+_X_GZIP: Final = "x-gzip"  # another name of gzip (RFC 9110 section 8.4.1.3)
 _BEYOND: Final = 2**31  # of any bound: no timer and no socket waits for longer than a number of its own size
 
 
@@ -209,7 +210,10 @@ def _follow(target: Target, location: str, reach: Reach) -> Target | None:
 
 def decoded(reply: Reply, *, limit_bytes: int, dictionary: Dictionary | None) -> bytes | FetchResult:
     """Undo the content coding of an answer. One that was not asked for is refused, and so are two of them."""
-    name = reply.headers.get("content-encoding", Coding.IDENTITY.value).strip().lower()
+    # A list, whose empty elements say nothing (RFC 9110 sections 5.6.1 and 8.4).
+    named = [each for item in reply.headers.get("content-encoding", "").split(",") if (each := item.strip().lower())]
+    name = ",".join(named) or Coding.IDENTITY.value
+    name = Coding.GZIP.value if name == _X_GZIP else name
     offered = {Coding.IDENTITY, Coding.GZIP, *([Coding.ZSTD] if ZSTD_AVAILABLE else [])}
     if dictionary is not None and not reply.redirected:
         offered.add(Coding.DCZ)

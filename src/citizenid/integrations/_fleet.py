@@ -97,7 +97,7 @@ def names_of(secret: bytes, audience: str, purpose: str) -> tuple[bytes, str]:
 
 
 def sender_drawn(random: Callable[[int], bytes]) -> bytes:
-    """Draw the eight bytes that stand for a process: of two with the same ones, each takes the other for its echo.
+    """Draw the eight bytes that stand for a process or an epoch. Two with the same ones are one.
 
     Raises:
         CitizenIDError: CONFIGURATION_INVALID for a source that fails.

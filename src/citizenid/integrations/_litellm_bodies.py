@@ -82,6 +82,8 @@ _ENDPOINTS: Final[Mapping[str, str]] = {
     "/moderations": "input",
     "/rerank": "query documents top_n return_documents rank_fields max_chunks_per_doc max_tokens_per_doc",
 }
+# Where a prompt, an input or a format is a text.
+_VALUES_ALONE: Final = frozenset({"/images/generations", "/audio/speech"})
 _FORM_FIELDS: Final = frozenset({
     "model", "language", "prompt", "response_format", "temperature", "stream", "timestamp_granularities[]", "include[]",
 })  # fmt: skip
@@ -108,10 +110,15 @@ def body_reader(path: str) -> ReadsBody:
     if endpoint == "/audio/transcriptions":
         return _read_form
     members = frozenset(_ENDPOINTS[endpoint].split()) | {"model"}
-    return lambda kind, body: (b"application/json", body) if _JSON.fullmatch(kind) and _passes(body, members) else None
+    harmless = _is_value if endpoint in _VALUES_ALONE else _harmless
+
+    def read(kind: bytes, body: bytes) -> tuple[bytes, bytes] | None:
+        return (b"application/json", body) if _JSON.fullmatch(kind) and _passes(body, members, harmless) else None
+
+    return read
 
 
-def _passes(body: bytes, members: frozenset[str]) -> bool:
+def _passes(body: bytes, members: frozenset[str], harmless: Callable[[str, object], bool]) -> bool:
     tree: Any = None
     try:
         tree = json.parse(body, _WHERE, _DEPTH)
@@ -119,7 +126,11 @@ def _passes(body: bytes, members: frozenset[str]) -> bool:
         return False
     if type(tree) is not dict or not tree.keys() <= members or type(tree.get("model")) is not str:
         return False
-    return all(_harmless(name, value) for name, value in tree.items())
+    return all(harmless(name, value) for name, value in tree.items())
+
+
+def _is_value(_: str, value: object) -> bool:
+    return type(value) in _SCALARS
 
 
 def _harmless(name: str, value: object) -> bool:

@@ -8,10 +8,12 @@ Spec: specs/profile-telemetry.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from .._errors import FAILURES
+from .._limits import MAX_UNIX_TIME
 from ..gateway import Gateway
 
 
@@ -64,8 +66,20 @@ class Audit(Protocol):
         ...
 
 
-def metrics(gateway: Gateway, audit: Audit | None, now: float) -> Iterator[Metric]:
-    """Yield what there is to be seen at this moment."""
+def shown_by(clock: Callable[[], float]) -> int | None:
+    """Return the time, or None from a clock that fails, or shows what is none."""
+    now = -1
+    try:
+        reading = clock()
+        if type(reading) in (int, float):
+            now = int(reading)  # or an error, for what is not finite
+    except FAILURES:
+        pass
+    return now if 0 <= now <= MAX_UNIX_TIME else None
+
+
+def metrics(gateway: Gateway, audit: Audit | None, now: int | None) -> Iterator[Metric]:
+    """Yield what there is to be seen at this moment; while nobody knows the time, no ages."""
     yield Metric(
         "citizenid.decisions",
         Kind.COUNTER,
@@ -85,13 +99,17 @@ def _reason(reason: str | None) -> dict[str, str]:
     return {} if reason is None else {"error.type": str(reason)}
 
 
-def _of_status_lists(gateway: Gateway, now: float) -> Iterator[Metric]:
+def _of_status_lists(gateway: Gateway, now: int | None) -> Iterator[Metric]:
     ages = getattr(gateway.statuses, "ages", None)
     if not callable(ages):
         return
-    usable = ages(int(now))
+    usable = None if now is None else ages(now)
     yield Metric(
-        "citizenid.status_lists", Kind.GAUGE, "{list}", "Status lists that are held and usable", [Sample(len(usable))]
+        "citizenid.status_lists",
+        Kind.GAUGE,
+        "{list}",
+        "Status lists that are held and usable",
+        [] if usable is None else [Sample(len(usable))],
     )
     yield Metric(
         "citizenid.status_list.age",
@@ -102,15 +120,16 @@ def _of_status_lists(gateway: Gateway, now: float) -> Iterator[Metric]:
     )
 
 
-def _of_audit(state: AuditState, now: float) -> Iterator[Metric]:
+def _of_audit(state: AuditState, now: int | None) -> Iterator[Metric]:
+    age_s = None if now is None else max(0, now - state.time)
     gauges = {
         "citizenid.audit.writable": ("1", "1 while refusals can be written down, 0 while they cannot", state.writable),
         "citizenid.audit.lag": ("{entry}", "Entries on the disk that no checkpoint names yet", state.pending),
         "citizenid.audit.waiting": ("{entry}", "Entries in memory that wait for the disk", state.waiting),
-        "citizenid.audit.checkpoint.age": ("s", "Time since the last checkpoint", max(0, int(now) - state.time)),
+        "citizenid.audit.checkpoint.age": ("s", "Time since the last checkpoint", age_s),
     }
     for name, (unit, description, value) in gauges.items():
-        yield Metric(name, Kind.GAUGE, unit, description, [Sample(int(value))])
+        yield Metric(name, Kind.GAUGE, unit, description, [] if value is None else [Sample(int(value))])
     counters = {
         "citizenid.audit.unwritten": ("Refusals that should have an entry and have none", state.unwritten),
         "citizenid.audit.details.lost": ("Details that could not be kept", state.details_lost),

@@ -154,7 +154,8 @@ class ValkeySignOuts:
     @property
     def stale(self) -> bool:
         """Whether sign-outs of other processes may be unknown here."""
-        return self._overflown or self._monotonic() - self._subscription.alive_at > self._stale_after_s
+        # Asked so that a clock that shows no number is stale.
+        return self._overflown or not self._monotonic() - self._subscription.alive_at <= self._stale_after_s
 
     def check_fresh(self) -> None:
         """Refuse to go on while sign-outs of other processes may be unknown. Raises SIGN_OUTS_UNAVAILABLE."""

@@ -28,7 +28,7 @@ from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
 from ..gateway import Consumption, MemoryReplayGuard
 from ._channel import FleetChange, FleetChannel
-from ._fleet import UNREACHABLE, WhenDown, check_client, check_times, names_of
+from ._fleet import UNREACHABLE, WhenDown, check_client, check_times, names_of, sender_drawn
 from ._sign_outs import ValkeySignOuts
 
 __all__ = ["FleetChange", "FleetChannel", "ValkeyReplayGuard", "ValkeySignOuts", "WhenDown", "connect"]
@@ -207,7 +207,8 @@ class ValkeyReplayGuard:
                 answer = self._ask(name, (lifetime_s + 1) * 1_000)
                 if answer in (0, 1):
                     # A challenge states its whole life, a proof what is left of it.
-                    if self._monotonic() - self._began < max(lifetime_s, self._proof_life_s):
+                    # Asked so that a clock that shows no number, now or when the epoch was learnt, is not old enough.
+                    if not self._monotonic() - self._began >= max(lifetime_s, self._proof_life_s):
                         return Consumption.UNAVAILABLE
                     return Consumption.FRESH if answer == 1 else Consumption.SEEN
                 self._learn(answer)
@@ -233,7 +234,7 @@ class ValkeyReplayGuard:
             seconds, micros = self._client.time()  # type: ignore[misc]  # the client is typed for asyncio as well
             now_ms = seconds * 1_000 + micros // 1_000
             if type(epoch) is not bytes or len(epoch) != _EPOCH.size:
-                epoch = _EPOCH.pack(self._random(8), now_ms)
+                epoch = _EPOCH.pack(sender_drawn(self._random), now_ms)
                 # First the epoch and then the script: between the two, nobody consumes anything.
                 self._client.set(self._prefix + "epoch", epoch)
                 self._client.script_load(_CONSUME)
