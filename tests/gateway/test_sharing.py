@@ -618,6 +618,31 @@ def test_what_has_the_hash_of_the_last_request_and_another_type_is_not_taken_for
             assert (caught.value.reason, caught.value.where) == (Reason.REQUEST_INVALID, "signals")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"people": 0}, {"people": -1}, {"people": True}, {"people": 1.0}, {"people": float("nan")}, {"people": "5"},
+        {"people": []}, {"limits": None}, {"limits": {}}, {"observation": None}, {"observation": tuple(QUIET)},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_judged_is_not_found_innocent(changes: dict[str, Any]) -> None:
+    known: dict[str, Any] = {
+        "observation": QUIET._replace(credentials_of_api_key=500), "limits": SharingLimits(), "people": 1,
+    }  # fmt: skip
+    assert judge(known["observation"], known["limits"], people=1) is STEP_UP  # True and 1.0 are equal to this 1
+    arguments = known | changes
+    with pytest.raises(CitizenIDError) as caught:
+        judge(arguments["observation"], arguments["limits"], people=arguments["people"])
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+@pytest.mark.parametrize("limits", [None, "limits", (3,)])
+def test_nothing_is_forgiven_by_what_are_no_limits(limits: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        SharingDetector().passed(credential=b"c", sender=b"s", signals=at("home"), limits=limits, now=1.0)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "sharing.limits")
+
+
 def test_time_that_stands_still_or_goes_back_changes_no_window() -> None:
     detector = SharingDetector()
     see(detector, 10 * DAY, b"a", at("home"))

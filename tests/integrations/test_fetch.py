@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from citizenid import CitizenIDError, KeyPurpose, NeedStatusList, Reason, Status, StatusReference, TrustAnchors
-from citizenid.integrations import _codings
+from citizenid.integrations import _codings, _schedule
 from citizenid.integrations.fetch import (
     AsyncStatusFetcher,
     FetchBounds,
@@ -922,6 +922,28 @@ def test_what_cannot_be_read_with_a_dictionary_is_asked_for_without_it(
             assert [each.result for each in fetcher.refresh()] == [R.TAKEN]
             assert server.asked[-1].field("accept-encoding") == "gzip, zstd"
             assert fetcher.status(uri) is Status.INVALID
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_dictionaries_of_a_source_have_a_bound_together(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Its signer may write tokens of 8 MiB about lists of a byte, 4,096 of them.
+    with Hostile(lambda *_: None) as server:
+        uris = tuple(f"{server.origin}/{name}" for name in "abc")
+        long = {uri: token(uri, x="x" * 10_000) for uri in uris}
+        monkeypatch.setattr(_schedule, "_DICTIONARIES_BYTES", 2 * len(long[uris[0]]))
+
+        def serve(asked: Asked, connection: socket.socket, over: threading.Event) -> None:
+            named = {"use_as_dictionary": f'match="{asked.path}"'}
+            connection.sendall(answer(200, long[server.origin + asked.path], **named))
+
+        server.behave = serve
+        fetcher = Fetching(kind, StatusStore(anchors=b.status_anchors()), [Source(None, uris)])
+        for offered in (0, 2, 2):
+            del server.asked[:]
+            assert [each.result for each in fetcher.refresh()] == [R.TAKEN] * 3
+            assert sum(each.field("available-dictionary") is not None for each in server.asked) == offered
+            fetcher.wait(1_801)
+        fetcher.close()
 
 
 def test_a_dictionary_that_nobody_has_is_refused() -> None:

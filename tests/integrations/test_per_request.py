@@ -428,7 +428,11 @@ def test_of_the_headers_and_the_query_those_pass_alone_which_are_named() -> None
     [
         {"body_bytes": 0}, {"body_bytes": 1.5}, {"body_bytes": True}, {"body_timeout_s": 0}, {"body_timeout_s": 3_601},
         {"body_timeout_s": "1"}, {"runs": "in_threads"}, {"headers": "x-team"}, {"headers": [b"x-team"]},
-        {"headers": ["é"]}, {"headers": [""]},
+        {"headers": ["é"]}, {"headers": [""]}, {"headers": 5}, {"headers": None}, {"headers": ["Content-Type"]},
+        {"headers": ["content-length"]}, {"headers": ["x-team", "Content-Encoding"]},
+        {"headers": ["transfer-encoding"]},
+        {"open_paths": 5}, {"open_paths": None}, {"open_paths": "/"}, {"open_paths": b"/key"}, {"signals": 5},
+        {"signals": asyncio.sleep},
     ],
 )  # fmt: skip
 def test_a_guard_is_configured_well_or_not_at_all(options: dict[str, Any]) -> None:

@@ -148,6 +148,12 @@ class SharingLimits:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "sharing.limits")
 
 
+def check_limits(limits: object) -> None:
+    """Refuse what are no limits. Raises CONFIGURATION_INVALID."""
+    if type(limits) is not SharingLimits:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "sharing.limits")
+
+
 def judge(observation: Observation, limits: SharingLimits, *, people: int | None) -> Suspicion:
     """Say what the counts ask for under a rule's limits. Pure.
 
@@ -156,7 +162,14 @@ def judge(observation: Observation, limits: SharingLimits, *, people: int | None
         limits: of the rule.
         people: for how many people the API key was given out, if that is known. Half as many again pass, which is
             more than the estimate is off; one for more than 200 people is marked at most.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for what are no limits, or no observation, or no number of people: no
+            count would be over what is no number.
     """
+    check_limits(limits)
+    if type(observation) is not Observation or not (people is None or (type(people) is int and people > 0)):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "sharing.judge")
     known = limits._known.get((observation, people))
     if known is None:
         known = _judge(observation, limits, people)

@@ -25,7 +25,7 @@ from typing import Final, NamedTuple, final
 
 from .._crypto import refuse_copy
 from .._errors import FAILURES, CitizenIDError, MalformedError, Reason
-from ._suspicion import Observation, SharingLimits, Signals, Suspicion, Threshold, judge
+from ._suspicion import Observation, SharingLimits, Signals, Suspicion, Threshold, check_limits, judge
 from ._table import RecordTable
 
 __all__ = ["Observation", "SharingDetector", "SharingLimits", "Signals", "Suspicion", "Threshold", "judge"]
@@ -183,8 +183,7 @@ class SharingDetector:
         self.limits: Final = SharingLimits() if limits is None else limits
         if not callable(random):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "sharing")
-        if type(self.limits) is not SharingLimits:
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "sharing.limits")
+        check_limits(self.limits)
         self._credentials = RecordTable(max_credentials, _RECORD.size, idle=2 * _DAY)
         self._api_keys = RecordTable(max_api_keys, _API_KEY.size, idle=2 * _DAY)
         self._random = random
@@ -333,8 +332,9 @@ class SharingDetector:
 
         Raises:
             MalformedError: REQUEST_INVALID.
-            CitizenIDError: CONFIGURATION_INVALID, as `observe`.
+            CitizenIDError: CONFIGURATION_INVALID, as `observe`, and for what are no limits.
         """
+        check_limits(limits)
         try:
             with self._lock:
                 return self._pass(credential, sender, signals, limits, now)

@@ -57,6 +57,7 @@ _UNREADABLE_BODY: Final = frozenset(
 _NO_URIS: Final[tuple[str, ...]] = ()
 _UNREADABLE: Final = -1  # what stands for the time when the clock fails
 _END_OF_TIME: Final = 2**32
+_DICTIONARIES_BYTES: Final = 1_073_741_824  # of one source: as much as a store holds of one signer
 
 
 Steps: TypeAlias = "Generator[Resolve | Send, Answer, tuple[Fetched, ...]]"
@@ -253,7 +254,7 @@ class Schedule:
         try:
             if url == state.source.aggregation:
                 return ((yield from self._aggregation(state, url, memory)),)
-            return ((yield from self._list(url, memory, whole)),)
+            return ((yield from self._list(state, url, memory, whole)),)
         finally:
             with self._lock:
                 self._asking.discard(url)
@@ -289,7 +290,9 @@ class Schedule:
             wanted = {state.source.aggregation, *state.listed}
             state.memories = {url: memory for url, memory in state.memories.items() if url in wanted}
 
-    def _list(self, uri: str, memory: Memory, whole: bool) -> Generator[Resolve | Send, Answer, Fetched]:
+    def _list(
+        self, state: SourceState, uri: str, memory: Memory, whole: bool
+    ) -> Generator[Resolve | Send, Answer, Fetched]:
         # A 304 extends nothing (F6), so a list that is due, or is not there, is asked for without a condition.
         etag = None if whole else memory.etag
         now, bounds = self._now(), self._bounds  # the ttl runs from the request: a slow answer gains nothing
@@ -320,9 +323,17 @@ class Schedule:
         except CitizenIDError as error:
             reason = error.reason
         if reason is None:
-            memory.etag, memory.dictionary = entity_tag(reply), _dictionary(uri, reply, body)
+            memory.etag, memory.dictionary = entity_tag(reply), None
+            memory.dictionary = self._with_room(state, _dictionary(uri, reply, body))
         result = FetchResult.TAKEN if reason is None else FetchResult.REFUSED
         return self._settle(memory, Fetched(uri, result, reason, size), reply)
+
+    def _with_room(self, state: SourceState, found: Dictionary | None) -> Dictionary | None:
+        """Return a dictionary that may be kept beside those of the source: tokens may be far longer than lists."""
+        with self._lock:
+            kept = [each.dictionary for each in state.memories.values() if each.dictionary is not None]
+        held = sum(len(each.body) for each in kept)
+        return found if found is not None and held + len(found.body) <= _DICTIONARIES_BYTES else None
 
     def _settle(self, memory: Memory, fetched: Fetched, reply: Reply | FetchResult) -> Fetched:
         if fetched.result in _SUCCESS:

@@ -21,7 +21,7 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from .._errors import CitizenIDError, Reason
 from ..gateway import Allow, Gateway, Signals
-from ._asgi_answers import Doors, Runs
+from ._asgi_answers import Doors, Runs, check_signals
 from ._asgi_scope import ASGIApp, Served
 from ._litellm_bodies import body_reader
 from ._per_request import (
@@ -59,6 +59,8 @@ _HEADERS: Final = frozenset(
         "traceparent", "tracestate", "anthropic-version",
     )
 )  # fmt: skip
+# The door states these itself, of the body as it was judged: a client's own would stand before them.
+_OF_THE_BODY: Final = frozenset({b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"})
 # The door lets none of them in, and LiteLLM adds none for the client: whoever finds another way in gets no further.
 _NOT_THE_CLIENTS: Final = (
     "fallbacks", "context_window_fallbacks", "content_policy_fallbacks", "default_fallbacks", "deployment_id", "engine",
@@ -127,6 +129,9 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "litellm.body_bytes")
         if type(body_timeout_s) not in (int, float) or not 0 < body_timeout_s <= 3_600:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "litellm.body_timeout_s")
+        check_signals(signals)
+        if isinstance(open_paths, str | bytes) or not isinstance(open_paths, Iterable):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "litellm.open_paths")
         served = Served(gateway.external_url, admission_path, 2 * gateway.limits.presentation_bytes)
         self._doors: Final = Doors(gateway, served, runs)
         options = {
@@ -244,10 +249,14 @@ def _names_a_cache_entry(kwargs: Mapping[str, Any]) -> bool:
 
 
 def _named(headers: Iterable[str]) -> frozenset[bytes]:
-    named = [headers] if isinstance(headers, str | bytes) else list(headers)
-    if isinstance(headers, str | bytes) or not all(type(each) is str and each.isascii() and each for each in named):
+    listed = not isinstance(headers, str | bytes) and isinstance(headers, Iterable)
+    texts = list(headers) if listed else []
+    if not listed or not all(type(each) is str and each.isascii() and each for each in texts):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "litellm.headers")
-    return frozenset(each.lower().encode("ascii") for each in named)
+    named = frozenset(each.lower().encode("ascii") for each in texts)
+    if not named.isdisjoint(_OF_THE_BODY):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "litellm.headers")
+    return named
 
 
 def _described(deployment: Mapping[str, Any]) -> tuple[str, str, str]:
