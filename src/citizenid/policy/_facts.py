@@ -5,6 +5,7 @@ Spec: specs/policy.md section 3.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Final, NamedTuple, NoReturn, final
 
 from .._errors import CitizenIDError, Reason
@@ -12,6 +13,7 @@ from .._model import Assurance, Binding, Format
 from ..countries import Country
 
 _NONE: Final[frozenset[Country]] = frozenset()
+_COUNTRIES: Final = frozenset({Country})
 
 
 class Facts(NamedTuple):
@@ -67,17 +69,20 @@ def check_facts(facts: Facts) -> None:
     Raises:
         CitizenIDError: CONFIGURATION_INVALID.
     """
-    usable = type(facts) is Facts and type(facts.binding) is Binding
-    usable = usable and all(map(_are_countries, (facts.nationalities, facts.citizenships, facts.stated)))
+    usable = type(facts) is Facts
     if usable:
-        stated = ((facts.issuer, str), (facts.type, str), (facts.format, Format), (facts.assurance, Assurance))
-        usable = all(value is None or type(value) is kind for value, kind in stated)
+        nationalities, citizenships, binding, _, stated, _, issuer, format_, type_, assurance, *_ = facts
+        usable = (
+            type(binding) is Binding
+            and type(nationalities) is type(citizenships) is type(stated) is frozenset
+            and _COUNTRIES.issuperset(map(type, chain(nationalities, citizenships, stated)))
+            and (issuer is None or type(issuer) is str)
+            and (type_ is None or type(type_) is str)
+            and (format_ is None or type(format_) is Format)
+            and (assurance is None or type(assurance) is Assurance)
+        )
     if not usable:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "policy.facts")
-
-
-def _are_countries(values: object) -> bool:
-    return type(values) is frozenset and all(type(each) is Country for each in values)
 
 
 @final
