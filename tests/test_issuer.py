@@ -357,6 +357,21 @@ def test_a_source_that_gives_no_bytes_makes_no_salt(kind: Any) -> None:
         issuer(random=kind).issue(usual(), **SD_JWT_VC)
 
 
+def test_a_validity_that_is_none_is_refused_by_the_format() -> None:
+    leaf = certificate("leaf", "root")
+    for door in (issuer(), issuer(local_key(certificate_key("leaf")), certificates=der(leaf))):
+        for evidence_at in (None, NOW):
+            none: Any = replace(usual(), evidence_at=evidence_at)
+            object.__setattr__(none, "validity", None)
+            with pytest.raises(CitizenIDError) as caught:
+                door.issue(none, **SD_JWT_VC)
+            assert caught.value.reason in (Reason.CLAIM_INVALID, Reason.CONFIGURATION_INVALID)
+
+
+def test_an_issuer_shows_its_class_alone() -> None:
+    assert repr(issuer()) == "<Issuer>"
+
+
 def test_a_source_that_is_stuck_makes_no_credential_that_nobody_can_read() -> None:
     door = issuer(random=bytes)
     with pytest.raises(CitizenIDError):

@@ -68,6 +68,7 @@ from citizenid import (
 )
 from citizenid import __main__ as cli
 from citizenid._cli import inspection as _inspection
+from citizenid._cli.files import finish
 from citizenid._cli.steps import STEPS, Steps, verify_steps
 from citizenid._demo import cases as _cases
 from citizenid._demo import world as _world
@@ -528,6 +529,14 @@ def test_what_could_not_be_printed_is_no_verdict(folder: Path, buffered: bool) -
             env=environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (2, "citizenid: cannot print: No space left on device\n")
+
+
+def test_a_program_that_ends_without_a_word_has_ended_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    for output in (sys.stdout, None):  # None: it was closed before the start
+        monkeypatch.setattr(sys, "stdout", output)
+        with pytest.raises(SystemExit) as caught:
+            finish(lambda: None)
+        assert caught.value.code == 0
 
 
 def test_options_of_an_audit_that_are_none_are_a_wrong_call(run: Run, tmp_path: Path) -> None:

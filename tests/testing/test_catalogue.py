@@ -11,15 +11,17 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from citizenid import Reason
+from citizenid._answer import problem
 from citizenid.testing.attacks import Attack
-from citizenid.testing.catalogue import CASE_REASONS, GROUPS, REASON_NAMES, attack_catalogue
+from citizenid.testing.catalogue import CASE_REASONS, GROUPS, REASON_NAMES, _policy_bounds, attack_catalogue
 from citizenid.testing.mutations import TABLES
-from citizenid.testing.targets import Served, serving
+from citizenid.testing.targets import Served, outcome_of, serving
 from citizenid.testing.trials import Kind
 
 NAME = re.compile(r"[A-Z]{2,}_[A-Z0-9_]+|REPLAY|EXPIRED|REVOKED")
@@ -109,3 +111,10 @@ def test_the_figures_of_the_page_are_those_of_the_catalogue() -> None:
 def test_the_table_names_what_is_proposed_and_nothing_else(proposed_names: set[str]) -> None:
     assert set(REASON_NAMES) == proposed_names
     assert all(REASON_NAMES.values())
+
+
+def test_a_gateway_may_refuse_at_admission_what_a_rule_does_not_take() -> None:
+    # Ours gives a ticket and refuses each request; whoever decides at once says the same.
+    refused = problem(403, Reason.CREDENTIAL_TOO_OLD)
+    party: Any = SimpleNamespace(apply=lambda _: refused)
+    assert _policy_bounds._uses("credential", 0, {}, party) == outcome_of(refused)

@@ -120,7 +120,10 @@ def _agree(data: bytes, depth: int = DEPTH) -> None:
 
 def _single_fault(data: bytes) -> bool:
     # Without duplicates, infinities and surrogates: read leniently, then ask for the depth alone.
-    value = stdlib_json.loads(data.decode("utf-8"))
+    try:
+        value = stdlib_json.loads(data.decode("utf-8"))
+    except ValueError:
+        return False  # behind the fault that was met there is one that makes it no JSON at all
     others = _faults(value, 10_000)
     try:
         slow_parse(data, 10_000)
@@ -325,6 +328,11 @@ def test_another_value_at_the_top_is_refused_where_an_object_is_due(data: bytes)
         json.parse_object(data, "some.path", 32)
     assert caught.value.reason is Reason.MALFORMED_JSON
     assert caught.value.where == "some.path"
+
+
+def test_what_is_no_json_may_break_another_rule_before() -> None:
+    _agree(b'[{"a":1,"a":2} 1')
+    assert not _single_fault(b'[{"a":1,"a":2} 1') and _single_fault(b'[{"a":1,"a":2}]')
 
 
 @pytest.mark.parametrize(

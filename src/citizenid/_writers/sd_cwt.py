@@ -170,12 +170,8 @@ _CONTENT_FORMATS: Final = {name: number for number, name in reg.COAP_CONTENT_FOR
 
 
 def _kid(kid: str) -> bytes:
-    data = None
-    try:
-        data = kid.encode("utf-8")
-    except UnicodeEncodeError:
-        pass  # raised below, so that no __context__ carries it
-    if data is None or len(data) > _MAX_KID_BYTES:
+    data = kid.encode("utf-8")  # an Issuer has no other
+    if len(data) > _MAX_KID_BYTES:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "issuer.kid")
     return data
 
