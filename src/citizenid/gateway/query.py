@@ -336,7 +336,7 @@ def _check_claims(credential: Mapping[str, Any]) -> None:
     if "claims" not in credential and "claim_sets" in credential:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, _QUERY)
     ids: dict[str, None] = {}
-    paths: set[tuple[object, ...]] = set()
+    paths: dict[tuple[object, ...], None] = {}  # it grows twofold, and a set fourfold
     for claim in _items(credential["claims"]) if "claims" in credential else ():
         if "id" in claim or "claim_sets" in credential:
             id_ = _identifier(claim)
@@ -347,7 +347,7 @@ def _check_claims(credential: Mapping[str, Any]) -> None:
         values = claim.get("values", [True])
         if not _is_path(path, mdoc=credential["format"] == Format.MDOC) or tuple(path) in paths:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, _QUERY)
-        paths.add(tuple(path))
+        paths[tuple(path)] = None
         if type(values) is not list or not values or any(type(value) not in (str, int, bool) for value in values):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, _QUERY)
     if "claim_sets" in credential:
