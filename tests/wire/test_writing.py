@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from citizenid._errors import CitizenIDError, MalformedError, Reason
 from citizenid._wire import json
-from citizenid._wire.writing import dump, dump_disclosure, dump_members, kept_encoder, quote, signing_input
+from citizenid._wire.writing import dump, dump_disclosure, dump_members, quote, signing_input
 
 _MARKER = "Marker8675309"
 _SALT = "c2FsdHNhbHRzYWx0c2FsdA"
@@ -72,43 +72,6 @@ def test_what_json_does_not_have_is_not_written(value: Any) -> None:
     assert error.where == "some.path"
     assert _MARKER not in f"{error}{error!r}{error.args}"
     assert error.__cause__ is None and error.__context__ is None
-
-
-_NOT_JSON = [float("nan"), [float("inf")], b"bytes", {"a": {1, 2}}, object(), {("a",): 1}, _endless(), _deep(100_000)]
-
-
-def test_the_encoder_that_is_kept_is_made_as_the_standard_library_makes_it() -> None:
-    asked: list[tuple[Any, ...]] = []
-
-    def make(*arguments: Any) -> Any:
-        asked.append(arguments)
-        return lambda value, level: (str(value), str(level))
-
-    assert kept_encoder(make)(5) == "50"
-    ((cycles, default, text, *rest),) = asked
-    assert cycles is None and text is quote and rest == [None, ":", ",", False, False, False]
-    with pytest.raises(TypeError):
-        default(b"bytes")
-    assert vars(default.__self__) == vars(
-        stdlib_json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False)
-    )
-
-
-def _takes_other_arguments(one: Any) -> Any:
-    raise AssertionError
-
-
-@given(_VALUES)
-def test_kept_or_made_anew_the_encoder_writes_the_same(value: Any) -> None:
-    for make in (stdlib_json.encoder.c_make_encoder, None, _takes_other_arguments):  # type: ignore[attr-defined]  # documented nowhere
-        assert kept_encoder(make)(value).encode() == plain(value)
-
-
-@pytest.mark.parametrize("value", _NOT_JSON, ids=range(len(_NOT_JSON)))
-def test_kept_or_made_anew_the_encoder_refuses_the_same(value: Any) -> None:
-    for make in (stdlib_json.encoder.c_make_encoder, None, _takes_other_arguments):  # type: ignore[attr-defined]  # as above
-        with pytest.raises((ValueError, TypeError, RecursionError)):
-            kept_encoder(make)(value)
 
 
 @given(st.text(max_size=16))

@@ -8,7 +8,6 @@ Spec: RFC 8259; RFC 7515 section 5.1; RFC 9901 section 4.2.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any, Final
 
 from .. import _registry as reg
@@ -16,28 +15,11 @@ from .._errors import CitizenIDError, MalformedError, Reason
 from . import base64url
 
 # Without its search for cycles: what nests without end is a RecursionError either way.
-_encoder: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False)
+_encode: Final = json.JSONEncoder(
+    separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+).encode
 quote: Final = json.encoder.encode_basestring
 """Writes a string with its quotation marks, as `dump` would."""
-
-
-def kept_encoder(make: Any) -> Callable[[Any], str]:
-    """Return what writes as `_encoder.encode` does, with an encoder that is made once.
-
-    The standard library has its C module make one for each value, at the price of writing a short one. What it makes
-    them with is documented nowhere: where that is missing or takes other arguments, nothing is lost but the time.
-
-    Args:
-        make: `json.encoder.c_make_encoder`, or None.
-    """
-    try:
-        chunks = make(None, _encoder.default, quote, None, ":", ",", False, False, False)
-    except TypeError:  # as for None
-        return _encoder.encode
-    return lambda value: "".join(chunks(value, 0))
-
-
-_encode: Final = kept_encoder(getattr(json.encoder, "c_make_encoder", None))
 
 
 def dump(value: Any, where: str) -> bytes:
