@@ -87,6 +87,7 @@ PARTS: Final[dict[str, Part]] = {
             "test_limits.py",
             "test_countries.py",
             "test_model.py",
+            "test_clocks.py",
             "test_challenge.py",
             "test_representations.py",
         ),

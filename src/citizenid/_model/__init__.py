@@ -20,6 +20,7 @@ from .attestation import (
 )
 from .challenge import Challenge, Handover, HandoverKind
 from .citizenship import Citizenship
+from .clocks import reading_of, time_shown
 from .exchange import (
     DetachedSignature,
     KeyAgreement,
@@ -83,7 +84,9 @@ __all__ = [
     "freeze",
     "has_utf8",
     "never_copied",
+    "reading_of",
     "refuse_forgery",
     "refuse_truth",
     "thaw",
+    "time_shown",
 ]

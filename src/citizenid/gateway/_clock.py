@@ -21,24 +21,6 @@ _NUMBERS: Final = frozenset({int, float})
 _END_OF_TIME: Final = 2**32 - 86_400  # tickets and challenges hold times, and times to come, in four bytes
 
 
-def reading_of(clock: Callable[[], float]) -> float:
-    """Return what a clock shows.
-
-    Raises:
-        CitizenIDError: CLOCK_UNUSABLE when it fails, or shows no finite number.
-    """
-    shown = None
-    try:
-        reading = clock()
-        if type(reading) in _NUMBERS and isfinite(reading):
-            shown = reading
-    except FAILURES:
-        pass  # raised below
-    if shown is None:
-        raise CitizenIDError(Reason.CLOCK_UNUSABLE, "clock")
-    return shown
-
-
 @final
 class GatewayClock:
     """Reads the wall clock and notices when it steps.

@@ -17,7 +17,7 @@ from typing import Final, NoReturn, Protocol, final
 
 from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
-from ._clock import reading_of
+from .._model import reading_of
 
 
 class Consumption(Enum):

@@ -16,7 +16,7 @@ from typing import Final, Protocol, final
 
 from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
-from ._clock import reading_of
+from .._model import reading_of
 
 _SWEEP_AGAIN_S: Final = 60
 

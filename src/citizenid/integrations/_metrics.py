@@ -8,12 +8,10 @@ Spec: specs/profile-telemetry.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from .._errors import FAILURES
-from .._limits import MAX_UNIX_TIME
 from ..gateway import Gateway
 
 
@@ -64,18 +62,6 @@ class Audit(Protocol):
     def state(self) -> AuditState:
         """Say how the log is doing."""
         ...
-
-
-def shown_by(clock: Callable[[], float]) -> int | None:
-    """Return the time, or None from a clock that fails, or shows what is none."""
-    now = -1
-    try:
-        reading = clock()
-        if type(reading) in (int, float):
-            now = int(reading)  # or an error, for what is not finite
-    except FAILURES:
-        pass
-    return now if 0 <= now <= MAX_UNIX_TIME else None
 
 
 def metrics(gateway: Gateway, audit: Audit | None, now: int | None) -> Iterator[Metric]:

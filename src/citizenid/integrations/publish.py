@@ -18,8 +18,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from typing import Any, Final, NamedTuple, final
 
 from .._crypto import SigningKey
-from .._errors import FAILURES, CitizenIDError, Reason
+from .._errors import CitizenIDError, Reason
 from .._limits import MAX_UNIX_TIME
+from .._model import time_shown
 from ..status._publisher import public_of
 from ..status._writing import signer_of
 from ._addresses import Reach, open_url
@@ -164,7 +165,7 @@ class StatusListApp:
         kind = preferred(headers.get("accept"), published.media_types)
         if kind is None:
             return _Response(406)
-        now = self._now()
+        now = time_shown(self._clock)  # without one nobody knows what to serve
         newest = None if now is None else published.newest(kind, now)
         if newest is None or now is None:
             return _Response(503, (("retry-after", str(_RETRY_S)),))
@@ -178,17 +179,6 @@ class StatusListApp:
                 return _Response(404, (_NO_STORE,))
             # For no longer than the newest: a process that starts anew, or another one, does not have the same past.
             return _serve(found, kind, headers, kept)
-
-    def _now(self) -> int | None:
-        """Return the time, or None from a clock that fails, or shows what is none: nobody knows what to serve then."""
-        now = -1
-        try:
-            reading = self._clock()
-            if type(reading) in (int, float):
-                now = int(reading)  # or an error, for what is not finite
-        except FAILURES:
-            pass
-        return now if 0 <= now <= MAX_UNIX_TIME else None
 
     def __repr__(self) -> str:
         return f"<StatusListApp of {len(self._lists)} lists>"

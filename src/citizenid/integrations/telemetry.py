@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, final
 
 from .._errors import CitizenIDError, Reason
+from .._model import time_shown
 from ..gateway import DURATIONS_S, Gateway
-from ._metrics import Audit, Kind, metrics, shown_by
+from ._metrics import Audit, Kind, metrics
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -53,7 +54,7 @@ def observe(
 
     def watched(name: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
         def look(_: CallbackOptions) -> Iterator[Observation]:
-            for metric in metrics(gateway, audit, shown_by(clock)):
+            for metric in metrics(gateway, audit, time_shown(clock)):
                 if metric.name == name:
                     for value, attributes in metric.samples:
                         yield Observation(value, attributes)
@@ -63,7 +64,7 @@ def observe(
     def admissions(_: CallbackOptions) -> Iterator[Observation]:
         yield Observation(gateway.durations().seconds)
 
-    for name, kind, unit, description, _ in metrics(gateway, audit, shown_by(clock)):
+    for name, kind, unit, description, _ in metrics(gateway, audit, time_shown(clock)):
         make: Any = meter.create_observable_counter if kind is Kind.COUNTER else meter.create_observable_gauge
         make(name, callbacks=[watched(name)], unit=unit, description=description)
     # The API has no histogram that is read on demand: the sum is given, and `citizenid.decisions` counts them.
@@ -98,7 +99,7 @@ class GatewayCollector:
             HistogramMetricFamily,
         )
 
-        for name, kind, unit, description, samples in metrics(self._gateway, self._audit, shown_by(self._clock)):
+        for name, kind, unit, description, samples in metrics(self._gateway, self._audit, time_shown(self._clock)):
             labels = sorted({_plain(attribute) for sample in samples for attribute in sample.attributes})
             make = CounterMetricFamily if kind is Kind.COUNTER else GaugeMetricFamily
             family = make(_plain(name) + ("_seconds" if unit == "s" else ""), description, labels=labels)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from math import isfinite
 from os import PathLike, getpid
 from os.path import join
 from threading import Thread
@@ -17,6 +16,7 @@ from typing import Final, NamedTuple, final
 
 from ..._crypto import SigningKey, is_secret, refuse_copy
 from ..._errors import FAILURES, CitizenIDError, Reason
+from ..._model import reading_of
 from .details import AuditDetails, Detail, DetailRow, detail_row
 from .entry import SALT_BYTES, Tags, allowed_entry, is_time, refused_entry
 from .group import NO_ROOM, GroupCommit
@@ -384,13 +384,7 @@ class AuditLog:
         self._seal_at = self._monotonic() + self._every_s
 
     def _time(self) -> int:
-        now = -1
-        try:
-            reading = self._clock()
-            if type(reading) in (int, float) and isfinite(reading):
-                now = int(reading)
-        except FAILURES:
-            pass  # raised below
+        now = int(reading_of(self._clock))
         if not 0 <= now < _END_OF_TIME:
             raise CitizenIDError(Reason.CLOCK_UNUSABLE, "clock")
         return now
