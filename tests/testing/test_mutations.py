@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -49,6 +50,7 @@ from citizenid.testing.mutations import (
     form_of,
     mutate,
     mutations,
+    sd_jwt_on_the_way,
     valid_of,
 )
 from citizenid.testing.mutations._frame import CHOICES, Choice, keyless
@@ -471,6 +473,19 @@ def test_what_a_gateway_does_not_offer_is_not_tried_on_it(form: str) -> None:
     only = Served(lambda world: serving(world.gateway), formats=[Format.SD_JWT_VC], bindings=[Binding.DPOP])
     assert made(of(form), TABLES[form][0]).judge(only) == NOT_OFFERED
     assert JOURNAL.findings[-1].expected and JOURNAL.findings[-1].target == "gateway"
+
+
+def test_spare_bits_are_found_wherever_an_answer_has_some() -> None:
+    # With each answer other segments have some: an audience, a nonce or a time is longer.
+    (mutation,) = (each for each in sd_jwt_on_the_way.BY_ANYBODY if each.name == "spare bits set")
+    full, part = b"AAAA.AAAA.AAAA", b"AAAA.AA.AAAA"
+    for data, one in ((full + b"~~" + part, b"AAAA.AB.AAAA"), (part + b"~~" + full, b"AAAA.AB.AAAA")):
+        for first in range(6):
+            edited = mutation.edit(SimpleNamespace(data=data), Choice([first]))
+            assert edited == data.replace(part, one)
+    assert mutation.edit(SimpleNamespace(data=full + b"~~" + full), Choice([0])) is None
+    spread = b"AA.AA.AA~~AA.AA.AA"
+    assert len({mutation.edit(SimpleNamespace(data=spread), Choice([first])) for first in range(6)}) == 6
 
 
 def test_what_finds_nothing_to_change_in_an_answer_to_a_gateway_is_not_tried_on_it() -> None:
