@@ -13,9 +13,12 @@ It is copied beside the tree in which mutmut runs (`run.py`), and does nothing i
 from __future__ import annotations
 
 import gc
+import json
 import os
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
+REACHED: Final = "mutation_reached.json"  # what runs at import, for `forked.py`
 _reached: set[str] = set()
 
 
@@ -25,6 +28,7 @@ def pytest_collection_finish(session: Any) -> None:
         from mutmut.state import state
 
         _reached.update(state()._stats)
+        Path(REACHED).write_text(json.dumps(sorted(_reached)), "utf-8")
         gc.disable()
 
 

@@ -188,24 +188,39 @@ def collected(tree: Path, files: Iterable[str]) -> dict[Name, Fate]:
     """Read the names and fates of all mutants of these files out of a tree in which mutmut ran."""
     fates: dict[Name, Fate] = {}
     for file in files:
-        codes = _codes(tree, file)
+        ended = codes(tree, file)
         for key, name in _names(tree, file).items():
-            fates[name] = _FATES.get(codes[key], Fate.UNCLEAR)
+            fates[name] = _FATES.get(ended[key], Fate.UNCLEAR)
     return fates
 
 
-def _codes(tree: Path, file: str) -> dict[str, int | None]:
-    meta = (tree / "mutants" / file).with_suffix(".py.meta")
-    codes: dict[str, int | None] = json.loads(meta.read_text("utf-8"))["exit_code_by_key"] if meta.exists() else {}
-    return codes
+def codes(tree: Path, file: str) -> dict[str, int | None]:
+    """Return how the tests of each mutant of a file ended, by what mutmut calls it; None for what was not tried."""
+    meta = _meta(tree, file)
+    ended: dict[str, int | None] = json.loads(meta.read_text("utf-8"))["exit_code_by_key"] if meta.exists() else {}
+    return ended
+
+
+def record(tree: Path, file: str, ended: Mapping[str, int | None]) -> None:
+    """Write down how the tests of mutants ended, where mutmut does: it leaves alone what has a code."""
+    meta = _meta(tree, file)
+    if not meta.exists():
+        return
+    said = json.loads(meta.read_text("utf-8"))
+    said["exit_code_by_key"] |= {key: code for key, code in ended.items() if key in said["exit_code_by_key"]}
+    meta.write_text(json.dumps(said, indent=4), "utf-8")
+
+
+def _meta(tree: Path, file: str) -> Path:
+    return (tree / "mutants" / file).with_suffix(".py.meta")
 
 
 def _names(tree: Path, file: str) -> dict[str, Name]:
-    codes, mutated = _codes(tree, file), tree / "mutants" / file
-    if not codes:
+    keys, mutated = codes(tree, file), tree / "mutants" / file
+    if not keys:
         return {}
     spans = json.loads(mutated.with_suffix(".py.spans").read_text("utf-8"))["spans"]
-    return named(file, mutated.read_text("utf-8"), spans, codes)
+    return named(file, mutated.read_text("utf-8"), spans, keys)
 
 
 def survivors(text: str) -> dict[Name, str]:

@@ -35,7 +35,9 @@ ROOT: Final = HERE.parents[1]
 if sys.path[0] == str(HERE):  # run as a program: its folder must not hide other packages
     sys.path[0] = str(HERE.parent)
 
-from mutation.outcome import Fate, Name, Outcome, collected, drawn, judged, survivors  # noqa: E402  # found by the line above
+from mutation import forked  # noqa: E402  # found by the line above
+from mutation.at_import import REACHED  # noqa: E402
+from mutation.outcome import Fate, Name, Outcome, codes, collected, drawn, judged, record, survivors  # noqa: E402  # found by the line above
 from mutation.parts import PARTS, Part, part_of, patterns  # noqa: E402
 
 SURVIVORS: Final = HERE / "survivors.toml"
@@ -50,6 +52,7 @@ _MODULES: Final = (
 )
 _QUIET: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # it would rewrite the asserts of hypothesis
 AT_IMPORT: Final = "mutation_at_import"
+FORKED: Final = "mutation_forked"
 _STAMP: Final = ".what-was-run"
 
 
@@ -109,6 +112,7 @@ def prepared(name: str, work: Path, root: Path = ROOT) -> Path:
     fresh.mkdir(parents=True)
     stamp = f"{copied(root, fresh)} {PARTS[name]}"
     shutil.copyfile(HERE / "at_import.py", fresh / f"{AT_IMPORT}.py")
+    shutil.copyfile(HERE / "forked.py", fresh / f"{FORKED}.py")
     (fresh / PRELOADED).write_text("\n".join(_MODULES.split()) + "\n", "utf-8")
     with (fresh / "pyproject.toml").open("a", encoding="utf-8") as project:
         project.write(configuration(PARTS[name], fresh))
@@ -129,7 +133,7 @@ def environment(tree: Path) -> dict[str, str]:
     sources.mkdir(parents=True, exist_ok=True)  # an interpreter remembers what was not there when it began
     return {
         **os.environ,
-        "HYPOTHESIS_PROFILE": "ci",  # the same examples for each mutant
+        "HYPOTHESIS_PROFILE": "mutation",  # the same examples for each mutant, and the first that fails is enough
         "PYTHONPATH": str(sources),  # a process of its own that a test starts runs the mutant, too
         "MUTANT_UNDER_TEST": "",
     }
@@ -158,14 +162,72 @@ def mutate(tree: Path, jobs: int, log: Path, mutants: Iterable[str] = ()) -> int
     return called([mutmut, "run", "--max-children", str(jobs), *mutants], tree, tree, log)
 
 
-def sampled(name: str, tree: Path, jobs: int, log: Path, draw: Draw) -> tuple[int, dict[str, Name]]:
-    """Let mutmut try mutants that were drawn, and return its exit status and what was drawn.
+def written_codes(tree: Path, name: str) -> dict[str, int | None]:
+    """Return the exit codes of a part's mutants, by what mutmut calls them; None for what was not tried."""
+    return {key: code for file in modules(tree, name) for key, code in codes(tree, file).items()}
 
-    It says which there are only when it runs: the first time it writes them, and ends when it finds none of this name.
+
+def fork(tree: Path, name: str, jobs: int, log: Path, among: Iterable[str] | None = None) -> list[str]:
+    """Try what can be tried in forks of one collection (`forked.py`), and return what fails without a mutant.
+
+    What is not in the results afterwards was left for mutmut: what runs at import, what no test reaches, and what ended
+    in a way that says nothing.
+    """
+    mutants, stats = tree / "mutants", json.loads((tree / "mutants" / "mutmut-stats.json").read_text("utf-8"))
+    reached = set(json.loads((mutants / REACHED).read_text("utf-8")))
+    tests = {key: sorted(each) for key, each in stats["tests_by_mangled_function_name"].items() if key not in reached}
+    called_here = {key: key.replace("__init__.", "") for key, code in written_codes(tree, name).items() if code is None}
+    results = mutants / forked.RESULTS
+    tried = {line["mutant"] for line in _lines(results)}
+    left = [
+        each
+        for key, each in called_here.items()
+        if each not in tried and (among is None or key in among) and tests.get(each.partition("__mutmut_")[0])
+    ]
+    if left or tried:
+        plan = {"jobs": jobs, "mutants": left, "tests": tests, "durations": stats["duration_by_test"]}
+        (mutants / forked.PLAN).write_text(json.dumps(plan), "utf-8")
+        (mutants / forked.VERDICT).unlink(missing_ok=True)
+        without = [f"--deselect={test}" for test, _ in PARTS[name].without]
+        command = ["-x", "-q", "--rootdir=.", "--tb=no", "--capture=sys", "-p", "no:cacheprovider", "-p", FORKED]
+        command += [*_QUIET, *without, *(f"tests/{each}" for each in PARTS[name].tests)]
+        status = called([sys.executable, "-m", "pytest", *command], mutants, tree, log)
+        (mutants / forked.PLAN).unlink()
+        if status or not (mutants / forked.VERDICT).is_file():
+            return [f"the collection that was to be forked ended with {status}"]
+        failing = set(json.loads((mutants / forked.VERDICT).read_text("utf-8")))
+        decided = {
+            line["mutant"]: line["code"]
+            for line in _lines(results)
+            if line["code"] in forked.DECIDED and line["by"] not in failing
+        }
+        for file in modules(tree, name):
+            record(tree, file, {key: decided.get(each) for key, each in called_here.items()})
+        results.unlink(missing_ok=True)
+        return [f"without a mutant this fails: {each}" for each in sorted(failing)]
+    return []
+
+
+def _lines(results: Path) -> list[dict[str, Any]]:
+    text = results.read_text("utf-8") if results.is_file() else ""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def run_mutants(name: str, tree: Path, jobs: int, log: Path, draw: Draw | None) -> tuple[list[str], set[Name] | None]:
+    """Try the mutants of a part, or some that are drawn; return what went wrong, and what was drawn.
+
+    mutmut says which there are only when it runs: the first time it writes them, and ends when it finds none of a name.
     """
     mutate(tree, jobs, log, ["no mutant has this name"])
-    among = drawn(tree, modules(tree, name), draw.count, f"{draw.seed} {name}")
-    return mutate(tree, jobs, log, among) if among else 1, among
+    known = written_codes(tree, name)
+    among = None if draw is None else drawn(tree, modules(tree, name), draw.count, f"{draw.seed} {name}")
+    if not known:
+        return [], None if among is None else set()
+    troubles = fork(tree, name, jobs, log, among)
+    left = [key for key, code in written_codes(tree, name).items() if code is None and (among is None or key in among)]
+    if left and not troubles and (status := mutate(tree, jobs, log, left if among is not None else ())):
+        troubles.append(f"mutmut ended with {status}: {log}")
+    return troubles, None if among is None else set(among.values())
 
 
 def control(tree: Path, log: Path) -> int:
@@ -192,16 +254,13 @@ def run_part(
     name: str, work: Path, jobs: int, listed: Iterable[Name], draw: Draw | None = None, root: Path = ROOT
 ) -> tuple[Outcome, list[str], dict[Name, Fate]]:
     """Run one part; return its outcome, why the run itself proves nothing, if so, and the fate of each mutant."""
-    tree, log, troubles = prepared(name, work, root), work / f"{name}.log", []
-    status, among = (mutate(tree, jobs, log), None) if draw is None else sampled(name, tree, jobs, log, draw)
-    if status:
-        troubles.append(f"mutmut ended with {status}: {log}")
-    elif status := control(tree, log):
+    tree, log = prepared(name, work, root), work / f"{name}.log"
+    troubles, among = run_mutants(name, tree, jobs, log, draw)
+    if not troubles and (status := control(tree, log)):
         troubles.append(f"without a mutant the tests ended with {status}: {log}")
     fates = collected(tree, modules(tree, name))
     here = [each for each in listed if part_of(each.file) == name]
-    chosen = None if among is None else set(among.values())
-    return judged(name, PARTS[name].target, fates, here, chosen), troubles, fates
+    return judged(name, PARTS[name].target, fates, here, among), troubles, fates
 
 
 def written(outcome: Outcome, troubles: list[str], fates: dict[Name, Fate], seconds: float) -> dict[str, Any]:

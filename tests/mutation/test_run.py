@@ -5,6 +5,7 @@ Spec: specs/assurance.md, "Mutation testing".
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -19,8 +20,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutation import run
-from mutation.outcome import Fate, Name, collected, difference, drawn, function_of, judged, named, survivors
+from mutation import at_import, forked, run
+from mutation.outcome import Fate, Name, collected, difference, drawn, function_of, judged, named, record, survivors
 from mutation.parts import PACKAGE, PARTS, Part, part_of, patterns
 
 FILE = "src/citizenid/_redaction/restoring.py"
@@ -373,7 +374,8 @@ def test_what_git_knows_is_copied_and_mutmut_is_told_in_the_copy_alone(repositor
     told = tomllib.loads((tree / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"]
     assert told["only_mutate"] == ["src/citizenid/_redaction/*"]
     assert told["pytest_add_cli_args_test_selection"] == ["tests/test_redaction.py"]
-    assert told["also_copy"] == [".gitignore", "mutation_at_import.py", "mutation_preloaded.txt", "tests"]
+    beside = ["mutation_at_import.py", "mutation_forked.py", "mutation_preloaded.txt"]
+    assert told["also_copy"] == [".gitignore", *beside, "tests"]
 
 
 def test_a_run_goes_on_unless_a_file_has_changed(repository: Path, tmp_path: Path) -> None:
@@ -407,38 +409,55 @@ def test_what_cannot_run_on_mutated_sources_is_left_out(tmp_path: Path) -> None:
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
-    """The command with a run of mutmut that leaves these exit codes for `_redaction`, and this status."""
+    """The command with runs that leave these exit codes for `_redaction`: forks the first half, mutmut the rest."""
     monkeypatch.setattr(run, "SURVIVORS", tmp_path / "survivors.toml")
     monkeypatch.setattr(run, "prepared", lambda name, work, root: work / name)
 
-    asked: list[list[str]] = []
-
-    def call(codes: list[int | None], listed: str = "", status: int = 0, without: int = 0, *further: str) -> int:
+    def call(
+        codes: list[int | None],
+        listed: str = "",
+        status: int = 0,
+        without: int = 0,
+        *further: str,
+        failing: tuple[str, ...] = (),
+    ) -> int:
         (tmp_path / "survivors.toml").write_text(listed, "utf-8")
         shutil.rmtree(tmp_path / "work", ignore_errors=True)
+        prefix = "citizenid._redaction.restoring.x_f__mutmut_"
+        all_codes = {f"{prefix}{number}": code for number, code in enumerate(codes, 1)}
+        count = int(further[1]) if further else len(codes)
+        drawn: set[str] = set(all_codes)
 
         def control(tree: Path, log: Path) -> int:
             return without
 
+        def fork(tree: Path, name: str, jobs: int, log: Path, among: Iterable[str] | None = None) -> list[str]:
+            assert (name, jobs) == ("_redaction", 3)
+            if further:
+                assert among is not None
+                drawn.intersection_update(among)
+                assert len(drawn) == min(count, len(codes))
+            forked = sorted(drawn)[: len(codes) // 2]
+            record(tree, FILE, {each: all_codes[each] for each in forked})
+            return list(failing)
+
         def mutate(tree: Path, jobs: int, log: Path, mutants: Iterable[str] = ()) -> int:
-            assert jobs == 3
-            if tree.exists():  # of those that were drawn
-                asked.append(list(mutants))
-                return status
-            a_run(tree, codes)
-            (tree / "src" / "citizenid" / "_redaction").mkdir(parents=True)
-            (tree / FILE).write_text("", "utf-8")
-            log.write_text("what mutmut said", "utf-8")
+            assert jobs == 3 and not (failing and tree.exists())
+            if not tree.exists():
+                a_run(tree, [None] * len(codes))
+                (tree / "src" / "citizenid" / "_redaction").mkdir(parents=True)
+                (tree / FILE).write_text("", "utf-8")
+                log.write_text("what mutmut said", "utf-8")
+                return 1  # it knows no mutant of that name
+            left = [each for each in sorted(drawn) if each in mutants or not further]
+            record(tree, FILE, {each: all_codes[each] for each in left})
             return status
 
         monkeypatch.setattr(run, "mutate", mutate)
+        monkeypatch.setattr(run, "fork", fork)
         monkeypatch.setattr(run, "control", control)
         work, results = tmp_path / "work", tmp_path / "results.json"
-        asked.clear()
-        ended = run.main(["--only", "_redaction", "--jobs", "3", "--keep", str(work), "--json", str(results), *further])
-        for mutants in asked:
-            assert sorted(set(mutants)) == sorted(mutants) and len(mutants) == min(int(further[1]), len(codes))
-        return ended
+        return run.main(["--only", "_redaction", "--jobs", "3", "--keep", str(work), "--json", str(results), *further])
 
     return call
 
@@ -492,6 +511,123 @@ def test_nothing_is_proven_when_the_tests_fail_without_a_mutant(
     assert len(result["faults"]) == 1 and result["faults"][0].startswith("without a mutant")
 
 
+def test_what_fails_without_a_mutant_ends_the_run(
+    command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command([1, 1], failing=("without a mutant this fails: tests/test_a.py::test_one",)) == 1
+    assert "without a mutant this fails: tests/test_a.py::test_one" in capsys.readouterr().out
+
+
+# --- forks, for what does not run at import ---
+
+TEST = """
+import os
+
+def test_one():
+    assert not os.environ["MUTANT_UNDER_TEST"].endswith(("f__mutmut_1", "g__mutmut_1"))
+
+def test_two():
+    if os.environ["MUTANT_UNDER_TEST"].endswith("f__mutmut_3"):
+        os._exit(9)
+"""
+ONE, TWO = "tests/test_redaction.py::test_one", "tests/test_redaction.py::test_two"
+MODULE = "citizenid._redaction.restoring"
+
+
+@pytest.fixture
+def mutants_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """A tree in which mutmut wrote four mutants of f, and said which tests reach f and what runs at import."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+
+    def make(tests: list[str], reached: list[str], text: str = TEST) -> Path:
+        tree = a_run(tmp_path / "tree", [None] * 4)
+        (tree / "src" / "citizenid" / "_redaction").mkdir(parents=True)
+        (tree / FILE).write_text("", "utf-8")
+        (tree / "mutants" / "tests").mkdir()
+        (tree / "mutants" / "tests" / "test_redaction.py").write_text(text, "utf-8")
+        shutil.copyfile(run.HERE / "forked.py", tree / "mutants" / f"{run.FORKED}.py")
+        stats = {"tests_by_mangled_function_name": {f"{MODULE}.x_f": tests}, "duration_by_test": {}}
+        (tree / "mutants" / "mutmut-stats.json").write_text(json.dumps(stats), "utf-8")
+        (tree / "mutants" / at_import.REACHED).write_text(json.dumps(reached), "utf-8")
+        return tree
+
+    return make
+
+
+def test_what_forks_decide_is_written_down_and_the_rest_is_left(
+    mutants_of: Callable[..., Path], tmp_path: Path
+) -> None:
+    tree = mutants_of([TWO, ONE], [f"{MODULE}.x_g"])
+    assert run.fork(tree, "_redaction", 2, tmp_path / "log") == []
+    assert list(run.written_codes(tree, "_redaction").values()) == [1, 0, None, 0]
+    assert not (tree / "mutants" / forked.RESULTS).exists() and not (tree / "mutants" / forked.PLAN).exists()
+
+
+def test_of_a_draw_nothing_else_is_tried(mutants_of: Callable[..., Path], tmp_path: Path) -> None:
+    tree = mutants_of([TWO, ONE], [])
+    assert run.fork(tree, "_redaction", 2, tmp_path / "log", [f"{MODULE}.x_f__mutmut_2"]) == []
+    assert list(run.written_codes(tree, "_redaction").values()) == [None, 0, None, None]
+
+
+def test_forks_leave_what_runs_at_import_and_what_no_test_reaches(
+    mutants_of: Callable[..., Path], tmp_path: Path
+) -> None:
+    tree = mutants_of([ONE], [f"{MODULE}.x_f"])
+    assert run.fork(tree, "_redaction", 2, tmp_path / "log") == []
+    assert set(run.written_codes(tree, "_redaction").values()) == {None}
+    shutil.rmtree(tree)
+    tree = mutants_of([], [])
+    assert run.fork(tree, "_redaction", 2, tmp_path / "log") == []
+    assert set(run.written_codes(tree, "_redaction").values()) == {None}
+
+
+def test_forks_go_on_where_they_were_interrupted(mutants_of: Callable[..., Path], tmp_path: Path) -> None:
+    tree = mutants_of([ONE], [])
+    earlier = {"mutant": f"{MODULE}.x_f__mutmut_2", "code": 1, "by": ONE}  # which it would not say itself
+    (tree / "mutants" / forked.RESULTS).write_text(json.dumps(earlier) + "\n", "utf-8")
+    assert run.fork(tree, "_redaction", 2, tmp_path / "log") == []
+    assert list(run.written_codes(tree, "_redaction").values()) == [1, 1, 0, 0]
+
+
+def test_what_a_test_killed_that_fails_by_itself_is_not_written_down(
+    mutants_of: Callable[..., Path], tmp_path: Path
+) -> None:
+    text = TEST.replace("import os\n", "import os\ncalls = []\n").replace("    assert", "    assert calls; assert", 1)
+    text = text.replace("def test_two():\n", "def test_two():\n    calls.append(1)\n")
+    first = text.index("def test_two")
+    text = text[: text.index("def test_one")] + text[first:] + "\n" + text[text.index("def test_one") : first]
+    tree = mutants_of([ONE, TWO], [], text)
+    assert run.fork(tree, "_redaction", 1, tmp_path / "log") == [f"without a mutant this fails: {ONE}"]
+    assert set(run.written_codes(tree, "_redaction").values()) == {None}  # after the first it was asked first
+
+
+def test_a_collection_that_fails_is_said(mutants_of: Callable[..., Path], tmp_path: Path) -> None:
+    tree = mutants_of([ONE], [], "import nothing_of_this_name\n")
+    assert run.fork(tree, "_redaction", 2, tmp_path / "log") == ["the collection that was to be forked ended with 2"]
+    assert set(run.written_codes(tree, "_redaction").values()) == {None}
+
+
+def test_what_runs_at_import_is_written_down_where_forks_look(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    state = type("State", (), {"_stats": {"b", "a"}})()
+    monkeypatch.setitem(sys.modules, "mutmut.state", type("Module", (), {"state": staticmethod(lambda: state)}))
+    monkeypatch.setitem(sys.modules, "mutmut", type("Package", (), {}))
+    monkeypatch.setattr(at_import, "_reached", set())
+    monkeypatch.setattr(gc, "disable", lambda: None)
+    monkeypatch.setenv("MUTANT_UNDER_TEST", "")
+    at_import.pytest_collection_finish(None)
+    assert not (tmp_path / at_import.REACHED).exists()
+    monkeypatch.setenv("MUTANT_UNDER_TEST", "stats")
+    at_import.pytest_collection_finish(None)
+    assert json.loads((tmp_path / at_import.REACHED).read_text("utf-8")) == ["a", "b"]
+    state._stats = set()
+    at_import.pytest_runtest_setup(None)
+    assert state._stats == {"a", "b"}
+
+
+# --- the control ---
+
+
 def test_the_control_asks_each_test_that_was_asked_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     one, two = "tests/test_a.py::test_one[a b]", "tests/test_a.py::test_2"
     (tmp_path / "mutants" / "tests").mkdir(parents=True)
@@ -518,7 +654,7 @@ def test_the_command_tries_what_it_draws_and_says_what_that_tells_of_all(
     assert command([0, 0, 0, 0], "", 0, 0, "--sample", "2") == 1
     assert "2 survivors without a reason" in capsys.readouterr().out
     assert command([], "", 0, 0, "--sample", "2") == 1
-    assert "mutmut ended with 1" in capsys.readouterr().out
+    assert "nothing was mutated" in capsys.readouterr().out
 
 
 def test_survivors_of_other_parts_are_not_asked_for(command: Callable[..., int]) -> None:
