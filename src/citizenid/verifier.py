@@ -260,7 +260,7 @@ def verify_presentation(
     format_, holder_key, reader = presentation.format, attestation.holder_key, READERS[presentation.format]
     if now >= credential.not_after:  # it was verified at another `now`
         raise VerificationError(Reason.EXPIRED, "exp")
-    if now < (attestation.validity.not_before or 0):
+    if (begins := attestation.validity.not_before) is not None and now < begins:
         raise VerificationError(Reason.NOT_YET_VALID, "nbf")
     step = "V7"
     try:
