@@ -38,6 +38,7 @@ from citizenid._crypto import (
     Unsigned,
     algorithms,
     derive_key,
+    is_secret,
     load_cose_key,
     load_holder_key,
     material_of,
@@ -509,10 +510,11 @@ def test_the_point_at_infinity_is_no_key(algorithm: str) -> None:
 @pytest.mark.parametrize("algorithm", ECDSA)
 def test_a_point_in_the_hybrid_form_is_no_key(algorithm: str) -> None:
     """RFC 5480 section 2.2: any first octet but 2, 3 and 4 MUST be rejected. The backend takes 6 and 7 as well."""
-    curve = CURVES[algorithm]
-    public = ec.generate_private_key(curve.curve).public_key()
-    plain = public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
-    short = public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+    curve, plain, short = CURVES[algorithm], b"\x00\x00", b""
+    while plain[-1] % 2 == plain[-2] % 2:  # the first octet tells whether y is odd: of the whole number
+        public = ec.generate_private_key(curve.curve).public_key()
+        plain = public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+        short = public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
     key = PublicKey.from_pem(_pem("PUBLIC KEY", _named_spki(algorithm, plain)))
     assert PublicKey.from_pem(_pem("PUBLIC KEY", _named_spki(algorithm, short))) == key
     for first in (0, 1, 5, 6, 7, 8, 0xFF):
@@ -1080,6 +1082,18 @@ def test_what_is_no_pem_of_a_key_is_refused() -> None:
         _no_key(partial(LocalKey.from_pem, pem), "pem")
 
 
+def test_one_key_in_pem_and_not_a_second() -> None:
+    """Whatever else is there: all but the first would go unread."""
+    for load, first, label in (
+        (PublicKey.from_pem, _public_pem(_private("ES256")), "PUBLIC KEY"),
+        (LocalKey.from_pem, _private_pem(_private("ES256")), "PRIVATE KEY"),
+    ):
+        load(b"text\n" + first + _pem("CERTIFICATE", bytes(8)))
+        for second in (first, _pem(label, bytes(8)), _pem("EC PRIVATE KEY", b""), _pem("KEY", b"")):
+            for pem in (first + second, first + b"text\n" + second, first + second + second):
+                _no_key(partial(load, pem), "pem")
+
+
 # DER by hand, for what no library writes (X.690; RFC 3279 section 2.3.5; RFC 5480; RFC 5915).
 
 
@@ -1468,6 +1482,19 @@ def test_what_holds_a_secret_is_not_pickled() -> None:
         for way in (copy.copy, copy.deepcopy, pickle.dumps, lambda each: each.__getstate__()):
             with pytest.raises(TypeError, match=says):
                 way(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (bytes(31) + b"\x01", True), (b"\x01" + bytes(31), True), (bytes(range(64)), True),
+        (bytes(30) + b"\x01", False), (b"\x01" * 31, False), (b"\x01", False), (b"", False),
+        (bytes(32), False), (bytes(64), False), ("x" * 32, False), (bytearray(b"\x01" * 32), False),
+        ([1] * 32, False), ((1,), False), (None, False), (1, False), (True, False),
+    ],
+)  # fmt: skip
+def test_a_secret_is_bytes_enough_that_somebody_may_have_drawn(value: Any, expected: bool) -> None:
+    assert is_secret(value) is expected
 
 
 def test_the_package_hands_out_what_it_lists() -> None:
