@@ -1,8 +1,8 @@
 """What all tests share: how hard hypothesis tries, where the official vectors lie, and that no skip goes unseen.
 
 Environment variables, all optional:
-    HYPOTHESIS_PROFILE: "dev" (default), "ci" (the same examples in each run), "beside" (a third of them)
-        or "nightly" (many).
+    HYPOTHESIS_PROFILE: "dev" (default), "ci" (the same examples in each run), "beside" (a third of them),
+        "mutation" (those of "ci", and no smaller one when one fails) or "nightly" (many).
     CITIZENID_VECTORS: the folder of the official vectors; without it, tests that need them are skipped.
     CITIZENID_NO_SKIPS: "1" turns every skip into a failure, so that a run which claims to be complete is complete.
 """
