@@ -1,8 +1,13 @@
-"""A plugin of pytest that collects once and tries each mutant in a fork of that: a score of thousands in an hour.
+"""A plugin of pytest that imports and collects once and tries each mutant in a fork of that: thousands in an hour.
 
-It is for mutants of functions that nothing calls before the first test: what was imported and collected is the same
-with and without them. Whatever runs at import (`at_import.py` takes it down) needs an interpreter of its own for each
-mutant, and gets one from mutmut, as does a mutant whose fork ended in a way that says nothing.
+What a function has done before the fork is made, no mutant of it can do otherwise. So it depends on the first call of a
+function (`at_import.py` takes it down) how its mutants are tried:
+
+- Nothing calls it before the first test: in a fork of a process that has collected all tests.
+- Modules of tests call it when they are imported: in a fork of a process that has imported the package, which collects
+  for itself, a file at a time.
+- The package calls it when it is imported: by mutmut, in an interpreter of its own, as is a mutant whose fork ended in
+  a way that says nothing.
 
 First the same tests are asked of no mutant, in the order in which they will be asked, and in the end each test that
 killed a mutant once more by itself: what fails without a mutant cannot judge one. Of the tests that reach a function,
@@ -17,6 +22,7 @@ Spec: specs/assurance.md, "Mutation testing"; specs/decisions/0028.
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import resource
@@ -25,7 +31,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -38,6 +45,7 @@ KILLERS: Final = 4  # that are asked first, of each function
 QUICK_S: Final = 0.05
 CPU_FACTOR, CPU_S = 4, 2  # of what the test took, and beside it: by then it runs forever
 WALL_FACTOR, WALL_S = 10, 30  # a test that waits, on a machine that does other things as well
+COLLECTING_S: Final = 3.0  # a file
 
 # How the fork of a mutant ends.
 SURVIVED, KILLED, UNDECIDED = 0, 1, 70
@@ -55,57 +63,73 @@ class Child(NamedTuple):
 
 
 def limited(duration: float) -> None:
-    """Give the next test its time, of the processor and of the wall: whoever passes it ends by a signal."""
+    """Give what follows its time, of the processor and of the wall: whoever passes it ends by a signal."""
     spent = int(time.process_time()) + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (spent + int(CPU_FACTOR * duration) + CPU_S, hard))
     signal.alarm(int(WALL_FACTOR * duration) + WALL_S)
 
 
-def ask(items: Sequence[pytest.Item], durations: dict[str, float], told: int) -> int:
-    """Run these tests until one fails, tell which, and return how it ended."""
-    for item, following in zip(items, [*items[1:], None], strict=True):
-        limited(durations.get(item.nodeid, 0.0))
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        if item.session.testsfailed:
-            os.write(told, item.nodeid.encode())
-            return KILLED
-    return SURVIVED
+def file_of(nodeid: str) -> str:
+    """Return the file of a test; a file that is not collected stands for itself."""
+    return nodeid.partition("::")[0]
 
 
 class Forks:
     """The mutants of a plan, each in a fork, a few at once."""
 
-    def __init__(self, session: pytest.Session, plan: dict[str, Any], results: Path, verdict: Path) -> None:
-        self.items = {item.nodeid: item for item in session.items}
-        self.order = {nodeid: position for position, nodeid in enumerate(self.items)}
+    def __init__(self, session: pytest.Session, plan: dict[str, Any]) -> None:
+        self.session = session
         self.jobs: int = plan["jobs"]
         self.tests: dict[str, list[str]] = plan["tests"]
         self.durations: dict[str, float] = plan["durations"]
-        self.results = results
-        self.verdict = verdict
         self.running: dict[int, Child] = {}
         self.killers: dict[str, list[str]] = {}  # of a function, the last one first
-        self.killed_by: dict[str, list[str]] = {}  # the mutants of each test that killed any
+        self.killed_by: set[str] = set()
         self.failing: list[str] = []  # what was to pass, and did not
         self.done = 0
-        for line in results.read_text("utf-8").splitlines() if results.is_file() else ():
-            earlier = json.loads(line)  # of a run that was interrupted: its tests have not been asked of nobody yet
-            if earlier["by"]:
-                self.killed_by.setdefault(earlier["by"], []).append(earlier["mutant"])
 
-    def asked(self, function: str) -> list[pytest.Item]:
-        """Return the tests of a function, in the order in which they are asked."""
-        first = self.killers.get(function, [])
-        return [*map(self.items.__getitem__, first), *self.ordered(set(self.tests[function]) - set(first))]
+    def ordered(self, items: Iterable[pytest.Item], first: Sequence[str]) -> list[pytest.Item]:
+        """Return these tests: those that are named, then the quick ones, otherwise in the order in which they stand."""
 
-    def ordered(self, tests: Iterable[str]) -> list[pytest.Item]:
-        """Return these tests, the quick ones first, otherwise in the order in which they stand."""
-        quick = sorted(tests, key=lambda each: (self.durations.get(each, 0.0) > QUICK_S, self.order[each]))
-        return [self.items[each] for each in quick]
+        def rank(item: pytest.Item) -> tuple[int, bool]:
+            place = first.index(item.nodeid) if item.nodeid in first else len(first)
+            return place, self.durations.get(item.nodeid, 0.0) > QUICK_S
 
-    def start(self, mutant: str, items: Sequence[pytest.Item]) -> None:
-        """Try one mutant, or nobody, on these tests."""
+        return sorted(items, key=rank)
+
+    def ask(self, items: Sequence[pytest.Item], told: int) -> int:
+        """Run these tests until one fails, tell which, and return how it ended."""
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            limited(self.durations.get(item.nodeid, 0.0))
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if item.session.testsfailed:
+                os.write(told, item.nodeid.encode())
+                return KILLED
+        return SURVIVED
+
+    def ask_collected(self, tests: Collection[str], first: Sequence[str], told: int) -> int:
+        """Ask these tests, which are collected."""
+        return self.ask(self.ordered([item for item in self.session.items if item.nodeid in tests], first), told)
+
+    def ask_collecting(self, tests: Collection[str], first: Sequence[str], told: int) -> int:
+        """Collect, and ask, these tests, a file at a time. A mutant may give tests of a table other names."""
+        for file in dict.fromkeys(map(file_of, [*first, *sorted(tests)])):
+            limited(COLLECTING_S)
+            try:
+                self.session.perform_collect([file])
+            except self.session.Failed:
+                pass
+            if self.session.testsfailed:
+                os.write(told, file.encode())
+                return KILLED
+            here = [item for item in self.session.items if item.nodeid in tests or item.nodeid not in self.durations]
+            if status := self.ask(self.ordered(here, first), told):
+                return status
+        return SURVIVED
+
+    def start(self, mutant: str, trial: Callable[[int], int]) -> None:
+        """Try one mutant, or nobody, in a fork."""
         reading, writing = os.pipe()
         folder = Path(tempfile.mkdtemp(prefix="m-"))
         pid = os.fork()
@@ -120,7 +144,7 @@ class Forks:
             os.environ["MUTANT_UNDER_TEST"] = mutant
             if trampoline := sys.modules.get("mutmut.mutation.trampoline"):
                 trampoline.set_mutant_under_test(mutant)  # for tests that take the environment away
-            status = ask(items, self.durations, writing)
+            status = trial(writing)
         finally:  # also out of what nobody expects: then an interpreter of its own has to decide
             os._exit(status)
 
@@ -140,54 +164,75 @@ class Forks:
             if code != SURVIVED:
                 self.failing.append(by or f"a control ended with {code}")
             return
-        function = child.mutant.partition("__mutmut_")[0]
         if by:
-            known = self.killers.setdefault(function, [])
+            known = self.killers.setdefault(child.mutant.partition("__mutmut_")[0], [])
             known[:] = [by, *(each for each in known if each != by)][:KILLERS]
-            self.killed_by.setdefault(by, []).append(child.mutant)
-        self.write({"mutant": child.mutant, "code": code, "by": by})
+            self.killed_by.add(by)
+        with Path(RESULTS).open("a", encoding="utf-8") as results:
+            results.write(json.dumps({"mutant": child.mutant, "code": code, "by": by}) + "\n")
         self.done += 1
         if self.done % 50 == 0:
             sys.stderr.write(f"{time.strftime('%T')} {self.done} tried\n")
             sys.stderr.flush()
-
-    def write(self, line: dict[str, Any]) -> None:
-        """Add a line to the results."""
-        with self.results.open("a", encoding="utf-8") as results:
-            results.write(json.dumps(line) + "\n")
 
     def wait(self, for_place: bool = False) -> None:
         """Wait for all that run, or until one more may."""
         while len(self.running) >= (self.jobs if for_place else 1):
             self.reap()
 
-    def run(self, mutants: Sequence[str]) -> None:
-        """Ask nobody, then the mutants, then nobody again."""
-        gc.collect()
-        gc.freeze()
-        everything = {test for tests in self.tests.values() for test in tests}
-        self.start(_NOBODY, self.ordered(everything))
+    def run(self, mutants: Sequence[str], asking: Callable[[Collection[str], Sequence[str], int], int]) -> None:
+        """Ask nobody, and if that passes the mutants."""
+        functions = [each.partition("__mutmut_")[0] for each in mutants]
+        everything = {test for each in set(functions) for test in self.tests[each]}
+        self.start(_NOBODY, partial(asking, everything, ()))
         self.wait()
-        for mutant in mutants if not self.failing else ():
+        for mutant, function in zip(mutants, functions, strict=True) if not self.failing else ():
             self.wait(for_place=True)
-            self.start(mutant, self.asked(mutant.partition("__mutmut_")[0]))
+            self.start(mutant, partial(asking, set(self.tests[function]), self.killers.get(function, ())))
         self.wait()
-        for test in sorted(self.killed_by, key=self.order.__getitem__):
-            self.wait(for_place=True)
-            self.start(_NOBODY, [self.items[test]])
-        self.wait()
-        self.verdict.write_text(json.dumps(self.failing), "utf-8")
+
+
+_FORKS: Final = pytest.StashKey[Forks]()
+
+
+def earlier() -> set[str]:
+    """Return the tests that have killed a mutant in a run that was interrupted: nobody was asked of them yet."""
+    lines = Path(RESULTS).read_text("utf-8").splitlines() if Path(RESULTS).is_file() else []
+    return {json.loads(line)["by"] for line in lines} - {""}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Try what needs a collection of its own, before there is one."""
+    if not Path(PLAN).is_file():
+        return
+    plan = json.loads(Path(PLAN).read_text("utf-8"))
+    forks = Forks(session, plan)
+    forks.killed_by |= earlier()
+    session.config.stash[_FORKS] = forks
+    for module in plan["modules"]:
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
+    if plan["collecting"]:
+        forks.run(plan["collecting"], forks.ask_collecting)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Try what the plan names, instead of running what was collected."""
-    plan = Path(PLAN)
-    if not plan.is_file():
+    forks = session.config.stash.get(_FORKS, None)
+    if forks is None or session.testsfailed:  # a module that cannot be collected
         return None
-    if session.testsfailed:  # a module that cannot be collected
-        return None
-    read = json.loads(plan.read_text("utf-8"))
-    forks = Forks(session, read, Path(RESULTS), Path(VERDICT))
-    forks.run(read["mutants"])
+    plan = json.loads(Path(PLAN).read_text("utf-8"))
+    gc.collect()
+    gc.freeze()
+    if plan["mutants"] and not forks.failing:
+        forks.run(plan["mutants"], forks.ask_collected)
+    for test in sorted(forks.killed_by):
+        if "::" in test:  # a file is asked in the control
+            forks.wait(for_place=True)
+            forks.start(_NOBODY, partial(forks.ask_collected, {test}, ()))
+    forks.wait()
+    Path(VERDICT).write_text(json.dumps(forks.failing), "utf-8")
     return True

@@ -36,7 +36,7 @@ if sys.path[0] == str(HERE):  # run as a program: its folder must not hide other
     sys.path[0] = str(HERE.parent)
 
 from mutation import forked  # noqa: E402  # found by the line above
-from mutation.at_import import REACHED  # noqa: E402
+from mutation.at_import import MODULES, REACHED  # noqa: E402
 from mutation.outcome import Fate, Name, Outcome, codes, collected, drawn, judged, record, survivors  # noqa: E402  # found by the line above
 from mutation.parts import PARTS, Part, part_of, patterns  # noqa: E402
 
@@ -113,6 +113,7 @@ def prepared(name: str, work: Path, root: Path = ROOT) -> Path:
     stamp = f"{copied(root, fresh)} {PARTS[name]}"
     shutil.copyfile(HERE / "at_import.py", fresh / f"{AT_IMPORT}.py")
     shutil.copyfile(HERE / "forked.py", fresh / f"{FORKED}.py")
+    (fresh / MODULES).write_text("\n".join(importable(fresh)) + "\n", "utf-8")
     (fresh / PRELOADED).write_text("\n".join(_MODULES.split()) + "\n", "utf-8")
     with (fresh / "pyproject.toml").open("a", encoding="utf-8") as project:
         project.write(configuration(PARTS[name], fresh))
@@ -125,6 +126,13 @@ def prepared(name: str, work: Path, root: Path = ROOT) -> Path:
     (fresh / _STAMP).write_text(stamp, "utf-8")
     fresh.rename(tree)
     return tree
+
+
+def importable(tree: Path) -> list[str]:
+    """Return the names of the package's modules, but for those that are programs."""
+    paths = sorted((tree / "src" / "citizenid").rglob("*.py"))
+    names = [".".join(path.relative_to(tree / "src").with_suffix("").parts) for path in paths]
+    return [name.removesuffix(".__init__") for name in names if not name.endswith(".__main__")]
 
 
 def environment(tree: Path) -> dict[str, str]:
@@ -168,14 +176,16 @@ def written_codes(tree: Path, name: str) -> dict[str, int | None]:
 
 
 def fork(tree: Path, name: str, jobs: int, log: Path, among: Iterable[str] | None = None) -> list[str]:
-    """Try what can be tried in forks of one collection (`forked.py`), and return what fails without a mutant.
+    """Try what can be tried in forks (`forked.py`), and return what fails without a mutant.
 
-    What is not in the results afterwards was left for mutmut: what runs at import, what no test reaches, and what ended
-    in a way that says nothing.
+    What is not in the results afterwards was left for mutmut: what the package calls when it is imported, what no test
+    reaches, and what ended in a way that says nothing.
     """
     mutants, stats = tree / "mutants", json.loads((tree / "mutants" / "mutmut-stats.json").read_text("utf-8"))
-    reached = set(json.loads((mutants / REACHED).read_text("utf-8")))
-    tests = {key: sorted(each) for key, each in stats["tests_by_mangled_function_name"].items() if key not in reached}
+    reached = json.loads((mutants / REACHED).read_text("utf-8"))
+    tests = {key: sorted(each) for key, each in stats["tests_by_mangled_function_name"].items()}
+    for key in reached["package"]:
+        tests.pop(key, None)
     called_here = {key: key.replace("__init__.", "") for key, code in written_codes(tree, name).items() if code is None}
     results = mutants / forked.RESULTS
     tried = {line["mutant"] for line in _lines(results)}
@@ -185,7 +195,15 @@ def fork(tree: Path, name: str, jobs: int, log: Path, among: Iterable[str] | Non
         if each not in tried and (among is None or key in among) and tests.get(each.partition("__mutmut_")[0])
     ]
     if left or tried:
-        plan = {"jobs": jobs, "mutants": left, "tests": tests, "durations": stats["duration_by_test"]}
+        collecting = [each for each in left if each.partition("__mutmut_")[0] in reached["tests"]]
+        plan = {
+            "jobs": jobs,
+            "modules": (mutants / MODULES).read_text("utf-8").split(),
+            "collecting": collecting,
+            "mutants": [each for each in left if each not in set(collecting)],
+            "tests": tests,
+            "durations": stats["duration_by_test"],
+        }
         (mutants / forked.PLAN).write_text(json.dumps(plan), "utf-8")
         (mutants / forked.VERDICT).unlink(missing_ok=True)
         without = [f"--deselect={test}" for test, _ in PARTS[name].without]

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -58,17 +59,24 @@ QUICK, NAMED, SLOW, OTHER = (
 Forked = Callable[..., tuple[dict[str, tuple[int, str]], list[str]]]
 
 
-@pytest.fixture
-def forks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Forked:
-    """Run a plan over tests, and return how each mutant ended and by which test, and what fails without one."""
+@pytest.fixture(params=[False, True], ids=["collected", "collecting"])
+def forks(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Forked:
+    """Run a plan over tests, in forks of a collection and in forks that collect.
+
+    Returns how each mutant ended, and by which test, and what fails without one.
+    """
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     (tmp_path / "tests").mkdir()
 
-    def call(mutants: list[str], tests: str = TESTS, **changes: Any) -> tuple[dict[str, tuple[int, str]], list[str]]:
+    def call(
+        mutants: list[str], tests: str = TESTS, collecting: bool = request.param, **changes: Any
+    ) -> tuple[dict[str, tuple[int, str]], list[str]]:
         (tmp_path / "tests" / "test_a.py").write_text(tests, "utf-8")
         plan = {
             "jobs": 2,
-            "mutants": mutants,
+            "modules": ["json"],
+            "collecting": mutants if collecting else [],
+            "mutants": [] if collecting else mutants,
             "tests": {"mod.x_f": [SLOW, QUICK, NAMED], "mod.x_g": [OTHER, SLOW]},
             "durations": {SLOW: 0.2, QUICK: 0.01, NAMED: 0.01, OTHER: 0.01},
             **changes,
@@ -127,12 +135,12 @@ def test_what_waits_forever_is_ended(forks: Forked, monkeypatch: pytest.MonkeyPa
 
 
 def test_nothing_is_tried_when_a_test_fails_without_a_mutant(forks: Forked) -> None:
-    ended, failing = forks(["mod.x_f__mutmut_1_slow"], TESTS.replace('not mutant("other")', 'mutant("other")'))
+    ended, failing = forks(["mod.x_g__mutmut_1_slow"], TESTS.replace('not mutant("other")', 'mutant("other")'))
     assert (ended, failing) == ({}, [OTHER])
 
 
 def test_nothing_is_tried_when_the_control_dies(forks: Forked) -> None:
-    ended, failing = forks(["mod.x_f__mutmut_1_slow"], TESTS.replace('not mutant("other")', "os._exit(9)"))
+    ended, failing = forks(["mod.x_g__mutmut_1_slow"], TESTS.replace('not mutant("other")', "os._exit(9)"))
     assert (ended, failing) == ({}, ["a control ended with 9"])
 
 
@@ -164,5 +172,6 @@ def test_the_last_killers_are_asked_first(forks: Forked, tmp_path: Path) -> None
 
 def test_it_does_nothing_without_a_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    session: Any = None
+    session: Any = SimpleNamespace(config=SimpleNamespace(stash=pytest.Stash()), testsfailed=0)
+    forked.pytest_collection(session)
     assert forked.pytest_runtestloop(session) is None

@@ -374,7 +374,7 @@ def test_what_git_knows_is_copied_and_mutmut_is_told_in_the_copy_alone(repositor
     told = tomllib.loads((tree / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"]
     assert told["only_mutate"] == ["src/citizenid/_redaction/*"]
     assert told["pytest_add_cli_args_test_selection"] == ["tests/test_redaction.py"]
-    beside = ["mutation_at_import.py", "mutation_forked.py", "mutation_preloaded.txt"]
+    beside = [f"mutation_{each}" for each in ("at_import.py", "forked.py", "modules.txt", "preloaded.txt")]
     assert told["also_copy"] == [".gitignore", *beside, "tests"]
 
 
@@ -539,7 +539,7 @@ def mutants_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
     """A tree in which mutmut wrote four mutants of f, and said which tests reach f and what runs at import."""
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
 
-    def make(tests: list[str], reached: list[str], text: str = TEST) -> Path:
+    def make(tests: list[str], reached: list[str], text: str = TEST, by_tests: tuple[str, ...] = ()) -> Path:
         tree = a_run(tmp_path / "tree", [None] * 4)
         (tree / "src" / "citizenid" / "_redaction").mkdir(parents=True)
         (tree / FILE).write_text("", "utf-8")
@@ -548,16 +548,19 @@ def mutants_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
         shutil.copyfile(run.HERE / "forked.py", tree / "mutants" / f"{run.FORKED}.py")
         stats = {"tests_by_mangled_function_name": {f"{MODULE}.x_f": tests}, "duration_by_test": {}}
         (tree / "mutants" / "mutmut-stats.json").write_text(json.dumps(stats), "utf-8")
-        (tree / "mutants" / at_import.REACHED).write_text(json.dumps(reached), "utf-8")
+        known = {"package": reached, "tests": by_tests}
+        (tree / "mutants" / at_import.REACHED).write_text(json.dumps(known), "utf-8")
+        (tree / "mutants" / at_import.MODULES).write_text("json\n", "utf-8")
         return tree
 
     return make
 
 
+@pytest.mark.parametrize("by_tests", [(), (f"{MODULE}.x_f",)])
 def test_what_forks_decide_is_written_down_and_the_rest_is_left(
-    mutants_of: Callable[..., Path], tmp_path: Path
+    mutants_of: Callable[..., Path], tmp_path: Path, by_tests: tuple[str, ...]
 ) -> None:
-    tree = mutants_of([TWO, ONE], [f"{MODULE}.x_g"])
+    tree = mutants_of([TWO, ONE], [f"{MODULE}.x_g"], by_tests=by_tests)
     assert run.fork(tree, "_redaction", 2, tmp_path / "log") == []
     assert list(run.written_codes(tree, "_redaction").values()) == [1, 0, None, 0]
     assert not (tree / "mutants" / forked.RESULTS).exists() and not (tree / "mutants" / forked.PLAN).exists()
@@ -601,6 +604,19 @@ def test_what_a_test_killed_that_fails_by_itself_is_not_written_down(
     assert set(run.written_codes(tree, "_redaction").values()) == {None}  # after the first it was asked first
 
 
+def test_what_modules_of_tests_call_is_tried_where_the_mutant_imports_them(
+    mutants_of: Callable[..., Path], tmp_path: Path
+) -> None:
+    """In a fork of what they had made before, a mutant that spoils what they make would not be noticed."""
+    text = "import os\nMADE = os.environ['MUTANT_UNDER_TEST'][-2:]\ndef test_one():\n    assert MADE != '_2'\n"
+    text += "if MADE == '_3':\n    raise ValueError\n"
+    for by_tests, codes in ((), [0, 0, 0, 0]), ((f"{MODULE}.x_f",), [0, 1, 1, 0]):
+        tree = mutants_of([ONE], [], text, by_tests)
+        assert run.fork(tree, "_redaction", 2, tmp_path / "log") == []
+        assert list(run.written_codes(tree, "_redaction").values()) == codes
+        shutil.rmtree(tree)
+
+
 def test_a_collection_that_fails_is_said(mutants_of: Callable[..., Path], tmp_path: Path) -> None:
     tree = mutants_of([ONE], [], "import nothing_of_this_name\n")
     assert run.fork(tree, "_redaction", 2, tmp_path / "log") == ["the collection that was to be forked ended with 2"]
@@ -613,16 +629,29 @@ def test_what_runs_at_import_is_written_down_where_forks_look(monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "mutmut.state", type("Module", (), {"state": staticmethod(lambda: state)}))
     monkeypatch.setitem(sys.modules, "mutmut", type("Package", (), {}))
     monkeypatch.setattr(at_import, "_reached", set())
+    monkeypatch.setattr(at_import, "_by_package", set())
     monkeypatch.setattr(gc, "disable", lambda: None)
-    monkeypatch.setenv("MUTANT_UNDER_TEST", "")
-    at_import.pytest_collection_finish(None)
-    assert not (tmp_path / at_import.REACHED).exists()
-    monkeypatch.setenv("MUTANT_UNDER_TEST", "stats")
-    at_import.pytest_collection_finish(None)
-    assert json.loads((tmp_path / at_import.REACHED).read_text("utf-8")) == ["a", "b"]
+    (tmp_path / at_import.MODULES).write_text("json\njson.tool\n", "utf-8")
+    monkeypatch.delitem(sys.modules, "json.tool", raising=False)
+    for looks in ("", "stats"):
+        monkeypatch.setenv("MUTANT_UNDER_TEST", looks)
+        at_import.pytest_sessionstart(None)
+        assert ("json.tool" in sys.modules) is bool(looks)
+        state._stats = state._stats | {"c"}
+        at_import.pytest_collection_finish(None)
+        assert (tmp_path / at_import.REACHED).exists() is bool(looks)
+        state._stats = {"b", "a"}
+    known = json.loads((tmp_path / at_import.REACHED).read_text("utf-8"))
+    assert known == {"package": ["a", "b"], "tests": ["c"]}
     state._stats = set()
     at_import.pytest_runtest_setup(None)
-    assert state._stats == {"a", "b"}
+    assert state._stats == {"a", "b", "c"}
+
+
+def test_every_module_may_be_imported_and_no_program(tmp_path: Path) -> None:
+    names = run.importable(run.ROOT)
+    assert {"citizenid", "citizenid.policy", "citizenid.policy._rules", "citizenid.verifier"} <= set(names)
+    assert not [name for name in names if name.endswith("__main__") or "__init__" in name]
 
 
 # --- the control ---
