@@ -13,6 +13,7 @@ It is copied beside the tree in which mutmut runs (`run.py`), and does nothing i
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -37,7 +38,8 @@ def pytest_sessionstart(session: Any) -> None:
 
         gc.disable()
         for module in Path(MODULES).read_text("utf-8").split():
-            importlib.import_module(module)
+            with contextlib.suppress(ModuleNotFoundError):  # what stands on a peer that is not here
+                importlib.import_module(module)
         _by_package.update(state()._stats)
 
 

@@ -74,7 +74,7 @@ def forks(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         (tmp_path / "tests" / "test_a.py").write_text(tests, "utf-8")
         plan = {
             "jobs": 2,
-            "modules": ["json"],
+            "modules": ["no_module_of_this_name", "json"],
             "collecting": mutants if collecting else [],
             "mutants": [] if collecting else mutants,
             "tests": {"mod.x_f": [SLOW, QUICK, NAMED], "mod.x_g": [OTHER, SLOW]},

@@ -631,7 +631,7 @@ def test_what_runs_at_import_is_written_down_where_forks_look(monkeypatch: pytes
     monkeypatch.setattr(at_import, "_reached", set())
     monkeypatch.setattr(at_import, "_by_package", set())
     monkeypatch.setattr(gc, "disable", lambda: None)
-    (tmp_path / at_import.MODULES).write_text("json\njson.tool\n", "utf-8")
+    (tmp_path / at_import.MODULES).write_text("no_module_of_this_name\njson\njson.tool\n", "utf-8")
     monkeypatch.delitem(sys.modules, "json.tool", raising=False)
     for looks in ("", "stats"):
         monkeypatch.setenv("MUTANT_UNDER_TEST", looks)
