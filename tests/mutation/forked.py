@@ -5,7 +5,7 @@ function (`at_import.py` takes it down) how its mutants are tried:
 
 - Nothing calls it before the first test: in a fork of a process that has collected all tests.
 - Modules of tests call it when they are imported: in a fork of a process that has imported the package, which collects
-  for itself, a file at a time.
+  for itself.
 - The package calls it when it is imported: by mutmut, in an interpreter of its own, as is a mutant whose fork ended in
   a way that says nothing.
 
@@ -46,7 +46,7 @@ KILLERS: Final = 4  # that are asked first, of each function
 QUICK_S: Final = 0.05
 CPU_FACTOR, CPU_S = 4, 2  # of what the test took, and beside it: by then it runs forever
 WALL_FACTOR, WALL_S = 10, 30  # a test that waits, on a machine that does other things as well
-COLLECTING_S: Final = 3.0  # a file
+COLLECTING_S: Final = 3.0
 
 # How the fork of a mutant ends.
 SURVIVED, KILLED, UNDECIDED = 0, 1, 70
@@ -114,17 +114,20 @@ class Forks:
         return self.ask(self.ordered([item for item in self.session.items if item.nodeid in tests], first), told)
 
     def ask_collecting(self, tests: Collection[str], first: Sequence[str], told: int) -> int:
-        """Collect, and ask, these tests, a file at a time. A mutant may give tests of a table other names."""
-        for file in dict.fromkeys(map(file_of, [*first, *sorted(tests)])):
+        """Collect, and ask, these tests: first those that are named, of which the files are few."""
+        for asked in filter(None, ([each for each in first if "::" in each], sorted(tests))):
             limited(COLLECTING_S)
+            files = list(dict.fromkeys(map(file_of, asked)))
             try:
-                self.session.perform_collect([file])
+                self.session.perform_collect(files)
             except self.session.Failed:
                 pass
             if self.session.testsfailed:
-                os.write(told, file.encode())
+                os.write(told, " ".join(files).encode())
                 return KILLED
-            here = [item for item in self.session.items if item.nodeid in tests or item.nodeid not in self.durations]
+            wanted = set(asked)
+            # A mutant may give the tests of a table other names: they are asked as well.
+            here = [each for each in self.session.items if each.nodeid in wanted or each.nodeid not in self.durations]
             if status := self.ask(self.ordered(here, first), told):
                 return status
         return SURVIVED
