@@ -525,6 +525,13 @@ def test_the_line_of_every_table_and_key_is_the_one_where_it_begins(tables: list
     assert line_at(found, ("nothing",)) is None
 
 
+def test_what_stands_right_behind_brackets_and_values_is_stepped_over() -> None:
+    text = "[a]#b = 1\n[[c]]#d = 1\ne=[1]#f = 1\ng='h'#i = 1\nj={k=1}\n[[c]]#l = [\nm=0"
+    tomllib.loads(text)
+    keys = [("a",), ("c",), ("c", 1), ("c", 1, "e"), ("c", 1, "g"), ("c", 1, "j"), ("c", 2), ("c", 2, "m")]
+    assert lines_of(text) == dict(zip(keys, [1, 2, 2, 3, 4, 5, 6, 7], strict=True))
+
+
 def test_tables_in_an_array_of_their_own_have_lines() -> None:
     text = "version = 1\nrule = [\n  { resource = 'a', anyone = true },\n  { resource = 'a',\n anyone = true },\n]"
     text = text.replace(",\n anyone", ", anyone")  # an inline table stands on one line

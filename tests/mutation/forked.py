@@ -46,7 +46,7 @@ KILLERS: Final = 4  # that are asked first, of each function
 QUICK_S: Final = 0.05
 CPU_FACTOR, CPU_S = 4, 2  # of what the test took, and beside it: by then it runs forever
 WALL_FACTOR, WALL_S = 10, 30  # a test that waits, on a machine that does other things as well
-COLLECTING_S: Final = 3.0
+COLLECTING_S: Final = 1.5
 
 # How the fork of a mutant ends.
 SURVIVED, KILLED, UNDECIDED = 0, 1, 70

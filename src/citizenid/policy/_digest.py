@@ -26,7 +26,7 @@ def digest_of(rules: Iterable[Rule]) -> bytes:
     Numbers, texts and lists of them, as Python writes them in ASCII: that is one text for each, in every release.
     """
     said = [_FORM, [[_plain(getattr(rule, name)) for name in _NAMES] for rule in rules]]
-    return sha256(ascii(said).encode("ascii")).digest()
+    return sha256(ascii(said).encode()).digest()
 
 
 def _plain(value: Any) -> Any:

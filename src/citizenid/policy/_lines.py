@@ -23,6 +23,8 @@ _STRINGS: Final = re.compile(
     re.DOTALL,
 )
 _QUOTES: Final = frozenset("\"'")
+_OPENING: Final = frozenset("[{")
+_CLOSING: Final = frozenset("]}")
 
 
 def lines_of(text: str) -> dict[Path, int]:
@@ -85,12 +87,10 @@ class _Scanner:
         for key in self.key():
             path = (*path, key)
             self.lines.setdefault(path, line)
-        self.position += self.text.startswith("=", self.position)
         self.value(path)
 
     def value(self, path: Path) -> None:
-        """Step over a value; tables that stand in an array of its own get their lines."""
-        self.skip(_SPACE)
+        """Step over "=" and a value; tables that stand in an array of its own get their lines."""
         depth = tables = 0
         while self.position < len(self.text):
             character = self.text[self.position]
@@ -107,7 +107,7 @@ class _Scanner:
             if character == "{" and depth == 1:
                 tables += 1
                 self.lines.setdefault((*path, tables), self.here())
-            depth += (character in "[{") - (character in "]}")
+            depth += (character in _OPENING) - (character in _CLOSING)
             self.position += 1
 
     def key(self) -> list[str]:
