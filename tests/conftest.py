@@ -2,7 +2,7 @@
 
 Environment variables, all optional:
     HYPOTHESIS_PROFILE: "dev" (default), "ci" (the same examples in each run), "beside" (a third of them),
-        "mutation" (those of "ci", and no smaller one when one fails) or "nightly" (many).
+        "mutation" (half of them, and no smaller one when one fails) or "nightly" (many).
     CITIZENID_VECTORS: the folder of the official vectors; without it, tests that need them are skipped.
     CITIZENID_NO_SKIPS: "1" turns every skip into a failure, so that a run which claims to be complete is complete.
 """
@@ -21,8 +21,10 @@ from hypothesis import Phase, settings
 settings.register_profile("dev", deadline=None, max_examples=30)
 settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True)
 settings.register_profile("beside", deadline=None, max_examples=20, derandomize=True)
-# The examples of "ci", and no search for a smaller one: a mutant is killed by any.
-settings.register_profile("mutation", settings.get_profile("ci"), phases=(Phase.explicit, Phase.generate))
+# No search for a smaller example: a mutant is killed by any.
+settings.register_profile(
+    "mutation", deadline=None, max_examples=30, derandomize=True, phases=(Phase.explicit, Phase.generate)
+)
 settings.register_profile("nightly", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "dev")
 

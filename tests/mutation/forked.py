@@ -91,11 +91,12 @@ class Forks:
         self.done = 0
 
     def ordered(self, items: Iterable[pytest.Item], first: Sequence[str]) -> list[pytest.Item]:
-        """Return these tests: those that are named, then the quick ones, otherwise in the order in which they stand."""
+        """Return these tests: those that are named, then the quick ones as they stand, then the slow ones by their time."""
 
-        def rank(item: pytest.Item) -> tuple[int, bool]:
+        def rank(item: pytest.Item) -> tuple[int, float]:
             place = first.index(item.nodeid) if item.nodeid in first else len(first)
-            return place, self.durations.get(item.nodeid, 0.0) > QUICK_S
+            duration = self.durations.get(item.nodeid, 0.0)
+            return place, duration if duration > QUICK_S else 0.0
 
         return sorted(items, key=rank)
 
