@@ -91,7 +91,7 @@ class Forks:
         self.done = 0
 
     def ordered(self, items: Iterable[pytest.Item], first: Sequence[str]) -> list[pytest.Item]:
-        """Return these tests: those that are named, then the quick ones as they stand, then the slow ones by their time."""
+        """Return these tests: those that are named, the quick ones as they stand, the slow ones by their time."""
 
         def rank(item: pytest.Item) -> tuple[int, float]:
             place = first.index(item.nodeid) if item.nodeid in first else len(first)
