@@ -22,7 +22,8 @@ from citizenid import CitizenIDError, Reason
 from citizenid.countries import Country
 from citizenid.policy import AdmissionPolicy, Finding, lint
 from citizenid.policy._lines import line_at, lines_of
-from citizenid.policy._lint import _MAX_LIMITED
+from citizenid.policy._lint import _MAX_LIMITED, _MAX_PATTERNS
+from citizenid.policy._patterns import MAX_REGIONS
 
 HEAD = "version = 1\n[[rule]]\nresource = 'a'\n"
 
@@ -380,6 +381,106 @@ def test_all_errors_are_listed_with_their_lines() -> None:
         (35, "policy.rule"),
     ]
     refused(WRONG, "policy.rule", 35)  # keys at the top are looked at first
+
+
+DE = "nationality = ['DE']\n"  # on line 4 of a text that begins with HEAD
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("version = ", (1, "policy", "this is not TOML")),
+        ("version = 2\n" + HEAD[12:] + "anyone = true", (1, "policy.version", "version must be the integer 1")),
+        ("version = 1\nrule = []", (2, "policy.rule", "rule must be an array of at least one table")),
+        ("version = 1\nrule = [1]", (2, "policy.rule[1]", "a rule must be a table")),
+        ("assurance = 1\n" + HEAD + DE, (1, "policy.assurance", "assurance must be a table of frameworks")),
+        (
+            HEAD + DE + "[assurance.x]\nlevels = []",
+            (
+                5,
+                "policy.assurance",
+                "a framework must have levels, distinct texts from the weakest on, and nothing else",
+            ),
+        ),
+        (
+            HEAD + "not_before = 2026-07-01T00:00:00Z",
+            (2, "policy.rule[1]", "a rule must have one of citizenship, nationality and anyone, and not two of them"),
+        ),
+        (HEAD + "anyone = 1", (4, "policy.rule[1].anyone", "anyone must be true")),
+        (
+            HEAD + "anyone = true\nformats = ['mso_mdoc']",
+            (4, "policy.rule[1].anyone", "with anyone = true nothing is presented, and nothing else can be asked"),
+        ),
+        (HEAD + DE + "sharing = 1", (5, "policy.rule[1].sharing", "sharing must be one of mark, step_up, refuse")),
+        (HEAD + DE + "store_down = 1", (5, "policy.rule[1].store_down", "store_down must be one of refuse, local")),
+        (
+            "version = 1\n[[rule]]\nanyone = true",
+            (2, "policy.rule[1].resource", "resource must be a name or a list of distinct names"),
+        ),
+        (
+            HEAD + DE + "region = ['x', 'x']",
+            (5, "policy.rule[1].region", "region must be a name or a list of distinct names"),
+        ),
+        (
+            HEAD + DE + f"region = {[str(number) for number in range(MAX_REGIONS + 1)]}",
+            (5, "policy.rule[1].region", f"at most {MAX_REGIONS} regions"),
+        ),
+        (
+            HEAD + DE + "region = ''",
+            (5, "policy.rule[1].region", "a name has 1 to 512 printable characters and no **"),
+        ),
+        (
+            HEAD + "citizenship = 'DE'",
+            (4, "policy.rule[1].citizenship", "citizenship must be a list of ISO 3166-1 alpha-2 codes"),
+        ),
+        (HEAD + "nationality = ['DE', 'DE']", (4, "policy.rule[1].nationality", "a country stands there twice")),
+        (
+            HEAD + DE + "max_status_age_s = 0",
+            (5, "policy.rule[1].max_status_age_s", "max_status_age_s must be a positive integer of seconds"),
+        ),
+        (HEAD + DE + "types = [1]", (5, "policy.rule[1].types", "types must be a list of distinct texts")),
+        (
+            HEAD + DE + "assurance = 1",
+            (5, "policy.rule[1].assurance", "assurance must be a table of a framework and its least level"),
+        ),
+        (
+            HEAD + DE + "not_after = 2026-07-01",
+            (
+                5,
+                "policy.rule[1].not_after",
+                "not_after must be a date and time with its offset, such as 2026-07-01T00:00:00Z",
+            ),
+        ),
+        (
+            HEAD + DE + "not_after = 1969-12-31T23:59:59Z",
+            (5, "policy.rule[1].not_after", "not_after must not lie before 1970"),
+        ),
+        (
+            HEAD + DE + "not_before = 2026-07-02T00:00:00Z\nnot_after = 2026-07-01T00:00:00Z",
+            (6, "policy.rule[1].not_after", "the rule ends before it begins"),
+        ),
+        (HEAD + DE + "none_of = ['DE']", (5, "policy.rule[1].none_of", "a country is asked for and excluded")),
+        (
+            HEAD + f"anyone = true\nnone_of = {sorted(country.alpha2 for country in Country.all())}",
+            (5, "policy.rule[1].none_of", "every country is excluded"),
+        ),
+        (
+            HEAD + DE + HEAD[12:] + DE,
+            (6, "policy.rule[2].resource", "unreachable: earlier rules take all of a name"),
+        ),
+        (
+            HEAD + DE + "region = 'x'\n" + HEAD[12:] + DE + "region = ['y', 'x']",
+            (9, "policy.rule[2].region", "unreachable: earlier rules take all of a region"),
+        ),
+    ],
+)
+def test_an_error_is_told_in_words_for_whoever_wrote_it(text: str, expected: tuple[int, str, str]) -> None:
+    assert lint(text) == (Finding(*expected),)
+
+
+def test_too_many_patterns_are_told_in_words() -> None:
+    rules = [{"resource": f"r{number:04}*", "anyone": True} for number in range(_MAX_PATTERNS + 1)]
+    assert [finding.message for finding in lint(p.toml(rules))] == ["too many patterns"]
 
 
 def test_what_stands_nowhere_is_said_first_and_of_one_line_what_was_met_first() -> None:

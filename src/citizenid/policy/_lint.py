@@ -41,12 +41,12 @@ def find_unreachable(rules: Sequence[Rule], findings: Findings) -> None:
         where = f"policy.rule[{rule.number}]"
         everywhere: tuple[str | None, ...] = rule.regions or (None,)
         reached: set[str | None] = set()
-        hidden = 0
+        hidden = False
         for name in rule.resources:
             taking = earlier.taking(name)
             here = [region for region in everywhere if not _hidden(rule, region, taking)]
             reached.update(here)
-            hidden += not here
+            hidden |= not here
         if hidden:
             findings.add(
                 where + ".resource", "unreachable: earlier rules take all of a name", "rule", rule.number, "resource"
