@@ -478,9 +478,17 @@ def test_an_error_is_told_in_words_for_whoever_wrote_it(text: str, expected: tup
     assert lint(text) == (Finding(*expected),)
 
 
+@pytest.mark.parametrize("region", ["XX*", "*XX", "X*X", "eu-*", "*-1", "*-*", "x"])
+def test_no_pattern_but_the_star_takes_all_regions(region: str) -> None:
+    there, everywhere = {"resource": "a", "anyone": True, "region": region}, {"resource": "a", "anyone": True}
+    assert lint(p.toml([there, everywhere])) == ()
+    assert len(lint(p.toml([{**there, "region": "*"}, everywhere]))) == 1
+
+
 def test_too_many_patterns_are_told_in_words() -> None:
     rules = [{"resource": f"r{number:04}*", "anyone": True} for number in range(_MAX_PATTERNS + 1)]
     assert [finding.message for finding in lint(p.toml(rules))] == ["too many patterns"]
+    assert lint(p.toml(rules[1:])) == ()
 
 
 def test_what_stands_nowhere_is_said_first_and_of_one_line_what_was_met_first() -> None:
