@@ -232,6 +232,32 @@ def test_the_first_rule_decides_also_over_an_exact_name_further_down() -> None:
     assert [policy.rule_for(name).number for name in ("ab", "b", "bcd", "a", "abc")] == [1, 1, 1, 2, 2]  # type: ignore[union-attr]  # all are listed
 
 
+def test_a_pattern_for_a_region_decides_there_over_an_exact_name_further_down() -> None:
+    rules = [{"resource": "a*", "anyone": True, "region": "eu"}, {"resource": "ab", "nationality": ["US"]}]
+    policy = AdmissionPolicy.from_toml(toml(rules))
+    for region, number in (("eu", 1), ("us", 2)):
+        assert policy.rule_for("ab", region=region) is policy.rules[number - 1]
+    assert policy.rule_for("ab") is None
+
+
+@pytest.mark.parametrize("key", ["resource", "region"])
+def test_a_name_is_as_long_as_permitted_and_no_longer(key: str) -> None:
+    rule = {"resource": "a", "anyone": True}
+    assert AdmissionPolicy.from_toml(toml([{**rule, key: "n" * 512}])).rules
+    with pytest.raises(CitizenIDError) as caught:
+        AdmissionPolicy.from_toml(toml([{**rule, key: "n" * 513}]))
+    assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, f"policy.rule[1].{key}")
+
+
+def test_a_policy_is_as_long_as_permitted_and_no_longer() -> None:
+    text = toml([{"resource": "a", "anyone": True}]) + "\n#"
+    text += "#" * (1_048_576 - len(text))
+    assert AdmissionPolicy.from_toml(text).rules
+    with pytest.raises(CitizenIDError) as caught:
+        AdmissionPolicy.from_toml(text + "#")
+    assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, "policy")
+
+
 # --- citizenship and nationality ---
 
 

@@ -478,6 +478,15 @@ def test_an_error_is_told_in_words_for_whoever_wrote_it(text: str, expected: tup
     assert lint(text) == (Finding(*expected),)
 
 
+def test_a_framework_without_levels_is_one_error_and_its_rules_have_their_own() -> None:
+    text = HEAD + DE + "assurance = { x = 'a' }\n[assurance.x]\nlevels = ['a']"
+    assert lint(text) == ()
+    assert [finding[:2] for finding in lint(text.replace("['a']", "[]"))] == [
+        (5, "policy.rule[1].assurance"),
+        (6, "policy.assurance"),
+    ]
+
+
 @pytest.mark.parametrize("region", ["XX*", "*XX", "X*X", "eu-*", "*-1", "*-*", "x"])
 def test_no_pattern_but_the_star_takes_all_regions(region: str) -> None:
     there, everywhere = {"resource": "a", "anyone": True, "region": region}, {"resource": "a", "anyone": True}

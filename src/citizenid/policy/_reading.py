@@ -130,29 +130,29 @@ class _Reader:
 
     def __init__(self, number: int, table: Any, levels: _Levels, findings: Findings) -> None:
         self.number = number
-        self.table: dict[str, Any] = table if type(table) is dict else {}
-        self.is_table = type(table) is dict
+        self.table = table
         self.levels = levels
         self.findings = findings
         self.failed = False
 
-    def error(self, key: str, message: str, *, at: str | None = None) -> None:
-        """Note an error at a key, or of the whole rule when the key is empty; `at` is the key whose line counts."""
+    def error(self, key: str | None, message: str, *, at: str | None = None) -> None:
+        """Note an error at a key, or of the whole rule; `at` is the key whose line counts then."""
         self.failed = True
-        where = f"policy.rule[{self.number}]" + (f".{key}" if key else "")
-        self.findings.add(where, message, "rule", self.number, key if at is None else at)
+        where = f"policy.rule[{self.number}]" + ("" if key is None else f".{key}")
+        line_of = key if at is None else at
+        self.findings.add(where, message, "rule", self.number, *(() if line_of is None else (line_of,)))
 
     def read(self) -> Rule | None:
-        if not self.is_table:
-            self.error("", "a rule must be a table")
+        if type(self.table) is not dict:
+            self.error(None, "a rule must be a table")
             return None
         for key in self.table:
             if key not in _RULE_KEYS:
-                self.error("", "unknown key" + suggestion(key, _RULE_KEYS), at=key)
+                self.error(None, "unknown key" + suggestion(key, _RULE_KEYS), at=key)
         resources = self.names("resource", required=True)
         conditions = [key for key in _COUNTRY_CONDITIONS if key in self.table]
         if len(conditions) != 1:
-            self.error("", "a rule must have one of citizenship, nationality and anyone, and not two of them")
+            self.error(None, "a rule must have one of citizenship, nationality and anyone, and not two of them")
         anyone = "anyone" in conditions
         if anyone:
             self.check_anyone()
