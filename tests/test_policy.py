@@ -249,6 +249,14 @@ def test_a_name_is_as_long_as_permitted_and_no_longer(key: str) -> None:
     assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, f"policy.rule[1].{key}")
 
 
+def test_a_rule_lists_as_many_regions_as_permitted_and_no_more() -> None:
+    regions = [f"r{number}" for number in range(257)]
+    assert AdmissionPolicy.from_toml(toml([{"resource": "a", "anyone": True, "region": regions[1:]}])).rules
+    with pytest.raises(CitizenIDError) as caught:
+        AdmissionPolicy.from_toml(toml([{"resource": "a", "anyone": True, "region": regions}]))
+    assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, "policy.rule[1].region")
+
+
 def test_a_policy_is_as_long_as_permitted_and_no_longer() -> None:
     text = toml([{"resource": "a", "anyone": True}]) + "\n#"
     text += "#" * (1_048_576 - len(text))

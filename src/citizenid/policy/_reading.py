@@ -149,7 +149,7 @@ class _Reader:
         for key in self.table:
             if key not in _RULE_KEYS:
                 self.error(None, "unknown key" + suggestion(key, _RULE_KEYS), at=key)
-        resources = self.names("resource", required=True)
+        resources = self.names("resource")
         conditions = [key for key in _COUNTRY_CONDITIONS if key in self.table]
         if len(conditions) != 1:
             self.error(None, "a rule must have one of citizenship, nationality and anyone, and not two of them")
@@ -164,7 +164,7 @@ class _Reader:
         issuers, formats, types = self.texts("issuers"), self.formats(), self.texts("types")
         assurances = self.assurances()
         not_before, not_after = self.time("not_before"), self.time("not_after")
-        regions = self.names("region", required=False)
+        regions = self.names("region") if "region" in self.table else ()
         sharing = self.choice("sharing", _SHARING, "step_up")
         store_down = self.choice("store_down", _STORE_DOWN, "refuse")
         if self.failed:
@@ -208,11 +208,9 @@ class _Reader:
         self.error(key, f"{key} must be one of " + ", ".join(choices) + suggestion(name, choices))
         return default
 
-    def names(self, key: str, *, required: bool) -> tuple[str, ...]:
+    def names(self, key: str) -> tuple[str, ...]:
         """Return names and patterns: of resources, or of regions."""
         names = self.table.get(key)
-        if names is None and not required:
-            return ()
         if type(names) is str:
             names = [names]
         if type(names) is not list or not names or len(set(map(repr, names))) != len(names):
