@@ -336,3 +336,12 @@ def test_the_bound_of_what_is_gone_through_is_itself_allowed(monkeypatch: pytest
 )
 def test_all_characters_that_stand_in_no_pattern_are_one(pattern: str, other: str) -> None:
     assert (frozenset(), other) in classes_of([pattern])
+
+
+@pytest.mark.parametrize("value", [None, "version = 1", 1, object(), AdmissionPolicy])
+def test_only_policies_are_compared(value: Any) -> None:
+    mine = policy({"resource": "a", "anyone": True})
+    for given_, where in (((value, mine), "old"), ((mine, value), "new"), ((value, value), "old")):
+        with pytest.raises(CitizenIDError) as caught:
+            diff(*given_)
+        assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, where)

@@ -612,9 +612,10 @@ def test_the_state_of_a_condition_has_no_truth_value() -> None:
 
 
 def test_an_explanation_in_words_says_which_rules_were_passed_over() -> None:
-    late = "not_before = 2026-06-01T00:00:00Z\n"
-    rules = [f'[[rule]]\nresource = "a"\nnationality = ["DE"]\n{more}' for more in ('region = "us-*"\n', late, "")]
-    policy = AdmissionPolicy.from_toml("version = 1\n" + "".join(rules))
+    late, early = "not_before = 2026-06-01T00:00:00Z\n", "not_after = 1970-01-02T00:00:00Z\n"
+    ways = 'region = "us-*"\n', late, "", early
+    rules = [f'[[rule]]\nresource = "a"\nnationality = ["DE"]\n{more}' for more in ways]
+    policy = AdmissionPolicy.from_toml("version = 1\n" + "".join(rules[:3]))
     explanation = policy.explain("a", GOOD)
     assert explanation.passed_over == ((1, 2, "region"), (2, 6, "not_before"))
     assert str(explanation).splitlines()[:3] == [
@@ -622,6 +623,8 @@ def test_an_explanation_in_words_says_which_rules_were_passed_over() -> None:
         "  rule 1 (line 2) was passed over by its region",
         "  rule 2 (line 6) was passed over by its not_before",
     ]
+    policy = AdmissionPolicy.from_toml("version = 1\n" + rules[3] + rules[2])
+    assert policy.explain("a", GOOD).passed_over == ((1, 2, "not_after"),)
 
 
 def test_an_explanation_says_of_each_condition_what_became_of_it() -> None:

@@ -487,6 +487,17 @@ def test_a_framework_without_levels_is_one_error_and_its_rules_have_their_own() 
     ]
 
 
+def test_each_framework_of_a_rule_has_its_own_error() -> None:
+    found = lint(HEAD + DE + "assurance = { zz = 'low', eidas = 'zzz', yy = 'low' }")
+    assert [finding.message for finding in found] == ["unknown framework", "unknown level", "unknown framework"]
+
+
+def test_the_first_second_of_all_is_a_moment() -> None:
+    later = {"resource": "a", "anyone": True, "not_before": datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)}
+    assert lint(p.toml([later, {"resource": "a", "anyone": True}])) == ()
+    assert len(lint(p.toml([{**later, "not_before": datetime(1970, 1, 1, tzinfo=UTC)}, later]))) == 1
+
+
 @pytest.mark.parametrize("region", ["XX*", "*XX", "X*X", "eu-*", "*-1", "*-*", "x"])
 def test_no_pattern_but_the_star_takes_all_regions(region: str) -> None:
     there, everywhere = {"resource": "a", "anyone": True, "region": region}, {"resource": "a", "anyone": True}

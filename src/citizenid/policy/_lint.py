@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Final, NamedTuple
 
 from ..countries import Country
@@ -112,7 +113,7 @@ class _Span(NamedTuple):
     def of(cls, rule: Rule) -> _Span:
         return cls(
             0 if rule.not_before is None else rule.not_before,  # there is no time before
-            float("inf") if rule.not_after is None else rule.not_after,
+            inf if rule.not_after is None else rule.not_after,
         )
 
 

@@ -233,7 +233,7 @@ class _Reader:
             self.error(key, f"{key} must be a list of ISO 3166-1 alpha-2 codes")
             return frozenset()
         found = [Country.get(code) for code in codes]
-        unknown = [code for code, country in zip(codes, found, strict=True) if country is None]
+        unknown = [code for code in codes if Country.get(code) is None]
         if unknown:
             self.error(key, "unknown country" + _meant(unknown[0]))
             return frozenset()
