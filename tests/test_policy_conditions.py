@@ -612,7 +612,7 @@ def test_the_state_of_a_condition_has_no_truth_value() -> None:
 
 
 def test_an_explanation_in_words_says_which_rules_were_passed_over() -> None:
-    late, XX
+    late, early = "not_before = 2026-06-01T00:00:00Z\n", "not_after = 1970-01-01T00:00:01Z\n"
     ways = 'region = "us-*"\n', late, "", early
     rules = [f'[[rule]]\nresource = "a"\nnationality = ["DE"]\n{more}' for more in ways]
     policy = AdmissionPolicy.from_toml("version = 1\n" + "".join(rules[:3]))
