@@ -86,7 +86,7 @@ class Forks:
         self.durations: dict[str, float] = plan["durations"]
         self.running: dict[int, Child] = {}
         self.killers: dict[str, list[str]] = {}  # of a function, the last one first
-        self.killed_by: set[str] = set()
+        self.killed_by: set[str] = set()  # what the mutants of this way were killed by
         self.failing: list[str] = []  # what was to pass, and did not
         self.done = 0
 
@@ -115,22 +115,33 @@ class Forks:
         return self.ask(self.ordered([item for item in self.session.items if item.nodeid in tests], first), told)
 
     def ask_collecting(self, tests: Collection[str], first: Sequence[str], told: int) -> int:
-        """Collect, and ask, these tests: first those that are named, of which the files are few."""
-        for asked in filter(None, ([each for each in first if "::" in each], sorted(tests))):
-            limited(COLLECTING_S)
-            files = list(dict.fromkeys(map(file_of, asked)))
-            try:
-                self.session.perform_collect(files)
-            except self.session.Failed:
-                pass
-            if self.session.testsfailed:
-                os.write(told, " ".join(files).encode())
-                return KILLED
-            wanted = set(asked)
-            # A mutant may give the tests of a table other names: they are asked as well.
-            here = [each for each in self.session.items if each.nodeid in wanted or each.nodeid not in self.durations]
-            if status := self.ask(self.ordered(here, first), told):
-                return status
+        """Collect, and ask, these tests: before all of them those that are named, whose files are few.
+
+        Those are asked in a fork of their own, since a session finds the fixtures of a conftest.py once and no more.
+        """
+        named = [each for each in first if "::" in each]
+        if named and (pid := os.fork()):
+            if code := os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
+                if code < 0:
+                    os.kill(os.getpid(), -code)
+                return code
+            named = []
+        wanted = set(named or tests)
+        files = list(dict.fromkeys(map(file_of, named or sorted(tests))))
+        if code := self.collect(files, told):
+            return code
+        # A mutant may give the tests of a table other names: they are asked as well.
+        here = [each for each in self.session.items if each.nodeid in wanted or each.nodeid not in self.durations]
+        return self.ask(self.ordered(here, first), told)
+
+    def collect(self, files: Sequence[str], told: int) -> int:
+        """Collect these files, and return whether that ended well."""
+        limited(COLLECTING_S)
+        with contextlib.suppress(self.session.Failed):
+            self.session.perform_collect(files)
+        if self.session.testsfailed:
+            os.write(told, " ".join(files).encode())
+            return KILLED
         return SURVIVED
 
     def start(self, mutant: str, trial: Callable[[int], int]) -> None:
@@ -185,25 +196,30 @@ class Forks:
         while len(self.running) >= (self.jobs if for_place else 1):
             self.reap()
 
-    def run(self, mutants: Sequence[str], asking: Callable[[Collection[str], Sequence[str], int], int]) -> None:
-        """Ask nobody, and if that passes the mutants."""
-        functions = [each.partition("__mutmut_")[0] for each in mutants]
-        everything = {test for each in set(functions) for test in self.tests[each]}
-        self.start(_NOBODY, partial(asking, everything, ()))
+    def run(self, planned: Sequence[str], asking: Callable[[Collection[str], Sequence[str], int], int]) -> None:
+        """Ask nobody, and if that passes the mutants that no interrupted run has tried, and nobody again."""
+        if not planned:
+            return
+        function = {mutant: mutant.partition("__mutmut_")[0] for mutant in planned}
+        lines = map(json.loads, Path(RESULTS).read_text("utf-8").splitlines() if Path(RESULTS).is_file() else [])
+        earlier = {line["mutant"]: line["by"] for line in lines if line["mutant"] in function}
+        self.killed_by = {by for by in earlier.values() if by}
+        self.start(_NOBODY, partial(asking, {test for each in set(function.values()) for test in self.tests[each]}, ()))
         self.wait()
-        for mutant, function in zip(mutants, functions, strict=True) if not self.failing else ():
+        for mutant in planned if not self.failing else ():
+            if mutant not in earlier:
+                self.wait(for_place=True)
+                known = self.killers.get(function[mutant], ())
+                self.start(mutant, partial(asking, set(self.tests[function[mutant]]), known))
+        self.wait()
+        for killer in sorted(self.killed_by):
             self.wait(for_place=True)
-            self.start(mutant, partial(asking, set(self.tests[function]), self.killers.get(function, ())))
+            test = partial(asking, {killer}, (killer,))
+            self.start(_NOBODY, test if "::" in killer else partial(self.collect, killer.split()))
         self.wait()
 
 
 _FORKS: Final = pytest.StashKey[Forks]()
-
-
-def earlier() -> set[str]:
-    """Return the tests that have killed a mutant in a run that was interrupted: nobody was asked of them yet."""
-    lines = Path(RESULTS).read_text("utf-8").splitlines() if Path(RESULTS).is_file() else []
-    return {json.loads(line)["by"] for line in lines} - {""}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -213,15 +229,13 @@ def pytest_collection(session: pytest.Session) -> None:
         return
     plan = json.loads(Path(PLAN).read_text("utf-8"))
     forks = Forks(session, plan)
-    forks.killed_by |= earlier()
     session.config.stash[_FORKS] = forks
     for module in plan["modules"]:
         with contextlib.suppress(ModuleNotFoundError):  # what stands on a peer that is not here
             importlib.import_module(module)
     gc.collect()
     gc.freeze()
-    if plan["collecting"]:
-        forks.run(plan["collecting"], forks.ask_collecting)
+    forks.run(plan["collecting"], forks.ask_collecting)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -233,12 +247,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     plan = json.loads(Path(PLAN).read_text("utf-8"))
     gc.collect()
     gc.freeze()
-    if plan["mutants"] and not forks.failing:
+    if not forks.failing:
         forks.run(plan["mutants"], forks.ask_collected)
-    for test in sorted(forks.killed_by):
-        if "::" in test:  # a file is asked in the control
-            forks.wait(for_place=True)
-            forks.start(_NOBODY, partial(forks.ask_collected, {test}, ()))
-    forks.wait()
     Path(VERDICT).write_text(json.dumps(forks.failing), "utf-8")
     return True

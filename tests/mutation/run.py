@@ -188,13 +188,12 @@ def fork(tree: Path, name: str, jobs: int, log: Path, among: Iterable[str] | Non
         tests.pop(key, None)
     called_here = {key: key.replace("__init__.", "") for key, code in written_codes(tree, name).items() if code is None}
     results = mutants / forked.RESULTS
-    tried = {line["mutant"] for line in _lines(results)}
     left = [
         each
         for key, each in called_here.items()
-        if each not in tried and (among is None or key in among) and tests.get(each.partition("__mutmut_")[0])
+        if (among is None or key in among) and tests.get(each.partition("__mutmut_")[0])
     ]
-    if left or tried:
+    if left:
         collecting = [each for each in left if each.partition("__mutmut_")[0] in reached["tests"]]
         plan = {
             "jobs": jobs,

@@ -155,12 +155,24 @@ def test_a_test_that_fails_by_itself_judges_nobody(forks: Forked) -> None:
 
 
 def test_what_an_interrupted_run_had_killed_by_is_asked_of_nobody_too(forks: Forked, tmp_path: Path) -> None:
-    earlier = {"mutant": "mod.x_g__mutmut_9", "code": forked.KILLED, "by": OTHER}
+    earlier = {"mutant": "mod.x_f__mutmut_9", "code": forked.KILLED, "by": NAMED}
     (tmp_path / forked.RESULTS).write_text(json.dumps(earlier) + "\n", "utf-8")
-    ended, failing = forks(
-        [], TESTS.replace('    assert not mutant("other")', '    assert CALLS and not mutant("other")')
+    tests = TESTS.replace('assert not mutant("named")', 'assert CALLS and not mutant("named")', 1)
+    ended, failing = forks([earlier["mutant"]], tests)  # in the order of the control it comes after another
+    assert ended == {"mod.x_f__mutmut_9": (forked.KILLED, NAMED)} and failing == [NAMED]
+
+
+def test_fixtures_of_a_folder_are_there_for_each_mutant(forks: Forked, tmp_path: Path) -> None:
+    """A session finds them once: a second collection in one would fail, and kill whatever it is asked of."""
+    fixture = "import pytest\n@pytest.fixture\ndef there():\n    return 1\n"
+    (tmp_path / "tests" / "conftest.py").write_text(fixture, "utf-8")
+    tests = TESTS.replace("def test_slow()", "def test_slow(there)")
+    mutants = ["mod.x_f__mutmut_1_named", "mod.x_f__mutmut_2_nothing", "mod.x_f__mutmut_3_slow", "mod.x_f__mutmut_4_no"]
+    ended, failing = forks(mutants, tests, jobs=1)
+    assert ([ended[each] for each in mutants], failing) == (
+        [(forked.KILLED, NAMED), (forked.SURVIVED, ""), (forked.KILLED, SLOW), (forked.SURVIVED, "")],
+        [],
     )
-    assert list(ended) == ["mod.x_g__mutmut_9"] and failing == [OTHER]
 
 
 def test_the_last_killers_are_asked_first(forks: Forked, tmp_path: Path) -> None:
