@@ -390,6 +390,7 @@ _HALVES = st.one_of(
 @example(b"\x01" * 66, b"\x01" * 66, 66, 4, 5)  # 127: the last of one
 @example(b"\xff" * 66, b"\xff" * 66, 66, 0, 0)
 @example(b"\x00" + b"\x80" * 65, b"\x7f" * 66, 66, 0, 0)
+@example(b"X" * 66, b"X" * 66, 66, 1, 1)  # a letter is no zero
 def test_signatures_are_encoded_as_cryptography_encodes_them(
     r: bytes, s: bytes, size: int, zeros: int, more: int
 ) -> None:
