@@ -496,6 +496,25 @@ def test_a_private_jwk_is_refused_where_it_stands() -> None:
         assert (caught.value.reason, caught.value.where) == (Reason.KEY_INVALID, "some.place")
 
 
+    with pytest.raises(MalformedError) as caught:
+        keys.read_private_jwk({**whole, "use": "enc"}, "some.place")
+    assert (caught.value.reason, caught.value.where) == (Reason.KEY_USE_FORBIDDEN, "some.place")
+
+
+@pytest.mark.parametrize("kind", ["Ed448", *ALGORITHMS])
+@pytest.mark.parametrize("alg", ["Ed448", "Ed25519", "EdDSA", "ES256", "ES384", "ES512", "ed448", "ML-DSA-44", ""])
+def test_a_key_says_of_itself_what_its_kind_permits(kind: str, alg: str) -> None:
+    """EdDSA is the name of both curves, and of which the key says itself (RFC 8037 section 3.1, RFC 9864)."""
+    jwk = {"kty": "OKP", "crv": "Ed448", "x": _base64url(bytes(57))} if kind == "Ed448" else _jwk(kind)
+    names = {kind, "EdDSA"} if kind in ("Ed448", "Ed25519") else {kind}
+    if alg in names:
+        assert keys.read_public_jwk({**jwk, "alg": alg}, "some.place").algorithm == kind
+        return
+    with pytest.raises(MalformedError) as caught:
+        keys.read_public_jwk({**jwk, "alg": alg}, "some.place")
+    assert (caught.value.reason, caught.value.where) == (Reason.KEY_INVALID, "some.place")
+
+
 _MARKER = "Marker8675309"
 
 
