@@ -44,6 +44,7 @@ from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.status import (
     StatusFile,
     StatusStore,
+    VerifiedStatusList,
     _file,
     _identity,
     _shares,
@@ -812,6 +813,22 @@ def test_a_later_list_under_another_root_does_not_lift_what_the_first_has_revoke
         assert store.check(wanting(name), issuer=ISSUER, now=NOW + 1) is Status.VALID
 
 
+def test_two_lists_of_one_moment_under_two_roots_contradict_each_other() -> None:
+    store = StatusStore(anchors=rooted("one", "two"))
+    ingest(store, under("one", 1))
+    refusal = Refusal("", b"", VERIFICATION, Reason.STATUS_LIST_CONFLICT, "status-list.iat")
+    check_refused(refusal, lambda: ingest(store, under("two", 0)))
+
+
+@pytest.mark.parametrize("value", [None, b"", token(), object(), VerifiedStatusList])
+def test_what_is_no_verified_list_is_not_put(value: Any) -> None:
+    store = new_store()
+    with pytest.raises(CitizenIDError) as caught:
+        store.put(value, now=NOW)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "status-list")
+    assert store.due(NOW) == ()
+
+
 def test_a_list_under_a_certificate_goes_with_its_root() -> None:
     store = StatusStore(anchors=rooted("one", "two"))
     ingest(store, under("one", 0))
@@ -1015,6 +1032,8 @@ def test_a_signer_takes_its_share_and_no_more(monkeypatch: pytest.MonkeyPatch, t
     body, uri = of_uri(2, iat=NOW + 1)
     ingest(store, body, NOW + 1, uri)  # what is held is renewed, as often as it comes
     ingest(store, body, NOW + 1, uri)
+    body, uri = of_uri(3)
+    full_up(store, body, NOW + 1, uri)  # and is counted once
     body = token(claims(), header(kid="other"), signer=key("other"))
     ingest(store, body)  # another signer has a share of its own
     again = StatusStore(anchors=TRUSTED, stored=store.export())
