@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from places import only_in_words
 
 from citizenid import Reason
 from citizenid._answer import Answer, json_answer, problem
+
+errors_say_where = only_in_words()
 
 
 @pytest.mark.parametrize("reason", Reason)

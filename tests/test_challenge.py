@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from places import only_in_words
 
 from citizenid import Challenge
 from citizenid._crypto import AgreementKey
 from citizenid._errors import MalformedError, Reason
 from citizenid._model import Handover, HandoverKind
 from citizenid._model import challenge as challenge_module
+
+errors_say_where = only_in_words()
 
 NONCE = "nonce-nonce"
 _TEXT = st.text(min_size=1, max_size=30)

@@ -20,9 +20,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from places import only_in_words
 
 from citizenid._errors import FORM, MalformedError, Reason
 from citizenid.countries import ANY, SPECIAL_ALPHA2, SPECIAL_ICAO, Country
+
+errors_say_where = only_in_words()
 
 COUNTRIES = Country.all()
 ALPHA2 = {country.alpha2 for country in COUNTRIES}

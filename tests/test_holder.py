@@ -48,6 +48,7 @@ from mdoc_writing import MDOC, OURS, PID
 from mdoc_writing import attestation as mdoc_attestation
 from mdoc_writing import door as mdoc_door
 from mdoc_writing import trusted as mdoc_anchors
+from places import only_in_words
 
 from citizenid import (
     AgreementKey,
@@ -65,6 +66,8 @@ from citizenid._model import thaw
 from citizenid._wire import cbor
 from citizenid.holder import Credential, dpop_proof, http_signature
 from citizenid.issuer import Issuer
+
+errors_say_where = only_in_words()
 
 SD_JWT_VC: dict[str, Any] = {"format": Format.SD_JWT_VC}
 

@@ -47,6 +47,7 @@ from hypothesis import strategies as st
 from mdoc_writing import OURS, PID, document_signer, items_of, mso_of, named
 from mdoc_writing import door as mdoc_door
 from mdoc_writing import trusted as mdoc_anchors
+from places import only_in_words
 
 from citizenid import (
     ANY,
@@ -70,6 +71,8 @@ from citizenid import (
 from citizenid._wire import cbor
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer, prepare_attestation
+
+errors_say_where = only_in_words()
 
 SD_JWT_VC: dict[str, Any] = {"format": Format.SD_JWT_VC}
 REFERENCE = StatusReference(STATUS_URI, VALID_INDEX)

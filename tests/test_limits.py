@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from places import only_in_words
 
 from citizenid._errors import CitizenIDError, Reason
 from citizenid._limits import DEFAULT_LIMITS, MAX_UNIX_TIME, Limits
+
+errors_say_where = only_in_words()
 
 NAMES = [field.name for field in dataclasses.fields(Limits) if field.init]
 MAY_BE_ZERO = {"clock_skew_s"}  # no excuse at all is a bound as well

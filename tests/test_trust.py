@@ -371,7 +371,7 @@ def test_a_key_that_may_not_verify_is_no_anchor(use: dict[str, Any]) -> None:
     {"kty": "AKP", "alg": "ML-KEM-768", "pub": "AAAA"}, {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
     {"kty": "EC", "crv": "secp256k1", "alg": "ES256K"}, {"kty": "OKP", "crv": "X25519", "use": "enc", "alg": "ECDH-ES"},
     {**jwk("b"), "use": "enc", "alg": "ECDH-ES"}, {**jwk("b"), "alg": "ECDH-ES+A256KW"},
-], ids=repr)  # fmt: skip
+])  # fmt: skip
 def test_a_key_that_is_not_for_us_does_not_spoil_the_set(other: dict[str, Any]) -> None:
     # RFC 7517 section 5. Sets with keys for key agreement are common.
     for keys in ([jwk("a"), other], [other, jwk("a")]):

@@ -39,6 +39,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, m
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
+from places import only_in_words
 
 from citizenid import (
     ANY,
@@ -54,6 +55,8 @@ from citizenid import (
 from citizenid._model import CertificateProfile, UnixTime
 from citizenid._x509 import CertifiedKey, certificates, load_roots, load_signers, pem_of, verify_path
 from citizenid.testing.forge.der import exchanged, integer
+
+errors_say_where = only_in_words()
 
 ROOT = certificate("root", "root", authority=True)
 CA = certificate("ca", "root", authority=True)

@@ -17,11 +17,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+from places import only_in_words
 from test_x509 import SHA256_OID, resigned, tlv
 
 from citizenid import Reason
 from citizenid._model import CertificateProfile, UnixTime
 from citizenid._x509 import PROFILES, CertifiedKey, load_roots, signer_window, verify_path
+
+errors_say_where = only_in_words()
 
 DS, READER, STATUS, VICAL, PLAIN = (
     CertificateProfile.MDOC_DOCUMENT_SIGNER,

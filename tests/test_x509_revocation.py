@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
+from places import only_in_words
 from test_x509 import (
     RSA,
     RSA_ROOT,
@@ -34,6 +35,8 @@ from test_x509 import (
 from citizenid import CitizenIDError, MalformedError, Reason, VerificationError
 from citizenid._model import CertificateProfile, UnixTime
 from citizenid._x509 import CertifiedKey, load_roots, verify_path
+
+errors_say_where = only_in_words()
 
 PLAIN = CertificateProfile.SD_JWT_VC_ISSUER
 ROOT = certificate("root", "root", authority=True)

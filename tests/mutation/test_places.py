@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import pytest
-from places import OutOfPlace, errors_only_at
+from places import OutOfPlace, errors_only_at, errors_only_in_words
 
 from citizenid import CitizenIDError, MalformedError, Reason, VerificationError
 
@@ -46,3 +47,17 @@ def test_afterwards_errors_are_free_again() -> None:
         assert CitizenIDError.__init__ is not original
     assert CitizenIDError.__init__ is original
     assert MalformedError(Reason.MALFORMED_JSON, "anywhere").where == "anywhere"
+
+
+@pytest.mark.parametrize(
+    "where", ["exp", "status-list.credentialSubject.ttl", "policy.rule[12].assurance", "status-file", "issuer-jwt"]
+)
+def test_a_path_of_our_words_is_a_path(where: str) -> None:
+    with errors_only_in_words():
+        assert CitizenIDError(Reason.EXPIRED, where).where == where
+
+
+@pytest.mark.parametrize("where", ["", None, "EXP", "XXexpXX", "exp.", ".exp", "exp exp", "rule[x]", "Sarah"])
+def test_another_word_is_noticed(where: Any) -> None:
+    with errors_only_in_words(), pytest.raises(OutOfPlace), contextlib.suppress(CitizenIDError):
+        raise CitizenIDError(Reason.EXPIRED, where)

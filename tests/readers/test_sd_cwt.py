@@ -388,7 +388,7 @@ def test_a_label_that_only_equals_one_is_none() -> None:
 def is_read(hostile: bytes) -> bool:
     """Whether the decoder itself takes these bytes, so that it is for the reader to refuse them."""
     try:
-        cbor.load(hostile, "")
+        cbor.load(hostile, "sd-cwt")
     except MalformedError:
         return False
     return True

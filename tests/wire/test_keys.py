@@ -495,7 +495,6 @@ def test_a_private_jwk_is_refused_where_it_stands() -> None:
             keys.read_private_jwk(jwk, "some.place")
         assert (caught.value.reason, caught.value.where) == (Reason.KEY_INVALID, "some.place")
 
-
     with pytest.raises(MalformedError) as caught:
         keys.read_private_jwk({**whole, "use": "enc"}, "some.place")
     assert (caught.value.reason, caught.value.where) == (Reason.KEY_USE_FORBIDDEN, "some.place")
