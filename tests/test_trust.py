@@ -104,6 +104,20 @@ def trust(*keys: dict[str, Any], issuer: str = ISSUER, **changes: Any) -> TrustA
     return TrustAnchors.from_jwks(issuer, {"keys": list(keys)}, **{**CREDENTIAL, **changes})
 
 
+@pytest.mark.parametrize("scope", [{"formats": 5}, {"types": 5}, {"countries": 5}])
+def test_a_scope_that_is_no_collection_is_refused(scope: dict[str, Any]) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        trust(jwk("a"), **scope)
+    assert (caught.value.reason, caught.value.where) == (Reason.ANCHOR_INVALID, "anchor")
+
+
+@pytest.mark.parametrize("anchors", [5, None, [5], "anchors"])
+def test_what_are_no_anchors_is_refused(anchors: Any) -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        TrustAnchors(anchors)
+    assert (caught.value.reason, caught.value.where) == (Reason.ANCHOR_INVALID, "anchors")
+
+
 def signed(kid: str | None = None, iss: str | None = None, alg: str = "ES256", payload: Any = None) -> SignedObject:
     header = {"alg": alg, "typ": "dc+sd-jwt"} | ({} if kid is None else {"kid": kid})
     claims = payload if payload is not None else ({} if iss is None else {"iss": iss}) | {"vct": VCT}

@@ -103,6 +103,8 @@ def test_an_authority_below_a_pinned_root_has_its_scope_or_is_not_pinned() -> No
         misused(Reason.ANCHOR_INVALID, lambda other=other: rooted(ROOT) | rooted(CA, **other))
         misused(Reason.ANCHOR_INVALID, lambda other=other: rooted(CA) | rooted(ROOT, **other))
     misused(Reason.ANCHOR_INVALID, lambda: rooted(ROOT).requiring_status() | rooted(CA))
+    keyed = TrustAnchors.from_keys("https://keyed.example", [key("a").public], **CREDENTIAL)
+    misused(Reason.ANCHOR_INVALID, lambda: keyed | rooted(ROOT).requiring_status() | rooted(CA))  # whatever is before
     both = rooted(ROOT) | rooted(CA)
     assert resolve(both, LEAF_OF_CA).anchor.issuer == resolve(both, LEAF_OF_CA, CA).anchor.issuer == ISSUER
     assert len(rooted(ROOT) | rooted(CA, purpose=KeyPurpose.STATUS_LIST, issuer=OTHER)) == 2
