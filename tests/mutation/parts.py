@@ -102,6 +102,9 @@ PARTS: Final[dict[str, Part]] = {
             "test_x509_revocation.py",
             "test_x509_oracle.py",
             "test_vectors_x509.py",
+            "test_trust_certificates.py",
+            "test_issuer.py",
+            "test_representations.py",
         ),
     ),
     "trust": Part(
@@ -109,7 +112,14 @@ PARTS: Final[dict[str, Part]] = {
         ("test_trust.py", "test_trust_certificates.py", "test_vical.py"),
     ),
     "_readers": Part(
-        ("_readers/",), ("readers", "test_vectors_mdoc.py", "test_vectors_sd_jwt.py", "test_vectors_sd_cwt.py")
+        ("_readers/",),
+        (
+            "readers",
+            "test_vectors_mdoc.py",
+            "test_vectors_sd_jwt.py",
+            "test_vectors_sd_cwt.py",
+            "test_representations.py",
+        ),
     ),
     "_writers": Part(("_writers/", "issuer.py"), ("writers", "test_issuer.py")),
     "holder": Part(
