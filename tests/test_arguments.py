@@ -36,6 +36,7 @@ from builders import (
     status_token,
     statuses,
 )
+from places import only_in_words
 
 from citizenid import (
     ANY,
@@ -78,6 +79,8 @@ from citizenid.verifier import (
     verify_presentation,
     verify_status_list,
 )
+
+errors_say_where = only_in_words()
 
 GOOD = make()
 JUNK: tuple[Any, ...] = (None, 5, True, 1.5, "x", b"x", [], {}, (), object())

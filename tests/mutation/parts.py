@@ -89,6 +89,7 @@ PARTS: Final[dict[str, Part]] = {
             "test_model.py",
             "test_clocks.py",
             "test_challenge.py",
+            "test_arguments.py",
             "status/test_identifiers.py",
             "status/test_bitstring.py",
             "test_representations.py",
@@ -124,7 +125,13 @@ PARTS: Final[dict[str, Part]] = {
     "_writers": Part(("_writers/", "issuer.py"), ("writers", "test_issuer.py")),
     "holder": Part(
         ("holder.py", "_choosing.py"),
-        ("test_holder.py", "gateway/test_query.py", "gateway/test_proofs.py", "gateway/test_http_signatures.py"),
+        (
+            "test_holder.py",
+            "test_arguments.py",
+            "gateway/test_query.py",
+            "gateway/test_proofs.py",
+            "gateway/test_http_signatures.py",
+        ),
     ),
     "gateway": Part(
         ("gateway/", "_answer.py"),
