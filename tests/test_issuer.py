@@ -173,6 +173,11 @@ def test_times_of_the_usual_attestation_are_whole_seconds(changes: dict[str, Any
     misused(Reason.CLAIM_INVALID, lambda: usual(**changes))
 
 
+def test_a_second_is_a_lifetime() -> None:
+    stated = usual(lifetime_s=1)
+    assert stated.validity.not_after == NOW + 1
+
+
 def test_without_a_status_it_is_valid_for_a_day_at_most() -> None:
     verdict = verified(issuer().issue(usual(status=None, lifetime_s=86_400), **SD_JWT_VC))
     assert verdict.status is None

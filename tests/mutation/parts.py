@@ -122,7 +122,7 @@ PARTS: Final[dict[str, Part]] = {
             "test_representations.py",
         ),
     ),
-    "_writers": Part(("_writers/", "issuer.py"), ("writers", "test_issuer.py")),
+    "_writers": Part(("_writers/", "issuer.py"), ("writers", "test_issuer.py", "test_arguments.py")),
     "holder": Part(
         ("holder.py", "_choosing.py"),
         (

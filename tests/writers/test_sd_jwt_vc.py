@@ -524,6 +524,7 @@ def test_the_limits_are_those_of_the_reader() -> None:
     misused(Reason.LIMIT_EXCEEDED, lambda: issue(many, decoys=6, limits=Limits(digests=10)))
     issue(attestation({"n" * 255: 1}))
     misused(Reason.LIMIT_EXCEEDED, lambda: issue(attestation({"n" * 256: 1})))
+    misused(Reason.LIMIT_EXCEEDED, lambda: issue(attestation(), decoys=11, limits=Limits(digests=10)))
     misused(Reason.INPUT_TOO_LARGE, lambda: issue(attestation({"x": "y" * 131_072})))
     misused(Reason.INPUT_TOO_LARGE, lambda: issue(attestation({"x": "y" * 131_072}), ()))
     # Half of what a verifier reads is left for the key binding, to the byte.
