@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import nacl.bindings as sodium
 import pytest
 from builders import (
     ABSENT,
@@ -943,6 +944,23 @@ def test_an_authority_with_a_point_of_small_order_signs_no_certificates(curve: A
     assert error.where == "issuer-jwt.header.x5c"
     load_roots(pem(plain))
     misused(Reason.ANCHOR_INVALID, lambda: load_roots(in_pem(rekeyed(plain, old, point))))
+
+
+def test_a_point_of_mixed_order_is_no_key_of_a_signer_nor_of_an_authority() -> None:
+    """A good point plus one of order 8: on the curve and canonical, but outside of the prime subgroup."""
+    torsion = bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")
+    private = ed25519.Ed25519PrivateKey.generate()
+    good = private.public_key().public_bytes_raw()
+    mixed = sodium.crypto_core_ed25519_add(good, torsion)
+    assert not sodium.crypto_core_ed25519_is_valid_point(mixed)
+    leaf = certificate("leaf", "root", public=private.public_key())
+    walk([leaf])
+    refuses(Reason.KEY_INVALID, [rekeyed(leaf, good, mixed)])
+    ca = certificate("ca", "root", authority=True, public=private.public_key())
+    below = certificate("leaf", "ca", signer=private, hash_algorithm=None)
+    walk([below, ca])
+    refuses(Reason.KEY_INVALID, [below, rekeyed(ca, good, mixed)])
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(in_pem(rekeyed(ca, good, mixed))))
 
 
 def test_nobody_signs_for_an_authority_whose_point_is_the_neutral_one() -> None:
