@@ -636,6 +636,7 @@ def test_a_nonce_in_a_proof_is_text() -> None:
 
 def test_headers_that_are_covered_add_lines_and_replace_none() -> None:
     signed = http_signature(key("sender"), **SENDS, headers={"content-digest": "sha-256=:x:", "x-empty": ""})
+    assert set(signed) == {"Signature-Input", "Signature", "Citizenship-Key"}
     assert '"content-digest" "x-empty")' in signed["Signature-Input"]
     for headers in (
         *junk(None, {}), {"@method": "GET"}, {"@target-uri": "https://evil.example/"}, {"citizenship-ticket": "other"},

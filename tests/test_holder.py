@@ -55,6 +55,7 @@ from citizenid import (
     Attestation,
     CitizenIDError,
     Format,
+    Limits,
     PublicKey,
     Reason,
     Serialization,
@@ -134,6 +135,13 @@ def test_what_comes_with_a_key_binding_is_no_credential() -> None:
 )
 def test_a_wallet_checks_a_credential_as_a_verifier_would(data: bytes, reason: Reason, step: str) -> None:
     raises(reason, step, lambda: received(data))
+
+
+def test_a_wallet_keeps_its_own_bounds() -> None:
+    data = issuer_half(payload={"iat": NOW + 20})
+    assert received(data).attestation.validity.issued_at == NOW + 20
+    raises(Reason.ISSUED_IN_FUTURE, "V6", lambda: received(data, limits=Limits(clock_skew_s=10)))
+    raises(Reason.INPUT_TOO_LARGE, "V1", lambda: received(data, limits=Limits(presentation_bytes=len(data) - 1)))
 
 
 @pytest.mark.parametrize("now", [None, True, 1.5, -1, "now"])
