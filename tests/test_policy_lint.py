@@ -529,6 +529,7 @@ def test_what_stands_nowhere_is_said_first_and_of_one_line_what_was_met_first() 
         (HEAD + "citizensip = ['US']\nanyone = true", "citizenship"),
         (HEAD + "anyone = true\nregions = 'x'", "region"),
         (HEAD + "nationality = ['USA']", "US"),
+        (HEAD + "nationality = ['FR', 'USA', 'DEU']", "US"),  # the first of them
         (HEAD + "nationality = ['de']", "DE"),
         (HEAD + "nationality = ['D']", "DE"),
         (HEAD + "nationality = ['DE']\nbinding = 'DPOP'", "dpop"),

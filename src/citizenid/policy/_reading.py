@@ -232,14 +232,13 @@ class _Reader:
         if type(codes) is not list or not codes:
             self.error(key, f"{key} must be a list of ISO 3166-1 alpha-2 codes")
             return frozenset()
-        found = [Country.get(code) for code in codes]
         unknown = [code for code in codes if Country.get(code) is None]
         if unknown:
             self.error(key, "unknown country" + _meant(unknown[0]))
             return frozenset()
-        if len(set(found)) != len(found):
+        if len(set(codes)) != len(codes):  # each country has one such code
             self.error(key, "a country stands there twice")
-        return frozenset(country for country in found if country is not None)
+        return frozenset(map(Country, codes))
 
     def age(self, key: str) -> int | None:
         age = self.table.get(key)
