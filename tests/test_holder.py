@@ -371,6 +371,20 @@ def test_a_parent_comes_along_by_itself_and_no_sibling_does() -> None:
         assert same(shown(presented(credential, wanted)), expected)
 
 
+def test_what_is_hidden_as_a_whole_is_shown_for_a_part_of_it_that_is_there() -> None:
+    claims = {"o": {"p": {"q": 1}, "s": 3}, "x": [[1], [], [2, 3]], "t": 4}
+    credential = received(issued(claims, [("o",), ("x", None)]))
+    bare = {"x": [], "t": 4}
+    for wanted, expected in (
+        ((), bare),
+        ([("o", "p", "q")], {**bare, "o": claims["o"]}),
+        ([("x", 2, 1)], {**bare, "x": [[2, 3]]}),
+        ([("x", None, 0)], {**bare, "x": [[1], [2, 3]]}),
+        ([("x", None, 1), ("o", "s")], {**bare, "x": [[2, 3]], "o": claims["o"]}),
+    ):
+        assert same(shown(presented(credential, wanted)), expected)
+
+
 def test_one_nationality_is_shown_and_no_other() -> None:
     credential = received(
         issued({"nationalities": ["US", "DE", "FR"], "citizenships": ["US"], "nationalities_complete": True})

@@ -183,9 +183,7 @@ class Credential:
         return WRITERS[self.format].present(self._presentation, options)
 
     def _choose(self, disclose: Iterable[ClaimPath | str]) -> set[int]:
-        placements = placements_of(self._reading)
-        parents = {placement.position: placement.parent for placement in placements}
-        tree = tree_of(placements)
+        tree = tree_of(placements_of(self._reading))
         chosen: set[int] = set()
         if isinstance(disclose, str) or not isinstance(disclose, Iterable):
             raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")  # a string is a list of letters: surely a slip
@@ -201,11 +199,7 @@ class Credential:
             # A part of an element would show the whole of it: in an mdoc a path ends there.
             if not path or not exists(within, path) or (self.format is Format.MDOC and len(path) > 2):
                 raise CitizenIDError(Reason.CLAIM_UNKNOWN, "disclose")
-            for leaf in found:
-                position: int | None = leaf
-                while position is not None and position not in chosen:
-                    chosen.add(position)
-                    position = parents[position]
+            chosen.update(found)
         return chosen
 
     def __repr__(self) -> str:

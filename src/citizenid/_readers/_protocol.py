@@ -74,7 +74,7 @@ def placements_of(reading: Reading) -> Sequence[Placement]:
     if reading.placements is not None:
         return reading.placements
     paths = [(namespace, name) for namespace, elements in reading.claims.items() for name in elements]
-    return [Placement(position, path, None) for position, path in enumerate(paths)]
+    return [Placement(position, path) for position, path in enumerate(paths)]
 
 
 class Reader(NamedTuple):

@@ -31,11 +31,10 @@ class Disclosure(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """Where a disclosure belongs: its own position, its path in the claims, and the disclosure it stands inside."""
+    """Where a disclosure belongs: its own position, and its path in the claims."""
 
     position: int
     path: ClaimPath
-    parent: int | None
 
     def __repr__(self) -> str:
         return "<Placement>"
@@ -75,7 +74,7 @@ def restore(tree: dict[Any, Any], disclosures: dict[Any, Disclosure], markers: M
     walk = _Restoring(disclosures, markers, limits)
     claims = None
     try:
-        claims = walk.object(tree, (), None, markers.opaque)
+        claims = walk.object(tree, (), markers.where, markers.opaque)
     except RecursionError:
         pass  # raised below: the caller stands so deep that not even a legal nesting has room
     if claims is None:
@@ -111,10 +110,9 @@ class _Restoring:
         self.withheld: set[ClaimPath] = set()
 
     def object(
-        self, tree: dict[Any, Any], path: ClaimPath, parent: int | None, opaque: frozenset[Any] = frozenset()
+        self, tree: dict[Any, Any], path: ClaimPath, where: str, opaque: frozenset[Any] = frozenset()
     ) -> Mapping[Any, Any]:
         if len(path) >= self.depth:
-            where = self.where if parent is None else "disclosure"
             raise MalformedError(Reason.DEPTH_EXCEEDED, where)
         claims = dict(tree)
         hidden = None
@@ -133,19 +131,18 @@ class _Restoring:
                 if name in opaque:
                     clear.append(item)
                 elif kind is dict:
-                    claims[name] = self.object(item, (*path, name), parent)
+                    claims[name] = self.object(item, (*path, name), where)
                 elif item is not hidden:
-                    claims[name] = self.array(item, (*path, name), parent)
+                    claims[name] = self.array(item, (*path, name), where)
             elif kind is float and not isfinite(item):
-                where = self.where if parent is None else "disclosure"
                 raise MalformedError(Reason.MALFORMED_JSON, where)
         if clear:
             _check_clear(clear, self.markers, self.depth - 1)
         if hidden is not None:
-            self.hidden_members(hidden, claims, path, parent)
+            self.hidden_members(hidden, claims, path)
         return MappingProxyType(claims)
 
-    def hidden_members(self, digests: Any, claims: dict[Any, Any], path: ClaimPath, parent: int | None) -> None:
+    def hidden_members(self, digests: Any, claims: dict[Any, Any], path: ClaimPath) -> None:
         if type(digests) is not list:
             where = self.where
             raise VerificationError(Reason.REDACTION_MALFORMED, where)
@@ -158,11 +155,10 @@ class _Restoring:
                 raise VerificationError(Reason.CLAIM_NOT_DISCLOSABLE, "disclosure")
             if name in claims:
                 raise VerificationError(Reason.DISCLOSURE_CLASH, "disclosure")
-            claims[name] = self.place(position, value, (*path, name), parent)
+            claims[name] = self.place(position, value, (*path, name))
 
-    def array(self, items: list[Any], path: ClaimPath, parent: int | None) -> tuple[Any, ...]:
+    def array(self, items: list[Any], path: ClaimPath, where: str) -> tuple[Any, ...]:
         if len(path) >= self.depth:
-            where = self.where if parent is None else "disclosure"
             raise MalformedError(Reason.DEPTH_EXCEEDED, where)
         element, seen = self.markers.element, self.seen
         restored: list[Any] = []
@@ -170,7 +166,7 @@ class _Restoring:
             kind = type(item)
             if kind is dict:
                 if element not in item:
-                    restored.append(self.object(item, (*path, len(restored)), parent))
+                    restored.append(self.object(item, (*path, len(restored)), where))
                     continue
                 digest = item[element]
                 if len(item) != 1 or type(digest) is not self.digest_type:
@@ -192,23 +188,22 @@ class _Restoring:
                     continue
                 if name is not None:
                     raise VerificationError(Reason.DISCLOSURE_MALFORMED, "disclosure")
-                restored.append(self.place(position, value, (*path, len(restored)), parent))
+                restored.append(self.place(position, value, (*path, len(restored))))
             elif kind is list:
-                restored.append(self.array(item, (*path, len(restored)), parent))
+                restored.append(self.array(item, (*path, len(restored)), where))
             elif kind is float and not isfinite(item):
-                where = self.where if parent is None else "disclosure"
                 raise MalformedError(Reason.MALFORMED_JSON, where)
             else:
                 restored.append(item)
         return tuple(restored)
 
-    def place(self, position: int, value: Any, path: ClaimPath, parent: int | None) -> Any:
-        self.placements.append(_new(Placement, (position, path, parent)))
+    def place(self, position: int, value: Any, path: ClaimPath) -> Any:
+        self.placements.append(_new(Placement, (position, path)))
         kind = type(value)
         if kind is dict:
-            return self.object(value, path, position)
+            return self.object(value, path, "disclosure")
         if kind is list:
-            return self.array(value, path, position)
+            return self.array(value, path, "disclosure")
         if kind is float and not isfinite(value):
             raise MalformedError(Reason.MALFORMED_JSON, "disclosure")
         return value
