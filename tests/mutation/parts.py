@@ -76,6 +76,7 @@ PARTS: Final[dict[str, Part]] = {
             "test_status_vectors.py",
             "gateway/test_status_file.py",
             "gateway/test_bitstring.py",
+            "test_arguments.py",
             "test_representations.py",
         ),
         100,
