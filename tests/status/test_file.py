@@ -553,6 +553,17 @@ def record(**changes: Any) -> StoredList:
     return held._replace(**changes)
 
 
+def test_half_a_surrogate_pair_in_the_uri_of_a_list_comes_back(path: Path) -> None:
+    # A foreign issuer may have put anything into a credential, and into the list that it leads to.
+    uri = "https://issuer.example/\ud800"
+    held = record(uri=uri, identity=status_identity(uri, ISSUER))
+    path.write_bytes(b"")
+    put(path, StoredStatuses((held,), {}, (uri,)))
+    file = StatusFile(path, anchors=TRUSTED)
+    assert by_identity(file, held.identity, 1, NOW) is Status.INVALID
+    assert file.uris == (uri,)
+
+
 def test_more_than_a_reader_takes_is_not_written(path: Path) -> None:
     store = filled((URIS[0], 1, (0, 1)))
     for wrong in (record(uri="u" * 65_536), record(usable_until=2**63)):
@@ -637,8 +648,9 @@ def test_the_old_file_is_neither_changed_nor_cut(path: Path) -> None:
         assert os.fstat(old.fileno()).st_nlink == 0
     assert [each.name for each in path.parent.iterdir()] == [path.name]
     assert path.stat().st_mode & 0o777 == 0o644
-    write_status_file(path, store, mode=0o600)
-    assert path.stat().st_mode & 0o777 == 0o600
+    for mode in (0o600, 0o777, 0):
+        write_status_file(path, store, mode=mode)
+        assert path.stat().st_mode & 0o777 == mode
 
 
 @pytest.mark.parametrize("step", ["fsync", "chmod", "replace"])

@@ -18,6 +18,7 @@ from citizenid._limits import DEFAULT_LIMITS
 from citizenid.status import IdentifierList, IdentifierPublisher, IdentifierState, StatusKind, StatusStore
 from citizenid.status import _identifiers as module
 from citizenid.status._identifiers import TAG_BYTES, tag_of
+from citizenid.status._identity import PREFIX_BYTES, prefixes_of
 
 from . import ISSUER, NOW, URI, anchors, key
 
@@ -204,3 +205,17 @@ def test_threads_share_a_publisher() -> None:
     for thread in threads:
         thread.join()
     assert len({reference.identifier for reference in given}) == 400
+
+
+# --- what a ticket keeps of an identity ---
+
+
+def test_the_beginning_of_an_identity_leads_to_one_list_or_to_none() -> None:
+    first, other = bytes([0x80]) * 16, bytes([0x81]) * 16
+    twin = first[:PREFIX_BYTES] + bytes(16 - PREFIX_BYTES)
+    by_index = bytes([0x7F]) * 16  # is asked for as a whole
+    nobody = {first[:PREFIX_BYTES]: b""}
+    assert prefixes_of([by_index]) == {}
+    assert prefixes_of([first, by_index, other, first]) == {each[:PREFIX_BYTES]: each for each in (first, other)}
+    assert prefixes_of([first, twin]) == prefixes_of([twin, first, twin, first]) == nobody
+    assert prefixes_of([twin, other, first]) == nobody | {other[:PREFIX_BYTES]: other}

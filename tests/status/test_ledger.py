@@ -6,6 +6,7 @@ short. Spec: Token Status List sections 13.2, 13.3; specs/profile-status-list.md
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -365,13 +366,24 @@ def test_a_clock_that_goes_back_far_stops_no_list(either: Callable[..., StatusPu
     assert issued == [NOW + 1, NOW + 2]
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4])
 @pytest.mark.parametrize("format", ["jwt", "cwt"])
-def test_a_list_that_is_too_long_for_a_token_uses_up_no_iat(format: Any) -> None:
-    publisher = StatusPublisher(uri=URI, size=DEFAULT_LIMITS.status_list_bytes * (9 if format == "cwt" else 5))
+def test_a_list_that_is_too_long_for_a_token_uses_up_no_iat(format: Any, bits: Any) -> None:
+    size = DEFAULT_LIMITS.status_list_bytes * (9 if format == "cwt" else 5)
+    publisher = StatusPublisher(uri=URI, size=size // bits, bits=bits)
     options: dict[str, Any] = {"now": NOW, "ttl_s": 60, "expires_s": 60, "level": 0, "format": format}
     for _ in range(3):
         refused(Reason.CONFIGURATION_INVALID, lambda: publisher.prepare(key().public, **options))
     assert taken_apart(publish(publisher))[1]["iat"] == NOW
+
+
+def test_a_publisher_that_is_let_go_of_lets_go_of_its_file(path: Path) -> None:
+    publisher = StatusPublisher(uri=URI, size=16, path=path)
+    connection = publisher._ledger._connection  # type: ignore[attr-defined]  # of a ledger in a file
+    del publisher
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError):
+        connection.execute("SELECT 1")
 
 
 def test_a_new_key_of_the_issuer_signs_what_replaces_the_old_list(path: Path, opened: Opened) -> None:

@@ -335,6 +335,29 @@ def test_a_gigabyte_of_zeros_costs_no_more_than_twice_the_bound(limit_bytes: int
     assert peak <= 2 * limit_bytes + len(bomb) + 65_536
 
 
+@pytest.mark.parametrize("limit_bytes", [0, 1, 999, 2**22 - 1, 2**22, 2**22 + 1, 2**23 + 5])
+def test_nobody_inflates_more_than_a_byte_beyond_the_bound(limit_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    original = zlib.decompressobj
+
+    class Counting:
+        def __init__(self, container: int) -> None:
+            self._stream = original(container)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._stream, name)
+
+        def decompress(self, data: bytes, most: int) -> bytes:
+            piece: bytes = self._stream.decompress(data, most)
+            made.append(len(piece))
+            return piece
+
+    bomb = zero_bomb(16)
+    monkeypatch.setattr(zlib, "decompressobj", Counting)
+    assert refused(bomb, limit_bytes) is Reason.INPUT_TOO_LARGE
+    assert sum(made) == limit_bytes + 1
+
+
 def test_a_short_stream_does_not_have_the_entries_somebody_claims() -> None:
     # STA-027: the size of a list is what its bytes hold, and nothing else says it.
     statuses = inflate(zlib.compress(b"\x00"), bits=1)

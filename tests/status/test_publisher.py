@@ -32,6 +32,7 @@ from joserfc import jwt as jose_jwt
 from citizenid import (
     CitizenIDError,
     KeyPurpose,
+    Limits,
     LocalKey,
     PublicKey,
     Reason,
@@ -40,7 +41,14 @@ from citizenid import (
     TrustAnchors,
 )
 from citizenid._limits import DEFAULT_LIMITS
-from citizenid.status import StatusKind, StatusPublisher, StatusStore, verify_status_list
+from citizenid.status import (
+    IdentifierPublisher,
+    StatusKind,
+    StatusPublisher,
+    StatusStore,
+    _writing,
+    verify_status_list,
+)
 
 from . import DAY, ISSUER, MEDIA_TYPE, NOW, URI, anchors, claims, key, slow_pack, slow_read, unsegment
 
@@ -514,6 +522,44 @@ def test_a_token_that_verifiers_would_refuse_for_its_size_is_not_published() -> 
     options: dict[str, Any] = {"now": NOW, "ttl_s": 60, "expires_s": 60}
     assert len(publisher.prepare(key().public, **options).to_be_signed) < 2**17
     refused(Reason.CONFIGURATION_INVALID, lambda: publisher.prepare(key().public, level=0, **options))
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "ES384", "ES512", "Ed25519", "ML-DSA-44"])
+@pytest.mark.parametrize("form", ["jwt", "cwt", "bitstring", "identifiers"])
+def test_the_longest_token_that_is_published_is_the_longest_that_a_verifier_takes(
+    form: str, algorithm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer = key("long", algorithm)
+    purpose: dict[str, Any] = {"issuer": ISSUER, "purpose": "revocation"} if form == "bitstring" else {}
+    listed = {"format": form, "level": 0} if form in ("jwt", "cwt") else {"format": form} if purpose else {}
+    for size in (2_048, 262_144):  # the head of a payload has another length then
+        publisher: Any = StatusPublisher(uri=URI, size=max(size, 131_072), **purpose)
+        if form == "identifiers":
+            publisher = IdentifierPublisher(uri=URI)
+            for _ in range(size // 2_048):
+                publisher.revoke(publisher.allocate())
+        options: dict[str, Any] = {"now": NOW, "ttl_s": 60, "expires_s": 60, **listed}
+
+        def signed(publisher: Any = publisher, options: dict[str, Any] = options) -> bytes:
+            token: bytes = publisher.prepare(signer.public, **options).sign(signer)
+            return token
+
+        longest = len(signed())
+        with monkeypatch.context() as patch:
+            patch.setattr(_writing, "DEFAULT_LIMITS", Limits(status_list_bytes=longest))
+            assert len(signed()) == longest  # an iat of a second later is as long
+            patch.setattr(_writing, "DEFAULT_LIMITS", Limits(status_list_bytes=longest - 1))
+            refused(Reason.CONFIGURATION_INVALID, signed)
+
+
+def test_a_list_that_is_stored_may_be_as_long_as_its_own_format_takes() -> None:
+    # A CWT holds the list as it is; a JWT would hold 16 bytes of text for each nine.
+    publisher = new_publisher(DEFAULT_LIMITS.status_list_bytes // 8 * 7, 8)
+    options: dict[str, Any] = {"now": NOW, "ttl_s": 60, "expires_s": 60, "level": 0}
+    stored = publisher.prepare(key().public, format="cwt", **options)
+    assert len(stored.to_be_signed) > DEFAULT_LIMITS.status_list_bytes // 8 * 7
+    refused(Reason.CONFIGURATION_INVALID, lambda: publisher.prepare(key().public, format="jwt", **options))
+    assert publisher.last_issued_at == NOW
 
 
 @pytest.mark.parametrize("format", ["jwt", "cwt"])

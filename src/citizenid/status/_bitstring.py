@@ -165,8 +165,11 @@ def list_of_credential(claims: Mapping[Any, Any], limits: Limits) -> StatusList:
     return StatusList(1, packed.translate(_MIRRORED))
 
 
-def for_purpose(statuses: StatusList, purpose: str) -> StatusList:
-    """Return what the bits of a list say for one purpose: a set bit is INVALID, or SUSPENDED, which takes two bits."""
+def for_purpose(statuses: StatusList, purpose: str | None) -> StatusList:
+    """Return what the bits of a list say for one purpose: a set bit is INVALID, or SUSPENDED, which takes two bits.
+
+    A list without a purpose says itself what its bits mean.
+    """
     if purpose != reg.SUSPENSION:
         return statuses
     packed = statuses.packed

@@ -115,7 +115,7 @@ def lay_out(stored: StoredStatuses) -> Laid:
             raise CitizenIDError(Reason.LIMIT_EXCEEDED, _WHERE)
         size = len(packed) // TAG_BYTES if bits == TAGS else len(packed) * 8 // bits
         records.append(_LIST.pack(each.identity, offset, size, *times, each.anchor, each.digest, len(uri), bits) + uri)
-    if max(len(lists), len(stored.marks)) > MAX_RECORDS or max(map(len, wanted), default=0) > 0xFFFF:
+    if max(len(lists), len(stored.marks)) > MAX_RECORDS or any(len(uri) > 0xFFFF for uri in wanted):
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, _WHERE)
     if directory_bytes > MAX_DIRECTORY_BYTES or end > MAX_FILE_BYTES:
         raise CitizenIDError(Reason.LIMIT_EXCEEDED, _WHERE)

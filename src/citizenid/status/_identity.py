@@ -130,7 +130,7 @@ def parts_of(token: VerifiedStatusList) -> list[tuple[bytes, StatusList | Identi
     parts = []
     for purpose in token.purposes or (None,):
         statuses = token.statuses
-        if purpose is not None and type(statuses) is StatusList:
+        if type(statuses) is StatusList:
             statuses = for_purpose(statuses, purpose)
         parts.append((status_identity(token.uri, token.anchor.issuer, None, token.kind, purpose), statuses))
     return parts

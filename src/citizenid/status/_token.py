@@ -247,7 +247,7 @@ def _check_stated(stated: Any, claims: Mapping[Any, Any]) -> None:
     for label, value in stated.items():
         name = _NAMES.get(label, label)
         # As bytes: to Python 1, 1.0 and True are equal.
-        same = name in claims and cbor.encode(value, where) == cbor.encode(claims[name], where)
+        same = name in claims and cbor.encode(value) == cbor.encode(claims[name])
         if not same and (name in claims or label in _NAMES):
             raise MalformedError(Reason.CLAIM_INVALID, where)
 

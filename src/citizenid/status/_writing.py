@@ -136,7 +136,8 @@ def _jwt(typ: str, payload: dict[str, Any], signer: TokenSigner) -> Unsigned:
     else:
         header[reg.KID] = signer.kid
     to_be_signed = signing_input(header, payload, _WHERE)
-    _check_size(len(to_be_signed) + 2 * reg.SIGNATURE_BYTES[signer.key.algorithm])
+    signature_bytes = reg.SIGNATURE_BYTES[signer.key.algorithm]
+    _check_size(len(to_be_signed) + 1 + -(-4 * signature_bytes // 3))  # the point, and base64url
     return Unsigned(to_be_signed, signer.key, lambda signature: to_be_signed + b"." + base64url.encode(signature))
 
 
@@ -178,7 +179,8 @@ def _cwt(typ: str, uri: str, times: Times, signer: TokenSigner, label: int, stat
     start, end = cbor.encode(before, _WHERE)[1:], cbor.encode(behind, _WHERE)[1:]
     payload = b"".join((b"\xa5", start, cbor.encode(label), *stated, end))
     protected = cbor.encode(header, _WHERE)
-    _check_size(len(payload) + len(protected) + reg.SIGNATURE_BYTES[algorithm])
+    around = _TAG + cose.write(protected, {}, None, bytes(reg.SIGNATURE_BYTES[algorithm]))  # null for a payload
+    _check_size(len(around) - 1 + len(cbor.head(2, len(payload))) + len(payload))
     return Unsigned(
         cose.structure(cose.SIGNATURE, protected, payload),
         signer.key,
