@@ -67,6 +67,7 @@ from citizenid import (
     _demo,
 )
 from citizenid import __main__ as cli
+from citizenid._cli import auditing as _auditing
 from citizenid._cli import inspection as _inspection
 from citizenid._cli.files import finish
 from citizenid._cli.steps import STEPS, Steps, verify_steps
@@ -74,6 +75,7 @@ from citizenid._demo import cases as _cases
 from citizenid._demo import world as _world
 from citizenid.gateway import Admitted, Allow, Deny, Gateway, NeedPresentation, NeedStatusList, Request
 from citizenid.gateway._audit.note import NOTE_SIGNATURE, VerifierKey
+from citizenid.gateway.audit import AuditReport, LogReport
 from citizenid.status import IdentifierPublisher, StatusPublisher
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -1280,3 +1282,68 @@ def test_a_policy_that_cannot_be_read_is_exit_code_2(run: Run, tmp_path: Path, c
     code, output, error = run("policy", *command, str(tmp_path / "nothing"), stdin=POLICY.encode())
     assert (code, output) == (2, "")
     assert error.startswith("citizenid: cannot read ")
+
+
+# --- what an audit log says ---
+
+AUDITED: Final = LogReport(
+    "gate.example/w1", 12_345, b"r" * 32, NOW - 4_000, {"revoked": 1_000, "expired": 2}, 30, {}, {}, 1_700, 40, None, 0,
+    (), None,
+)  # fmt: skip
+TOLD: Final = [
+    "gate.example/w1",
+    "  12,345 entries, root cnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI=, checkpoint 4,000 s old",
+    "  refused: expired 2, revoked 1,000",
+    "  counted: none; allowed 1,700, of these 40 marked",
+    "  samples of allowed requests: 30",
+]
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ({}, [*TOLD, "  no write-ahead file: a copy"]),
+    ({"pending": 0}, TOLD),
+    ({"pending": 1_234}, [*TOLD, "  after the checkpoint: 1,234 entries, 0 bytes of a torn end"]),
+    ({"pending": 0, "torn_bytes": 1_007}, [*TOLD, "  after the checkpoint: 0 entries, 1,007 bytes of a torn end"]),
+    ({"pending": 0, "witnessed": 0}, [*TOLD, "  witnessed: 0 entries"]),
+    (
+        {"unwritten": {"revoked": 2, "expired": 1_000}, "witnessed": 1_111},
+        [*TOLD, "  WITHOUT AN ENTRY: expired 1,000, revoked 2", "  no write-ahead file: a copy",
+         "  witnessed: 1,111 entries"],
+    ),
+    (
+        {"pending": 0, "counted": {"malformed": 7_000}},
+        [*TOLD[:3], "  counted: malformed 7,000; allowed 1,700, of these 40 marked", TOLD[4]],
+    ),
+])  # fmt: skip
+def test_a_report_of_logs_in_lines(changes: dict[str, Any], told: list[str]) -> None:
+    log = AUDITED._replace(**changes)
+    assert _auditing.to_lines(AuditReport((log,)), NOW) == [*told, "valid"]
+    assert _auditing.to_lines(AuditReport((log, AUDITED)), NOW) == [
+        *told,
+        *TOLD,
+        "  no write-ahead file: a copy",
+        "valid",
+    ]
+
+
+def test_a_report_of_logs_as_json_has_everything() -> None:
+    other = ("gate.example/w2", 7, b"o" * 32)
+    log = AUDITED._replace(others=(other,), counted={"malformed": 1}, unwritten={"revoked": 3}, pending=5, witnessed=9)
+    document = _auditing.to_json(AuditReport((log, AUDITED)))
+    assert document == json.loads(json.dumps(document))
+    assert document == {"ok": True, "logs": [
+        {
+            "origin": "gate.example/w1", "size": 12_345, "root": "cnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI=",
+            "time": NOW - 4_000, "refused": {"revoked": 1_000, "expired": 2}, "sampled": 30,
+            "counted": {"malformed": 1}, "unwritten": {"revoked": 3}, "allowed": 1_700, "marked": 40, "pending": 5, "torn_bytes": 0,
+            "witnessed": 9, "others": [
+                {"origin": "gate.example/w2", "size": 7, "root": "b29vb29vb29vb29vb29vb29vb29vb29vb29vb29vb28="},
+            ],
+        },
+        {
+            "origin": "gate.example/w1", "size": 12_345, "root": "cnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI=",
+            "time": NOW - 4_000, "refused": {"revoked": 1_000, "expired": 2}, "sampled": 30, "counted": {},
+            "unwritten": {}, "allowed": 1_700, "marked": 40, "pending": None, "torn_bytes": 0, "others": [],
+            "witnessed": None,
+        },
+    ]}  # fmt: skip
