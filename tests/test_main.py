@@ -1335,8 +1335,8 @@ def test_a_report_of_logs_as_json_has_everything() -> None:
         {
             "origin": "gate.example/w1", "size": 12_345, "root": "cnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI=",
             "time": NOW - 4_000, "refused": {"revoked": 1_000, "expired": 2}, "sampled": 30,
-            "counted": {"malformed": 1}, "unwritten": {"revoked": 3}, "allowed": 1_700, "marked": 40, "pending": 5, "torn_bytes": 0,
-            "witnessed": 9, "others": [
+            "counted": {"malformed": 1}, "unwritten": {"revoked": 3}, "allowed": 1_700, "marked": 40, "pending": 5,
+            "torn_bytes": 0, "witnessed": 9, "others": [
                 {"origin": "gate.example/w2", "size": 7, "root": "b29vb29vb29vb29vb29vb29vb29vb29vb29vb29vb28="},
             ],
         },

@@ -335,6 +335,13 @@ def test_a_gigabyte_of_zeros_costs_no_more_than_twice_the_bound(limit_bytes: int
     assert peak <= 2 * limit_bytes + len(bomb) + 65_536
 
 
+@pytest.mark.parametrize("size", [2**22, 2**22 + 1, 2**23 + 77])
+def test_a_list_that_is_inflated_in_pieces_is_whole(size: int) -> None:
+    packed = bytes(number % 251 for number in range(1_000)) * (size // 1_000 + 1)
+    statuses = inflate(zlib.compress(packed[:size], 1), bits=8, limit_bytes=size)
+    assert statuses.packed == packed[:size]
+
+
 @pytest.mark.parametrize("limit_bytes", [0, 1, 999, 2**22 - 1, 2**22, 2**22 + 1, 2**23 + 5])
 def test_nobody_inflates_more_than_a_byte_beyond_the_bound(limit_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []

@@ -159,7 +159,7 @@ def inflate(
         data, broken = stream.unconsumed_tail, not piece and not stream.eof
     if broken or stream.unused_data:
         raise MalformedError(Reason.STATUS_LIST_MALFORMED, where)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return b"".join(pieces)
 
 
 def deflate(data: bytes, level: int, container: int) -> bytes:
