@@ -13,10 +13,12 @@ import base64
 import gzip as _gzip
 import hashlib
 import re
-import zlib
 from enum import StrEnum
 from types import ModuleType
 from typing import Any, Final, NamedTuple
+
+from .._errors import MalformedError, Reason
+from ..status._list import GZIP, inflate
 
 zstandard: ModuleType | None
 try:
@@ -175,20 +177,10 @@ def _library() -> Any:
 
 
 def _gunzip(data: bytes, limit_bytes: int) -> bytes | Undecodable:
-    inflate = zlib.decompressobj(wbits=31)  # gzip alone, one member
-    pieces: list[bytes] = []
-    size, broken = 0, False
-    while not (inflate.eof or broken):
-        try:
-            piece = inflate.decompress(data, min(_PIECE_BYTES, limit_bytes - size + 1))
-        except zlib.error:
-            piece = b""
-        size += len(piece)
-        if size > limit_bytes:
-            return Undecodable.TOO_LARGE
-        pieces.append(piece)
-        data, broken = inflate.unconsumed_tail, not piece and not inflate.eof
-    return Undecodable.BROKEN if broken or inflate.unused_data else b"".join(pieces)
+    try:
+        return inflate(data, GZIP, limit_bytes=limit_bytes, where="fetch")
+    except MalformedError as error:
+        return Undecodable.TOO_LARGE if error.reason is Reason.INPUT_TOO_LARGE else Undecodable.BROKEN
 
 
 def _unzstd(data: bytes, limit_bytes: int, dictionary: Any) -> bytes | Undecodable:
