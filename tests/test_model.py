@@ -61,6 +61,7 @@ errors_say_where = only_at(
         ),
         Reason.CLAIM_INVALID: frozenset(
             {"assurance", "claims", "evidence_checked_at", "exp", "iat", "nationalities_complete", "nbf", OURS}
+            | {"status.certificate", "status.identifier_list.id", "status.kind", "status.purpose"}
             | {"status.status_list.idx", "status.status_list.uri"}
         ),
         Reason.CLOCK_UNUSABLE: frozenset({"now"}),
@@ -183,6 +184,48 @@ def test_another_index_is_refused(index: Any) -> None:
 @pytest.mark.parametrize("uri", ["", "u" * 2_049, None, 1, b"u", ["u"], True], ids=lambda uri: repr(uri)[:12])
 def test_another_uri_is_refused(uri: Any) -> None:
     _refused(lambda: StatusReference(uri, 0), Reason.CLAIM_INVALID, "status.status_list.uri")
+
+
+def test_a_reference_to_an_identifier_list_has_an_identifier_and_no_index() -> None:
+    for identifier in (b"i", b"i" * 64):
+        reference = StatusReference("u", kind=StatusKind.IDENTIFIER_LIST, identifier=identifier)
+        assert (reference.index, reference.identifier) == (0, identifier)
+    where = "status.identifier_list.id"
+    for wrong in (None, b"", b"i" * 65, "i", bytearray(b"i"), 7):
+        changes: dict[str, Any] = {"kind": StatusKind.IDENTIFIER_LIST, "identifier": wrong}
+        _refused(lambda changes=changes: StatusReference("u", **changes), Reason.CLAIM_INVALID, where)
+    for index in (0, 1):
+        changes = {"index": index, "identifier": b"i"}
+        for kind in (StatusKind.STATUS_LIST, StatusKind.BITSTRING, StatusKind.IDENTIFIER_LIST):
+            _refused(
+                lambda changes=changes, kind=kind: StatusReference("u", kind=kind, **changes),
+                Reason.CLAIM_INVALID,
+                "status.status_list.idx",
+            )
+
+
+def test_a_reference_names_a_certificate_of_some_bytes_and_no_more() -> None:
+    for certificate in (b"c", b"c" * 8_192):
+        assert StatusReference("u", 0, certificate=certificate).certificate == certificate
+    for wrong in (b"", b"c" * 8_193, "c", bytearray(b"c"), 7):
+        changes: dict[str, Any] = {"certificate": wrong}
+        _refused(lambda changes=changes: StatusReference("u", 0, **changes), Reason.CLAIM_INVALID, "status.certificate")
+    changes = {"kind": StatusKind.BITSTRING, "purpose": "revocation", "certificate": b"c"}
+    _refused(lambda: StatusReference("u", 0, **changes), Reason.CLAIM_INVALID, "status.certificate")
+
+
+def test_a_purpose_belongs_to_a_bitstring() -> None:
+    for purpose in ("revocation", "suspension"):
+        assert StatusReference("u", 0, StatusKind.BITSTRING, purpose=purpose).purpose == purpose
+        _refused(
+            lambda purpose=purpose: StatusReference("u", 0, purpose=purpose), Reason.CLAIM_INVALID, "status.purpose"
+        )
+    for wrong in (None, "", "Revocation", "message", b"revocation", ["revocation"], 7):
+        changes: dict[str, Any] = {"kind": StatusKind.BITSTRING, "purpose": wrong}
+        _refused(lambda changes=changes: StatusReference("u", 0, **changes), Reason.CLAIM_INVALID, "status.purpose")
+    for kind in ("status_list", None, 1):
+        changes = {"kind": kind}
+        _refused(lambda changes=changes: StatusReference("u", 0, **changes), Reason.CLAIM_INVALID, "status.kind")
 
 
 @pytest.mark.parametrize("text", ["", "t" * 65, "\ud800", None, 1, b"t", ["t"], True], ids=lambda t: ascii(t)[:12])

@@ -8,6 +8,7 @@ Spec: RFC 5280 section 6.1; RFC 7515 section 4.1.6; SD-JWT VC section 2.5; HAIP 
 from __future__ import annotations
 
 import base64
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -54,7 +55,17 @@ from citizenid import (
     VerificationError,
 )
 from citizenid._model import CertificateProfile, UnixTime
-from citizenid._x509 import CertifiedKey, certificates, load_roots, load_signers, pem_of, verify_path
+from citizenid._x509 import (
+    CertifiedKey,
+    Root,
+    certificates,
+    check_chain,
+    load_roots,
+    load_signers,
+    pem_of,
+    pinned_below,
+    verify_path,
+)
 from citizenid.testing.forge.der import exchanged, integer
 
 errors_say_where = only_in_words()
@@ -247,6 +258,69 @@ def test_key_identifiers_agree_at_every_hop_when_both_are_there() -> None:
     ca = with_ids("ca", "root", b"ca-key", b"root-key", authority=True)
     walk([with_ids("leaf", "ca", None, b"ca-key"), ca], root)
     refuses(Reason.CERTIFICATE_INVALID, [with_ids("leaf", "ca", None, b"root-key"), ca], root)
+
+
+def test_roots_that_may_have_issued_one_another_are_found_as_a_slow_reading_finds_them() -> None:
+    names, ids = ("root", "other"), (None, b"a", b"b")
+    roots: list[Root] = []
+    for number, (subject, issuer, own, of) in enumerate(itertools.product(names, names, ids, (*ids, b""))):
+        private = certificate_key(f"pinned-{number % 3}")
+        extensions: list[tuple[x509.ExtensionType, bool]] = []
+        if own is not None:
+            extensions.append((x509.SubjectKeyIdentifier(own), False))
+        if of is not None:  # with nothing but a name and a serial number it says of no key
+            stated = x509.AuthorityKeyIdentifier(of, None, None)
+            named = x509.AuthorityKeyIdentifier(None, [x509.DirectoryName(ROOT.subject)], 7)
+            extensions.append((stated if of else named, False))
+        made = certificate(
+            subject, issuer, authority=True, public=private.public_key(), signer=private, extensions=extensions
+        )
+        if subject != issuer or of in (None, b"", own) or own is None:
+            roots.extend(load_roots(pem(made)))
+    expected = [
+        (below.der, above.der)
+        for below in roots
+        for above in roots
+        if above.certificate.subject == below.certificate.issuer
+        and above.key != below.key
+        and certificates.names_key_of(below.certificate, above.certificate)
+        and (subject_of(below) != issuer_of(below) or states_authority(below))
+    ]
+    found = [(below.der, above.der) for below, above in pinned_below(roots)]
+    assert len(found) == len(expected) > 400 and sorted(found) == sorted(expected)
+
+
+def subject_of(root: Root) -> x509.Name:
+    return root.certificate.subject
+
+
+def issuer_of(root: Root) -> x509.Name:
+    return root.certificate.issuer
+
+
+def states_authority(root: Root) -> bool:
+    return any(type(each.value) is x509.AuthorityKeyIdentifier for each in root.certificate.extensions)
+
+
+def test_a_chain_that_is_to_be_written_begins_with_a_key_that_may_sign() -> None:
+    public = local_key(certificate_key("leaf")).public
+    plain = {"constraints": False, "usage_critical": None}
+    for changes in (
+        plain,
+        {**plain, "usage_critical": True},
+        {"usage_critical": None},
+        {"usage": {"content_commitment": True}},
+    ):
+        check_chain(der(certificate("leaf", "root", **changes)), public)
+    for changes in (
+        {"usage": {"digital_signature": False}},
+        {"usage": {"key_cert_sign": True}},
+        {**plain, "usage_critical": True, "usage": {"crl_sign": True}},
+        {"authority": True},
+        {"authority": True, "usage_critical": None},
+    ):
+        chain = der(certificate("leaf", "root", **changes))
+        misused(Reason.CONFIGURATION_INVALID, lambda chain=chain: check_chain(chain, public))
 
 
 def test_a_root_that_does_not_name_its_own_key_is_no_root() -> None:

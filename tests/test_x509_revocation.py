@@ -454,6 +454,9 @@ def test_one_list_that_is_given_as_such_is_no_list_of_lists() -> None:
 def test_the_number_of_lists_is_bounded() -> None:
     load_roots(pem(ROOT), [GOOD] * 64)
     misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(ROOT), [GOOD] * 65))
+    taken = iter([GOOD] * 100)  # nobody reads on to see how many there are
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(ROOT), taken))
+    assert len(list(taken)) == 35
 
 
 def test_every_byte_of_a_list_changed_in_several_ways_ends_in_our_own_words(recwarn: pytest.WarningsRecorder) -> None:

@@ -117,6 +117,7 @@ PARTS: Final[dict[str, Part]] = {
         ("_readers/",),
         (
             "readers",
+            "test_redaction.py",
             "test_vectors_mdoc.py",
             "test_vectors_sd_jwt.py",
             "test_vectors_sd_cwt.py",
