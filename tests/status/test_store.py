@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from builders import certificate, certificate_key, der, local_key, pem, x5c
+from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ from citizenid import (
     Format,
     KeyPurpose,
     Limits,
+    LocalKey,
     MalformedError,
     NeedStatusList,
     Reason,
@@ -42,6 +44,7 @@ from citizenid import (
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.status import (
+    IdentifierPublisher,
     StatusFile,
     StatusStore,
     VerifiedStatusList,
@@ -769,11 +772,16 @@ def test_a_ticket_asks_by_identity() -> None:
 ROOTS = {name: certificate(f"status root {name}", f"status root {name}", authority=True) for name in ("one", "two")}
 
 
+def leaf_of(name: str) -> tuple[x509.Certificate, LocalKey]:
+    """A signer whom this root has certified."""
+    subject = f"signer under {name}"
+    return certificate(subject, f"status root {name}"), local_key(certificate_key(subject))
+
+
 def under(name: str, value: int, later_s: int = 0) -> bytes:
     """A list in which index 0 has this value, by a signer whom this root has certified."""
-    leaf = certificate(f"signer under {name}", f"status root {name}")
     stated = claims(iat=NOW + later_s, status_list=status_list(2, (value,)))
-    signer = local_key(certificate_key(f"signer under {name}"))
+    leaf, signer = leaf_of(name)
     return token(stated, header(kid=ABSENT, x5c=x5c(leaf)), signer=signer)
 
 
@@ -802,6 +810,21 @@ def test_a_list_under_the_certificate_that_was_asked_for_counts_and_no_other() -
         assert store.check(wanting(name), issuer=ISSUER, now=NOW) is Status.INVALID
     assert isinstance(store.check(wanting("two"), issuer=ISSUER, now=NOW), NeedStatusList)
     assert isinstance(store.check(wanting("one"), issuer=OTHER_ISSUER, now=NOW), NeedStatusList)
+
+
+def test_so_it_is_with_an_identifier_list() -> None:
+    publisher = IdentifierPublisher(uri=URI)
+    given = publisher.allocate()
+    publisher.revoke(given)
+    leaf, signer = leaf_of("one")
+    body = publisher.publish(signer, now=NOW, ttl_s=3_600, expires_s=DAY, certificates=der(leaf))
+    store = StatusStore(anchors=rooted("one", "two"))
+    store.ingest(URI, body, media_type=IDENTIFIERS, now=NOW)
+    for name, expected in (("one", Status.INVALID), (None, Status.INVALID), ("two", None)):
+        certificate = None if name is None else der(ROOTS[name])[0]
+        wanted = StatusReference(URI, kind=given.kind, identifier=given.identifier, certificate=certificate)
+        answer = store.check(wanted, issuer=ISSUER, now=NOW)
+        assert answer is expected or (expected is None and isinstance(answer, NeedStatusList))
 
 
 def test_a_later_list_under_another_root_does_not_lift_what_the_first_has_revoked() -> None:
@@ -1065,6 +1088,17 @@ def test_a_signer_takes_its_share_of_bytes_and_no_more(monkeypatch: pytest.Monke
     assert caught.value.reason is Reason.LIMIT_EXCEEDED
 
 
+def test_an_identifier_takes_ten_bytes_of_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_shares, "MAX_LISTS_BYTES", 20)
+    store = new_store()
+    with pytest.raises(VerificationError) as caught:
+        store.ingest(URI, listing(b"a", b"b", b"c"), media_type=IDENTIFIERS, now=NOW)
+    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+    store.ingest(URI, listing(b"a", b"b"), media_type=IDENTIFIERS, now=NOW)
+    body, uri = of_uri(0, status_list=status_list(8, (0,)))
+    full_up(store, body, uri=uri)
+
+
 def test_what_all_share_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     store = holding()
     long = "https://issuer.example/" + "u" * 2_026
@@ -1097,6 +1131,53 @@ def test_a_list_that_has_long_ended_is_let_go_of() -> None:
     ask(store, now=end)  # somebody waits for it
     sweeping(store, end + 9 * DAY)
     assert store.due(end + 9 * DAY) == (URI,) and len(store.export().lists) == 2
+
+
+def test_what_has_long_ended_is_looked_for_now_and_then() -> None:
+    period = CAP // 24 + 1
+
+    def held_at(now: int, *, back: bool = False) -> bool:
+        store = holding(token(claims(ttl=2)))  # nobody misses it from NOW + 2 + CAP on
+        other = sweeping(store, NOW + CAP)  # the last look before that
+        if back:
+            ingest(store, token(claims(sub=other, iat=NOW + CAP + 1, exp=NOW + 3 * CAP)), NOW + CAP - 1, other)
+        ingest(store, token(claims(sub=other, iat=NOW + CAP + 2, exp=NOW + 3 * CAP)), now, other)
+        return URI in store.uris
+
+    assert held_at(NOW + CAP + period - 1)
+    assert not held_at(NOW + CAP + period)
+    assert held_at(NOW + CAP + period - 2, back=True)
+    assert not held_at(NOW + CAP + period - 1, back=True)  # a clock that was put back is looked at anew
+
+
+def test_what_is_held_is_counted_anew_after_some_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_shares, "MAX_LISTS", 2)
+    for loses in ("sweep", "reload"):
+        store = new_store()
+        body, uri = of_uri(0, exp=NOW + 3 * CAP, iat=NOW)
+        ingest(store, body, uri=uri)
+        ingest(store, token(claims(sub=URI + "/other"), header(kid="other"), signer=key("other")), uri=URI + "/other")
+        now = NOW + 3_600 + CAP if loses == "sweep" else NOW + 1
+        if loses == "reload":
+            store.reload(anchors=anchors())
+        for number in (1, 0) if loses == "sweep" else (1,):
+            body, uri = of_uri(number, iat=now, exp=now + CAP)
+            ingest(store, body, now, uri)
+        body, uri = of_uri(2, iat=now, exp=now + CAP)
+        full_up(store, body, now, uri)
+
+
+def test_a_list_counts_from_the_first_second_there_is() -> None:
+    store = holding(token(claims(iat=0, exp=DAY)), 0)
+    assert ask(store, 1, 0) is Status.INVALID
+
+
+def test_a_store_is_told_of_as_many_lists_as_it_wants() -> None:
+    uris = [f"{URI}/{number}" for number in range(4_097)]
+    assert StatusStore(anchors=TRUSTED, uris=uris[:-1]).uris == tuple(uris[:-1])
+    with pytest.raises(CitizenIDError) as caught:
+        StatusStore(anchors=TRUSTED, uris=uris)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "statuses.uris")
 
 
 def test_a_mark_that_was_let_go_of_lets_nothing_older_back() -> None:

@@ -42,4 +42,4 @@ class Shares:
 
 def size_of(statuses: StatusList | IdentifierList) -> int:
     """Return how many bytes the list takes, packed."""
-    return len(statuses.packed) if type(statuses) is StatusList else len(statuses) * TAG_BYTES
+    return len(statuses) * (statuses.bits if type(statuses) is StatusList else 8 * TAG_BYTES) // 8
