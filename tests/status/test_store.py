@@ -1133,21 +1133,23 @@ def test_a_list_that_has_long_ended_is_let_go_of() -> None:
     assert store.due(end + 9 * DAY) == (URI,) and len(store.export().lists) == 2
 
 
-def test_what_has_long_ended_is_looked_for_now_and_then() -> None:
-    period = CAP // 24 + 1
+@pytest.mark.parametrize("cap", [CAP, 50])
+def test_what_has_long_ended_is_looked_for_now_and_then(cap: int) -> None:
+    period = cap // 24 + 1
 
-    def held_at(now: int, *, back: bool = False) -> bool:
-        store = holding(token(claims(ttl=2)))  # nobody misses it from NOW + 2 + CAP on
-        other = sweeping(store, NOW + CAP)  # the last look before that
+    def held_at(after_s: int, *, back: bool = False) -> bool:
+        store = holding(token(claims(ttl=2)), status_age_s=cap)  # nobody misses it from NOW + 2 + cap on
+        other = sweeping(store, NOW + cap)  # the last look before that
         if back:
-            ingest(store, token(claims(sub=other, iat=NOW + CAP + 1, exp=NOW + 3 * CAP)), NOW + CAP - 1, other)
-        ingest(store, token(claims(sub=other, iat=NOW + CAP + 2, exp=NOW + 3 * CAP)), now, other)
+            ingest(store, token(claims(sub=other, iat=NOW + cap + 1, exp=NOW + 3 * CAP)), NOW + cap - 1, other)
+        now = NOW + cap + after_s
+        ingest(store, token(claims(sub=other, iat=NOW + cap + 2, exp=NOW + 3 * CAP)), now, other)
         return URI in store.uris
 
-    assert held_at(NOW + CAP + period - 1)
-    assert not held_at(NOW + CAP + period)
-    assert held_at(NOW + CAP + period - 2, back=True)
-    assert not held_at(NOW + CAP + period - 1, back=True)  # a clock that was put back is looked at anew
+    assert held_at(period - 1)
+    assert not held_at(period)
+    assert held_at(period - 2, back=True)
+    assert not held_at(max(2, period - 1), back=True)  # a clock that was put back is looked at anew
 
 
 def test_what_is_held_is_counted_anew_after_some_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
