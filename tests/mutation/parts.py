@@ -137,7 +137,7 @@ PARTS: Final[dict[str, Part]] = {
     ),
     "gateway": Part(
         ("gateway/", "_answer.py"),
-        ("gateway", "test_answer.py", "test_representations.py"),
+        ("gateway", "test_answer.py", "test_arguments.py", "test_representations.py"),
         95,
         (
             (
