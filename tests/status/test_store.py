@@ -56,7 +56,7 @@ from citizenid.status import (
     verify_status_list,
     write_status_file,
 )
-from citizenid.status._records import Mark
+from citizenid.status._records import Mark, write_marks
 from citizenid.status._store import identity_of, place_of, status_identity
 from citizenid.verifier import VerifiedPresentation, verify
 
@@ -1180,6 +1180,50 @@ def test_a_store_is_told_of_as_many_lists_as_it_wants() -> None:
     with pytest.raises(CitizenIDError) as caught:
         StatusStore(anchors=TRUSTED, uris=uris)
     assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "statuses.uris")
+
+
+def test_a_mark_is_kept_as_long_as_a_list_of_its_time_could_be_a_first_one() -> None:
+    body = token(claims(exp=NOW + 2 * CAP))
+    for later_s, good in ((0, True), (1, False)):
+        store = StatusStore(anchors=TRUSTED, marks=holding(body).export_marks())
+        sweeping(store, NOW + CAP + later_s)
+        if good:
+            ingest(store, body, NOW + CAP)
+        else:
+            with pytest.raises(VerificationError) as caught:
+                ingest(store, body, NOW + CAP)
+            assert caught.value.reason is Reason.STATUS_LIST_TOO_OLD
+
+
+def test_of_a_list_that_was_let_go_of_a_digest_is_kept_and_no_bits() -> None:
+    # Its signer's clock is ahead, so that its mark counts longer than the list does.
+    store = holding(token(claims(iat=NOW + 30, ttl=1)))
+    sweeping(store, NOW + 1 + CAP)
+    identity = status_identity(URI, ISSUER)
+    assert identity not in store._held and type(store._marks[identity]) is Mark
+
+
+def test_what_marks_were_let_go_of_is_never_forgotten() -> None:
+    # A clock was ahead: the mark of a list at NOW is gone, and one of an older list is not.
+    marks = {bytes(16): Mark(UnixTime(NOW), bytes(32)), b"m" * 16: Mark(UnixTime(NOW - 100), bytes(32))}
+    store = StatusStore(anchors=TRUSTED, marks=write_marks(marks))
+    now = NOW - 60 + CAP
+    sweeping(store, now)  # the older one goes as well
+    body = token(claims(iat=NOW - 50, exp=NOW + 2 * CAP))
+    with pytest.raises(VerificationError) as caught:
+        ingest(store, body, now)
+    assert (caught.value.reason, caught.value.where) == (Reason.STATUS_LIST_TOO_OLD, "status-list.iat")
+
+
+def test_a_stored_list_whose_mark_was_let_go_of_is_wanted_and_not_held() -> None:
+    stored = holding().export()
+    for floor, held in ((NOW - 1, True), (NOW, False), (NOW + 1, False)):
+        for marks in ({}, {bytes(16): Mark(UnixTime(floor), bytes(32))}):
+            store = StatusStore(anchors=TRUSTED, stored=stored._replace(marks=marks))
+            assert isinstance(ask(store), Status) is (held or not marks)
+            assert store.uris == (URI,)
+        both = {**stored.marks, bytes(16): Mark(UnixTime(floor), bytes(32))}
+        assert isinstance(ask(StatusStore(anchors=TRUSTED, stored=stored._replace(marks=both))), Status)
 
 
 def test_a_mark_that_was_let_go_of_lets_nothing_older_back() -> None:

@@ -198,13 +198,16 @@ class StatusStore:
             return
         self._swept_at = now
         kept = {k: held for k, held in self._held.items() if now - held.usable_until < cap or held.uri in self._wanted}
-        if len(kept) < len(self._held):
-            self._held = kept
-            self._count()
         old = {k: m.issued_at for k, m in self._marks.items() if k not in kept and now - m.issued_at > cap}
-        if old:
-            self._marks = {k: _mark_of(m) if k not in kept else m for k, m in self._marks.items() if k not in old}
-            self._marks[FORGOTTEN] = Mark(max(old.values()), bytes(32))
+        if len(kept) == len(self._held) and not old:
+            return
+        self._held = kept
+        self._count()
+        floor = self._marks.get(FORGOTTEN)
+        self._marks = {k: m if k in kept else _mark_of(m) for k, m in self._marks.items() if k not in old}
+        if old:  # never earlier than it was, though a clock was ahead when that was written
+            latest = max(old.values()) if floor is None else max(floor.issued_at, *old.values())
+            self._marks[FORGOTTEN] = Mark(latest, bytes(32))
 
     def _check_room(self, uri: str, anchor: bytes, records: dict[bytes, Held]) -> None:
         """Refuse more than a signer's share, and more than fits the file. Raises LIMIT_EXCEEDED."""
@@ -366,10 +369,11 @@ class StatusStore:
         for each in stored.lists:
             anchor = self._anchors.find(each.anchor[:16])
             bits = each.statuses.bits if type(each.statuses) is StatusList else None
-            mark = self._marks.get(each.identity, self._marks.get(FORGOTTEN))
-            old = mark is not None and each.issued_at < mark.issued_at
+            mark, floor = self._marks.get(each.identity), self._marks.get(FORGOTTEN)
+            old = floor is not None and each.issued_at <= floor.issued_at
+            if mark is not None:
+                old = each.issued_at < mark.issued_at
             if is_identity_of(each.identity, each.uri, anchor, bits) and not old:
-                mark = self._marks.get(each.identity)
                 if mark is not None:
                     check_mark(_mark_of(mark), each.issued_at, each.statuses.digest, "status-list.iat")
                 times = (each.usable_from, each.refresh_at, each.usable_until)
