@@ -1209,6 +1209,7 @@ def test_what_marks_were_let_go_of_is_never_forgotten() -> None:
     store = StatusStore(anchors=TRUSTED, marks=write_marks(marks))
     now = NOW - 60 + CAP
     sweeping(store, now)  # the older one goes as well
+    assert store.export().marks[bytes(16)] == Mark(UnixTime(NOW), bytes(32))
     body = token(claims(iat=NOW - 50, exp=NOW + 2 * CAP))
     with pytest.raises(VerificationError) as caught:
         ingest(store, body, now)
