@@ -351,6 +351,9 @@ def _check_allowed(
     country = resolved.signer_country
     if country is not None and any(stated != country for stated in reading.issuing_countries):
         raise VerificationError(Reason.ISSUER_MISMATCH, "issuing_country")
+    states = resolved.signer_states
+    if states and any((stated,) != states for stated in reading.issuing_jurisdictions):  # of two it is neither
+        raise VerificationError(Reason.ISSUER_MISMATCH, "issuing_jurisdiction")
     if presentation.format not in anchor.formats:
         raise VerificationError(Reason.FORMAT_NOT_ALLOWED, "format")
     if attestation.type not in anchor.types:

@@ -39,6 +39,7 @@ class Reading(NamedTuple):
         authorizations: what the holder's key may state by itself (mdoc KeyAuthorizations); V7 compares.
         issuing_countries: in whose name it says it was issued, as stated and mostly nothing; V5 compares them with the
             country that the signer's certificate names.
+        issuing_jurisdictions: the same of a part of that country; V5 compares them with the state, if one is named.
         kept_under: the key of the cache that it was put under, or nothing: under another key it is no answer.
     """
 
@@ -51,6 +52,7 @@ class Reading(NamedTuple):
     signed_at: UnixTime | None = None
     authorizations: KeyAuthorizations | None = None
     issuing_countries: tuple[Any, ...] = ()
+    issuing_jurisdictions: tuple[Any, ...] = ()
     kept_under: bytes = b""
 
     def __repr__(self) -> str:

@@ -184,7 +184,9 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     )
     stated_issuer = _text(payload, reg.ISS) if reg.ISS in payload else None
     audiences = _audiences(claims[reg.AUD]) if reg.AUD in payload else None
-    return _new(Reading, (attestation, stated_issuer, audiences, hash_name, claims, placements, None, None, (), b""))
+    return _new(
+        Reading, (attestation, stated_issuer, audiences, hash_name, claims, placements, None, None, (), (), b"")
+    )
 
 
 def take_hash_name(payload: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from .path import (
     check_chain,
     judge,
     link,
-    signer_country,
+    signer_places,
     signer_window,
     verify_path,
 )
@@ -40,7 +40,7 @@ __all__ = [
     "pem_of",
     "pinned_below",
     "signed_part",
-    "signer_country",
+    "signer_places",
     "signer_window",
     "verify_path",
 ]
