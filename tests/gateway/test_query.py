@@ -16,6 +16,7 @@ from typing import Any
 
 import builders_policy as p
 import pytest
+from builders import bound, digest, disclosure, issuer_half
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,7 +42,7 @@ from citizenid.gateway.query import (
 )
 from citizenid.policy import Facts, Rule
 
-from .world import ENDPOINT, ISSUER, ORIGIN, World, denied, key, request
+from .world import ABSENT, ENDPOINT, ISSUER, NOW, ORIGIN, World, allowed, denied, key, needed, request
 
 OWN_VCT = "urn:citizenid:citizenship:1"
 OWN = "org.citizenid.citizenship.1"
@@ -605,6 +606,33 @@ def test_a_presentation_that_answers_another_question_is_decided_by_what_it_show
         request=request(path=ENDPOINT, proof=world.proof(alice.sender, url=ORIGIN + ENDPOINT)),
     )
     denied(world.ask(alice, admitted.ticket, "a"), Reason.CITIZENSHIP_NOT_PERMITTED, "policy")  # type: ignore[union-attr]  # it is admitted, and may nothing
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_an_iat_that_was_asked_for_and_is_shown_says_how_old_the_credential_is(shown: bool) -> None:
+    """SD-JWT VC section 2.2.2.3 lets an issuer make it disclosable; the query of such a rule asks for it."""
+    world = World('version = 1\n[[rule]]\nresource = "a"\nnationality = ["US"]\nmax_credential_age_s = 60\n')
+    alice = world.wallet()
+    query = dcql_query(rule(nationality=["US"], max_credential_age_s=60), anchors=SD_JWT_VC)
+    assert query is not None and {"id": "iat", "path": ["iat"]} in query["credentials"][0]["claims"]
+    text = disclosure("salt", "iat", NOW - 60)
+    assert alice.status is not None
+    status = {"status_list": {"uri": alice.status.uri, "idx": alice.status.index}}
+    stated = {"iat": ABSENT, "_sd": [digest(text)], "status": status}
+    challenge = world.challenge(alice.sender)
+    half = issuer_half({"kid": ABSENT}, stated, [text] if shown else [])
+    kb = {"nonce": challenge.nonce, "aud": challenge.audience, "iat": world.now}
+    admitted = world.gateway.admit(
+        bound(half, kb),
+        format=Format.SD_JWT_VC,
+        challenge=challenge.to_text(),
+        request=request(path=ENDPOINT, proof=world.proof(alice.sender, url=ORIGIN + ENDPOINT)),
+    )
+    asked = world.ask(alice, admitted.ticket, "a")  # type: ignore[union-attr]  # it is admitted
+    if shown:
+        allowed(asked)
+    else:
+        needed(asked, Reason.CREDENTIAL_TOO_OLD)
 
 
 def test_a_presentation_for_another_nonce_or_audience_is_refused() -> None:

@@ -159,7 +159,7 @@ def _read(mso: Any, presentation: Presentation, issuer: str, limits: Limits) -> 
     authorizations = _authorizations(device_key)
     # Every element can be withheld, and they stand in the claims in the order in which they came.
     reading = (attestation, None, None, hash_name, claims, None, validity.issued_at, authorizations)
-    return _new(Reading, (*reading, *_issuing_places(claims), b""))
+    return _new(Reading, (*reading, *_issuing_places(claims), False, b""))
 
 
 def _issuing_places(claims: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
