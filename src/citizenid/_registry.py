@@ -14,6 +14,7 @@ KID: Final = "kid"
 X5C: Final = "x5c"
 X5T: Final = "x5t"
 X5T_S256: Final = "x5t#S256"
+X5_THUMBPRINTS: Final = ((X5T, "sha1"), (X5T_S256, "sha256"))  # and the functions of hashlib
 CRIT: Final = "crit"
 JWK: Final = "jwk"
 B64: Final = "b64"  # RFC 7797: no profile here uses it
