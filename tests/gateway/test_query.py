@@ -535,6 +535,7 @@ CREDENTIAL, CLAIM = ("credentials", 1), ("credentials", 1, "claims", 0)
 
 
 ELEMENT = ("credentials", 0, "claims", 0)
+AUTHORITY = {"type": "aki", "values": ["s9tIpPmhxdiuNkHMEWNpYim8S8Y"]}
 NONE: list[tuple[tuple[Any, ...], list[Any]]] = [
     (("credentials",), [..., [], {}, None, "x", [5], [[]]]),
     ((*CREDENTIAL, "id"), [..., "", "a b", "\u00e9", "a.b", 5, None, [], {}, "mdoc_1"]),
@@ -549,6 +550,10 @@ NONE: list[tuple[tuple[Any, ...], list[Any]]] = [
     ((*CLAIM, "path"), [..., [], "x", None, [True], [1.0], [-1], [["x"]], [{}]]),
     ((*CLAIM, "values"), [[], "DE", None, [None], [1.5], [["DE"]]]),
     ((*ELEMENT, "path"), [[OWN], [OWN, "a", "b"], [OWN, None], [OWN, 0]]),
+    ((*ELEMENT, "intent_to_retain"), [0, None, "false"]),
+    ((*CREDENTIAL, "trusted_authorities"), [[], {}, None, "aki", [5], [[]], [{}], [{"type": "aki"}]]),
+    ((*CREDENTIAL, "trusted_authorities"), [[{"values": ["a"]}], [AUTHORITY, {}], [{**AUTHORITY, "type": 5}]]),
+    ((*CREDENTIAL, "trusted_authorities"), [[{**AUTHORITY, "values": v}] for v in ([], "a", {}, None, [5], ["a", 5])]),
     ((*CREDENTIAL, "claim_sets"), [[], {}, [[]], ["nationalities"], [["other"]], [[5]], [[[]]], [[{}]], None]),
     (("credential_sets",), [[], {}, None, [5], [{}], [{"options": []}], [{"options": [[]]}]]),
     (("credential_sets", 0, "options"), [[["other"]], ["mdoc_1"], [[0]], [[["mdoc_1"]]]]),
@@ -581,8 +586,10 @@ def test_claims_of_one_id_or_one_path_are_refused() -> None:
 
 def test_what_a_query_may_have_beside_is_passed_over() -> None:
     query = with_sets(more=1)
-    query["credentials"][0] |= {"more": None, "trusted_authorities": [], "require_cryptographic_holder_binding": True}
-    query["credentials"][1]["claims"] = [{"path": ["a", 0, None], "values": ["x", 1, True], "more": 1}]
+    authorities = [AUTHORITY, {**AUTHORITY, "more": None}, {"type": "org.example", "values": ["x", "y"]}]
+    query["credentials"][0] |= {"more": None, "trusted_authorities": authorities}
+    query["credentials"][0]["require_cryptographic_holder_binding"] = True
+    query["credentials"][1]["claims"] = [{"path": ["a", 0, None], "values": ["x", 1, True], "intent_to_retain": 1}]
     query["credential_sets"][0] |= {"required": True, "purpose": "x"}
     assert parse_vp_token('{"mdoc_1": ["eA"]}', query)
 
