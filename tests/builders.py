@@ -89,7 +89,7 @@ PLACES: Final[dict[Reason, frozenset[str]]] = {
     Reason.FORMAT_NOT_ALLOWED: frozenset({"format"}),
     Reason.HOLDER_KEY_MISSING: frozenset({"cnf"}),
     Reason.ISSUED_IN_FUTURE: frozenset({"iat", "evidence_checked_at"}),
-    Reason.ISSUER_MISMATCH: frozenset({"iss", "issuing_country"}),
+    Reason.ISSUER_MISMATCH: frozenset({"iss", "issuing_country", "issuing_jurisdiction"}),
     Reason.NOT_YET_VALID: frozenset({"nbf"}),
     Reason.REVOKED: frozenset({"status"}),
     Reason.SIGNED_OUTSIDE_CERTIFICATE: frozenset({"signed"}),

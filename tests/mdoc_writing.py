@@ -6,7 +6,7 @@ Spec: ISO/IEC 18013-5 9.1.2.4 and B.1.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -58,18 +58,25 @@ NUMBERS: Final = {
 
 
 def named(
-    subject: str, issuer: str, *, country: str | None = "UT", purpose: str | None = SIGNER, **changes: Any
+    subject: str,
+    issuer: str,
+    *,
+    country: str | None = "UT",
+    states: Sequence[str] = (),
+    purpose: str | None = SIGNER,
+    **changes: Any,
 ) -> Any:
-    """Make a certificate with a country in both names, and for a leaf the purpose of a document signer."""
+    """Make a certificate with a country and states in both names, and for a leaf the purpose of a document signer."""
     extensions = [*changes.pop("extensions", ())]
     if purpose is not None and not changes.get("authority"):
         extensions.append((x509.ExtendedKeyUsage([ObjectIdentifier(purpose)]), True))
     made = {"constraints": bool(changes.get("authority")), "extensions": extensions, **changes}
-    return certificate(subject, issuer, names=lambda text: _name(text, country), **made)
+    return certificate(subject, issuer, names=lambda text: _name(text, country, states), **made)
 
 
-def _name(text: str, country: str | None) -> x509.Name:
+def _name(text: str, country: str | None, states: Sequence[str]) -> x509.Name:
     parts = [] if country is None else [x509.NameAttribute(NameOID.COUNTRY_NAME, country)]
+    parts += [x509.NameAttribute(NameOID.STATE_OR_PROVINCE_NAME, state) for state in states]
     return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 

@@ -32,9 +32,9 @@ WORDS: Final = frozenset(
     documents door dpop dpop_nonces encodedList entries entry evidence_checked_at exp expectedUpdate expires
     external_url facts fetch file folder format formats gateway handover hash_algorithm header header_bytes
     headers historical htm http-signature htu iat id identifier identifier-list identifier_list idx inclusion
-    input iss issuer issuer-auth issuer-jwt issuer-metadata issuer-signed issuer-signed-item issuing_country jti
-    judge jwk jwks jwks_uri kb-jwt kcwt key keyAuthorizations keyid keys kid kind level limit_bytes limits
-    litellm lst max_age_s max_entries maxmemory-policy monotonic mso mtls nameSpaces nationalities
+    input iss issuer issuer-auth issuer-jwt issuer-metadata issuer-signed issuer-signed-item issuing_country
+    issuing_jurisdiction jti judge jwk jwks jwks_uri kb-jwt kcwt key keyAuthorizations keyid keys kid kind level
+    limit_bytes limits litellm lst max_age_s max_entries maxmemory-policy monotonic mso mtls nameSpaces nationalities
     nationalities_complete nationality nbf new nonce note now old open_paths org origin others own path paths
     payload peers pem policy presentation presentation_bytes previous proof proof_request publish publishers
     purpose randbelow random reader-auth reader_key region reload replay request resolver resource

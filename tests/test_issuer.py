@@ -702,5 +702,27 @@ def test_an_issuing_country_is_written_only_where_it_is_the_signers(namespace: s
     mdoc_door().issue(usual(claims={"issuing_country": "XX"}), **SD_JWT_VC)
 
 
+def test_an_issuing_jurisdiction_is_written_only_where_it_is_the_signers() -> None:
+    """ISO/IEC 18013-5 9.3.3: as the country, where the certificate names a state."""
+
+    def issue(jurisdiction: Any, *states: str, namespace: str = PID) -> bytes:
+        private = certificate_key("signer")
+        leaf = named("signer", "iaca", states=states, not_after=NOW + 400 * 86_400)
+        stated = of_an_mdoc(claims={namespace: {"issuing_jurisdiction": jurisdiction}})
+        return mdoc_door(key=local_key(private), certificates=der(leaf)).issue(stated, format=Format.MDOC)
+
+    issue("UT-SL", "UT-SL")
+    issue("UT-PR")
+    issue("UT-PR", "UT-SL", namespace="org.example.other")
+    for namespace in (PID, "org.iso.23220.1", "org.iso.18013.5.1"):
+        for other in ("UT-PR", "ut-sl", "", None, 5, ["UT-SL"]):
+            error = misused(
+                Reason.ISSUER_MISMATCH,
+                lambda other=other, namespace=namespace: issue(other, "UT-SL", namespace=namespace),
+            )
+            assert error.where == "issuing_jurisdiction"
+    misused(Reason.ISSUER_MISMATCH, lambda: issue("UT-SL", "UT-SL", "UT-PR"))
+
+
 def test_an_mdoc_of_another_issuer_is_refused() -> None:
     misused(Reason.ISSUER_MISMATCH, lambda: mdoc_door(identifier="other").issue(of_an_mdoc(), format=Format.MDOC))

@@ -56,6 +56,7 @@ PUBLIC: Final = {
     ("_wire/cbor.py", "end != mark"): "where an item ends",
     ("status/_records.py", "held.issued_at == mark.issued_at"): "times of published lists",
     ("_readers/mdoc.py", "hash_name not in HASHES"): CODE,
+    ("_issuer_metadata.py", "jwk[name] != base64url.encode_text(digest)"): "the hash of a certificate beside it",
     (
         "_readers/_items.py",
         "expected != list(map(_DIGEST, map(HASHES[hash_name], cbor.embedded_each(received))))",

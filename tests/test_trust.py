@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import copy
 import functools
+import hashlib
 import json
 import tracemalloc
 from collections.abc import Callable
@@ -25,15 +26,20 @@ from builders import (
     anchors_for,
     base64url,
     certificate,
+    certificate_key,
+    der,
     dump,
     jws,
     key,
+    local_key,
     misused,
     pem,
     raises,
     unbase64url,
     us,
+    x5c,
 )
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, mldsa, rsa, x448, x25519
 from hypothesis import given
@@ -85,7 +91,8 @@ errors_say_where = only_at(
         Reason.DUPLICATE_MEMBER: frozenset({PAYLOAD, "issuer-metadata", "jwks"}),
         Reason.INPUT_TOO_LARGE: frozenset({"issuer-metadata", "jwks"}),
         Reason.KEY_AMBIGUOUS: frozenset({"issuer-jwt"}),
-        Reason.KEY_INVALID: frozenset({"jwk", "jwks.keys", "jwks.keys.kid", "pem"}),
+        Reason.KEY_INVALID: frozenset({"jwk", "jwks.keys", "jwks.keys.kid", "jwks.keys.x5c", "jwks.keys.x5t", "pem"}),
+        Reason.MALFORMED_BASE64: frozenset({"jwks.keys.x5c"}),  # made, and answered as the line above
         Reason.KEY_UNKNOWN: frozenset({"issuer-jwt", "status-list"}),
         Reason.KEY_USE_FORBIDDEN: frozenset({"jwk"}),
         Reason.MALFORMED_JSON: frozenset({PAYLOAD, "issuer-metadata", "jwks"}),
@@ -727,6 +734,61 @@ def test_keys_compare_by_algorithm_and_bytes() -> None:
     for cls in (PublicKey, LocalKey):
         with pytest.raises(TypeError):
             type("Sub", (cls,), {})
+
+
+# --- certificates in JWK Sets ---
+
+
+def _certificates_of(*names: str) -> list[x509.Certificate]:
+    return [certificate(name, "root") for name in names]
+
+
+def test_the_first_certificate_of_a_jwk_is_one_of_its_key() -> None:
+    """RFC 7517 section 4.7: MUST match. Nothing else is asked of it: it is the set that is trusted."""
+    own, other, third = _certificates_of("leaf", "other", "root")
+    public = dict(local_key(certificate_key("leaf")).public.to_jwk())
+    for chain in ([own], [own, third], [own] * 9):
+        (anchor,) = trust({**public, "x5c": x5c(*chain)})
+        assert anchor.key is not None and anchor.key.to_jwk() == public
+    expired = certificate("leaf", "leaf", not_before=1, not_after=2, serial=1)
+    assert len(trust({**public, "x5c": x5c(expired)})) == 1
+    good, foreign = x5c(own)[0], x5c(other)[0]
+    for stated in (
+        [foreign], [foreign, good], [], None, good, {"0": good}, [None], [5], [[good]], [""], [good, None], [good, ""],
+        [good + "="], [good[:-4]], [" " + good], [good.replace("M", "-", 1)], ["AAAA"], ["\u00e9"], ["\ud800"],
+        [base64.b64encode(der(own)[0] + b"\0").decode()], [base64.b64encode(pem(own)).decode()], [good, "\ud800"],
+    ):  # fmt: skip
+        error = misused(Reason.KEY_INVALID, lambda stated=stated: trust({**public, "x5c": stated}))
+        assert error.where == "jwks.keys.x5c"
+    # Of a set no key is passed over for it: a publisher who contradicts himself is not half trusted.
+    misused(Reason.KEY_INVALID, lambda: trust(jwk("a"), {**public, "x5c": [foreign]}))
+
+
+@pytest.mark.parametrize(
+    "kind", [x25519.X25519PrivateKey.generate, functools.partial(rsa.generate_private_key, 65_537, 2_048)]
+)
+def test_a_certificate_of_a_key_that_does_not_sign_here_is_that_of_no_jwk(kind: Any) -> None:
+    foreign = certificate("leaf", "root", public=kind().public_key())
+    misused(Reason.KEY_INVALID, lambda: trust({**jwk("a"), "x5c": x5c(foreign)}))
+
+
+def test_the_thumbprints_of_a_jwk_are_those_of_its_first_certificate() -> None:
+    """RFC 7517 sections 4.8 and 4.9. Without a certificate there is nothing to compare them with."""
+    (own,) = _certificates_of("leaf")
+    public = {**local_key(certificate_key("leaf")).public.to_jwk(), "x5c": x5c(own)}
+    for name, function in (("x5t", hashlib.sha1), ("x5t#S256", hashlib.sha256)):
+        good = base64url(function(der(own)[0]).digest()).decode()
+        assert len(trust({**public, name: good})) == 1
+        for other in (good[:-1], good + "=", "", None, 5, base64url(bytes(32)).decode()):
+            error = misused(Reason.KEY_INVALID, lambda name=name, other=other: trust({**public, name: other}))
+            assert error.where == "jwks.keys.x5t"
+        assert len(trust({**jwk("a"), name: "anything"})) == 1
+
+
+def test_a_certificate_beside_a_key_that_is_passed_over_is_passed_over_too() -> None:
+    """Section 5: what is of another kind is none of ours to judge."""
+    rsa_key = {"kty": "RSA", "n": "AQAB", "e": "AQAB", "x5c": ["broken"]}
+    assert len(trust(rsa_key, jwk("a"))) == 1
 
 
 # --- JWK Sets as text ---

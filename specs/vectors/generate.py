@@ -517,6 +517,7 @@ def refusals_by_trust() -> list[dict[str, Any]]:
     selfmade = certificate(STRANGER, STRANGER, authority=True)
     foreign = certificate(ISSUER_KEY, Key("another root"))
     chain = make(header={"kid": ABSENT, "x5c": x5c(LEAF)})
+    ahead = disclosure("c2FsdCBvZiBhIHRpbWUuLg", "iat", NOW + 31)
     return [
         case("v1-receive-with-key-binding", "an issuer sends no key binding", make(),
              refused("V1", "key_binding_unexpected"), operation="receive"),
@@ -554,6 +555,9 @@ def refusals_by_trust() -> list[dict[str, Any]]:
         case("v5-country", "a country that the anchor may not attest", make(), refused("V5", "country_not_allowed"),
              anchors=["germany", "status"]),
         case("v6-future", "issued in the future", make({"iat": NOW + 31}), refused("V6", "issued_in_future")),
+        case("v6-future-disclosed", "the same behind a digest, and shown",
+             make({"iat": ABSENT, "_sd": [digest(ahead)], "_sd_alg": "sha-256"}, [ahead]),
+             refused("V6", "issued_in_future")),
         case("v6-not-yet", "nbf in a second: no skew excuses it", make({"nbf": NOW + 1}),
              refused("V6", "not_yet_valid")),
         case("v6-expired", "exp is this very second", make({"exp": NOW}), refused("V6", "expired")),
@@ -1178,6 +1182,9 @@ def anchors() -> dict[str, Any]:
                  {"valid": {"anchors": 3}}),
             made("accept-unknown-kind", "a key of a kind that we do not know is passed over",
                  [credential_anchor({"jwks": unknown})], {"valid": {"anchors": 1}}),
+            made("accept-certificate", "a key with a certificate of its own",
+                 [credential_anchor({"jwks": {"keys": [{**ISSUER_KEY.jwk, "x5c": x5c(LEAF)}]}})],
+                 {"valid": {"anchors": 1}}),
             made("no-countries", "whose citizenship it may attest must be said",
                  [credential_anchor(good, countries=ABSENT)], invalid),
             made("no-types", "which types it may attest must be said", [credential_anchor(good, types=[])], invalid),
@@ -1195,6 +1202,9 @@ def anchors() -> dict[str, Any]:
             made("off-curve", "a point that is not on its curve", [credential_anchor({"jwks": {"keys": [off_curve]}})],
                  refused("form", "key_invalid")),
             made("small-order", "a point of small order", [credential_anchor({"jwks": {"keys": [mixed]}})],
+                 refused("form", "key_invalid")),
+            made("foreign-certificate", "a key with the certificate of another",
+                 [credential_anchor({"jwks": {"keys": [{**STRANGER.jwk, "x5c": x5c(LEAF)}]}})],
                  refused("form", "key_invalid")),
             made("encryption-key", "a key for encryption", [credential_anchor({"jwks": encryption})],
                  refused("form", "key_use_forbidden")),

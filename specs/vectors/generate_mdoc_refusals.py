@@ -561,6 +561,7 @@ def odd_evidence() -> list[tuple[str, str, Any]]:
 def v5_and_v6() -> list[dict[str, Any]]:
     young = leaf("young signer", window=(NOW - 59, NOW + DAY))
     late = leaf("late signer", window=(NOW - 10, NOW + DAY))
+    of_a_state = leaf("signer of a state", state="US-OH")
     outside = "signed_outside_certificate"
     return [
         case("v4-many-digests", "more digests than the bound", answer({OWN: {"a": 1, "b": 2}}),
@@ -574,7 +575,10 @@ def v5_and_v6() -> list[dict[str, Any]]:
         *at("V5", [("declared", "another type outside of the signature",
                     spoiled(lambda made: made.__setitem__("docType", MDL_TYPE)), "type_not_allowed"),
                    ("issuing-country", "issued in the name of another country than the signer's",
-                    answer({PID: {"nationality": ["US"], "issuing_country": "FR"}}), "issuer_mismatch")]),
+                    answer({PID: {"nationality": ["US"], "issuing_country": "FR"}}), "issuer_mismatch"),
+                   ("issuing-jurisdiction", "issued in the name of another state than the signer's",
+                    answer({PID: {"nationality": ["US"], "issuing_jurisdiction": "US-UT"}}, chain=of_a_state),
+                    "issuer_mismatch")]),
         *at("V6", [
             ("future", "signed in the future", answer(mso={"validityInfo": validity(NOW + 31, begins=NOW)}),
              "issued_in_future"),

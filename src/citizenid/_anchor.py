@@ -100,8 +100,8 @@ class ResolvedKey(NamedTuple):
     """The key that must have signed, with the window in which it may, and the anchor it comes from.
 
     The window of the signer is that of the leaf certificate alone, or the anchor's where there is none: what an mdoc
-    says of when it was signed must lie in it (ISO/IEC 18013-5 9.3.1). The signer's country is what that certificate
-    says, in a profile that asks for one.
+    says of when it was signed must lie in it (ISO/IEC 18013-5 9.3.1). The signer's country and states are what
+    that certificate says, in a profile that asks for a country.
     """
 
     key: PublicKey
@@ -111,6 +111,7 @@ class ResolvedKey(NamedTuple):
     signer_not_before: UnixTime
     signer_not_after: UnixTime
     signer_country: str | None = None
+    signer_states: tuple[str | bytes, ...] = ()
 
 
 _CERTIFIED: Final = frozenset({Format.MDOC})  # its issuer is always named by certificates

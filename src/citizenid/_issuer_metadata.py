@@ -5,6 +5,7 @@ Spec: RFC 7517 section 5; SD-JWT VC section 4 (`jwt-vc-issuer`).
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,7 +15,8 @@ from . import _registry as reg
 from ._crypto import PublicKey
 from ._errors import CitizenIDError, MalformedError, Reason
 from ._limits import DEFAULT_LIMITS
-from ._wire import json
+from ._wire import base64url, json
+from ._x509 import certifies
 
 _MAX_CONFIGURATION_BYTES: Final = 1_048_576
 # Of RFC 3986 section 2, without "?" and "#": programs read a backslash or a bracket elsewhere as they like.
@@ -88,7 +90,7 @@ def signature_keys(jwks: Mapping[str, Any] | str | bytes) -> list[tuple[str | No
 
     Keys of another kind, curve or algorithm are passed over (RFC 7517 section 5), key agreement among them, as long as
     one is left. What is of our kind and broken, or for another use, is refused: an operator who hands it in takes it
-    for one that signs.
+    for one that signs; so is one whose certificate is of another key.
 
     Raises:
         MalformedError: KEY_INVALID, KEY_USE_FORBIDDEN, or a Reason of form for JSON text.
@@ -113,10 +115,33 @@ def signature_keys(jwks: Mapping[str, Any] | str | bytes) -> list[tuple[str | No
         # COSE that is no UTF-8.
         if "kid" in jwk and (type(kid) is not str or not kid or _SURROGATE.search(kid)):
             raise MalformedError(Reason.KEY_INVALID, "jwks.keys.kid")
-        keyed.append((kid, PublicKey.from_jwk(jwk)))
+        key = PublicKey.from_jwk(jwk)
+        if reg.X5C in jwk:
+            _check_certificates(jwk, key)
+        keyed.append((kid, key))
     if passed_over and not keyed:
         PublicKey.from_jwk(passed_over[0])  # refused: nothing is left, and this says why
     return keyed
+
+
+def _check_certificates(jwk: dict[str, Any], key: PublicKey) -> None:
+    """Refuse a chain that does not begin with a certificate of this very key (RFC 7517 sections 4.7 to 4.9).
+
+    Nothing else is asked of it: it is the set that the operator trusts.
+    """
+    where = "jwks.keys.x5c"
+    stated, chain = jwk[reg.X5C], []
+    for text in stated if type(stated) is list else ():
+        try:
+            chain.append(base64url.decode_standard(text.encode("ascii") if type(text) is str else b"", where))
+        except (MalformedError, UnicodeEncodeError):
+            chain.append(b"")
+    if not chain or not all(chain) or not certifies(chain[0], key, where):
+        raise MalformedError(Reason.KEY_INVALID, where)
+    for name, function in reg.X5_THUMBPRINTS:
+        digest = hashlib.new(function, chain[0], usedforsecurity=False).digest()  # compared, and trusted for nothing
+        if name in jwk and jwk[name] != base64url.encode_text(digest):
+            raise MalformedError(Reason.KEY_INVALID, "jwks.keys.x5t")
 
 
 def _is_ours(jwk: dict[str, Any], kty: str) -> bool:

@@ -14,6 +14,7 @@ KID: Final = "kid"
 X5C: Final = "x5c"
 X5T: Final = "x5t"
 X5T_S256: Final = "x5t#S256"
+X5_THUMBPRINTS: Final = ((X5T, "sha1"), (X5T_S256, "sha256"))  # and the functions of hashlib
 CRIT: Final = "crit"
 JWK: Final = "jwk"
 B64: Final = "b64"  # RFC 7797: no profile here uses it
@@ -307,7 +308,8 @@ COAP_CONTENT_FORMATS: Final = {293: TYP_SD_CWT, 294: TYP_KB_CWT}
 # --- mdoc (ISO/IEC 18013-5) ---
 MDOC_CITIZENSHIP: Final = "org.citizenid.citizenship.1"  # our docType and our namespace
 MDOC_NATIONALITY: Final = "nationality"
-MDOC_ISSUING_COUNTRY: Final = "issuing_country"  # stands in the same namespaces
+MDOC_ISSUING_COUNTRY: Final = "issuing_country"  # stands in the same namespaces, as does:
+MDOC_ISSUING_JURISDICTION: Final = "issuing_jurisdiction"
 # Where `nationality` is read: the EU PID (an array), the photo ID of ISO/IEC 23220-4 and the mDL (text).
 MDOC_NATIONALITY_NAMESPACES: Final = ("eu.europa.ec.eudi.pid.1", "org.iso.23220.1", "org.iso.18013.5.1")
 # Which of them the docTypes of others have. Google's ID pass has that of the mDL, and is moving to the photo ID.

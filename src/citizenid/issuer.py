@@ -35,7 +35,7 @@ from ._model import (
 )
 from ._wire import base64url
 from ._writers import WRITERS, IssueOptions, Signer
-from ._x509 import check_chain, signer_country, signer_window
+from ._x509 import check_chain, signer_places, signer_window
 
 __all__ = ["Issuer", "Unsigned", "prepare_attestation"]
 
@@ -126,13 +126,18 @@ def _check_parts(holder_key: object, status: object, assurance: object) -> None:
         raise CitizenIDError(Reason.CLAIM_INVALID, "attestation")
 
 
-def _check_issuing_country(claims: Mapping[Any, Any], country: str | None) -> None:
-    """Refuse an issuing_country that is not the signer's: nobody who trusts his root would take it (V5.5)."""
+def _check_issuing_places(claims: Mapping[Any, Any], country: str | None, states: tuple[str | bytes, ...]) -> None:
+    """Refuse places that are not the signer's: nobody who trusts his root would take them (V5.5, V5.6)."""
     for namespace in reg.MDOC_NATIONALITY_NAMESPACES:
         elements = claims.get(namespace)
         # Frozen, so of this type and no other mapping; `isinstance` would ask what the proxy stands for.
-        if type(elements) is MappingProxyType and elements.get(reg.MDOC_ISSUING_COUNTRY, country) != country:
+        if type(elements) is not MappingProxyType:
+            continue
+        if elements.get(reg.MDOC_ISSUING_COUNTRY, country) != country:
             raise CitizenIDError(Reason.ISSUER_MISMATCH, reg.MDOC_ISSUING_COUNTRY)
+        stated = elements.get(reg.MDOC_ISSUING_JURISDICTION)
+        if states and reg.MDOC_ISSUING_JURISDICTION in elements and (stated,) != states:  # of two it is neither
+            raise CitizenIDError(Reason.ISSUER_MISMATCH, reg.MDOC_ISSUING_JURISDICTION)
 
 
 def _check_window(validity: object, not_before: UnixTime, not_after: UnixTime) -> None:
@@ -290,7 +295,8 @@ class Issuer:
                 begins after the certificate has ended, and SIGNED_OUTSIDE_CERTIFICATE when it ends before; for an mdoc
                 also HOLDER_KEY_MISSING, ALGORITHM_NOT_ALLOWED, COUNTRY_INVALID, CERTIFICATE_EXPIRED when it would
                 outlive the certificate, SIGNED_OUTSIDE_CERTIFICATE when it was signed before that began, and
-                ISSUER_MISMATCH for an issuing_country that is not the one of the certificate.
+                ISSUER_MISMATCH for an issuing_country that is not the one of the certificate, and an
+                issuing_jurisdiction that is not its state, where it names one.
         """
         if type(attestation) is not Attestation:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "attestation")
@@ -315,7 +321,7 @@ class Issuer:
         if certificates:  # a chain that is none of the format's is refused, too
             _check_window(attestation.validity, *signer_window(certificates, profile))
             if format is _MDOC:
-                _check_issuing_country(attestation.claims, signer_country(certificates, profile))
+                _check_issuing_places(attestation.claims, *signer_places(certificates, profile))
         return WRITERS[format].issue(attestation, self._signer, options, self._draw, self._limits)
 
     def _draw(self, size: int) -> bytes:

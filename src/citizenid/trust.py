@@ -383,9 +383,7 @@ class TrustAnchors:
             max(certified.not_before, anchor.not_before),
             min(certified.not_after, anchor.not_after),
             anchor,
-            certified.signer_not_before,
-            certified.signer_not_after,
-            certified.country,
+            *certified[4:],  # the signer's own window, its country and its states
         )
 
     def _pin(self, anchor: TrustAnchor, root: Root) -> None:

@@ -270,7 +270,7 @@ def verify_presentation(
         step = "V8"
         verify_signature(binding, holder_key, reader.binding_path)
         step = "V9"
-        status = _check_status(attestation, anchor, statuses, now, limits)
+        status = _check_status(credential._reading, anchor, statuses, now, limits)
     except CitizenIDError as error:
         error.at(step)
         raise
@@ -351,6 +351,9 @@ def _check_allowed(
     country = resolved.signer_country
     if country is not None and any(stated != country for stated in reading.issuing_countries):
         raise VerificationError(Reason.ISSUER_MISMATCH, "issuing_country")
+    states = resolved.signer_states
+    if states and any((stated,) != states for stated in reading.issuing_jurisdictions):  # of two it is neither
+        raise VerificationError(Reason.ISSUER_MISMATCH, "issuing_jurisdiction")
     if presentation.format not in anchor.formats:
         raise VerificationError(Reason.FORMAT_NOT_ALLOWED, "format")
     if attestation.type not in anchor.types:
@@ -383,12 +386,14 @@ def _check_validity(
 
 
 def _check_status(
-    attestation: Attestation, anchor: TrustAnchor, statuses: StatusSource, now: UnixTime, limits: Limits
+    reading: Reading, anchor: TrustAnchor, statuses: StatusSource, now: UnixTime, limits: Limits
 ) -> Status | NeedStatusList | None:
     """V9: every reference says valid; without one the whole validity must be short, and the anchor permit even that."""
+    attestation = reading.attestation
     if not attestation.status:
         validity = attestation.validity
-        starts = validity.issued_at  # required here: with nbf alone it could have been issued, and lost, long ago
+        # Required here, and in the clear: with nbf alone it could have been issued, and lost, long ago.
+        starts = None if reading.iat_disclosed else validity.issued_at
         if starts is not None and validity.not_before is not None:
             starts = min(starts, validity.not_before)
         short = starts is not None and validity.not_after - starts <= limits.unreferenced_validity_s

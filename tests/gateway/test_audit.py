@@ -433,6 +433,14 @@ def test_a_cosignature_that_does_not_verify_is_not_kept(tmp_path: Path) -> None:
         good = w.witness(request)
         refused(lambda: log.add_cosignatures(request, w.witness(request, "nobody")), Reason.AUDIT_INVALID)
         refused(lambda: log.add_cosignatures(request, b"nonsense"), Reason.AUDIT_MALFORMED)
+        # C2SP tlog-witness: the time MUST NOT be left out. Without it nothing says that this is the largest tree.
+        timeless = w.witness(request, time=0)
+        for answer in (timeless, timeless + good, good + timeless):
+            refused(
+                lambda answer=answer: log.add_cosignatures(request, answer),  # type: ignore[misc]
+                Reason.SIGNATURE_MALFORMED,
+                "audit.cosignature",
+            )
         settle(log)
         log.checkpoint()
         refused(lambda: log.add_cosignatures(log.witness_request(0), good), Reason.SIGNATURE_INVALID)
@@ -767,6 +775,18 @@ def test_an_entry_is_proven_by_a_text_alone(tmp_path: Path) -> None:
     assert leaf_hash(found.entries[0]) == peer.sha256(b"\0" + found.entries[0])
 
 
+def test_what_a_proof_has_extra_is_passed_over(tmp_path: Path) -> None:
+    """C2SP tlog-proof: one line that nobody has signed MAY stand before the index."""
+    with open_log(tmp_path) as log:
+        settle(log, 10)
+    found = peer.verify_log(tmp_path / "w1", w.vkey())
+    proof = prove_inclusion(tmp_path / "w1", key=w.vkey(), index=5)
+    for extra in (b"AAAA", b"AA==", b"A" * 1_000):
+        more = proof.replace(b"index 5\n", b"extra " + extra + b"\nindex 5\n", 1)
+        assert verify_proof(more, found.entries[5], key=w.vkey()).number == 5
+        refused(lambda more=more: verify_proof(more, b"another", key=w.vkey()), Reason.AUDIT_INVALID)  # type: ignore[misc]
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -774,7 +794,15 @@ def test_an_entry_is_proven_by_a_text_alone(tmp_path: Path) -> None:
         (b"index 5", b"index 05"),
         (b"index 5", b"index"),
         (b"index 5\n", b"index 5\nAAAA\n"),
-        (b"index 5\n", b"extra AAAA\nindex 5\n"),
+        (b"index 5\n", b"extra AAAA\nextra AAAA\nindex 5\n"),
+        (b"index 5\n", b"index 5\nextra AAAA\n"),
+        (b"index 5\n", b"extra AAA\nindex 5\n"),
+        (b"index 5\n", b"extra AA_-\nindex 5\n"),
+        (b"index 5\n", b"extra\nindex 5\n"),
+        (b"index 5\n", b"extra \nindex 5\n"),
+        (b"index 5\n", b"extra  AAAA\nindex 5\n"),
+        (b"index 5\n", b"Extra AAAA\nindex 5\n"),
+        (b"index 5\n", b"extra " + b"A" * 160_000 + b"\nindex 5\n"),
         (b"\n\n", b"\n"),
     ],
 )

@@ -227,6 +227,12 @@ def test_only_ed25519_signs_logs() -> None:
     refused(lambda: n.VerifierKey.of("na me", 1, w.key("w1").public), Reason.CONFIGURATION_INVALID)
 
 
+def test_sixteen_signatures_of_the_next_kind_are_accepted() -> None:
+    """C2SP signed-note: at least 16 MUST be, and one that is post-quantum takes nearly 5 kB."""
+    long = "".join(f"\u2014 {'a' * 200} {base64.b64encode(bytes([number]) * 5_004).decode()}\n" for number in range(16))
+    assert n.open_checkpoint(SIGNED + long.encode(), OWN).size == 5
+
+
 def test_a_signer_that_errs_is_caught() -> None:
     text = n.Checkpoint(OWN.name, 5, ROOT, NOW).to_text()
     refused(lambda: n.sign_note(text, OWN, w.key("another")), Reason.SIGNATURE_INVALID)

@@ -303,6 +303,7 @@ def test_a_header_does_not_stand_in_for_a_derived_component(name: str, world: Wo
 @pytest.mark.parametrize("between", [",", ", ", "\t ,\t", " " * 300 + "," + " " * 300])
 def test_between_two_signatures_there_may_be_spaces_and_nowhere_else(between: str, world: World, ticket: str) -> None:
     headers = parts(ticket)
+    headers["Signature-Input"] += ', other=("@authority");created=1'
     both = "other=:AAAA:" + between + headers["Signature"]
     for wrong in (" " + both, both + "\t", both.replace(":AAAA:", ":AAAA :"), both.replace(between, between * 2)):
         result = ask(world, ticket, {**headers, "Signature": wrong})
@@ -372,7 +373,7 @@ def test_the_input_has_a_bound(size: int, reason: Reason | None, world: World, t
     other = ', other=("@authority");tag="' + "x" * (size - len(good["Signature-Input"]) - 29) + '"'
     text = good["Signature-Input"] + other
     assert len(text) == size
-    result = ask(world, ticket, {**good, "Signature-Input": text})
+    result = ask(world, ticket, {**good, "Signature-Input": text, "Signature": good["Signature"] + ", other=:AAAA:"})
     allowed(result) if reason is None else denied(result, reason, "proof")
 
 
@@ -383,7 +384,8 @@ def test_the_signatures_have_a_bound(size: int, reason: Reason | None, world: Wo
     text = f"{good['Signature']},{label}=::"
     text = text[:-1] + "A" * (size - len(text)) + ":"
     assert len(text) == size
-    result = ask(world, ticket, {**good, "Signature": text})
+    inputs = f'{good["Signature-Input"]}, {label}=("@authority");created=1'
+    result = ask(world, ticket, {**good, "Signature-Input": inputs, "Signature": text})
     allowed(result) if reason is None else denied(result, reason, "proof")
 
 
@@ -409,6 +411,43 @@ def test_a_line_end_in_a_covered_value_is_refused(world: World, ticket: str) -> 
     signed = parts(ticket, components=names, values={"x-a": "1"})
     for value in (b"1\n2", b"1\r2", b"\n1"):
         denied(ask(world, ticket, signed, further=[(b"x-a", value)]), Reason.PROOF_MALFORMED, "proof")
+
+
+def test_a_covered_value_is_ascii(world: World, ticket: str) -> None:
+    # RFC 9421 section 2.5 step 4: what is signed is ASCII, or it is an error. Other bytes are read in many ways.
+    names = ["x-a", "@method", "@target-uri", "citizenship-ticket"]
+    value = "M\u00fcnchen".encode()
+
+    def sign(base: bytes) -> bytes:
+        return SIGNER.key.sign(base.replace(b'"x-a": ?', b'"x-a": ' + value))
+
+    signed = parts(ticket, components=names, values={"x-a": "?"}, sign=sign)
+    result = denied(ask(world, ticket, signed, further=[(b"x-a", value)]), Reason.PROOF_MALFORMED, "proof")
+    assert result.where == "http-signature.components"
+    allowed(ask(world, ticket, parts(ticket), further=[(b"x-a", value)]))  # not covered
+
+
+def test_the_two_fields_have_the_same_labels(world: World, ticket: str) -> None:
+    """RFC 9421 section 4: a label in one and not in the other is an error, whoever signed under it."""
+    theirs = 'bot=("@authority");created=1;keyid="k";tag="web-bot-auth"'
+    for inputs, signatures, reason in (
+        ([theirs], ["bot=:AAAA:"], None),
+        ([theirs], [], Reason.PROOF_MALFORMED),
+        ([], ["bot=:AAAA:"], Reason.PROOF_MALFORMED),
+        ([theirs], ["other=:AAAA:"], Reason.PROOF_MALFORMED),
+        ([theirs], ["Bot=:AAAA:"], Reason.PROOF_MALFORMED),
+    ):
+        good = parts(ticket)
+        headers = {
+            **good,
+            "Signature-Input": ", ".join([good["Signature-Input"], *inputs]),
+            "Signature": ", ".join([*signatures, good["Signature"]]),
+        }
+        asked = ask(world, ticket, headers)
+        if reason is None:
+            allowed(asked)
+        else:
+            assert denied(asked, reason, "proof").where == "http-signature.signature"
 
 
 @pytest.mark.parametrize("method", ["POST\n", "PO ST\r", "P\u00d6ST", ""])

@@ -16,6 +16,7 @@ from typing import Any
 
 import builders_policy as p
 import pytest
+from builders import bound, digest, disclosure, issuer_half
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,7 +42,7 @@ from citizenid.gateway.query import (
 )
 from citizenid.policy import Facts, Rule
 
-from .world import ENDPOINT, ISSUER, ORIGIN, World, denied, key, request
+from .world import ABSENT, ENDPOINT, ISSUER, NOW, ORIGIN, World, allowed, denied, key, needed, request
 
 OWN_VCT = "urn:citizenid:citizenship:1"
 OWN = "org.citizenid.citizenship.1"
@@ -534,6 +535,7 @@ CREDENTIAL, CLAIM = ("credentials", 1), ("credentials", 1, "claims", 0)
 
 
 ELEMENT = ("credentials", 0, "claims", 0)
+AUTHORITY = {"type": "aki", "values": ["s9tIpPmhxdiuNkHMEWNpYim8S8Y"]}
 NONE: list[tuple[tuple[Any, ...], list[Any]]] = [
     (("credentials",), [..., [], {}, None, "x", [5], [[]]]),
     ((*CREDENTIAL, "id"), [..., "", "a b", "\u00e9", "a.b", 5, None, [], {}, "mdoc_1"]),
@@ -548,6 +550,10 @@ NONE: list[tuple[tuple[Any, ...], list[Any]]] = [
     ((*CLAIM, "path"), [..., [], "x", None, [True], [1.0], [-1], [["x"]], [{}]]),
     ((*CLAIM, "values"), [[], "DE", None, [None], [1.5], [["DE"]]]),
     ((*ELEMENT, "path"), [[OWN], [OWN, "a", "b"], [OWN, None], [OWN, 0]]),
+    ((*ELEMENT, "intent_to_retain"), [0, None, "false"]),
+    ((*CREDENTIAL, "trusted_authorities"), [[], {}, None, "aki", [5], [[]], [{}], [{"type": "aki"}]]),
+    ((*CREDENTIAL, "trusted_authorities"), [[{"values": ["a"]}], [AUTHORITY, {}], [{**AUTHORITY, "type": 5}]]),
+    ((*CREDENTIAL, "trusted_authorities"), [[{**AUTHORITY, "values": v}] for v in ([], "a", {}, None, [5], ["a", 5])]),
     ((*CREDENTIAL, "claim_sets"), [[], {}, [[]], ["nationalities"], [["other"]], [[5]], [[[]]], [[{}]], None]),
     (("credential_sets",), [[], {}, None, [5], [{}], [{"options": []}], [{"options": [[]]}]]),
     (("credential_sets", 0, "options"), [[["other"]], ["mdoc_1"], [[0]], [[["mdoc_1"]]]]),
@@ -580,8 +586,10 @@ def test_claims_of_one_id_or_one_path_are_refused() -> None:
 
 def test_what_a_query_may_have_beside_is_passed_over() -> None:
     query = with_sets(more=1)
-    query["credentials"][0] |= {"more": None, "trusted_authorities": [], "require_cryptographic_holder_binding": True}
-    query["credentials"][1]["claims"] = [{"path": ["a", 0, None], "values": ["x", 1, True], "more": 1}]
+    authorities = [AUTHORITY, {**AUTHORITY, "more": None}, {"type": "org.example", "values": ["x", "y"]}]
+    query["credentials"][0] |= {"more": None, "trusted_authorities": authorities}
+    query["credentials"][0]["require_cryptographic_holder_binding"] = True
+    query["credentials"][1]["claims"] = [{"path": ["a", 0, None], "values": ["x", 1, True], "intent_to_retain": 1}]
     query["credential_sets"][0] |= {"required": True, "purpose": "x"}
     assert parse_vp_token('{"mdoc_1": ["eA"]}', query)
 
@@ -605,6 +613,33 @@ def test_a_presentation_that_answers_another_question_is_decided_by_what_it_show
         request=request(path=ENDPOINT, proof=world.proof(alice.sender, url=ORIGIN + ENDPOINT)),
     )
     denied(world.ask(alice, admitted.ticket, "a"), Reason.CITIZENSHIP_NOT_PERMITTED, "policy")  # type: ignore[union-attr]  # it is admitted, and may nothing
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_an_iat_that_was_asked_for_and_is_shown_says_how_old_the_credential_is(shown: bool) -> None:
+    """SD-JWT VC section 2.2.2.3 lets an issuer make it disclosable; the query of such a rule asks for it."""
+    world = World('version = 1\n[[rule]]\nresource = "a"\nnationality = ["US"]\nmax_credential_age_s = 60\n')
+    alice = world.wallet()
+    query = dcql_query(rule(nationality=["US"], max_credential_age_s=60), anchors=SD_JWT_VC)
+    assert query is not None and {"id": "iat", "path": ["iat"]} in query["credentials"][0]["claims"]
+    text = disclosure("salt", "iat", NOW - 60)
+    assert alice.status is not None
+    status = {"status_list": {"uri": alice.status.uri, "idx": alice.status.index}}
+    stated = {"iat": ABSENT, "_sd": [digest(text)], "status": status}
+    challenge = world.challenge(alice.sender)
+    half = issuer_half({"kid": ABSENT}, stated, [text] if shown else [])
+    kb = {"nonce": challenge.nonce, "aud": challenge.audience, "iat": world.now}
+    admitted = world.gateway.admit(
+        bound(half, kb),
+        format=Format.SD_JWT_VC,
+        challenge=challenge.to_text(),
+        request=request(path=ENDPOINT, proof=world.proof(alice.sender, url=ORIGIN + ENDPOINT)),
+    )
+    asked = world.ask(alice, admitted.ticket, "a")  # type: ignore[union-attr]  # it is admitted
+    if shown:
+        allowed(asked)
+    else:
+        needed(asked, Reason.CREDENTIAL_TOO_OLD)
 
 
 def test_a_presentation_for_another_nonce_or_audience_is_refused() -> None:

@@ -868,6 +868,36 @@ def test_every_issuing_country_counts_and_none_of_a_foreign_namespace() -> None:
     accepted(make({PID: {"nationality": ["US"]}, "org.example.other": {"issuing_country": "XX"}}))
 
 
+def _from_states(*states: str) -> bytes:
+    (leaf,) = der(certificate("DS", "IACA", key("signer"), key("IACA"), states=states))
+    return leaf
+
+
+@pytest.mark.parametrize("namespace", [PID, MDL, PHOTO_ID])
+def test_an_issuing_jurisdiction_is_the_state_of_the_signers_certificate(namespace: str) -> None:
+    # ISO/IEC 18013-5 9.3.3: compared where the certificate names a state, and where the element is shown.
+    def stating(jurisdiction: Any, leaf: bytes) -> bytes:
+        nationality = {PID: {"nationality": ["US"]}}
+        inside = {**nationality.get(namespace, {}), "issuing_jurisdiction": jurisdiction}
+        return make({**nationality, namespace: inside}, chain=leaf)
+
+    leaf = _from_states("UT-SL")
+    accepted(stating("UT-SL", leaf))
+    accepted(make(chain=leaf))
+    accepted(stating("UT-PR", _from_states()))
+    for stated in ("UT-PR", "ut-sl", "SL", "", "UT-SL ", None, 5, ["UT-SL"], b"UT-SL"):
+        assert refused(stating(stated, leaf), Reason.ISSUER_MISMATCH, "V5").where == "issuing_jurisdiction"
+    # Of two states neither is the one.
+    refused(stating("UT-SL", _from_states("UT-SL", "UT-PR")), Reason.ISSUER_MISMATCH, "V5")
+
+
+def test_every_issuing_jurisdiction_counts_and_none_of_a_foreign_namespace() -> None:
+    leaf = _from_states("UT-SL")
+    both = {PID: {"nationality": ["US"], "issuing_jurisdiction": "UT-SL"}, MDL: {"issuing_jurisdiction": "UT-PR"}}
+    refused(make(both, chain=leaf), Reason.ISSUER_MISMATCH, "V5")
+    accepted(make({PID: {"nationality": ["US"]}, "org.example.other": {"issuing_jurisdiction": "XX"}}, chain=leaf))
+
+
 def test_of_a_pinned_signer_no_country_is_asked() -> None:
     pinned = TrustAnchors.from_document_signers(
         _pem(signer_certificate()),
@@ -878,6 +908,7 @@ def test_of_a_pinned_signer_no_country_is_asked() -> None:
         countries=ANY,
     )
     accepted(make({PID: {"nationality": ["US"], "issuing_country": "XX"}}), anchors=pinned)
+    accepted(make({PID: {"nationality": ["US"], "issuing_jurisdiction": "XX-Y"}}), anchors=pinned)
 
 
 # --- V4: items and digests ---

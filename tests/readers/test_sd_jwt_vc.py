@@ -653,8 +653,8 @@ def test_when_the_evidence_was_checked_may_be_withheld() -> None:
         refused(make(payload={"_sd": [digest(text)]}, disclosures=[text]), Reason.CLAIM_INVALID, "V4")
 
 
-def test_an_iat_that_is_disclosed_or_not_there_is_no_measure_of_the_evidence() -> None:
-    # It decides nothing, so that to withhold it does not help; V6 looks at `now` in any case.
+def test_an_iat_that_is_withheld_or_not_there_is_no_measure_of_the_evidence() -> None:
+    # V6 looks at `now` in any case.
     for iat in ({"iat": ABSENT}, {"iat": ABSENT, "_sd": [digest(disclosure("salt", "iat", NOW - 60))]}):
         for checked_at in (NOW, NOW + 30):
             stated = accepted(make(payload={**iat, "evidence_checked_at": checked_at})).attestation
@@ -816,7 +816,7 @@ def test_sub_and_iat_may_be_disclosed_one_by_one() -> None:
     texts = [disclosure("s1", "sub", "person"), disclosure("s2", "iat", NOW - 60)]
     payload = {"iat": ABSENT, "_sd": [digest(text) for text in texts]}
     attestation = accepted(make(payload=payload, disclosures=texts)).attestation
-    assert attestation.claims["sub"] == "person" and attestation.validity.issued_at is None
+    assert attestation.claims["sub"] == "person" and attestation.validity.issued_at == NOW - 60
     attestation = accepted(make(payload=payload)).attestation
     assert "sub" not in attestation.claims and attestation.validity.issued_at is None
 
@@ -831,14 +831,37 @@ def test_iat_as_a_disclosure_has_the_form_of_any_iat() -> None:
         refused(make(payload={"iat": ABSENT, "_sd": [digest(text)]}, disclosures=[text]), reason, "V4")
 
 
-@pytest.mark.parametrize("issued_at", [NOW - 30 * 86_400, NOW - 60, NOW + 31, NOW + 3_600])
-def test_whether_an_iat_is_withheld_changes_no_verdict(issued_at: int) -> None:
-    # A holder must gain nothing by holding back: an iat that may be withheld decides nothing, shown or not.
+@pytest.mark.parametrize("issued_at", [NOW - 30 * 86_400, NOW - 60, NOW + 30])
+def test_whether_an_iat_is_withheld_makes_no_status_needless(issued_at: int) -> None:
+    # A holder must gain nothing by holding back: the 24 hours without a status are counted from an iat in the clear.
     text = disclosure("s", "iat", issued_at)
     payload = {"iat": ABSENT, "nbf": NOW - 60, "exp": NOW + 60, "_sd": [digest(text)]}
     for shown in ((), (text,)):
         accepted(make(payload=payload, disclosures=shown))
         refused(make(payload={**payload, "status": ABSENT}, disclosures=shown), Reason.STATUS_MISSING, "V9")
+
+
+def test_an_iat_that_is_shown_may_lie_in_the_future_no_more_than_one_in_the_clear() -> None:
+    for changes in ({}, {"nbf": NOW - 60}):
+        for issued_at, reason, step in (
+            (NOW + 31, Reason.ISSUED_IN_FUTURE, "V6"),
+            (NOW + 3_600, Reason.ISSUED_IN_FUTURE, "V6"),
+            (NOW + 7_200, Reason.CLAIM_INVALID, "V4"),  # at its end
+            (NOW + 86_400, Reason.CLAIM_INVALID, "V4"),
+        ):
+            payload = {**changes, "exp": NOW + 7_200}
+            refused(make(payload={**payload, "iat": issued_at}), reason, step)
+            text = disclosure("s", "iat", issued_at)
+            hidden = {**payload, "iat": ABSENT, "_sd": [digest(text)]}
+            refused(make(payload=hidden, disclosures=[text]), reason, step)
+            accepted(make(payload=hidden))  # of what is withheld nobody knows
+
+
+def test_an_iat_that_is_shown_is_a_measure_of_the_evidence() -> None:
+    text = disclosure("s", "iat", NOW - 60)
+    payload = {"iat": ABSENT, "_sd": [digest(text)], "evidence_checked_at": NOW - 30}
+    accepted(make(payload=payload, disclosures=[text]))
+    refused(make(payload={**payload, "evidence_checked_at": NOW - 29}, disclosures=[text]), Reason.CLAIM_INVALID, "V4")
 
 
 @pytest.mark.parametrize(

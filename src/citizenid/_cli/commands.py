@@ -15,7 +15,7 @@ from .files import UsageError, check_named_once, fail, read_file, read_text
 if TYPE_CHECKING:
     import typer
 
-_NOTE_BYTES: Final = 65_536
+_NOTE_BYTES: Final = 131_072
 
 
 def add_policy(app: "typer.Typer") -> None:

@@ -39,6 +39,8 @@ class Reading(NamedTuple):
         authorizations: what the holder's key may state by itself (mdoc KeyAuthorizations); V7 compares.
         issuing_countries: in whose name it says it was issued, as stated and mostly nothing; V5 compares them with the
             country that the signer's certificate names.
+        issuing_jurisdictions: the same of a part of that country; V5 compares them with the state, if one is named.
+        iat_disclosed: whether the time of issue came as a disclosure. A holder may withhold it, and V9 counts on none.
         kept_under: the key of the cache that it was put under, or nothing: under another key it is no answer.
     """
 
@@ -51,6 +53,8 @@ class Reading(NamedTuple):
     signed_at: UnixTime | None = None
     authorizations: KeyAuthorizations | None = None
     issuing_countries: tuple[Any, ...] = ()
+    issuing_jurisdictions: tuple[Any, ...] = ()
+    iat_disclosed: bool = False
     kept_under: bytes = b""
 
     def __repr__(self) -> str:

@@ -158,13 +158,16 @@ def _read(mso: Any, presentation: Presentation, issuer: str, limits: Limits) -> 
     )
     authorizations = _authorizations(device_key)
     # Every element can be withheld, and they stand in the claims in the order in which they came.
-    signed_at, countries = validity.issued_at, _issuing_countries(claims)
-    return _new(Reading, (attestation, None, None, hash_name, claims, None, signed_at, authorizations, countries, b""))
+    reading = (attestation, None, None, hash_name, claims, None, validity.issued_at, authorizations)
+    return _new(Reading, (*reading, *_issuing_places(claims), False, b""))
 
 
-def _issuing_countries(claims: Mapping[str, Mapping[str, Any]]) -> tuple[Any, ...]:
+def _issuing_places(claims: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     known = [claims[namespace] for namespace in reg.MDOC_NATIONALITY_NAMESPACES if namespace in claims]
-    return tuple([each[reg.MDOC_ISSUING_COUNTRY] for each in known if reg.MDOC_ISSUING_COUNTRY in each])
+    country, part = reg.MDOC_ISSUING_COUNTRY, reg.MDOC_ISSUING_JURISDICTION
+    return tuple([each[country] for each in known if country in each]), tuple(
+        [each[part] for each in known if part in each]
+    )
 
 
 def _member(holder: Mapping[Any, Any], name: str, kind: type, where: str = _MSO) -> Any:

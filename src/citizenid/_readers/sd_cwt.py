@@ -94,7 +94,8 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     )
     stated_issuer = _text(payload, reg.CWT_ISS) if reg.CWT_ISS in payload else None
     audiences = _audiences(payload[reg.CWT_AUD]) if reg.CWT_AUD in payload else None
-    return _new(Reading, (attestation, stated_issuer, audiences, hash_name, claims, placements, None, None, (), b""))
+    reading = (attestation, stated_issuer, audiences, hash_name, claims, placements, None, None, (), (), False, b"")
+    return _new(Reading, reading)
 
 
 def _hash_name(header: Mapping[Any, Any]) -> str:

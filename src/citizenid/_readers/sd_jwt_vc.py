@@ -184,7 +184,9 @@ def read(presentation: Presentation, issuer: str, limits: Limits) -> Reading:
     )
     stated_issuer = _text(payload, reg.ISS) if reg.ISS in payload else None
     audiences = _audiences(claims[reg.AUD]) if reg.AUD in payload else None
-    return _new(Reading, (attestation, stated_issuer, audiences, hash_name, claims, placements, None, None, (), b""))
+    disclosed = reg.IAT in claims and reg.IAT not in payload
+    reading = (attestation, stated_issuer, audiences, hash_name, claims, placements, None, None, (), (), disclosed, b"")
+    return _new(Reading, reading)
 
 
 def take_hash_name(payload: dict[str, Any]) -> str:
@@ -237,13 +239,10 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
 def _validity(payload: dict[str, Any], claims: Mapping[str, Any]) -> Validity:
     if reg.EXP not in payload:
         raise VerificationError(Reason.CLAIM_MISSING, _PAYLOAD + ".exp")
-    issued_at, not_before = payload.get(reg.IAT), payload.get(reg.NBF)
+    # iat alone may be disclosed (SD-JWT VC section 2.2.2.3). Shown, it refuses what one in the clear would refuse.
+    issued_at, not_before = claims.get(reg.IAT), payload.get(reg.NBF)
     if issued_at is None and reg.IAT in claims:
-        # iat may be disclosed (SD-JWT VC section 2.2.2.3). It must be well formed, and decides nothing: to withhold it
-        # must not help.
-        if claims[reg.IAT] is None:
-            raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".iat")
-        Validity(claims[reg.IAT], None, payload[reg.EXP] if not_before is None else UnixTime(MAX_UNIX_TIME))
+        raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".iat")
     if not_before is None and reg.NBF in payload:
         raise MalformedError(Reason.CLAIM_INVALID, _PAYLOAD + ".nbf")
     return Validity(issued_at, not_before, payload[reg.EXP])

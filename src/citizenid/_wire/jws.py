@@ -150,14 +150,11 @@ def signed_object(
 
 def _check_thumbprints(members: Mapping[str, Any], leaf: bytes, where: str) -> None:
     # RFC 7515 sections 4.1.7 and 4.1.8: of the certificate whose key signed. Two names for one must not name two.
-    for name, function in _THUMBPRINTS:
+    for name, function in reg.X5_THUMBPRINTS:
         if name in members:
             digest = hashlib.new(function, leaf, usedforsecurity=False).digest()  # compared, and trusted for nothing
             if members[name] != base64url.encode_text(digest):
                 raise MalformedError(Reason.HEADER_INVALID, f"{where}.{name}")
-
-
-_THUMBPRINTS: Final = ((reg.X5T, "sha1"), (reg.X5T_S256, "sha256"))
 
 
 def _certificates(value: object, where: str) -> tuple[bytes, ...]:

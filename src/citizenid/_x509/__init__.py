@@ -9,6 +9,7 @@ Spec: RFC 5280; ISO/IEC 18013-5 annex B; SD-JWT VC section 2.5; Token Status Lis
 from __future__ import annotations
 
 from .anchors import Root, load_roots, load_signers, pem_of, pinned_below
+from .certificates import certifies
 from .der import signed_part
 from .path import (
     CertifiedKey,
@@ -18,7 +19,7 @@ from .path import (
     check_chain,
     judge,
     link,
-    signer_country,
+    signer_places,
     signer_window,
     verify_path,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "PathCache",
     "Profile",
     "Root",
+    "certifies",
     "check_bounds",
     "check_chain",
     "judge",
@@ -40,7 +42,7 @@ __all__ = [
     "pem_of",
     "pinned_below",
     "signed_part",
-    "signer_country",
+    "signer_places",
     "signer_window",
     "verify_path",
 ]

@@ -281,6 +281,15 @@ def key_of(opened: Opened, where: str) -> PublicKey:
     return PublicKey(material, where, full=True)
 
 
+def certifies(der: bytes, key: PublicKey, where: str) -> bool:
+    """Whether this is a certificate of exactly this key. Nothing else of it is asked, not even who signed it."""
+    try:
+        certificate = x509.load_der_x509_certificate(survey(der).readable)
+        return signs(certificate) and PublicKey(material_of(certificate.public_key(), where), where, full=True) == key
+    except (*UNREADABLE, CitizenIDError):
+        return False
+
+
 def signs(certificate: x509.Certificate) -> bool:
     """Whether its key is of a kind that signs, and is loaded without a warning."""
     return certificate.public_key_algorithm_oid in _SIGNATURE_KEYS

@@ -41,6 +41,7 @@ from .profiles import (
     has_one_country,
     may_issue_signers,
     may_sign_objects,
+    states_of,
 )
 from .revocation import Revocation, lists_of
 
@@ -51,7 +52,7 @@ _MAX_PATHS: Final = 1_024  # document signers of all states of one union, at a f
 class CertifiedKey(NamedTuple):
     """The leaf's key, the window in which the whole path holds, which root it led to, and the leaf's own window.
 
-    Its country is what its subject names, in a profile that asks for one.
+    Its country and its states are what its subject names, in a profile that asks for a country.
     """
 
     key: PublicKey
@@ -61,6 +62,7 @@ class CertifiedKey(NamedTuple):
     signer_not_before: UnixTime
     signer_not_after: UnixTime  # exclusive
     country: str | None
+    states: tuple[str | bytes, ...]
 
 
 class Route(NamedTuple):
@@ -80,6 +82,7 @@ class LinkedPath(NamedTuple):
     not_after: UnixTime
     routes: tuple[Route, ...]
     country: str | None
+    states: tuple[str | bytes, ...]
 
 
 @final
@@ -193,6 +196,7 @@ def link(chain: Sequence[bytes], roots: Sequence[Root], profile: Profile) -> Lin
             for index, root, start, end in routes
         ),
         country_of(path[0]) if profile.country else None,
+        states_of(path[0]) if profile.country else (),
     )
 
 
@@ -218,7 +222,9 @@ def judge(path: LinkedPath, now: UnixTime, profile: Profile) -> CertifiedKey:
                 break
             not_after = UnixTime(min(not_after, known))
         if fault is None:
-            return CertifiedKey(path.key, not_before, not_after, root, path.not_before, path.not_after, path.country)
+            return CertifiedKey(
+                path.key, not_before, not_after, root, path.not_before, path.not_after, path.country, path.states
+            )
         refusal = fault
         if final:
             break
@@ -298,13 +304,18 @@ def signer_window(chain: tuple[bytes, ...], profile: CertificateProfile) -> tupl
     return not_before, not_after
 
 
-def signer_country(chain: tuple[bytes, ...], profile: CertificateProfile) -> str | None:
-    """Return the country of the leaf of a chain that is to be written, if it names one. Raises as `signer_window`."""
+def signer_places(chain: tuple[bytes, ...], profile: CertificateProfile) -> tuple[str | None, tuple[str | bytes, ...]]:
+    """Return the country of the leaf of a chain that is to be written, if it names one, and the states that it names.
+
+    Raises as `signer_window`.
+    """
     return _signer(chain, profile)[0]
 
 
 @lru_cache(maxsize=64)  # an issuer has one chain for years, and it says the same each time
-def _signer(chain: tuple[bytes, ...], profile: CertificateProfile) -> tuple[str | None, UnixTime, UnixTime]:
+def _signer(
+    chain: tuple[bytes, ...], profile: CertificateProfile
+) -> tuple[tuple[str | None, tuple[str | bytes, ...]], UnixTime, UnixTime]:
     where = "certificates"
     row = PROFILES[profile]
     leaf = None
@@ -324,4 +335,5 @@ def _signer(chain: tuple[bytes, ...], profile: CertificateProfile) -> tuple[str 
         pass  # raised below in our own words
     if leaf is None:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
-    return country_of(leaf.certificate), UnixTime(leaf.not_before), UnixTime(leaf.not_after)
+    places = country_of(leaf.certificate), states_of(leaf.certificate)
+    return places, UnixTime(leaf.not_before), UnixTime(leaf.not_after)

@@ -169,6 +169,11 @@ def country_of(leaf: x509.Certificate) -> str | None:
     return next((value for value in _values(leaf, NameOID.COUNTRY_NAME) if isinstance(value, str)), None)
 
 
+def states_of(leaf: x509.Certificate) -> tuple[str | bytes, ...]:
+    """Return the states or provinces that its subject names."""
+    return tuple(_values(leaf, NameOID.STATE_OR_PROVINCE_NAME))
+
+
 def _values(certificate: x509.Certificate, name: x509.ObjectIdentifier) -> list[str | bytes]:
     return [attribute.value for attribute in certificate.subject.get_attributes_for_oid(name)]
 

@@ -69,6 +69,7 @@ SigningKeys = SieveCache[bytes, _SigningKey]
 
 class _Input(NamedTuple):
     label: bytes
+    labels: set[bytes]  # of all signatures, whoever made them
     components: tuple[bytes, ...]
     parameters: dict[bytes, bytes | int]
     value: bytes  # the received slice: what `@signature-params` says in the signature base
@@ -123,7 +124,7 @@ def check_http_signature(
     base = _signature_base(stated, fields, method, url, ticket, rules.origin)
     if expected is not None and not hmac.compare_digest(sender.thumbprint, expected):  # a thief's own is not worth more
         raise VerificationError(Reason.PROOF_KEY_MISMATCH, "http-signature.keyid")
-    signature = _find_signature(signatures, stated.label)
+    signature = _find_signature(signatures, stated)
     signed = SignedObject(base, b"", algorithm, signature, KeyHint(), None)
     verify_signature(signed, sender.key, _WHERE)
     if fresh:
@@ -169,7 +170,7 @@ def _read_input(text: bytes) -> _Input:
         raise MalformedError(Reason.PROOF_MALFORMED, "http-signature.input")
     if any((type(value) is int) is (name in _STRINGS) or value == b"" for name, value in parameters.items()):
         raise MalformedError(Reason.PROOF_MALFORMED, "http-signature.input")
-    return _Input(member[1], tuple(member[3].split(b" ")) if member[3] else (), parameters, member[2])
+    return _Input(member[1], labels, tuple(member[3].split(b" ")) if member[3] else (), parameters, member[2])
 
 
 def _read_parameters(text: bytes) -> dict[bytes, bytes | int]:
@@ -199,6 +200,7 @@ def _signature_base(
     stated: _Input, fields: Mapping[bytes, bytes], method: str, url: str, ticket: bytes | None, origin: str
 ) -> bytes:
     # RFC 9421 section 2.5. A line end in a value could write further lines: no server lets one through, and we look.
+    # All of it is ASCII, or an error (step 4).
     check_url(url)
     if not url.isascii() or not method.isascii() or not method.isprintable() or not url.isprintable():
         raise MalformedError(Reason.REQUEST_INVALID, "request")
@@ -215,7 +217,7 @@ def _signature_base(
         else:
             # What is not there cannot be covered, nor another derived component: a header of its name is the client's.
             value = b"\n" if name[:1] == b"@" else fields.get(name, b"\n")
-            if type(value) is not bytes or b"\n" in value or b"\r" in value:
+            if type(value) is not bytes or b"\n" in value or b"\r" in value or not value.isascii():
                 raise MalformedError(Reason.PROOF_MALFORMED, "http-signature.components")
         covered[name] = value
     if _METHOD not in covered or _TARGET_URI not in covered or (ticket is not None and _TICKET not in covered):
@@ -231,7 +233,7 @@ def _path_and_query(url: str) -> str:
     return path_of(url) + query[1] + query[2]
 
 
-def _find_signature(text: bytes, label: bytes) -> bytes:
+def _find_signature(text: bytes, stated: _Input) -> bytes:
     found = []
     labels = set()
     if type(text) is not bytes or len(text) > _MAX_SIGNATURE_BYTES:
@@ -243,10 +245,12 @@ def _find_signature(text: bytes, label: bytes) -> bytes:
         if member is None or member[1] in labels:
             raise MalformedError(Reason.PROOF_MALFORMED, "http-signature.signature")
         labels.add(member[1])
-        if member[1] == label:
+        if member[1] == stated.label:
             found.append(member[2])
     if not found:
         raise VerificationError(Reason.PROOF_MISSING, _WHERE)
+    if labels != stated.labels:  # section 4: one in one field and not in the other is an error
+        raise MalformedError(Reason.PROOF_MALFORMED, "http-signature.signature")
     return base64url.decode_standard(found[0], "http-signature.signature")
 
 

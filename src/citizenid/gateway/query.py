@@ -322,6 +322,8 @@ def check_dcql_query(query: object) -> dict[str, Mapping[str, Any]]:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, _QUERY)
         if credential.get("require_cryptographic_holder_binding", True) is not True:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, _QUERY)
+        if "trusted_authorities" in credential:
+            _check_authorities(credential["trusted_authorities"])
         _check_claims(credential)
         found[id_] = credential
     if isinstance(query, Mapping) and "credential_sets" in query:
@@ -350,8 +352,21 @@ def _check_claims(credential: Mapping[str, Any]) -> None:
         paths[tuple(path)] = None
         if type(values) is not list or not values or any(type(value) not in (str, int, bool) for value in values):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, _QUERY)
+        # Of an mdoc alone (appendix B.2.4); elsewhere nobody knows the property.
+        if credential["format"] == Format.MDOC and type(claim.get("intent_to_retain", False)) is not bool:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, _QUERY)
     if "claim_sets" in credential:
         _check_sets(credential["claim_sets"], ids)
+
+
+def _check_authorities(stated: object) -> None:
+    """Refuse anything but entries of a type and texts (section 6.1.1): they help a wallet, and prove nothing."""
+    for authority in _items(stated):
+        values = authority.get("values")
+        if type(authority.get("type")) is not str or type(values) is not list or not values:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, _QUERY)
+        if not all(type(value) is str for value in values):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, _QUERY)
 
 
 def _is_meta(meta: object, *, mdoc: bool) -> bool:

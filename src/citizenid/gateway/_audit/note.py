@@ -23,7 +23,7 @@ from ..._model import KeyHint, SignedObject
 from ..._wire import base64url
 from .merkle import EMPTY_ROOT, HASH_BYTES
 
-MAX_NOTE_BYTES: Final = 65_536
+MAX_NOTE_BYTES: Final = 131_072  # C2SP signed-note: 16 signatures at least, which may be of 5 kB each
 _MAX_SIGNATURES: Final = 64
 _MAX_OTHERS: Final = 256
 NOTE_SIGNATURE: Final = 0x01
@@ -305,6 +305,11 @@ def decode_hash(line: str) -> bytes:
     """Return the hash that a line of a proof is, or nothing."""
     hash_ = _decode(line)
     return hash_ if len(hash_) == HASH_BYTES else b""
+
+
+def is_base64(text: str) -> bool:
+    """Whether a text is the one standard base64 spelling of something."""
+    return bool(_decode(text))
 
 
 def _head(origin: str, size: str, root: str) -> Head:

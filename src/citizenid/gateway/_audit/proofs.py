@@ -20,10 +20,11 @@ from .merkle import (
     tile_name,
     verify_inclusion,
 )
-from .note import MAX_NOTE_BYTES, NOTE_SIGNATURE, VerifierKey, decode_hash, open_checkpoint, proof_lines
+from .note import MAX_NOTE_BYTES, NOTE_SIGNATURE, VerifierKey, decode_hash, is_base64, open_checkpoint, proof_lines
 from .reading import Folder, path_text
 
 _HEAD: Final = "c2sp.org/tlog-proof@v1"
+_EXTRA: Final = "extra "  # whatever it says, nobody has signed it
 _INDEX: Final = re.compile(r"index (0|[1-9][0-9]{0,18})")
 _MAX_PROOF_BYTES: Final = MAX_NOTE_BYTES + 4_096
 
@@ -83,7 +84,7 @@ def prove_inclusion(directory: str | PathLike[str], *, key: str, index: int) -> 
 
 
 def verify_proof(proof: bytes, entry: bytes, *, key: str) -> ProvenEntry:
-    """Verify such a proof of an entry.
+    """Verify such a proof of an entry. A line of extra data, which nobody has signed, is passed over.
 
     Raises:
         MalformedError: AUDIT_MALFORMED, KEY_INVALID, SIGNATURE_MALFORMED.
@@ -95,6 +96,8 @@ def verify_proof(proof: bytes, entry: bytes, *, key: str) -> ProvenEntry:
             raise MalformedError(Reason.AUDIT_MALFORMED, where)
     text, _, note = proof[: _MAX_PROOF_BYTES + 1].partition(b"\n\n")
     lines = text.decode("utf-8", "replace").split("\n")
+    if len(lines) > 1 and lines[1].startswith(_EXTRA) and is_base64(lines[1].removeprefix(_EXTRA)):
+        del lines[1]
     index = _INDEX.fullmatch(lines[1]) if len(lines) > 1 else None
     hashes = [decode_hash(line) for line in lines[2:]]
     if lines[0] != _HEAD or index is None or not all(hashes) or len(proof) > _MAX_PROOF_BYTES:

@@ -11,6 +11,7 @@ from ..._errors import MalformedError, Reason, VerificationError
 from .note import VerifierKey, open_checkpoint, open_note, proof_lines, signature_line, signer_of, verify_note
 
 _BLANK = b"\n\n"
+_NO_TIME = bytes(8)
 
 
 def witness_request(note: bytes, key: VerifierKey, old_size: int, proof: Sequence[bytes]) -> bytes:
@@ -37,11 +38,11 @@ def cosigned(request: bytes, answer: bytes, key: VerifierKey, witnesses: Sequenc
     open_checkpoint(sent, key)
     both = open_note(sent + answer)
     known = {(witness.name, witness.id): witness for witness in witnesses if verify_note(both, witness)}
-    lines = "".join(
-        signature_line(known[name, key_id], signature)
-        for name, key_id, signature in both.signatures
-        if (name, key_id) in known
-    )
+    kept = [(known[name, key_id], signature) for name, key_id, signature in both.signatures if (name, key_id) in known]
+    # tlog-witness: the time MUST NOT be zero, which says nothing of whether this is the largest tree.
+    if any(signature.startswith(_NO_TIME) for _, signature in kept):
+        raise MalformedError(Reason.SIGNATURE_MALFORMED, "audit.cosignature")
+    lines = "".join(signature_line(witness, signature) for witness, signature in kept)
     if not lines:
         raise VerificationError(Reason.AUDIT_INVALID, "audit.cosignature")
     return sent, lines.encode("utf-8")

@@ -6,6 +6,7 @@ Spec: ISO/IEC 18013-5 9.1.2.4, table 22, annex B; RFC 9053 section 7.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -86,11 +87,12 @@ def certificate(
     *,
     authority: bool = False,
     country: str = "UT",
+    states: Sequence[str] = (),
     not_before: int = NOW - 30 * 86_400,
     not_after: int = NOW + 300 * 86_400,
     purpose: str | None = DOCUMENT_SIGNER,
 ) -> x509.Certificate:
-    """Make a certificate by annex B of ISO/IEC 18013-5; `not_after` is inclusive, as in X.509."""
+    """Make a certificate by annex B of ISO/IEC 18013-5; `states` stand in its subject, `not_after` is inclusive."""
     bits = dict.fromkeys(
         ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only"), False
     )
@@ -98,14 +100,13 @@ def certificate(
         digital_signature=not authority, key_cert_sign=authority, crl_sign=authority, decipher_only=False, **bits
     )
 
-    def name(common: str, country: str = "UT") -> x509.Name:
-        return x509.Name(
-            [x509.NameAttribute(NameOID.COUNTRY_NAME, country), x509.NameAttribute(NameOID.COMMON_NAME, common)]
-        )
+    def name(common: str, country: str = "UT", states: Sequence[str] = ()) -> x509.Name:
+        places = [(NameOID.COUNTRY_NAME, country), *((NameOID.STATE_OR_PROVINCE_NAME, state) for state in states)]
+        return x509.Name([x509.NameAttribute(kind, value) for kind, value in [*places, (NameOID.COMMON_NAME, common)]])
 
     made = (
         x509.CertificateBuilder()
-        .subject_name(name(subject, country))
+        .subject_name(name(subject, country, states))
         .issuer_name(name(issuer))
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
