@@ -1108,6 +1108,9 @@ def test_what_all_share_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     body, uri = of_uri(1)
     full_up(store, body, uri=uri)
     ingest(store, token(claims(iat=NOW + 1)), NOW + 1)
+    others = {bytes([number]) * 16: Mark(UnixTime(NOW), bytes(32)) for number in (1, 2)}
+    store = StatusStore(anchors=TRUSTED, marks=write_marks(others))
+    full_up(store, token())  # what is remembered of others takes room as well
 
 
 def sweeping(store: StatusStore, now: int) -> str:

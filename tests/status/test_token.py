@@ -682,6 +682,7 @@ def test_what_is_no_time_of_the_past_is_refused(time: Any) -> None:
         "application/statuslist+jwt\0",
         "application/\u017ftatuslist+jwt",  # a long s, which is an s to who compares without case by other rules
         "; application/statuslist+jwt",
+        "Xapplication/statuslist+jwtX",
         "text/html; type=application/statuslist+jwt",
         "text/html",
         None,

@@ -215,9 +215,8 @@ class StatusStore:
         ours = [held.size for held in replaced if held.anchor == anchor]
         came = sum(held.size for held in records.values())
         self._shares.check(anchor, len(records) - len(ours), came - sum(ours))
-        lists = len(self._held) + len(records) - len(replaced)
-        marks = len(self._marks) + sum(key not in self._marks for key in records)
-        if max(lists, marks) > MAX_RECORDS or len(uri.encode("utf-8", "surrogatepass")) > MAX_URI_BYTES:
+        marks = len(self._marks) + sum(key not in self._marks for key in records)  # each list that is held is one
+        if marks > MAX_RECORDS or len(uri.encode("utf-8", "surrogatepass")) > MAX_URI_BYTES:
             raise VerificationError(Reason.LIMIT_EXCEEDED, "status-list")
 
     def _hold(self, key: bytes, held: Held) -> None:
