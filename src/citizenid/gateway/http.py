@@ -26,8 +26,8 @@ _LENGTHS: Final = frozenset({len(_TICKET), len(_DPOP)})
 _ONCE: Final = frozenset({reg.HEADER_SIGNATURE_INPUT, reg.HEADER_SIGNATURE, reg.HEADER_KEY})
 _NONCE_REASONS: Final = frozenset({Reason.PROOF_NONCE_MISSING, Reason.PROOF_NONCE_MISMATCH})
 _INVALID_TOKEN: Final = ((b"www-authenticate", b'Bearer error="invalid_token"'),)
-# By whether it is an admission that was refused: it shows no ticket. A nonce, an algorithm or a key would be asked for by
-# its value (RFC 9421 section 5.1), and each signer has his own.
+# By whether it is an admission that was refused: it shows no ticket. A nonce, an algorithm or a key would be asked for
+# by its value (RFC 9421 section 5.1), and each signer has his own.
 _ACCEPT_SIGNATURE: Final = {
     admission: b'citizenship=("@method" "@target-uri"%s);created;tag="citizenship"' % covered
     for admission, covered in ((False, b' "citizenship-ticket"'), (True, b""))
