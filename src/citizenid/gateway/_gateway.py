@@ -131,7 +131,7 @@ class Gateway:
         check_lifetimes(ticket_lifetime_s, challenge_lifetime_s, proof_max_age_s, session_lifetime_s)
         check_texts(audience, external_url, admission_path)
         check_choices(dpop_nonces, certificate_header, reader_key, region)
-        check_parts(statuses, replay, sign_outs, cache, limits, sharing, audit, random, clocks=(clock, monotonic))
+        check_parts(statuses, replay, sign_outs, cache, limits, sharing, audit, random, clock, monotonic)
         origin, gateway_clock = origin_of(external_url), GatewayClock(clock, monotonic, limits.clock_skew_s)
         self.statuses: Final = statuses
         self._audience: Final = audience
@@ -175,8 +175,10 @@ class Gateway:
         return self._parts.limits
 
     def _make_state(self, anchors: TrustAnchors, policy: AdmissionPolicy, ring: KeyRing) -> State:
-        if type(anchors) is not TrustAnchors or type(policy) is not AdmissionPolicy:
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
+        if type(anchors) is not TrustAnchors:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.anchors")
+        if type(policy) is not AdmissionPolicy:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.policy")
         if policy.needs_region and self._parts.region is None:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.region")
         resource_metadata, proof_request = self._asking
