@@ -188,10 +188,19 @@ def trusted(**changes: Any) -> TrustAnchors:
     ],
 )
 def test_what_an_anchor_is_made_of_has_its_type(name: str, fine: list[Any]) -> None:
-    for value in junk(*fine):
-        misused(Reason.ANCHOR_INVALID, lambda: trusted(**{name: value}))  # noqa: B023
-    for value in ([[]], [None], [5], [{}], [b"x"]):  # what cannot be in a set is in none
-        misused(Reason.ANCHOR_INVALID, lambda: trusted(**{name: value}))  # noqa: B023
+    for value in [*junk(*fine), [[]], [None], [5], [{}], [b"x"]]:  # what cannot be in a set is in none
+        error = misused(Reason.ANCHOR_INVALID, lambda: trusted(**{name: value}))  # noqa: B023
+        assert error.where == f"anchor.{name}"
+
+
+def test_what_an_anchor_lacks_or_has_too_much_of_is_named() -> None:
+    for name, value in (("formats", ()), ("types", ()), ("countries", None), ("not_after", 0)):
+        assert misused(Reason.ANCHOR_INVALID, lambda: trusted(**{name: value})).where == f"anchor.{name}"  # noqa: B023
+    signer: dict[str, Any] = {"purpose": KeyPurpose.STATUS_LIST, "formats": (), "types": (), "countries": None}
+    much = [("formats", [Format.SD_JWT_VC]), ("types", [VCT]), ("countries", ANY), ("countries", ())]
+    for name, value in (*much, ("status_issuer", "x")):
+        error = misused(Reason.ANCHOR_INVALID, lambda: trusted(**{**signer, name: value}))  # noqa: B023
+        assert error.where == f"anchor.{name}"
 
 
 def test_an_issuer_of_status_lists_that_is_empty_is_not_the_issuer_itself() -> None:

@@ -260,8 +260,8 @@ class TrustAnchors:
             CitizenIDError: ANCHOR_INVALID, also when no authority has one of the types.
         """
         entries, until = read_vical(data, provider_roots, now)
-        wanted = members_of(types if is_label(issuer) and not isinstance(types, str) else (), "anchor")
-        whose = countries if countries is ANY else members_of(countries, "anchor")  # of a generator, once for all
+        wanted = members_of(types if is_label(issuer) and not isinstance(types, str) else (), "anchor.types")
+        whose = countries if countries is ANY else members_of(countries, "anchor.countries")  # of a generator, once
         anchors = []
         for entry, certified in anchored_entries(entries, wanted):
             label = f"{issuer}:{entry.authority}"
