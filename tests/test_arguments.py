@@ -496,8 +496,10 @@ def prepared(**changes: Any) -> Attestation:
     ],
 )
 def test_an_attestation_is_made_of_parts_of_our_own(name: str, fine: list[Any]) -> None:
-    for value in junk(*fine):
-        misused(Reason.CLAIM_INVALID, lambda: prepared(**{name: value}))  # noqa: B023
+    where = {"claims": "claims", "evidence_at": "evidence_checked_at"}.get(name, f"attestation.{name}")
+    others = [key("holder"), key("holder").public.to_jwk()] if name == "holder_key" else []
+    for value in (*junk(*fine), *others):
+        assert misused(Reason.CLAIM_INVALID, lambda: prepared(**{name: value})).where == where  # noqa: B023
 
 
 @pytest.mark.parametrize("format_", Format)
@@ -530,7 +532,9 @@ def test_what_is_issued_is_an_attestation_with_parts_of_our_own(format_: Format)
         misused(Reason.CLAIM_UNKNOWN, lambda: issuer.issue(good, format=format_, disclosable=value))  # noqa: B023
     for name in ("holder_key", "status", "assurance"):
         for value in junk(None, ()):
-            misused(Reason.CLAIM_INVALID, lambda: issuer.issue(replaced(good, **{name: value}), format=format_))  # noqa: B023
+            made = replaced(good, **{name: value})
+            error = misused(Reason.CLAIM_INVALID, lambda: issuer.issue(made, format=format_))  # noqa: B023
+            assert error.where == f"attestation.{name}"
 
 
 def replaced(attestation: Attestation, **changes: Any) -> Attestation:
