@@ -38,9 +38,9 @@ WORDS: Final = frozenset(
     lst max_age_s max_entries maxmemory-policy monotonic mso mtls nameSpaces nationalities
     nationalities_complete nationality nbf new nonce not_after not_before note now old open_paths org origin
     others own path paths payload peers pem policy presentation presentation_bytes previous proof
-    proof_max_age_s proof_request publish publishers purpose randbelow random reader-auth reader_key region
-    reload replay request resolver resource resource_metadata root rule runs salts scope sd-cwt sd-jwt sd-kbt
-    sd_alg sd_claims sd_hash sealing secret sender serialization session_id session_lifetime_s sharing
+    proof_max_age_s proof_request proxy publish publishers purpose randbelow random reader-auth reader_key
+    region reload replay request resolver resource resource_metadata root rule runs salts scope sd-cwt sd-jwt
+    sd-kbt sd_alg sd_claims sd_hash sealing secret sender serialization session_id session_lifetime_s sharing
     sign_outs signals signature signed socket_timeout sources state status status-file status-list
     status-lists status-marks status_age_s status_issuer status_list status_list_bytes
     status_list_inflated_bytes status_lists statuses statusPurpose statusSize sub tag telemetry ticket
