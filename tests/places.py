@@ -35,7 +35,7 @@ WORDS: Final = frozenset(
     http-signature htu iat id identifier identifier-list identifier_list idx inclusion input iss issuer
     issuer-auth issuer-jwt issuer-metadata issuer-signed issuer-signed-item issuing_country jti judge jwk jwks
     jwks_uri kb-jwt kcwt key keyAuthorizations keyid keys kid kind level lifetime_s limit_bytes limits litellm
-    lst max_age_s max_entries maxmemory-policy monotonic mso mtls nameSpaces nationalities
+    lst max_age_s max_entries maxmemory-policy method monotonic mso mtls nameSpaces nationalities
     nationalities_complete nationality nbf new nonce not_after not_before note now old open_paths org origin
     others own path paths payload peers pem policy presentation presentation_bytes previous proof
     proof_max_age_s proof_request proxy publish publishers purpose randbelow random reader-auth reader_key

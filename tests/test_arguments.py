@@ -599,7 +599,8 @@ def test_a_sender_speaks_of_a_request_in_printable_text(proof: Any) -> None:
         misused(Reason.CONFIGURATION_INVALID, lambda: proof(value, **SENDS))  # noqa: B023
     for name in ("method", "url"):
         for value in (*junk("x"), "", "é", "\ud800", "POST\n", "a b\r\nc"):
-            misused(Reason.CONFIGURATION_INVALID, lambda: proof(key("sender"), **{**SENDS, name: value}))  # noqa: B023
+            error = misused(Reason.CONFIGURATION_INVALID, lambda: proof(key("sender"), **{**SENDS, name: value}))  # noqa: B023
+            assert error.where == name
     for value in junk(None, "x"):
         misused(Reason.TICKET_INVALID, lambda: proof(key("sender"), **{**SENDS, "ticket": value}))  # noqa: B023
     for value in (*JUNK, lambda _: b"short", lambda size: "x" * size, lambda size: bytes(size + 1)):
