@@ -95,7 +95,7 @@ class Gateway:
         random: a source of random bytes.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID.
+        CitizenIDError: CONFIGURATION_INVALID, with the argument in `where`; CLOCK_UNUSABLE where a clock shows no time.
     """
 
     def __init__(
