@@ -45,8 +45,8 @@ WORDS: Final = frozenset(
     status-lists status-marks status_age_s status_issuer status_list status_list_bytes
     status_list_inflated_bytes status_lists statuses statusPurpose statusSize sub tag telemetry ticket
     ticket_keys ticket_lifetime_s tile time tls ttl ttl_s typ type types undecided_body_bytes
-    unreferenced_validity_s uri uris url validFrom validity validityInfo validUntil valkey valueDigests vc vct
-    version vical vp_token wal x x5c x5chain x5t
+    unreferenced_validity_s until uri uris url validFrom validity validityInfo validUntil valkey valueDigests
+    vc vct version vical vp_token wal x x5c x5chain x5t
     """.split()
 )
 

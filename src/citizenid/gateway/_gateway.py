@@ -299,12 +299,13 @@ class Gateway:
                 SIGN_OUTS_FULL. Then nothing was ended. STORE_UNAVAILABLE when the session has ended here and the fleet
                 could not be told.
         """
-        valid = type(session_id) is bytes and len(session_id) == 16
-        if not valid or (until is not None and (type(until) is not int or not 0 <= until < 2**32)):
+        if type(session_id) is not bytes or len(session_id) != 16:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "session_id")
+        if until is not None and (type(until) is not int or not 0 <= until < 2**32):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "until")
         now = self._parts.clock.read()[0]
         if until is not None and until <= now:  # seconds from now, taken for a moment: it would be forgotten at once
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "session_id")
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "until")
         latest = now + MAX_SESSION_S  # another gateway, or an earlier setting, may give more
         end_session(self._parts, session_id, latest if until is None else until)
 
