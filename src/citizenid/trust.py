@@ -130,7 +130,7 @@ class TrustAnchors:
         not_after: int = _FOREVER,
         status_issuer: str | None = None,
     ) -> TrustAnchors:
-        """Trust pinned keys, whatever `kid` a header names. Arguments and Raises as `from_jwks`."""
+        """Pin keys, whatever `kid` a header names; two of one algorithm are ambiguous. Otherwise as `from_jwks`."""
         scope = scope_of(issuer, purpose, formats, types, countries, not_before, not_after, status_issuer)
         return cls._of(TrustAnchor(**scope, kid=None, key=key, root=None) for key in listed(keys, PublicKey, "keys"))
 
