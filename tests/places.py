@@ -22,30 +22,38 @@ from citizenid import CitizenIDError, Reason
 
 WORDS: Final = frozenset(
     """
-    1 @context _sd_alg after aggregation aggregation_path alg anchor anchors anyone app asgi assurance ath
-    attestation aud audience audit binding bits body body_bytes body_timeout_s bounds cache certificate
-    certificate_header certificates challenge checkpoint citizenid citizenship citizenships claim_name_chars
-    claims client clock clock_skew_s cnf cnonce components consistency cose_key cosignature counted country
-    counts created credential credentialStatus credentialSubject crls cwt_claims day dcql_query decision_app
-    decision_path decode_responses decoys depth detail details device-auth device-response deviceKey
-    deviceKeyInfo digestAlgorithm digests directory disclosable disclose disclosure disclosures docType
-    documents door dpop dpop_nonces encodedList entries entry evidence_checked_at exp expectedUpdate expires
-    external_url facts fetch file folder format formats gateway handover hash_algorithm header header_bytes
-    headers historical htm http-signature htu iat id identifier identifier-list identifier_list idx inclusion
-    input iss issuer issuer-auth issuer-jwt issuer-metadata issuer-signed issuer-signed-item issuing_country
-    issuing_jurisdiction jti judge jwk jwks jwks_uri kb-jwt kcwt key keyAuthorizations keyid keys kid kind level
-    limit_bytes limits litellm lst max_age_s max_entries maxmemory-policy monotonic mso mtls nameSpaces nationalities
-    nationalities_complete nationality nbf new nonce note now old open_paths org origin others own path paths
-    payload peers pem policy presentation presentation_bytes previous proof proof_request publish publishers
-    purpose randbelow random reader-auth reader_key region reload replay request resolver resource
-    resource_metadata root rule runs salts scope sd-cwt sd-jwt sd-kbt sd_alg sd_claims sd_hash sealing secret
-    sender serialization session_id sharing sign_outs signals signature signed socket_timeout sources state
-    status status-file status-list status-lists status-marks statusPurpose statusSize status_age_s status_list
-    status_list_bytes status_list_inflated_bytes status_lists statuses sub tag telemetry ticket ticket_keys tile
-    time tls ttl typ type undecided_body_bytes unreferenced_validity_s uri uris url validFrom validUntil
-    validity validityInfo valkey valueDigests vc vct version vical vp_token wal x x5c x5chain x5t
+    1 @context _sd_alg admission_path after aggregation aggregation_path alg anchor anchors anyone app asgi
+    assurance ath attestation aud audience audit binding bits body body_bytes body_timeout_s bounds cache
+    certificate certificate_header certificates challenge challenge_lifetime_s checkpoint checkpoint_every_s
+    citizenid citizenship citizenships claim_name_chars claims client clock clock_skew_s cnf cnonce components
+    consistency cose_key cosignature counted countries country counts created credential credentialStatus
+    credentialSubject crls cwt_claims day dcql_query decision_app decision_path decode_responses decoys depth
+    detail details device-auth device-response deviceKey deviceKeyInfo digestAlgorithm digests directory
+    disclosable disclose disclosure disclosures docType documents door dpop dpop_nonces encodedList entries
+    entry evidence_checked_at exp expectedUpdate expires expires_s external_url facts fetch file folder format
+    formats gateway gather_s handover hash_algorithm header header_bytes headers historical holder_key htm
+    http-signature htu iat id identifier identifier-list identifier_list idx inclusion input iss issuer
+    issuer-auth issuer-jwt issuer-metadata issuer-signed issuer-signed-item issuing_country issuing_jurisdiction
+    jti judge jwk jwks jwks_uri kb-jwt kcwt key keyAuthorizations keyid keys kid kind level lifetime_s
+    limit_bytes limits litellm lst max_age_s max_entries max_waiting maxmemory-policy method monotonic mso mtls
+    nameSpaces nationalities nationalities_complete nationality nbf new nonce not_after not_before note now old
+    open_paths org origin others own path paths payload peers pem policy presentation presentation_bytes
+    previous proof proof_max_age_s proof_request proxy publish publishers purpose randbelow random reach
+    reader-auth reader_key region reload replay request resolver resource resource_metadata root rule runs salts
+    sample_allowed_every scope sd-cwt sd-jwt sd-kbt sd_alg sd_claims sd_hash sealing secret sender serialization
+    session_id session_lifetime_s sharing sign_outs signals signature signed socket_timeout sources state status
+    status-file status-list status-lists status-marks status_age_s status_issuer status_list status_list_bytes
+    status_list_inflated_bytes status_lists statuses statusPurpose statusSize store sub tag telemetry ticket
+    ticket_keys ticket_lifetime_s tile time tls ttl ttl_s typ type types undecided_body_bytes
+    unreferenced_validity_s until uri uris url validFrom validity validityInfo validUntil valkey valueDigests vc
+    vct version versions vical vp_token wait_s wal when_unwritable x x5c x5chain x5t
     """.split()
 )
+
+ANCHOR_FIELDS: Final = frozenset(
+    f"anchor.{name}" for name in "purpose formats types countries issuer status_issuer not_before not_after".split()
+)
+"""What of an anchor's scope an error can name."""
 
 
 class OutOfPlace(AssertionError):

@@ -188,10 +188,19 @@ def trusted(**changes: Any) -> TrustAnchors:
     ],
 )
 def test_what_an_anchor_is_made_of_has_its_type(name: str, fine: list[Any]) -> None:
-    for value in junk(*fine):
-        misused(Reason.ANCHOR_INVALID, lambda: trusted(**{name: value}))  # noqa: B023
-    for value in ([[]], [None], [5], [{}], [b"x"]):  # what cannot be in a set is in none
-        misused(Reason.ANCHOR_INVALID, lambda: trusted(**{name: value}))  # noqa: B023
+    for value in [*junk(*fine), [[]], [None], [5], [{}], [b"x"]]:  # what cannot be in a set is in none
+        error = misused(Reason.ANCHOR_INVALID, lambda: trusted(**{name: value}))  # noqa: B023
+        assert error.where == f"anchor.{name}"
+
+
+def test_what_an_anchor_lacks_or_has_too_much_of_is_named() -> None:
+    for name, value in (("formats", ()), ("types", ()), ("countries", None), ("not_after", 0)):
+        assert misused(Reason.ANCHOR_INVALID, lambda: trusted(**{name: value})).where == f"anchor.{name}"  # noqa: B023
+    signer: dict[str, Any] = {"purpose": KeyPurpose.STATUS_LIST, "formats": (), "types": (), "countries": None}
+    much = [("formats", [Format.SD_JWT_VC]), ("types", [VCT]), ("countries", ANY), ("countries", ())]
+    for name, value in (*much, ("status_issuer", "x")):
+        error = misused(Reason.ANCHOR_INVALID, lambda: trusted(**{**signer, name: value}))  # noqa: B023
+        assert error.where == f"anchor.{name}"
 
 
 def test_an_issuer_of_status_lists_that_is_empty_is_not_the_issuer_itself() -> None:
@@ -487,8 +496,10 @@ def prepared(**changes: Any) -> Attestation:
     ],
 )
 def test_an_attestation_is_made_of_parts_of_our_own(name: str, fine: list[Any]) -> None:
-    for value in junk(*fine):
-        misused(Reason.CLAIM_INVALID, lambda: prepared(**{name: value}))  # noqa: B023
+    where = {"claims": "claims", "evidence_at": "evidence_checked_at"}.get(name, f"attestation.{name}")
+    others = [key("holder"), key("holder").public.to_jwk()] if name == "holder_key" else []
+    for value in (*junk(*fine), *others):
+        assert misused(Reason.CLAIM_INVALID, lambda: prepared(**{name: value})).where == where  # noqa: B023
 
 
 @pytest.mark.parametrize("format_", Format)
@@ -521,7 +532,9 @@ def test_what_is_issued_is_an_attestation_with_parts_of_our_own(format_: Format)
         misused(Reason.CLAIM_UNKNOWN, lambda: issuer.issue(good, format=format_, disclosable=value))  # noqa: B023
     for name in ("holder_key", "status", "assurance"):
         for value in junk(None, ()):
-            misused(Reason.CLAIM_INVALID, lambda: issuer.issue(replaced(good, **{name: value}), format=format_))  # noqa: B023
+            made = replaced(good, **{name: value})
+            error = misused(Reason.CLAIM_INVALID, lambda: issuer.issue(made, format=format_))  # noqa: B023
+            assert error.where == f"attestation.{name}"
 
 
 def replaced(attestation: Attestation, **changes: Any) -> Attestation:
@@ -586,7 +599,8 @@ def test_a_sender_speaks_of_a_request_in_printable_text(proof: Any) -> None:
         misused(Reason.CONFIGURATION_INVALID, lambda: proof(value, **SENDS))  # noqa: B023
     for name in ("method", "url"):
         for value in (*junk("x"), "", "é", "\ud800", "POST\n", "a b\r\nc"):
-            misused(Reason.CONFIGURATION_INVALID, lambda: proof(key("sender"), **{**SENDS, name: value}))  # noqa: B023
+            error = misused(Reason.CONFIGURATION_INVALID, lambda: proof(key("sender"), **{**SENDS, name: value}))  # noqa: B023
+            assert error.where == name
     for value in junk(None, "x"):
         misused(Reason.TICKET_INVALID, lambda: proof(key("sender"), **{**SENDS, "ticket": value}))  # noqa: B023
     for value in (*JUNK, lambda _: b"short", lambda size: "x" * size, lambda size: bytes(size + 1)):

@@ -537,6 +537,8 @@ def test_what_stands_nowhere_is_said_first_and_of_one_line_what_was_met_first() 
         (HEAD + "nationality = ['DE']\nassurance = { eIDAS = 'low' }", "eidas"),
         (HEAD + "nationality = ['DE']\nassurance = { eidas = 'High' }", "high"),
         ("version = 1\n[[rules]]\n" + HEAD[12:] + "anyone = true", "rule"),
+        (HEAD + "nationality = ['DE', 'UK']", "GB"),  # as the European Union writes it
+        (HEAD + "nationality = ['el']", "GR"),
     ],
 )
 def test_what_was_meant_is_suggested(text: str, meant: str) -> None:

@@ -44,7 +44,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, mldsa, rsa, x448, x25519
 from hypothesis import given
 from hypothesis import strategies as st
-from places import only_at
+from places import ANCHOR_FIELDS, only_at
 
 from citizenid import (
     ANY,
@@ -76,7 +76,7 @@ errors_say_where = only_at(
         Reason.ANCHOR_INVALID: frozenset(
             {
                 "anchor",
-                "anchor.formats",
+                *ANCHOR_FIELDS,
                 "anchors",
                 "certificates",
                 "issuer",
@@ -115,7 +115,7 @@ def trust(*keys: dict[str, Any], issuer: str = ISSUER, **changes: Any) -> TrustA
 def test_a_scope_that_is_no_collection_is_refused(scope: dict[str, Any]) -> None:
     with pytest.raises(CitizenIDError) as caught:
         trust(jwk("a"), **scope)
-    assert (caught.value.reason, caught.value.where) == (Reason.ANCHOR_INVALID, "anchor")
+    assert (caught.value.reason, caught.value.where) == (Reason.ANCHOR_INVALID, f"anchor.{next(iter(scope))}")
 
 
 @pytest.mark.parametrize("anchors", [5, None, [5], "anchors"])

@@ -17,7 +17,7 @@ from builders import ABSENT, NOW, certificate_key, changed, der, local_key, misu
 from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
-from places import OutOfPlace, only_at
+from places import ANCHOR_FIELDS, OutOfPlace, only_at
 from test_x509_profiles import BITS, make
 
 from citizenid import ANY, CitizenIDError, Country, Format, KeyPurpose, MalformedError, Reason, TrustAnchors
@@ -28,7 +28,7 @@ errors_say_where = only_at(
     {
         Reason.ALGORITHM_MISMATCH: LIST,
         Reason.ALGORITHM_NOT_ALLOWED: LIST,
-        Reason.ANCHOR_INVALID: frozenset({"anchor", "anchors", "certificates", "vical"}),
+        Reason.ANCHOR_INVALID: ANCHOR_FIELDS | {"anchor", "anchors", "certificates", "vical"},
         Reason.CERTIFICATE_EXPIRED: CHAIN,
         Reason.CERTIFICATE_INVALID: CHAIN,
         Reason.CERTIFICATE_UNTRUSTED: CHAIN,

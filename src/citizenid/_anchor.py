@@ -174,36 +174,35 @@ def scope_of(
     not_after: int,
     status_issuer: str | None,
 ) -> dict[str, Any]:
-    """Return the fields of an anchor that say what it may attest. Raises ANCHOR_INVALID when something is missing."""
-    whose = countries if countries is None or countries is ANY else members_of(countries, "anchor")
-    scope = (members_of(formats, "anchor"), members_of(types, "anchor"))
-    if purpose is KeyPurpose.CREDENTIAL:
-        stated = all(scope) and bool(whose)
-        if isinstance(whose, frozenset):
-            stated = stated and all(type(country) is Country for country in whose)
-    else:
-        stated = purpose is KeyPurpose.STATUS_LIST and not any(scope) and whose is None and status_issuer is None
-        whose = frozenset()
+    """Return the fields of an anchor that say what it may attest. Raises ANCHOR_INVALID; `where` names the field."""
+    whose = countries if countries is None or countries is ANY else members_of(countries, "anchor.countries")
+    scope = (members_of(formats, "anchor.formats"), members_of(types, "anchor.types"))
+    attests = purpose is KeyPurpose.CREDENTIAL  # a signer of status lists attests nothing, and then says nothing of it
     # NO_TYPE is empty, and stands in the one format whose credentials need not state a type.
     untyped = Format.SD_CWT in scope[0]
     typed = (each for each in scope[1] if not (untyped and type(each) is str and each == NO_TYPE))
-    texts = (issuer, issuer if status_issuer is None else status_issuer, *typed)
-    if (
-        not stated
-        or isinstance(types, str)
-        or not all(map(is_label, texts))
-        or any(type(each) is not Format for each in scope[0])
-        or type(not_before) is not int
-        or type(not_after) is not int
-        or not 0 <= not_before < not_after <= MAX_UNIX_TIME
+    stated = attests and bool(whose) if whose is not None else not attests
+    if isinstance(whose, frozenset):
+        stated = stated and all(type(country) is Country for country in whose)
+    begins = type(not_before) is int and not_before >= 0
+    for usable, where in (
+        (type(purpose) is KeyPurpose, "anchor.purpose"),
+        (bool(scope[0]) is attests and all(type(each) is Format for each in scope[0]), "anchor.formats"),
+        (bool(scope[1]) is attests and not isinstance(types, str) and all(map(is_label, typed)), "anchor.types"),
+        (stated, "anchor.countries"),
+        (is_label(issuer), "anchor.issuer"),
+        (status_issuer is None or (attests and is_label(status_issuer)), "anchor.status_issuer"),
+        (begins, "anchor.not_before"),
+        (begins and type(not_after) is int and not_before < not_after <= MAX_UNIX_TIME, "anchor.not_after"),
     ):
-        raise CitizenIDError(Reason.ANCHOR_INVALID, "anchor")
+        if not usable:
+            raise CitizenIDError(Reason.ANCHOR_INVALID, where)
     return {
         "issuer": issuer,
         "purpose": purpose,
         "formats": scope[0],
         "types": scope[1],
-        "countries": whose,
+        "countries": frozenset() if whose is None else whose,
         "not_before": UnixTime(not_before),
         "not_after": UnixTime(not_after),
         "status_issuer": issuer if status_issuer is None else status_issuer,

@@ -244,7 +244,7 @@ def dpop_proof(
         random: a source of random bytes for `jti`.
 
     Raises:
-        CitizenIDError: CLOCK_UNUSABLE, TICKET_INVALID for a ticket that no gateway of ours makes,
+        CitizenIDError: CLOCK_UNUSABLE, TICKET_INVALID for a ticket that is no printable ASCII,
             ALGORITHM_NOT_ALLOWED for a key that JOSE does not know here, CONFIGURATION_INVALID for a method or URL that
             no gateway takes, and for another argument that is not of its type.
     """
@@ -292,7 +292,7 @@ def http_signature(
         random: a source of random bytes for the nonce.
 
     Raises:
-        CitizenIDError: CLOCK_UNUSABLE, TICKET_INVALID for a ticket that no gateway of ours makes,
+        CitizenIDError: CLOCK_UNUSABLE, TICKET_INVALID for a ticket that is no printable ASCII,
             ALGORITHM_NOT_ALLOWED for another key, CONFIGURATION_INVALID for a method or URL that no gateway takes, for
             headers that say what is said already, are of the signature, are no lines of printable ASCII, or are more
             than a gateway reads, and for another argument that is not of its type.
@@ -327,9 +327,11 @@ def _sender(key: object, method: object, url: object, ticket: object, now: objec
         raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
     if ticket is not None and not (ticket == "" or _is_line(ticket)):
         raise CitizenIDError(Reason.TICKET_INVALID, "ticket")
+    if type(method) is not str or _METHOD.fullmatch(method) is None:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "method")
     parts = _URL.fullmatch(url) if type(url) is str and len(url) <= _MAX_URL_CHARS else None
-    if type(method) is not str or _METHOD.fullmatch(method) is None or parts is None:
-        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "request")
+    if parts is None:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "url")
     public = getattr(key, "public", None)
     if type(public) is not PublicKey:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "key")

@@ -81,16 +81,20 @@ def prepare_attestation(
     """
     if type(format) is not Format:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "format")
-    if type(citizenship) is not Citizenship or type(issuer) is not str or not issuer:
-        raise CitizenIDError(Reason.CLAIM_INVALID, "attestation")
+    if type(citizenship) is not Citizenship:
+        raise CitizenIDError(Reason.CLAIM_INVALID, "attestation.citizenship")
+    if type(issuer) is not str or not issuer:
+        raise CitizenIDError(Reason.CLAIM_INVALID, "attestation.issuer")
     if claims is not None and not isinstance(claims, Mapping):
         raise CitizenIDError(Reason.CLAIM_INVALID, "claims")
     if holder_key is None:  # nobody could present it; who means that makes an Attestation by hand
         raise CitizenIDError(Reason.HOLDER_KEY_MISSING, reg.CNF)
     _check_parts(holder_key, () if status is None else (status,), assurance)
     stated = _merged(dict(claims or {}), citizenship.to_claims(format), format)
-    if type(now) is not int or type(lifetime_s) is not int or lifetime_s <= 0:
-        raise CitizenIDError(Reason.CLAIM_INVALID, "exp")
+    if type(now) is not int:
+        raise CitizenIDError(Reason.CLAIM_INVALID, "attestation.now")
+    if type(lifetime_s) is not int or lifetime_s <= 0:
+        raise CitizenIDError(Reason.CLAIM_INVALID, "attestation.lifetime_s")
     if evidence_at is not None and (type(evidence_at) is not int or not 0 <= evidence_at <= now):
         raise CitizenIDError(Reason.CLAIM_INVALID, reg.EVIDENCE_CHECKED_AT)
     if status is None and lifetime_s > DEFAULT_LIMITS.unreferenced_validity_s:
@@ -117,13 +121,12 @@ _REFERENCES: Final = frozenset({StatusReference})
 
 def _check_parts(holder_key: object, status: object, assurance: object) -> None:
     """Refuse parts of an attestation that are of another class: what writes them knows no other."""
-    if not (
-        (holder_key is None or type(holder_key) is PublicKey)
-        and (assurance is None or type(assurance) is Assurance)
-        and type(status) is tuple
-        and _REFERENCES.issuperset(map(type, status))
-    ):
-        raise CitizenIDError(Reason.CLAIM_INVALID, "attestation")
+    if holder_key is not None and type(holder_key) is not PublicKey:
+        raise CitizenIDError(Reason.CLAIM_INVALID, "attestation.holder_key")
+    if assurance is not None and type(assurance) is not Assurance:
+        raise CitizenIDError(Reason.CLAIM_INVALID, "attestation.assurance")
+    if type(status) is not tuple or not _REFERENCES.issuperset(map(type, status)):
+        raise CitizenIDError(Reason.CLAIM_INVALID, "attestation.status")
 
 
 def _check_issuing_places(claims: Mapping[Any, Any], country: str | None, states: tuple[str | bytes, ...]) -> None:

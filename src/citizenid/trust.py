@@ -130,7 +130,7 @@ class TrustAnchors:
         not_after: int = _FOREVER,
         status_issuer: str | None = None,
     ) -> TrustAnchors:
-        """Trust pinned keys, whatever `kid` a header names. Arguments and Raises as `from_jwks`."""
+        """Pin keys, whatever `kid` a header names; two of one algorithm are ambiguous. Otherwise as `from_jwks`."""
         scope = scope_of(issuer, purpose, formats, types, countries, not_before, not_after, status_issuer)
         return cls._of(TrustAnchor(**scope, kid=None, key=key, root=None) for key in listed(keys, PublicKey, "keys"))
 
@@ -260,8 +260,8 @@ class TrustAnchors:
             CitizenIDError: ANCHOR_INVALID, also when no authority has one of the types.
         """
         entries, until = read_vical(data, provider_roots, now)
-        wanted = members_of(types if is_label(issuer) and not isinstance(types, str) else (), "anchor")
-        whose = countries if countries is ANY else members_of(countries, "anchor")  # of a generator, once for all
+        wanted = members_of(types if is_label(issuer) and not isinstance(types, str) else (), "anchor.types")
+        whose = countries if countries is ANY else members_of(countries, "anchor.countries")  # of a generator, once
         anchors = []
         for entry, certified in anchored_entries(entries, wanted):
             label = f"{issuer}:{entry.authority}"

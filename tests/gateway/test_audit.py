@@ -720,7 +720,10 @@ def test_a_configuration_that_cannot_be_right_is_refused(tmp_path: Path, changes
     given: dict[str, Any] = {
         "directory": tmp_path, "writer": "w1", "origin": w.ORIGIN, "key": w.key("w1"), "secret": w.SECRET
     }  # fmt: skip
-    refused(lambda: AuditLog(**(given | changes)), Reason.CONFIGURATION_INVALID)
+    error = refused(lambda: AuditLog(**(given | changes)), Reason.CONFIGURATION_INVALID)
+    (name,) = changes  # the writer's is a part of the log's, and peers and witnesses are named by keys
+    others = {"writer": "audit.origin", "peers": "audit.keys", "witnesses": "audit.keys"}
+    assert error.where in (f"audit.{name}", others.get(name))
     assert list(tmp_path.iterdir()) == []
 
 

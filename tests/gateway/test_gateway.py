@@ -52,6 +52,7 @@ from citizenid.gateway import (
     SieveCache,
     SignedOut,
 )
+from citizenid.gateway.audit import AuditLog
 from citizenid.gateway.sharing import SharingDetector, SharingLimits, Signals, Threshold
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer, prepare_attestation
@@ -1386,6 +1387,19 @@ def test_large_input_is_refused_at_once() -> None:
         {"region": b"eu"},
         {"region": "eu\n"},
         {"region": "eu-" + "x" * 510},  # longer than a policy can name: its rules for a region would be passed over
+        {"session_lifetime_s": 30 * 86_400 + 1},
+        {"limits": {}},
+        {"clock": NOW},
+        {"monotonic": NOW},
+        {"statuses": None},
+        {"replay": {}},
+        {"sign_outs": set()},
+        {"cache": {}},
+        {"statuses": StatusStore},  # classes in the place of what they make: they have all the methods
+        {"replay": MemoryReplayGuard},
+        {"sign_outs": MemorySignOuts},
+        {"cache": SieveCache},
+        {"audit": AuditLog},
     ],
     ids=repr,
 )
@@ -1393,6 +1407,8 @@ def test_configurations_that_cannot_be_right(wrong: dict[str, Any]) -> None:
     with pytest.raises(CitizenIDError) as caught:
         World(**wrong)
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
+    (name,) = wrong
+    assert name in caught.value.where.split(".")  # which of thirty arguments it is
 
 
 @pytest.mark.parametrize("name", ["audience", "external_url", "anchors", "policy", "ticket_keys", "statuses", "replay"])

@@ -33,6 +33,7 @@ from .world import (
     STRICT_POLICY,
     World,
     allowed,
+    anchors,
     base64url,
     challenges_of,
     denied,
@@ -41,6 +42,7 @@ from .world import (
     key,
     needed,
     request,
+    status_anchors,
     unbase64url,
 )
 
@@ -444,6 +446,18 @@ def test_a_refusal_that_somebody_can_mend_is_401_of_our_own_side_503_and_every_o
             assert not [name for name, _ in answer.headers if name == b"www-authenticate"]
 
 
+@pytest.mark.parametrize("formats", [[], [Format.MDOC], [Format.SD_CWT, Format.SD_JWT_VC], list(Format)])
+def test_the_formats_that_are_accepted_are_those_of_the_anchors(formats: list[Format]) -> None:
+    gateway = World(anchors=anchors(formats=formats) | status_anchors()).gateway  # who signs lists presents nothing
+    for resource in ("us-nationals", "weak"):
+        need = needed(gateway.authorize(request(), resource=resource), Reason.TICKET_MISSING)
+        assert list(need.formats) == [each for each in Format if each in formats]
+        assert json.loads(need.http().body)["formats"] == list(need.formats)
+    gateway.reload(anchors=anchors(formats=[Format.SD_CWT]))
+    need = needed(gateway.authorize(request(), resource="weak"), Reason.TICKET_MISSING)
+    assert need.formats == (Format.SD_CWT,)
+
+
 def test_a_need_for_a_presentation_is_401_with_all_that_is_needed_for_one() -> None:
     world = World()
     alice = world.wallet()
@@ -452,7 +466,7 @@ def test_a_need_for_a_presentation_is_401_with_all_that_is_needed_for_one() -> N
     answer = need.http()
     document = check_problem(answer, 401, Reason.TICKET_MISSING)
     assert document["endpoint"] == ORIGIN + ENDPOINT
-    assert document["formats"] == ["dc+sd-jwt", "mso_mdoc", "sd-cwt"]
+    assert document["formats"] == [Format.SD_JWT_VC]
     assert document["audience"] == AUDIENCE
     challenge = Challenge.from_text(document["challenge"])
     assert (challenge.nonce, challenge.audience) == (document["nonce"], AUDIENCE)

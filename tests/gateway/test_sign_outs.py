@@ -102,7 +102,8 @@ def test_the_operator_ends_a_session_by_its_id() -> None:
 def test_a_session_id_and_its_end_have_their_forms(session: Any, until: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:
         World().gateway.revoke_session(session, until=until)
-    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+    where = "session_id" if until is None else "until"
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, where)
 
 
 def test_an_end_in_seconds_from_now_does_not_bring_a_session_back() -> None:

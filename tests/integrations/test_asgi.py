@@ -900,12 +900,16 @@ async def nothing(scope: Any) -> str:
         {"signals": 7}, {"signals": nothing}, {"undecided_body_bytes": -1}, {"undecided_body_bytes": 1.0},
         {"undecided_body_bytes": None},
         {"body_timeout_s": float("nan")}, {"body_timeout_s": 3_601}, {"certificates": True}, {"runs": "in_threads"},
+        {"app": None}, {"app": "module:app"},  # it would be found out by the first whom the gateway allows
     ],
 )  # fmt: skip
 def test_a_middleware_that_cannot_be_right_is_not_made(door: Door, options: dict[str, Any]) -> None:
-    misconfigured(
-        lambda: CitizenshipMiddleware(Seen(), **({"gateway": door.world.gateway, "resource": "open"} | options))
-    )
+    arguments = {"app": Seen(), "gateway": door.world.gateway, "resource": "open"} | options
+    with pytest.raises(CitizenIDError) as caught:
+        CitizenshipMiddleware(**arguments)
+    name = next(iter(options))
+    where = f"asgi.{'paths' if name.endswith('_path') else name}"  # of which one is the other, or none
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, where)
 
 
 def test_nothing_of_a_framework_is_needed() -> None:

@@ -379,7 +379,9 @@ def test_a_service_that_cannot_be_right_is_not_made(door: Door, options: dict[st
     arguments: dict[str, Any] = {"resource": "open", "proxy": Proxy.ENVOY} | options
     with pytest.raises(CitizenIDError) as caught:
         decision_app(door.world.gateway, **arguments)
-    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+    # Of two paths that do not go together one is named.
+    where = {"renewal_path": "decision_path", "sign_out_path": "paths"}.get(name := next(iter(options)), name)
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, f"asgi.{where}")
     with pytest.raises(CitizenIDError):
         decision_app(None, resource="open", proxy=Proxy.ENVOY)  # type: ignore[arg-type]  # a mistake
 

@@ -264,10 +264,11 @@ def test_under_the_middleware_a_forgotten_dependency_refuses(door: Door) -> None
     assert drive(under(door, app), scope_of("/nowhere")).status == 404
 
 
-def raises_configuration(call: Any) -> None:
+def raises_configuration(call: Any, where: str = "") -> None:
     with pytest.raises(CitizenIDError) as caught:
         call()
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
+    assert where in ("", caught.value.where)
 
 
 def test_a_request_is_decided_once(door: Door) -> None:
@@ -406,7 +407,8 @@ async def _signals(scope: Any) -> None:
 )
 def test_a_dependency_that_cannot_be_right_is_not_made(door: Door, options: dict[str, Any]) -> None:
     arguments = {"gateway": door.world.gateway, "resource": "open"} | options
-    raises_configuration(lambda: require(arguments.pop("gateway"), **arguments))
+    where = f"asgi.{next(iter(options))}"
+    raises_configuration(lambda: require(arguments.pop("gateway"), **arguments), where)
     require(door.world.gateway, resource="open", certificates=TLSCertificates.OF_THE_SERVER)
 
 

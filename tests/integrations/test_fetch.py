@@ -977,7 +977,7 @@ def test_sources_that_are_none_are_refused(sources: Any) -> None:
     for kind in (StatusFetcher, AsyncStatusFetcher):
         with pytest.raises(CitizenIDError) as caught:
             kind(StatusStore(anchors=b.status_anchors()), sources)
-        assert caught.value.reason is Reason.CONFIGURATION_INVALID
+        assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "fetch.sources")
 
 
 @pytest.mark.parametrize(
@@ -995,13 +995,22 @@ def test_what_are_no_bounds_at_all_is_refused(bounds: Any) -> None:
     for kind in (StatusFetcher, AsyncStatusFetcher):
         with pytest.raises(CitizenIDError) as caught:
             kind(StatusStore(anchors=b.status_anchors()), [Source("https://id.example/1")], bounds=bounds)
-        assert caught.value.reason is Reason.CONFIGURATION_INVALID
+        assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "fetch.bounds")
+
+
+@pytest.mark.parametrize("reach", [None, "loopback", Reach])
+def test_what_is_no_reach_is_refused(reach: Any) -> None:
+    store, sources = StatusStore(anchors=b.status_anchors()), [Source("https://id.example/1")]
+    for kind in (StatusFetcher, AsyncStatusFetcher):
+        error = b.misused(Reason.CONFIGURATION_INVALID, lambda: kind(store, sources, reach=reach))  # noqa: B023
+        assert error.where == "fetch.reach"
 
 
 @pytest.mark.parametrize("fetcher", [StatusFetcher, AsyncStatusFetcher])
 @pytest.mark.parametrize("store", [None, StatusStore, "", {}], ids=repr)
 def test_what_is_no_store_is_refused(fetcher: Any, store: Any) -> None:
-    b.misused(Reason.CONFIGURATION_INVALID, lambda: fetcher(store, [Source("https://id.example/all")]))
+    error = b.misused(Reason.CONFIGURATION_INVALID, lambda: fetcher(store, [Source("https://id.example/all")]))
+    assert error.where == "fetch.store"
 
 
 @pytest.mark.parametrize("fetcher", [StatusFetcher, AsyncStatusFetcher])
@@ -1010,7 +1019,8 @@ def test_what_is_no_store_is_refused(fetcher: Any, store: Any) -> None:
 def test_what_is_no_function_is_refused(fetcher: Any, name: str, value: Any) -> None:
     # A clock that is a number would fetch nothing, for ever and in silence.
     store, sources = StatusStore(anchors=b.status_anchors()), [Source("https://id.example/all")]
-    b.misused(Reason.CONFIGURATION_INVALID, lambda: fetcher(store, sources, **{name: value}))
+    error = b.misused(Reason.CONFIGURATION_INVALID, lambda: fetcher(store, sources, **{name: value}))
+    assert error.where == f"fetch.{name}"
 
 
 def test_a_context_that_does_not_verify_is_refused() -> None:

@@ -514,7 +514,10 @@ def test_the_aggregation_names_every_list() -> None:
 def test_an_app_that_is_none_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(CitizenIDError) as caught:
         World(**options)
-    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+    (name,) = options
+    signers = {"key": "status-list.key", "kid": "status-list"}  # as a publisher by itself says it
+    where = {**signers, "certificates": caught.value.where, "expires_s": "publish.ttl_s"}.get(name, f"publish.{name}")
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, where)
 
 
 @pytest.mark.parametrize("clock", [None, 5, b.NOW * 1.0], ids=repr)
@@ -540,7 +543,7 @@ def test_lists_that_have_no_path_of_their_own_are_refused(uris: list[str]) -> No
 def test_what_is_no_list_of_publishers_is_refused(publishers: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:
         StatusListApp(publishers, key=KEY, ttl_s=60, expires_s=60)
-    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "publish.publishers")
 
 
 def test_it_starts_and_ends_with_its_server(world: World) -> None:

@@ -1016,7 +1016,10 @@ def test_a_bitstring_is_published_as_one_and_no_other_list_is(format_: Any) -> N
 
 
 def test_a_bitstring_that_ends_beyond_the_calendar_is_refused() -> None:
-    misused(lambda: publish(publisher(), expires_s=253_402_300_800 - NOW), "status-list")
+    published = publisher()
+    misused(lambda: publish(published, expires_s=253_402_300_800 - NOW), "status-list.expires_s")
+    misused(lambda: publish(published, now=1_000 * NOW), "status-list.now")
+    assert published.last_issued_at is None  # no iat was used up: one of that far year would be the last one
     assert publish(publisher(), expires_s=253_402_300_799 - NOW)
 
 

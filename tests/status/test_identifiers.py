@@ -118,7 +118,7 @@ def test_a_uri_that_no_verifier_could_fetch_is_refused(uri: Any) -> None:
     "changes",
     [
         {"now": -1}, {"now": True}, {"now": 1.0}, {"ttl_s": 0}, {"ttl_s": 601}, {"expires_s": "600"},
-        {"now": 2**53}, {"kid": ""}, {"kid": "k" * 256}, {"kid": 5}, {"certificates": [b"x"]},
+        {"now": 2**53}, {"now": 1_000 * NOW}, {"kid": ""}, {"kid": "k" * 256}, {"kid": 5}, {"certificates": [b"x"]},
     ],
     ids=repr,
 )  # fmt: skip

@@ -383,6 +383,7 @@ TIMES: tuple[dict[str, Any], ...] = (
     {"now": str(NOW)},
     {"now": 2**53},
     {"now": 2**53 - 1},
+    {"now": 1_000 * NOW},  # milliseconds: the iat of a far year, which nothing brings back
     {"ttl_s": 0},
     {"ttl_s": -1},
     {"ttl_s": 1.5},
@@ -391,17 +392,24 @@ TIMES: tuple[dict[str, Any], ...] = (
     {"ttl_s": DAY + 1},  # longer than it lives
     {"expires_s": 0},
     {"expires_s": -1},
-    {"expires_s": 3_599},
     {"expires_s": float("inf")},
     {"expires_s": 2**53},
+    {"expires_s": 253_402_300_800 - NOW},  # the year 10000
 )
 
 
 @pytest.mark.parametrize("changes", TIMES, ids=str)
 def test_a_time_that_is_none_is_not_published(changes: dict[str, Any]) -> None:
     publisher = new_publisher()
-    refused(Reason.CONFIGURATION_INVALID, lambda: publish(publisher, **changes))
+    (name,) = changes
+    refused(Reason.CONFIGURATION_INVALID, lambda: publish(publisher, **changes), f"status-list.{name}")
     assert taken_apart(publish(publisher))[1]["iat"] == NOW  # and it has moved nothing
+
+
+def test_a_list_may_last_to_the_end_of_the_calendar_and_is_kept_no_longer_than_it_lasts() -> None:
+    assert publish(new_publisher(), expires_s=253_402_300_799 - NOW)
+    assert publish(new_publisher(), expires_s=3_600)
+    refused(Reason.CONFIGURATION_INVALID, lambda: publish(new_publisher(), expires_s=3_599), "status-list.ttl_s")
 
 
 @pytest.mark.parametrize("level", [-1, 10, True, 9.0, None, "9"], ids=repr)

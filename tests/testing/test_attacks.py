@@ -161,7 +161,17 @@ def test_what_a_gateway_does_not_offer_is_not_tried_on_it_and_the_rest_is() -> N
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"formats": []}, {"bindings": [Binding.MTLS]}, {"name": "library"}], ids=lambda each: next(iter(each))
+    "wrong",
+    [
+        {"formats": []},
+        {"formats": Format.SD_JWT_VC},  # its letters, which are no formats: no attack on a format would be tried
+        {"formats": "dc+sd-jwt"},
+        {"formats": [Format.SD_JWT_VC, "mdoc"]},
+        {"bindings": [Binding.MTLS]},
+        {"bindings": [Binding.DPOP, "mtls"]},
+        {"name": "library"},
+    ],
+    ids=repr,
 )
 def test_a_gateway_offers_a_format_and_dpop_and_is_not_called_as_the_library_is(wrong: dict[str, Any]) -> None:
     with pytest.raises(AssertionError):

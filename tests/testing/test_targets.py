@@ -11,13 +11,13 @@ from unittest import mock
 import pytest
 
 from citizenid import Format, Reason, TrustAnchors
-from citizenid.gateway import Answer, Gateway
+from citizenid.gateway import Answer, Gateway, Request
 from citizenid.testing import SimulatedWorld, attack_catalogue
 from citizenid.testing.forge.parts import NOW
-from citizenid.testing.forgery import ALLOWED, Outcome
+from citizenid.testing.forgery import ALLOWED, NOT_OFFERED, Outcome
 from citizenid.testing.targets import VERIFY, Handler, Library, Served, outcome_of, serving
 from citizenid.testing.trials import sd_jwt
-from citizenid.testing.world import UPTIME_S
+from citizenid.testing.world import ENDPOINT, UPTIME_S
 
 OURS = Served(lambda world: serving(world.gateway))
 
@@ -26,6 +26,30 @@ OURS = Served(lambda world: serving(world.gateway))
 def test_a_gateway_that_is_made_for_the_world_takes_proofs_from_before(number: str) -> None:
     (attack,) = (each for each in attack_catalogue(served=True) if each.id == number)
     attack.run(Served(lambda world: serving(Gateway(**world.arguments()))))
+
+
+def test_a_challenge_of_somebody_else_may_be_any_text() -> None:
+    ours: dict[str, str] = {}
+
+    def make(world: SimulatedWorld) -> Handler:
+        within = serving(Gateway(**world.arguments()))
+
+        def answer(request: Request, body: bytes) -> Answer:
+            if request.url.endswith(ENDPOINT):
+                shown = json.loads(body)
+                body = json.dumps({**shown, "challenge": ours[shown["challenge"]]}).encode()
+            said = within(request, body)
+            document = json.loads(said.body or b"{}")
+            if "challenge" not in document:
+                return said
+            ours[name := f"challenge {len(ours)}"] = document["challenge"]
+            return Answer(said.status, said.headers, json.dumps({**document, "challenge": name}).encode())
+
+        return answer
+
+    (attack,) = (each for each in attack_catalogue(served=True) if each.id == "TIM-001")
+    outcomes = {each.trial.name: each.outcome for each in attack.run(Served(make))}
+    assert outcomes["a key binding of an hour, and a challenge that says it may be"] == NOT_OFFERED
 
 
 def test_it_is_made_before_now_and_asked_at_now() -> None:

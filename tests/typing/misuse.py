@@ -14,6 +14,7 @@ from typing import Any
 from citizenid import (
     Attestation,
     Challenge,
+    Citizenship,
     Country,
     Format,
     KeyPurpose,
@@ -196,6 +197,9 @@ def keys_and_signers(key: LocalKey, public: PublicKey, unsigned: Unsigned, attes
     unsigned.complete("signature")  # E: arg-type
     signing: SigningKey = public  # E: assignment
     signing = b"secret"  # E: assignment
+    Citizenship(["US"])  # E: list-item
+    Citizenship(citizenships=Country("US"))  # E: arg-type
+    Citizenship("US")  # E: arg-type
     Issuer(identifier="https://id.example", key="ES256")  # E: arg-type
     Issuer("https://id.example", key)  # E: call-arg
     Issuer(identifier="https://id.example", key=key).issue(attestation)  # E: call-arg

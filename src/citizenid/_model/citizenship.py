@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Self, final
@@ -27,6 +27,9 @@ class Citizenship:
         citizenships: states whose citizen the person is; each implies the nationality, never the other way round.
         complete: the issuer states that `nationalities` lists them all, and none of the list is withheld.
 
+    Raises:
+        MalformedError: COUNTRY_INVALID unless both are collections of distinct `Country`s, and `complete` is a boolean.
+
     >>> Citizenship(nationalities=[Country("US")], citizenships=[Country("US")]).nationalities
     (Country('US'),)
     """
@@ -35,7 +38,9 @@ class Citizenship:
     citizenships: tuple[Country, ...] = ()
     complete: bool = False
 
-    def __init__(self, nationalities: Any = (), citizenships: Any = (), complete: bool = False) -> None:
+    def __init__(
+        self, nationalities: Iterable[Country] = (), citizenships: Iterable[Country] = (), complete: bool = False
+    ) -> None:
         listed = None
         try:
             listed = tuple(nationalities), tuple(citizenships)

@@ -95,7 +95,7 @@ class Gateway:
         random: a source of random bytes.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID.
+        CitizenIDError: CONFIGURATION_INVALID, with the argument in `where`; CLOCK_UNUSABLE where a clock shows no time.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Gateway:
         check_lifetimes(ticket_lifetime_s, challenge_lifetime_s, proof_max_age_s, session_lifetime_s)
         check_texts(audience, external_url, admission_path)
         check_choices(dpop_nonces, certificate_header, reader_key, region)
-        check_parts(statuses, replay, sign_outs, cache, limits, sharing, audit, random, clocks=(clock, monotonic))
+        check_parts(statuses, replay, sign_outs, cache, limits, sharing, audit, random, clock, monotonic)
         origin, gateway_clock = origin_of(external_url), GatewayClock(clock, monotonic, limits.clock_skew_s)
         self.statuses: Final = statuses
         self._audience: Final = audience
@@ -175,8 +175,10 @@ class Gateway:
         return self._parts.limits
 
     def _make_state(self, anchors: TrustAnchors, policy: AdmissionPolicy, ring: KeyRing) -> State:
-        if type(anchors) is not TrustAnchors or type(policy) is not AdmissionPolicy:
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
+        if type(anchors) is not TrustAnchors:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.anchors")
+        if type(policy) is not AdmissionPolicy:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.policy")
         if policy.needs_region and self._parts.region is None:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.region")
         resource_metadata, proof_request = self._asking
@@ -297,12 +299,13 @@ class Gateway:
                 SIGN_OUTS_FULL. Then nothing was ended. STORE_UNAVAILABLE when the session has ended here and the fleet
                 could not be told.
         """
-        valid = type(session_id) is bytes and len(session_id) == 16
-        if not valid or (until is not None and (type(until) is not int or not 0 <= until < 2**32)):
+        if type(session_id) is not bytes or len(session_id) != 16:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "session_id")
+        if until is not None and (type(until) is not int or not 0 <= until < 2**32):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "until")
         now = self._parts.clock.read()[0]
         if until is not None and until <= now:  # seconds from now, taken for a moment: it would be forgotten at once
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "session_id")
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "until")
         latest = now + MAX_SESSION_S  # another gateway, or an earlier setting, may give more
         end_session(self._parts, session_id, latest if until is None else until)
 

@@ -14,7 +14,6 @@ from .. import _registry as reg
 from .._errors import FAILURES, CitizenIDError, Reason, VerificationError
 from .._limits import Limits
 from .._model import Assurance, Binding, Challenge, Handover, UnixTime
-from .._readers import READERS
 from ..policy import AdmissionPolicy, Rule
 from ..status import StatusSource
 from ..trust import TrustAnchors
@@ -58,7 +57,6 @@ class State(NamedTuple):
 UNREAD: Final = Credentials(None, b"", ())
 """Before the headers are read there may be a proof, and nobody is offered less than that."""
 _new: Final = tuple.__new__  # of a named tuple, past the function that names its arguments: half the price
-_FORMATS: Final = tuple(READERS)
 
 
 @final
@@ -124,7 +122,7 @@ class Parts:
             (
                 reason,
                 self.endpoint,
-                _FORMATS,
+                state.terms.formats,
                 partial(_challenge_for, self, state, credentials, certificate, rule),
                 state.terms.of(rule),
                 None if self.nonces is None else partial(self.nonce_for, state, credentials[1]),

@@ -6,7 +6,7 @@ And the names of formats, which a client states and the library fixes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -41,9 +41,11 @@ def format_named(name: str) -> Format:
 
 def check_texts(audience: str, external_url: str, admission_path: str) -> None:
     """Refuse texts that are none, and an audience that no challenge can name. Raises CONFIGURATION_INVALID."""
-    texts = (audience, external_url, admission_path)
-    if any(type(text) is not str or not text for text in texts) or _PATH.fullmatch(admission_path) is None:
-        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
+    for text, where in ((audience, "gateway.audience"), (external_url, "gateway.external_url")):
+        if type(text) is not str or not text:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
+    if type(admission_path) is not str or _PATH.fullmatch(admission_path) is None:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.admission_path")
     usable = True
     try:
         Challenge(audience, "a nonce to try the audience with")
@@ -90,9 +92,14 @@ def check_signal_types(signals: Signals) -> None:
 
 def check_lifetimes(ticket_s: object, challenge_s: object, proof_s: object, session_s: object) -> None:
     """Refuse lifetimes beyond a day, for which keys of yesterday are kept, or 30 of them. CONFIGURATION_INVALID."""
-    for lifetime, most in ((ticket_s, _DAY_S), (challenge_s, _DAY_S), (proof_s, _DAY_S), (session_s, MAX_SESSION_S)):
+    for lifetime, most, where in (
+        (ticket_s, _DAY_S, "gateway.ticket_lifetime_s"),
+        (challenge_s, _DAY_S, "gateway.challenge_lifetime_s"),
+        (proof_s, _DAY_S, "gateway.proof_max_age_s"),
+        (session_s, MAX_SESSION_S, "gateway.session_lifetime_s"),
+    ):
         if type(lifetime) is not int or not 0 < lifetime <= most:
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
 
 
 def check_parts(
@@ -104,28 +111,30 @@ def check_parts(
     sharing: object,
     audit: object,
     random: Callable[[int], bytes],
-    *,
-    clocks: Iterable[object],
+    clock: object,
+    monotonic: object,
 ) -> None:
     """Refuse parts that could not do their work at the first request. Raises CONFIGURATION_INVALID."""
-    usable = type(limits) is Limits and all(map(callable, clocks))
-    usable = usable and callable(getattr(statuses, "check", None))
-    usable = usable and callable(getattr(statuses, "check_identity", None))
-    usable = usable and callable(getattr(statuses, "issued_at", None))
-    usable = usable and callable(getattr(replay, "consume", None))
-    if sign_outs is not None:
-        usable = usable and callable(getattr(sign_outs, "add", None)) and callable(getattr(sign_outs, "contains", None))
-    usable = usable and type(cache) is not bool
-    if cache is not None and type(cache) is not int:
-        usable = usable and callable(getattr(cache, "get", None)) and callable(getattr(cache, "put", None))
-    if not usable:
-        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway")
-    if sharing is not None and type(sharing) is not SharingDetector:
-        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.sharing")
-    calls = [getattr(audit, name, None) for name in ("allowed", "refused", "settle")]
-    if audit is not None and not all(map(callable, calls)):
-        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.audit")
+    counted = type(cache) is int  # of entries; and True is no number of them
+    for usable, where in (
+        (type(limits) is Limits, "gateway.limits"),
+        (callable(clock), "gateway.clock"),
+        (callable(monotonic), "gateway.monotonic"),
+        (_has(statuses, "check", "check_identity", "issued_at"), "gateway.statuses"),
+        (_has(replay, "consume"), "gateway.replay"),
+        (sign_outs is None or _has(sign_outs, "add", "contains"), "gateway.sign_outs"),
+        (cache is None or counted or _has(cache, "get", "put"), "gateway.cache"),
+        (sharing is None or type(sharing) is SharingDetector, "gateway.sharing"),
+        (audit is None or _has(audit, "allowed", "refused", "settle"), "gateway.audit"),
+    ):
+        if not usable:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
     _check_random(random)
+
+
+def _has(part: object, *methods: str) -> bool:
+    # A class has all methods of what it makes, and none of them works on it.
+    return not isinstance(part, type) and all(callable(getattr(part, method, None)) for method in methods)
 
 
 def _check_random(random: Callable[[int], bytes]) -> None:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from .. import _registry as reg
 from .._errors import FAILURES, CitizenIDError, Reason
-from .._model import Assurance, Binding, Challenge
+from .._model import Assurance, Binding, Challenge, Format, KeyPurpose
 from .._wire import base64url
 from ..policy import AdmissionPolicy, Rule
 from ..trust import TrustAnchors
@@ -154,6 +154,9 @@ class Terms:
         self._resource_metadata: Final = resource_metadata
         self._proof_request: Final = proof_request
         self._made: dict[int, Asking] = {}
+        taken = {each for anchor in anchors if anchor.purpose is KeyPurpose.CREDENTIAL for each in anchor.formats}
+        self.formats: Final = tuple(each for each in Format if each in taken)
+        """In which any of the anchors takes a credential, in one order."""
         # A presentation that is posted for no resource in particular: bearer where any rule takes it.
         self.of_no_rule: Final = Asking(policy.permits_bearer, resource_metadata=resource_metadata)
 

@@ -320,7 +320,7 @@ class NeedPresentation(NamedTuple):
     Attributes:
         reason: what is missing.
         endpoint: where to POST the presentation.
-        formats: the formats that are accepted.
+        formats: the formats that are accepted: those of the anchors.
         new_challenge: makes a fresh challenge, or returns None when the request showed no sender key to bind it to.
         asking: what the rule asks for, or None where nothing in particular is.
         new_nonce: makes what the sender's next DPoP proof must hold, or returns None; None where no nonces are used.

@@ -209,8 +209,10 @@ class Endpoints:
         runs: Runs,
         signals: SignalsOf | None,
     ) -> None:
-        if type(body_timeout_s) not in (int, float) or not 0 < body_timeout_s <= 3_600 or type(runs) is not Runs:
+        if type(body_timeout_s) not in (int, float) or not 0 < body_timeout_s <= 3_600:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.body_timeout_s")
+        if type(runs) is not Runs:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.runs")
         paths = [path for path in (served.admission_path, renewal_path, sign_out_path) if path is not None]
         if not all(map(is_path, paths)) or len(set(paths)) < len(paths):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.paths")

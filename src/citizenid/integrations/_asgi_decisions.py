@@ -99,8 +99,12 @@ def decision_app(
         CitizenIDError: CONFIGURATION_INVALID.
     """
     usable = type(resource) is str or (callable(resource) and not inspect.iscoroutinefunction(resource))
-    if not usable or type(proxy) is not Proxy or not is_path(decision_path) or decision_path.endswith("/"):
-        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.decision_app")
+    if not usable:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.resource")
+    if type(proxy) is not Proxy:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.proxy")
+    if not is_path(decision_path) or decision_path.endswith("/"):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.decision_path")
     served = served_by(gateway)
     endpoints = Endpoints(
         gateway, served, renewal_path=renewal_path, sign_out_path=sign_out_path, body_timeout_s=body_timeout_s,

@@ -91,10 +91,17 @@ class Schedule:
         monotonic: Callable[[], float],
         random: Callable[[], float],
     ) -> None:
-        if type(bounds) is not FetchBounds or not isinstance(sources, Iterable) or type(store) is not StatusStore:
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch")
-        if not all(map(callable, (clock, monotonic, random))):
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch")
+        for usable, where in (
+            (type(store) is StatusStore, "fetch.store"),
+            (isinstance(sources, Iterable), "fetch.sources"),
+            (type(reach) is Reach, "fetch.reach"),
+            (type(bounds) is FetchBounds, "fetch.bounds"),
+            (callable(clock), "fetch.clock"),
+            (callable(monotonic), "fetch.monotonic"),
+            (callable(random), "fetch.random"),
+        ):
+            if not usable:
+                raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
         named = list(sources)
         for source in named:
             if type(source) is not Source or type(source.uris) is not tuple or len(source.uris) > bounds.lists:
@@ -102,8 +109,8 @@ class Schedule:
             urls = source.uris if source.aggregation is None else (source.aggregation, *source.uris)
             if not urls or any(open_url(url, reach) is None for url in urls) or len(set(urls)) != len(urls):
                 raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch.sources")
-        if not named or type(reach) is not Reach:
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch")
+        if not named:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch.sources")
         self._store = store
         self._reach = reach
         self._bounds = bounds

@@ -93,8 +93,12 @@ class CitizenshipMiddleware:
     ) -> None:
         served = served_by(gateway)
         usable = callable(resource) and not inspect.iscoroutinefunction(resource)
-        if not (usable or type(resource) is str) or type(certificates) is not TLSCertificates:
+        if not callable(app):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.app")
+        if not usable and type(resource) is not str:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.resource")
+        if type(certificates) is not TLSCertificates:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.certificates")
         if type(undecided_body_bytes) is not int or undecided_body_bytes < 0:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.undecided_body_bytes")
         self._app: Final = app

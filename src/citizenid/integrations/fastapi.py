@@ -118,8 +118,10 @@ def require(
     Raises:
         CitizenIDError: CONFIGURATION_INVALID.
     """
-    if not (callable(resource) or type(resource) is str) or type(certificates) is not TLSCertificates:
+    if not callable(resource) and type(resource) is not str:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.resource")
+    if type(certificates) is not TLSCertificates:
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.certificates")
     if type(runs) is not Runs:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "asgi.runs")
     check_signals(signals)

@@ -209,7 +209,7 @@ class AsyncStatusFetcher:
             random = secrets.SystemRandom().random
         self._bounds = FetchBounds() if bounds is None else bounds
         if not isinstance(sources, Iterable):
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch")
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "fetch.sources")
         named = list(sources)
         self._schedule = Schedule(
             store, named, reach=reach, bounds=self._bounds, clock=clock, monotonic=monotonic, random=random

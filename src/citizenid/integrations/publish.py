@@ -97,17 +97,24 @@ class StatusListApp:
         historical: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        numbers = (ttl_s, expires_s, gather_s, versions)
-        if not all(type(number) is int and 0 < number <= MAX_UNIX_TIME for number in numbers):
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish")
-        if not 2 <= ttl_s <= expires_s or gather_s > ttl_s or type(level) is not int or not 0 <= level <= 9:
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish")
+        numbers = {"publish.expires_s": expires_s, "publish.gather_s": gather_s, "publish.versions": versions}
+        for where, number in {"publish.ttl_s": ttl_s, **numbers}.items():
+            if type(number) is not int or not 0 < number <= MAX_UNIX_TIME:
+                raise CitizenIDError(Reason.CONFIGURATION_INVALID, where)
+        if not 2 <= ttl_s <= expires_s:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish.ttl_s")
+        if gather_s > ttl_s:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish.gather_s")
+        if type(level) is not int or not 0 <= level <= 9:
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish.level")
         if type(historical) is not bool:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish.historical")
         if not callable(clock):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish.clock")
-        if not isinstance(certificates, Iterable) or not isinstance(publishers, Iterable):
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish")
+        if not isinstance(certificates, Iterable):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish.certificates")
+        if not isinstance(publishers, Iterable):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "publish.publishers")
         chain = tuple(certificates)
         signer_of(public_of(key), kid, chain)  # refused now, and not at the first request
         how = Signing(key, kid, chain, ttl_s, expires_s, gather_s, level, versions)

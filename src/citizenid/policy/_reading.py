@@ -296,11 +296,17 @@ class _Reader:
         return UnixTime(seconds)
 
 
+_EUROPEAN: Final = {
+    "UK": "GB",
+    "EL": "GR",
+}  # the European Union's own codes, which ISO 3166-1 reserves or does not know
+
+
 def _meant(code: object) -> str:
     """Return a suggestion for what was meant as a country: another code of it, or another case."""
     for written in (code, code.upper()) if isinstance(code, str) else ():
         try:
-            return f" (did you mean {Country.parse(written).alpha2}?)"
+            return f" (did you mean {Country.parse(_EUROPEAN.get(written, written)).alpha2}?)"
         except CitizenIDError:
             continue
     return ""

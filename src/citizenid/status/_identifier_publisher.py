@@ -66,6 +66,7 @@ class IdentifierPublisher:
 
     Raises:
         CitizenIDError: CONFIGURATION_INVALID, also for a state that is none.
+        MalformedError: CLAIM_INVALID for a uri that no reference could hold.
 
     >>> from citizenid import LocalKey
     >>> publisher = IdentifierPublisher(uri="https://id.example/identifiers")

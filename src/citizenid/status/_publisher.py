@@ -68,6 +68,7 @@ class StatusPublisher:
     Raises:
         CitizenIDError: CONFIGURATION_INVALID, also when the file is for another list; LEDGER_REFUSED when it is none of
             ours, damaged, or of a newer release; LEDGER_UNAVAILABLE.
+        MalformedError: CLAIM_INVALID for a uri that no reference could hold.
 
     >>> from citizenid import LocalKey
     >>> publisher = StatusPublisher(uri="https://id.example/status/1", size=1_000)

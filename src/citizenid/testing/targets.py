@@ -215,6 +215,9 @@ class Served:
         self._formats = frozenset(formats)
         self._bindings = frozenset(bindings)
         self._name = name
+        # One format in the place of a list would be its letters: nothing would be tried, and every attack would pass.
+        known = self._formats <= frozenset(Format) and self._bindings <= frozenset(Binding)
+        expect(known, "formats and bindings are lists of such")
         expect(bool(self._formats) and Binding.DPOP in self._bindings, "a gateway of one format and of DPoP at least")
         expect(name != Library.name, "the library has this name")
 

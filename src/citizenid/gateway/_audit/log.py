@@ -25,6 +25,7 @@ from .note import COSIGNATURE, NOTE_SIGNATURE, VerifierKey, is_origin, verifier_
 from .peers import Peers
 from .proofs import read_tile
 from .reading import Folder, path_text
+from .settings import check_settings
 from .sink import WhenUnwritable, is_entry
 from .tally import NAMES, UNWRITTEN, Tally, words
 from .wal import MAX_BATCH_ENTRIES
@@ -33,7 +34,6 @@ from .writer import LogWriter
 
 _RETRY_S: Final = 1.0
 _END_OF_TIME: Final = 2**32
-_MOST_WAIT_S: Final = 3_600  # nobody waits for an answer so long; a lock waits for no number beyond a few centuries
 
 
 class AuditState(NamedTuple):
@@ -109,13 +109,11 @@ class AuditLog:
         monotonic: Callable[[], float] = time.monotonic,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        numbers = (checkpoint_every_s, max_waiting, 1 if sample_allowed_every is None else sample_allowed_every)
-        usable = all(type(number) is int and number > 0 for number in numbers)
-        usable = usable and type(wait_s) in (int, float) and 0 < wait_s <= _MOST_WAIT_S
-        usable = usable and hasattr(key, "public") and all(map(callable, (clock, monotonic, random)))
-        usable = usable and type(when_unwritable) is WhenUnwritable and type(details) in (AuditDetails, type(None))
-        if not usable:
-            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit")
+        check_settings(
+            key=key, details=details, when_unwritable=when_unwritable, sample_allowed_every=sample_allowed_every,
+            checkpoint_every_s=checkpoint_every_s, wait_s=wait_s, max_waiting=max_waiting, clock=clock,
+            monotonic=monotonic, random=random,
+        )  # fmt: skip
         if not is_secret(secret):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.secret")
         if not is_origin(writer) or "/" in writer or type(origin) is not str or not is_origin(f"{origin}/{writer}"):

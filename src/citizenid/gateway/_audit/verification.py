@@ -144,8 +144,10 @@ def verify_audit(
     cosigners = verifier_keys(witnesses, COSIGNATURE)
     if not verifiers:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.keys")
-    if not all(map(_is_seconds, (now, 0 if max_age_s is None else max_age_s))):
+    if not _is_seconds(now):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.now")
+    if max_age_s is not None and not _is_seconds(max_age_s):
+        raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.max_age_s")
     if not isinstance(previous, Iterable):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.previous")
     earlier = [_earlier(note, verifiers) for note in previous]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from ... import Challenge, Reason
+from ... import Challenge, MalformedError, Reason
 from ..forge.parts import NOW
-from ..forgery import Forgery, Outcome
+from ..forgery import Forgery, NotOfferedError, Outcome
 from ..targets import Party, outcome_of
 from ..trials import Trial, accepted, asked, refused, sd_cwt
 from ..trials import sd_jwt as jwt
@@ -38,7 +38,13 @@ def old_answers() -> Iterator[Trial]:
 def _with_its_own_age(party: Party) -> Outcome:
     """Answer by an old key binding, and give the challenge back with a greater age: that is for the gateway to say."""
     made = party.challenge()
-    patient = replace(Challenge.from_text(made["challenge"]), max_age_s=86_400)
+    patient = None
+    try:
+        patient = replace(Challenge.from_text(made["challenge"]), max_age_s=86_400)
+    except MalformedError:
+        pass  # raised below
+    if patient is None:
+        raise NotOfferedError("a challenge of somebody else states no age that could be changed")
     shown = jwt(kb={"iat": NOW - 3_600}).made(made["nonce"], made["audience"], party.world.now)
     return outcome_of(party.post(shown, patient.to_text()))
 
