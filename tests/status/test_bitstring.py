@@ -462,6 +462,19 @@ def test_the_issuer_is_the_one_whose_key_signed(issuer: Any) -> None:
     refused(lambda: verify(body), VERIFICATION, Reason.ISSUER_MISMATCH, "status-list.issuer", "V5")
 
 
+@pytest.mark.parametrize("issuer", [7, None, True, [ISSUER], {"id": 7}, {"id": [ISSUER]}, {"id": {"id": ISSUER}}, {}])
+def test_what_names_nobody_is_anybodys(issuer: Any) -> None:
+    body = vc(credential(issuer=issuer), kid=ABSENT)
+    refused(lambda: verify(body), VERIFICATION, Reason.KEY_AMBIGUOUS, "status-list", "V2")
+
+
+def test_a_credential_that_is_no_json_names_nobody() -> None:
+    for kid in (ABSENT, "signer"):
+        with pytest.raises(MalformedError) as caught:
+            verify(vc(b"{", kid=kid))
+        assert (caught.value.reason, caught.value.where) == (Reason.MALFORMED_JSON, "status-list")
+
+
 def test_another_issuer_cannot_speak_for_this_one() -> None:
     refused(lambda: verify(vc(credential(issuer=ABSENT))), VERIFICATION, Reason.CLAIM_MISSING, "status-list.issuer")
     for iss in (OTHER_ISSUER, None, [ISSUER], ""):

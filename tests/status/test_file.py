@@ -343,6 +343,67 @@ def test_it_looks_once_a_second_by_the_clock_of_its_caller(path: Path, monkeypat
     assert len(looks) == 4
 
 
+def test_it_looks_at_the_second_and_when_a_clock_is_two_behind(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_status_file(path, filled((URIS[0], 1, (0, 0))))
+    file, looks = StatusFile(path, anchors=TRUSTED), []
+    monkeypatch.setattr(reading, "stat", lambda name: looks.append(name) or os.stat(name))
+    for monotonic, count in ((100.0, 1), (100.75, 1), (101.0, 2), (100.0, 2), (99.75, 3), (98.75, 3), (98.5, 4)):
+        file.keep_fresh(monotonic)
+        assert len(looks) == count
+
+
+def test_nobody_waits_while_somebody_looks(path: Path) -> None:
+    write_status_file(path, filled((URIS[0], 1, (0, 0))))
+    file, done = StatusFile(path, anchors=TRUSTED), threading.Event()
+    with file._lock:
+        threading.Thread(target=lambda: (file.keep_fresh(100.0), done.set()), daemon=True).start()
+        assert done.wait(30)
+
+
+def test_what_was_asked_for_is_wanted_until_a_file_has_it(path: Path) -> None:
+    store = filled((URIS[0], 1, (0, 1)))
+    write_status_file(path, store)
+    file = StatusFile(path, anchors=TRUSTED)
+    for uri in URIS:
+        file.check(StatusReference(uri, 1), issuer=ISSUER, now=NOW)
+    assert file.due(NOW) == tuple(URIS[1:])  # and what is there and usable is not
+    take(store, URIS[1], 1, (0, 1))
+    write_status_file(path, store)
+    assert file.refresh() and file.due(NOW) == tuple(URIS[2:])
+
+
+def test_a_list_that_was_stale_when_it_was_asked_for_is_wanted_when_it_is_gone(path: Path) -> None:
+    write_status_file(path, filled((URIS[0], 1, (0, 1))))
+    file = StatusFile(path, anchors=TRUSTED)
+    file.check(StatusReference(URIS[0], 1), issuer=ISSUER, now=NOW + 3_600)
+    write_status_file(path, filled((URIS[1], 1, (0, 1))))
+    assert file.refresh() and file.due(NOW) == (URIS[0],)
+
+
+def test_the_first_second_of_a_list_is_one_in_a_file_as_in_the_store(path: Path) -> None:
+    store = filled(SMALL[0])
+    store.ingest(URI, listing(b"a"), media_type=IDENTIFIERS, now=NOW)
+    write_status_file(path, store)
+    file, identity = StatusFile(path, anchors=TRUSTED), status_identity(URIS[0], ISSUER)
+    first = NOW - 30  # the clock of whoever reads may be behind the fetcher's by the skew
+    for now in (first - 1, first, first + 1):
+        for index in (0, 1, 4):
+            assert by_identity(file, identity, index, now) == by_identity(store, identity, index, now)
+        assert sorted(file.ages(now)) == sorted(store.ages(now))
+        assert sorted(file.due(now)) == sorted(store.due(now))
+        assert (file.due(now) == ()) is (now >= first)
+
+
+def test_a_ticket_is_told_the_time_of_an_identifier_list(path: Path) -> None:
+    store, (anchor,) = StatusStore(anchors=TRUSTED), TRUSTED
+    store.ingest(URI, listing(b"a"), media_type=IDENTIFIERS, now=NOW)
+    write_status_file(path, store)
+    file = StatusFile(path, anchors=TRUSTED)
+    place, _ = place_of(named(b"b"), anchor)
+    assert file.issued_at(place) == store.issued_at(place) == NOW
+    assert file.issued_at(bytes(16)) is store.issued_at(bytes(16)) is None
+
+
 @pytest.mark.parametrize("wrong", [float("inf"), float("nan"), 1e9], ids=repr)
 def test_a_clock_that_was_wrong_once_does_not_keep_it_from_looking(path: Path, wrong: float) -> None:
     store = filled((URIS[0], 1, (0, 0)))

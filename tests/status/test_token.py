@@ -37,6 +37,7 @@ from citizenid import (
     Reason,
     Status,
     TrustAnchors,
+    UnixTime,
     VerificationError,
 )
 from citizenid.status import VerifiedStatusList, verify_status_list
@@ -946,3 +947,13 @@ def test_a_list_is_fetched_from_somewhere(uri: Any) -> None:
             verify_status_list(token(claims(sub=subject)), uri=uri, media_type=MEDIA_TYPE, anchors=TRUSTED, now=NOW)
         assert type(caught.value) is CitizenIDError
         assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "uri")
+
+
+@pytest.mark.parametrize("exp", [ABSENT, NOW + 60, NOW + 600])
+def test_a_list_ends_with_the_trust_in_its_signer(exp: Any) -> None:
+    jwk = {"keys": [{**key().public.to_jwk(), "kid": "signer"}]}
+    until = NOW + 300
+    trusted = TrustAnchors.from_jwks(ISSUER, jwk, purpose=KeyPurpose.STATUS_LIST, not_after=UnixTime(until))
+    ends = verify(token(claims(exp=exp)), anchors=trusted).not_after
+    assert ends == (until if exp is ABSENT else min(until, exp))
+    assert verify(token(claims(exp=exp))).not_after == (None if exp is ABSENT else exp)

@@ -409,6 +409,16 @@ def test_claims_of_the_header_that_contradict_are_refused(stated: Any, kind: str
     refused(Reason.CLAIM_INVALID, body, "status-list.header.cwt_claims", media_type=kind)
 
 
+@pytest.mark.parametrize("label", [7, 999, "note"])
+def test_a_claim_that_nobody_knows_agrees_as_well(label: Any) -> None:
+    for stated, good in (("x", True), ("y", False), (b"x", False), (None, False)):
+        body = cwt({**cwt_claims(), label: "x"}, header={HEADER_CLAIMS: {label: stated}})
+        if good:
+            verify(body)
+        else:
+            refused(Reason.CLAIM_INVALID, body, "status-list.header.cwt_claims")
+
+
 def test_nobody_has_signed_claims_of_the_other_header() -> None:
     for stated in ({}, SAME):
         refused(Reason.HEADER_INVALID, cwt(unprotected={HEADER_CLAIMS: stated}), "status-list.header")
