@@ -123,6 +123,7 @@ def admit(
     """
     keys = state.ring.at(now)
     challenge, binding, nonce = keys.challenges.recognise(text, now=now, lifetime_s=parts.challenge_lifetime_s)
+    _check_step(parts, binding, nonce, now, monotonic)
     sender, new_nonce = _prove(parts, state, keys, binding, nonce, challenge.handover, request, now, monotonic)
     if not parts.freshen(monotonic):
         return NeedStatusList(""), None
@@ -264,6 +265,19 @@ def end_session(parts: Parts, session_id: bytes, until: int) -> None:
     raise CitizenIDError(Reason.STORE_UNAVAILABLE if held is True else Reason.SIGN_OUTS_FULL, "sign_outs")
 
 
+def _check_step(parts: Parts, binding: Binding, nonce: bytes, now: UnixTime, monotonic: float) -> None:
+    """Refuse a challenge that is older than the last step of the clock: its use may have been forgotten.
+
+    Raises CHALLENGE_EXPIRED.
+    """
+    clock = parts.clock
+    clock.watch(now, monotonic)
+    # With a bearer's comes no fresh proof, so that it must be younger than this process, too.
+    youngest = max(clock.challenges_from, clock.proofs_from if binding is Binding.BEARER else 0)
+    if expires_at(nonce) - parts.challenge_lifetime_s < youngest:
+        raise VerificationError(Reason.CHALLENGE_EXPIRED, "challenge")
+
+
 def _prove(
     parts: Parts,
     state: State,
@@ -282,10 +296,6 @@ def _prove(
     if binding is Binding.BEARER:
         if not state.policy.permits_bearer:  # no more, that is: the challenge was made when a rule did
             raise CitizenIDError(Reason.BINDING_TOO_WEAK, "challenge")
-        # No fresh proof comes with it, so the challenge itself must be younger than the last clock step.
-        parts.clock.watch(now, monotonic)
-        if expires_at(nonce) - parts.challenge_lifetime_s < parts.clock.proofs_from:
-            raise VerificationError(Reason.CHALLENGE_EXPIRED, "challenge")
     elif binding is Binding.MTLS:
         headers = credentials.headers
         sender = certificate_thumbprint(request.client_certificate, headers, parts.certificate_header)
