@@ -12,12 +12,11 @@ from typing import Any, Final, NamedTuple, final
 
 from .._errors import FAILURES, CitizenIDError, MalformedError, Reason, VerificationError
 from .._model import Binding, Format, Handover, NeedStatusList, Status, StatusReference, UnixTime
-from .._readers import Reading
 from .._wire import json
 from ..policy import Rule
 from ..status import StatusSource
 from ..status._identity import place_of
-from ..verifier import IssuerHalfCache, VerifiedPresentation, verify
+from ..verifier import VerifiedPresentation, verify
 from ._authorization import credential_of, standing
 from ._certificates import certificate_thumbprint
 from ._keys import Keys
@@ -63,28 +62,6 @@ class _Lists:
             raise
         except FAILURES:
             return NeedStatusList(reference.uri)
-
-
-@final
-class _Readings:
-    """The cache of an admission: what it fails to say, or to keep, changes no verdict."""
-
-    def __init__(self, cache: IssuerHalfCache) -> None:
-        self._cache: Final = cache
-
-    def get(self, key: bytes, /) -> Reading | None:
-        """See `IssuerHalfCache.get`."""
-        try:
-            return self._cache.get(key)
-        except FAILURES:
-            return None
-
-    def put(self, key: bytes, value: Reading, /) -> None:
-        """See `IssuerHalfCache.put`."""
-        try:
-            self._cache.put(key, value)
-        except FAILURES:
-            pass  # then it is read again
 
 
 def read_body(method: str, body: bytes, presentation_bytes: int) -> dict[str, Any]:
@@ -135,7 +112,7 @@ def admit(
         statuses=_Lists(parts.statuses),
         now=now,
         limits=parts.limits,
-        cache=None if parts.cache is None else _Readings(parts.cache),
+        cache=parts.cache,
     )
     if isinstance(verified, NeedStatusList):
         return verified, None  # the nonce is not used up: the same presentation may come again
