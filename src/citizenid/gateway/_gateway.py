@@ -46,7 +46,7 @@ from .http import (
     Request,
     SignedOut,
 )
-from .nonces import DPoPNonces, NonceKeys
+from .nonces import DPoPNonces, NonceKeys, OwnNonces
 from .proofs import ProofRules, SenderKeys
 from .replay import ReplayGuard
 from .sharing import SharingDetector, Signals
@@ -408,5 +408,5 @@ def _nonces(
         return None
     if mode is DPoPNonces.OF_THE_FLEET:
         return lambda state, now: state.ring.at(now).nonces
-    own = NonceKeys((random(32),), audience)
-    return lambda state, now: own
+    own = OwnNonces(random, audience)
+    return lambda state, now: own.current()
