@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike, getpid
-from os.path import join
+from os.path import abspath, join
 from threading import Thread
 from types import TracebackType
 from typing import Final, NamedTuple, final
@@ -120,7 +120,7 @@ class AuditLog:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.secret")
         if not is_origin(writer) or "/" in writer or type(origin) is not str or not is_origin(f"{origin}/{writer}"):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.origin")
-        folder = path_text(directory)
+        folder = abspath(path_text(directory))  # a process may change its own
         self._path: Final = join(folder, writer)
         self._key: Final = VerifierKey.of(f"{origin}/{writer}", NOTE_SIGNATURE, key.public)
         self._peers: Final = Peers(self._key.name, peers, folder)
