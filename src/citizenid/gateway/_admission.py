@@ -100,7 +100,6 @@ def admit(
     """
     keys = state.ring.at(now)
     challenge, binding, nonce = keys.challenges.recognise(text, now=now, lifetime_s=parts.challenge_lifetime_s)
-    _check_step(parts, binding, nonce, now, monotonic)
     sender, new_nonce = _prove(parts, state, keys, binding, nonce, challenge.handover, request, now, monotonic)
     if not parts.freshen(monotonic):
         return NeedStatusList(""), None
@@ -270,13 +269,13 @@ def _prove(
     credentials = read_credentials(request.headers)
     sender: bytes | None = NO_SENDER
     proof = None
-    if binding is Binding.BEARER:
-        if not state.policy.permits_bearer:  # no more, that is: the challenge was made when a rule did
-            raise CitizenIDError(Reason.BINDING_TOO_WEAK, "challenge")
-    elif binding is Binding.MTLS:
+    if binding is Binding.BEARER and not state.policy.permits_bearer:  # no more: it was made when a rule did
+        raise CitizenIDError(Reason.BINDING_TOO_WEAK, "challenge")
+    _check_step(parts, binding, nonce, now, monotonic)
+    if binding is Binding.MTLS:
         headers = credentials.headers
         sender = certificate_thumbprint(request.client_certificate, headers, parts.certificate_header)
-    else:
+    elif binding is not Binding.BEARER:
         proof = check_signed(parts, state, binding, credentials, request, None, None, now, monotonic)
         sender = proof.thumbprint
     if sender is None:
