@@ -371,7 +371,10 @@ class Gateway:
         if position:
             from asyncio import to_thread  # here, because only who runs an event loop has paid for it
 
-            await to_thread(self._record.settle, position)
+            try:
+                await to_thread(self._record.settle, position)
+            except RuntimeError:  # no thread can be had: this one waits, for the answer must not leave before
+                self._record.settle(position)
 
     def counts(self) -> dict[DecisionKey, int]:
         """Return how often each decision was made since the gateway began, for metrics."""
