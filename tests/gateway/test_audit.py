@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,14 @@ from citizenid import LocalKey, Reason
 from citizenid.gateway._audit.details import detail_row
 from citizenid.gateway._audit.entry import commitment
 from citizenid.gateway._audit.note import VerifierKey, open_note, parse_checkpoint
-from citizenid.gateway.audit import AuditDetails, AuditLog, leaf_hash, prove_inclusion, verify_proof
+from citizenid.gateway.audit import (
+    AuditDetails,
+    AuditLog,
+    WhenUnwritable,
+    leaf_hash,
+    prove_inclusion,
+    verify_proof,
+)
 
 from . import audit_world as w
 from . import tlog_peer as peer
@@ -644,6 +652,37 @@ def test_a_child_of_a_writer_does_not_write(tmp_path: Path) -> None:
     settle(log)
     log.close()
     assert verify(tmp_path).logs[0].size == 2
+
+
+def in_a_child(act: Callable[[], bool]) -> bool:
+    """What a forked process finds."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 7 if act() else 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_a_child_of_a_writer_allows_and_counts_nothing(tmp_path: Path) -> None:
+    # The counters are mapped: a child's would be counted into the parent's file, past the parent's lock.
+    log = open_log(tmp_path)
+    other = open_log(tmp_path, "w2", when_unwritable=WhenUnwritable.GO_ON)
+
+    def counted(each: AuditLog) -> bool:
+        position = refuse(each, Reason.TICKET_MISSING, "ticket", subject=None)
+        return each.settle(position) is None
+
+    assert in_a_child(lambda: allow(log) is Reason.AUDIT_UNAVAILABLE and not counted(log))
+    assert in_a_child(lambda: allow(other) is None and not counted(other))
+    assert allow(log) is None and counted(log) and counted(other)
+    log.close()
+    other.close()
+    one, two = verify(tmp_path, "w1", "w2").logs
+    assert (one.allowed, one.counted) == (1, {"ticket_missing": 1})
+    assert (two.allowed, two.counted) == (0, {"ticket_missing": 1})
 
 
 def test_a_closed_log_raises_nothing_in_a_gateway(tmp_path: Path) -> None:

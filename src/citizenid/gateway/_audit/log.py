@@ -163,7 +163,7 @@ class AuditLog:
         now: int,
     ) -> Reason | None:
         """Count a request that is about to be allowed; see `AuditSink.allowed`."""
-        if not self._group.writable and self._refuses:
+        if self._refuses and not (self._group.writable and getpid() == self._process):
             self._try_again()
             return Reason.AUDIT_UNAVAILABLE
         if self._tally.allowed((policy, rule, resource), marked) and _is_told(subject, now):
@@ -185,6 +185,8 @@ class AuditLog:
     ) -> int:
         """Write down, or count, a refusal; see `AuditSink.refused`."""
         name = reason.value
+        if getpid() != self._process:  # the counters of a child are its parent's, and so is what waits to be written
+            return NO_ROOM
         if not is_entry(reason, step, subject=subject is not None):
             self._tally.refused(name)
             return 0
@@ -392,7 +394,7 @@ class AuditLog:
     def _try_again(self) -> None:
         """Begin to write what waits, at most once a second, in a thread: no request waits for the disk here."""
         now = self._monotonic()
-        if now < self._retry_at or not self._open:
+        if now < self._retry_at or not self._is_ours():
             return
         self._retry_at = now + _RETRY_S
         try:
