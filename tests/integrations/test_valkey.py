@@ -198,6 +198,23 @@ def test_a_server_that_has_forgotten_lets_nothing_through_twice(store: Store, fo
         assert node.consume(os.urandom(8)) is FRESH
 
 
+def test_a_server_whose_clock_is_set_right_after_its_start_makes_no_epoch_older(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It begins with a clock that is behind; the epoch is made under that, and read when the clock has been set.
+    one, other = nodes(store, pause_s=0.0)
+    assert one.consume(b"token") is FRESH
+    assert other.consume(b"another") is FRESH
+    restart(store)
+    assert one.consume(b"token") is UNAVAILABLE
+    seconds, micros = other.guard._client.time()
+    monkeypatch.setattr(other.guard._client, "time", lambda: (seconds + 3_600, micros))
+    assert other.consume(b"token") in (UNAVAILABLE, SEEN)
+    assert other.consume(b"new") is UNAVAILABLE
+    other.clock.now += LONG_S
+    assert other.consume(b"newer") is FRESH
+
+
 def test_a_server_that_comes_back_with_an_older_copy_is_noticed(store: Store, tmp_path: Path) -> None:
     (node,) = nodes(store, 1, pause_s=0.0)
     client: Any = store.client()
