@@ -583,6 +583,57 @@ def test_a_tag_is_of_a_subject_and_a_day(tmp_path: Path, wrong: Any) -> None:
             refused(lambda subject=subject: log.tag(subject, NOW), Reason.CONFIGURATION_INVALID)  # type: ignore[misc]
 
 
+def kept(path: Path, text: str) -> tuple[AuditDetails, bytes]:
+    """A store with one row, and its commitment."""
+    details = AuditDetails(path)
+    row = detail_row(bytes(32), {"where": text}, None, NOW)
+    details.keep([row])
+    return details, row.commitment
+
+
+@pytest.mark.parametrize("how", ["removed", "put back"])
+def test_details_are_not_erased_in_a_file_that_lies_there_no_more(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "details"
+    details, commitment_ = kept(path, "a person's")
+    if how == "removed":
+        path.unlink()
+    else:  # from a backup: what is erased would stay in it
+        other, _ = kept(tmp_path / "backup", "a person's")
+        other.close()
+        (tmp_path / "backup").replace(path)
+    for call in (details.read, details.erase, details.erase_tag):
+        refused(lambda call=call: call(commitment_), Reason.AUDIT_UNAVAILABLE, "audit.details")  # type: ignore[misc]
+    refused(lambda: details.expire(before=2 * NOW), Reason.AUDIT_UNAVAILABLE, "audit.details")
+    details.close()
+
+
+def test_details_are_not_erased_while_somebody_still_reads_them(tmp_path: Path) -> None:
+    import sqlite3
+
+    details, commitment_ = kept(tmp_path / "details", "MARK")
+    reader = sqlite3.connect(tmp_path / "details", isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM detail").fetchone() == (1,)
+    details._connection.execute("PRAGMA busy_timeout = 20")
+    refused(lambda: details.erase(commitment_), Reason.AUDIT_UNAVAILABLE, "audit.details")
+    reader.close()
+    assert details.erase(commitment_) == 0  # the row had gone; now its pages have as well
+    assert not any(b"MARK" in each.read_bytes() for each in tmp_path.iterdir())
+    details.close()
+
+
+def test_a_process_that_was_forked_opens_the_details_for_itself(tmp_path: Path) -> None:
+    details, commitment_ = kept(tmp_path / "details", "a person's")
+
+    def act() -> bool:
+        refused(lambda: details.erase(commitment_), Reason.CONFIGURATION_INVALID, "audit.details")
+        return True
+
+    assert in_a_child(act)
+    assert details.erase(commitment_) == 1
+    details.close()
+
+
 def test_a_file_of_somebody_else_holds_no_details(tmp_path: Path) -> None:
     import sqlite3
 
