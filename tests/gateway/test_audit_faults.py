@@ -450,6 +450,38 @@ def test_a_log_that_cannot_be_begun_is_unavailable(tmp_path: Path, system: Disk)
             settle(log)
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_clock_that_was_wrong_once_does_not_end_the_checkpoints(tmp_path: Path, wrong: float) -> None:
+    clock = Clock()
+    log = open_log(tmp_path, clock=clock, checkpoint_every_s=10)
+    clock.elapsed = wrong
+    log.checkpoint()
+    for elapsed in (5.0, 10.0, 15.0, 20.0, 25.0):
+        clock.elapsed = elapsed
+        settle(log)
+    assert log.state().size > 0
+    log.close()
+
+
+@pytest.mark.parametrize("wrong", [float("inf"), 1e9])
+def test_a_clock_that_was_wrong_once_does_not_end_the_attempts_to_write(
+    tmp_path: Path, system: Disk, wrong: float
+) -> None:
+    clock = Clock()
+    log = open_log(tmp_path, clock=clock)
+    system.error = {"write": errno.ENOSPC}
+    assert log.settle(refuse(log)) is Reason.AUDIT_UNAVAILABLE
+    clock.elapsed = wrong
+    assert allow(log) is Reason.AUDIT_UNAVAILABLE
+    log._group.enter()  # whoever has begun has ended
+    log._group.leave()
+    system.error = {}
+    clock.elapsed = 5.0
+    assert allow(log) is Reason.AUDIT_UNAVAILABLE
+    wait_until(lambda: log.state().writable)
+    log.close()
+
+
 # --- somebody else's hands on the files of a log that is written ---
 
 

@@ -336,6 +336,19 @@ def test_while_it_is_down_everything_is_refused_and_nobody_waits(store: Store, m
     assert asked
 
 
+@pytest.mark.parametrize("wrong", [float("inf"), 1e12])
+def test_a_clock_that_was_wrong_once_does_not_leave_the_server_alone_for_ever(store: Store, wrong: float) -> None:
+    (node,) = nodes(store, 1)
+    store.kill()
+    right, node.clock.now = node.clock.now, wrong
+    assert node.consume(b"one") is UNAVAILABLE
+    node.clock.now = right
+    store.start()
+    node.consume(b"two")
+    node.clock.now += 2 * LONG_S
+    assert node.consume(b"three") is FRESH
+
+
 def test_a_server_that_hangs_is_one_that_is_down(store: Store) -> None:
     node = Node(store.client(0.05), pause_s=0.0)
     node.settle()

@@ -199,7 +199,7 @@ class ValkeyReplayGuard:
 
     def _consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:
         now = self._monotonic()
-        if now < self._again_at:
+        if self._again_at - self._pause_s <= now < self._again_at:  # and not for ever, where a clock was ahead once
             return Consumption.UNAVAILABLE
         entry = len(scope).to_bytes(4, "big") + scope + token
         name = self._prefix + hashlib.blake2b(entry, key=self._key, digest_size=16).hexdigest()

@@ -372,7 +372,8 @@ class AuditLog:
         return True
 
     def _seal_when_due(self) -> None:
-        if self._monotonic() >= self._seal_at:
+        # A clock that was wrong once, ahead or no number, does not put the next one off for ever.
+        if not self._seal_at - self._every_s <= self._monotonic() < self._seal_at:
             try:
                 self._seal()
             except FAILURES:
@@ -394,7 +395,7 @@ class AuditLog:
     def _try_again(self) -> None:
         """Begin to write what waits, at most once a second, in a thread: no request waits for the disk here."""
         now = self._monotonic()
-        if now < self._retry_at or not self._is_ours():
+        if self._retry_at - _RETRY_S <= now < self._retry_at or not self._is_ours():
             return
         self._retry_at = now + _RETRY_S
         try:
