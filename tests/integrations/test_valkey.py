@@ -55,6 +55,7 @@ SECRET: Final = bytes(range(32))
 AUDIENCE: Final = "https://gateway.example"
 LONG_S: Final = 100_000.0
 DIGEST: Final = bytes(32)
+LATER: Final = bytes(range(32))
 
 
 @pytest.fixture
@@ -910,6 +911,86 @@ def test_who_signs_out_on_one_is_signed_out_on_all(store: Store) -> None:
             assert len(newcomer) == 1
 
 
+class Late:
+    """A client whose first pipeline waits a little for a second one before it is sent."""
+
+    def __init__(self, client: Valkey) -> None:
+        self._client = client
+        self._first = True
+        self._second_has_gone = threading.Event()
+
+    def pipeline(self, **options: Any) -> Any:
+        together = self._client.pipeline(**options)
+        real, first = together.execute, self._first
+        self._first = False
+
+        def execute() -> Any:
+            if first:
+                self._second_has_gone.wait(0.3)
+            found = real()
+            if not first:
+                self._second_has_gone.set()
+            return found
+
+        together.execute = execute
+        return together
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+def both_at_once(first: Callable[[], object], second: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=each) for each in (first, second)]
+    for each in threads:
+        each.start()
+        time.sleep(0.05)
+    for each in threads:
+        each.join()
+
+
+def test_of_two_who_sign_out_at_once_both_are_heard(store: Store) -> None:
+    # What is numbered first is sent first: a message with a lower number than the last one is passed over.
+    with listening(store) as one, listening(store) as other:
+        one._client = Late(one._client)  # type: ignore[assignment]  # it stands in for it
+        both_at_once(lambda: one.add(b"first", later()), lambda: one.add(b"second", later()))
+        wait_until(lambda: other.contains(b"second") and other.contains(b"first"))
+
+
+def test_of_two_changes_at_once_the_later_stays(store: Store) -> None:
+    came: list[Any] = []
+    with channel(store, lambda *_: None) as one, channel(store, lambda *change: came.append(change)):
+        one._client = Late(one._client)  # type: ignore[assignment]  # as above
+        both_at_once(lambda: one.publish(FleetChange.POLICY, DIGEST), lambda: one.publish(FleetChange.POLICY, LATER))
+        wait_until(lambda: len(came) == 2)
+        assert came == [(FleetChange.POLICY, DIGEST), (FleetChange.POLICY, LATER)]
+
+
+def test_processes_that_were_forked_are_two_senders(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each has the number of its parent: what the one says would be passed over for what the other has said.
+    with listening(store) as one, listening(store) as other:
+        for process in (1_001, 1_002, 1_003):
+            monkeypatch.setattr("citizenid.integrations._fleet.getpid", lambda process=process: process)
+            one._envelope._number = 0
+            assert one.add(b"of %d" % process, later())
+            wait_until(lambda process=process: other.contains(b"of %d" % process))  # type: ignore[misc]
+
+
+def test_a_process_that_was_forked_listens_for_itself(store: Store) -> None:
+    with listening(store) as one, listening(store) as other:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                one.start()
+                assert other.add(b"of the child", later())
+                wait_until(lambda: one.contains(b"of the child") and not one.stale)
+                code = 7
+            finally:
+                os._exit(code)
+        wait_until(lambda: one.contains(b"of the child") and other.contains(b"of the child"))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
 def unknown(sign_outs: ValkeySignOuts, session_id: bytes) -> bool:
     """Whether the set says that it cannot say."""
     try:
@@ -1485,7 +1566,7 @@ def test_two_processes_decide_as_one(store: Store, tmp_path: Path) -> None:
 
         assert admit(one)["reason"] == "replay_guard_unavailable"
         _age_the_epoch(store, 100_000)
-        for process in fleet:  # they have learnt the age of the epoch that they know: another one of theirs is older
+        for process in fleet:  # it is the same epoch, of which another age is stated
             wait_until(lambda process=process: "ticket" in admit(process))
         ticket = admit(one)["ticket"]
         assert ask(other, headers(w.PATH, ticket)) == {"allow": True}  # admitted on one, accepted on the other
@@ -1540,4 +1621,4 @@ def _age_the_epoch(store: Store, seconds: int) -> None:
     (name,) = [key for key in client.keys("*replay*") if key.endswith(b"epoch")]
     epoch = client.get(name)
     age = (int.from_bytes(epoch[8:], "big") - seconds * 1_000).to_bytes(8, "big")
-    client.set(name, os.urandom(8) + age)
+    client.set(name, epoch[:8] + age)

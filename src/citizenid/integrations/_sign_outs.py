@@ -170,9 +170,9 @@ class ValkeySignOuts:
         hashed = self._hash(session_id)
         if not self._held.add(hashed, until):
             return False
-        message = self._envelope.seal(_SIGN_OUT, hashed + _UNTIL.pack(until))
         try:
-            with self._client.pipeline(transaction=False) as together:
+            with self._envelope.telling, self._client.pipeline(transaction=False) as together:
+                message = self._envelope.seal(_SIGN_OUT, hashed + _UNTIL.pack(until))
                 together.zadd(self._all, {message: until}, gt=True)
                 together.publish(self._channel, message)
                 together.execute()  # type: ignore[no-untyped-call]  # it has no types
@@ -226,9 +226,10 @@ class ValkeySignOuts:
         left = self._held.sweep()
         lost = {hashed: until for hashed, until in left.items() if hashed not in there and until >= now - _FAR_S}
         for hashed, until in lost.items():
-            message = self._envelope.seal(_SIGN_OUT, hashed + _UNTIL.pack(until))
-            self._client.zadd(self._all, {message: until})
-            self._client.publish(self._channel, message)
+            with self._envelope.telling:
+                message = self._envelope.seal(_SIGN_OUT, hashed + _UNTIL.pack(until))
+                self._client.zadd(self._all, {message: until})
+                self._client.publish(self._channel, message)
         if not lost and self._unheld == unheld:
             self._overflown = False
 

@@ -243,7 +243,8 @@ class ValkeyReplayGuard:
             age_s = max(0, now_ms - _EPOCH.unpack(epoch)[1]) / 1_000
             began = self._monotonic() - age_s
             # The server's clock may have been set since: no epoch is older than the last use of the one before.
-            self._began = began if epoch == self._epoch else max(began, self._used_at)
+            same = _EPOCH.unpack(epoch)[0] == self._epoch[:8]
+            self._began = began if same else max(began, self._used_at)
             self._epoch = epoch
 
     def __repr__(self) -> str:
