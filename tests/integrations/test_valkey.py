@@ -991,6 +991,31 @@ def test_a_process_that_was_forked_listens_for_itself(store: Store) -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 
+@pytest.mark.parametrize("off_s", [-3_000, -90, 90, 3_000])
+@pytest.mark.parametrize("whose", ["who tells", "who hears"])
+def test_a_sign_out_is_heard_whatever_the_clocks_say(store: Store, whose: str, off_s: int) -> None:
+    # The channel is said to be fresh: what it has brought must not be unknown until all is read anew.
+    options: dict[str, Any] = {"clock": lambda: time.time() + off_s}
+    tells, hears = (options, {}) if whose == "who tells" else ({}, options)
+    with listening(store, **tells) as one, listening(store, **hears) as other:
+        assert one.add(b"session", later(7_200))
+        wait_until(lambda: other.contains(b"session"))
+
+
+def test_a_sign_out_that_comes_again_takes_nothing_back(store: Store) -> None:
+    with listening(store) as one, listening(store) as other:
+        assert one.add(b"session", later())
+        wait_until(lambda: other.contains(b"session"))
+        (message,) = store.client().zrange(one._all, 0, -1)
+        assert one.add(b"session", later(7_200))
+        wait_until(lambda: max(other._until.values())[0] >= later(7_000))
+        longest = max(other._until.values())
+        store.client().publish(one._channel, message)
+        assert one.add(b"last", later())
+        wait_until(lambda: other.contains(b"last"))
+        assert longest in other._until.values() and len(other) == 2
+
+
 def unknown(sign_outs: ValkeySignOuts, session_id: bytes) -> bool:
     """Whether the set says that it cannot say."""
     try:

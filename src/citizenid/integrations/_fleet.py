@@ -2,7 +2,8 @@
 
 A message says what it is, who sent it, when, as the how manyeth, and carries a MAC under a secret of the fleet. It is
 taken when the MAC is right, it is not older or newer than the clocks may differ, and its number is greater than the
-last one of the same sender: what the server makes up, changes, keeps back or repeats is passed over. A subscription
+last one of the same sender: what the server makes up, changes, keeps back or repeats is passed over. A sign-out is
+taken when its MAC is right: it only ever ends something, and once more ends nothing else. A subscription
 keeps one connection, and says up to when it has heard everything: an answer stands behind all that was published before
 its ping came, and proves that this has been delivered. Only one ping is under way, and its answer is known by what it
 carries, so that an answer that is late is never taken for one to a later ping.
@@ -160,7 +161,8 @@ class Envelope:
 
         Args:
             data: what the server gave.
-            kept: whether it lay on the server, where it may be old: then neither time nor number count.
+            kept: whether it lay on the server, or would do no harm if it had, and may be old: then neither time nor
+                number count.
         """
         if (
             type(data) is not bytes

@@ -171,7 +171,7 @@ class ValkeySignOuts:
         if not self._held.add(hashed, until):
             return False
         try:
-            with self._envelope.telling, self._client.pipeline(transaction=False) as together:
+            with self._client.pipeline(transaction=False) as together:
                 message = self._envelope.seal(_SIGN_OUT, hashed + _UNTIL.pack(until))
                 together.zadd(self._all, {message: until}, gt=True)
                 together.publish(self._channel, message)
@@ -198,7 +198,9 @@ class ValkeySignOuts:
         return hashlib.blake2b(session_id, key=self._key, digest_size=_HASH_BYTES).digest()
 
     def _hear(self, data: object) -> None:
-        self._take(self._envelope.open(data))
+        # By its MAC alone, as what lies on the server: by a clock that is off it would be unknown here, though the
+        # channel has delivered it. One that comes again takes nothing back.
+        self._take(self._envelope.open(data, kept=True))
 
     def _take(self, message: Message | None) -> bytes | None:
         if message is None or message.kind != _SIGN_OUT or len(message.body) != _HASH_BYTES + _UNTIL.size:
@@ -226,10 +228,9 @@ class ValkeySignOuts:
         left = self._held.sweep()
         lost = {hashed: until for hashed, until in left.items() if hashed not in there and until >= now - _FAR_S}
         for hashed, until in lost.items():
-            with self._envelope.telling:
-                message = self._envelope.seal(_SIGN_OUT, hashed + _UNTIL.pack(until))
-                self._client.zadd(self._all, {message: until})
-                self._client.publish(self._channel, message)
+            message = self._envelope.seal(_SIGN_OUT, hashed + _UNTIL.pack(until))
+            self._client.zadd(self._all, {message: until})
+            self._client.publish(self._channel, message)
         if not lost and self._unheld == unheld:
             self._overflown = False
 
