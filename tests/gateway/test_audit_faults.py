@@ -482,6 +482,33 @@ def test_a_clock_that_was_wrong_once_does_not_end_the_attempts_to_write(
     log.close()
 
 
+def test_nothing_is_let_go_of_under_a_thread_that_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The number of its descriptor may be that of a client's connection by then.
+    log = open_log(tmp_path, wait_s=0.1)
+    goes_on, there, real = threading.Event(), threading.Event(), disk.sync
+
+    def hanging(descriptor: int) -> None:
+        there.set()
+        assert goes_on.wait(10)
+        real(descriptor)
+
+    monkeypatch.setattr(disk, "sync", hanging)
+    answers: list[Any] = []
+    writer = threading.Thread(target=lambda: answers.append(log.settle(refuse(log))))
+    writer.start()
+    assert there.wait(10)
+    refused(log.close, Reason.AUDIT_UNAVAILABLE)
+    os.fstat(log._writer._descriptor)  # type: ignore[arg-type]  # it is open
+    refused(lambda: open_log(tmp_path), Reason.AUDIT_WRITER_PRESENT)
+    goes_on.set()
+    writer.join()
+    assert answers == [None]
+    log.close()
+    log.close()
+    with open_log(tmp_path):
+        assert subjects(tmp_path) == [log.tag(w.SUBJECT, NOW)]
+
+
 # --- somebody else's hands on the files of a log that is written ---
 
 

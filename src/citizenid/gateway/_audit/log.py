@@ -318,19 +318,23 @@ class AuditLog:
         )
 
     def close(self) -> None:
-        """Write what waits, sign a last checkpoint, and let the next writer in.
+        """Write what waits, sign a last checkpoint, and let the next writer in. Again, where a thread is writing still.
 
         Raises:
             CitizenIDError: AUDIT_UNAVAILABLE when something could not be written. The log is closed nevertheless.
         """
-        if self._open:
-            try:
+        try:
+            if self._open:
                 self.checkpoint()
-            finally:
-                self._open = False
-                self._group.writable = False
-                self._tally.close()
+        finally:
+            self._open = self._group.writable = False
+            self._tally.close()
+            free = self._group.enter()  # not under a thread that writes: its descriptor would be another file's
+            if free:
                 self._writer.close()
+                self._group.leave()
+        if not free:
+            raise CitizenIDError(Reason.AUDIT_UNAVAILABLE, "audit.directory")
 
     def __enter__(self) -> AuditLog:
         return self
