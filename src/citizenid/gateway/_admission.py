@@ -271,7 +271,6 @@ def _prove(
     proof = None
     if binding is Binding.BEARER and not state.policy.permits_bearer:  # no more: it was made when a rule did
         raise CitizenIDError(Reason.BINDING_TOO_WEAK, "challenge")
-    _check_step(parts, binding, nonce, now, monotonic)
     if binding is Binding.MTLS:
         headers = credentials.headers
         sender = certificate_thumbprint(request.client_certificate, headers, parts.certificate_header)
@@ -280,6 +279,7 @@ def _prove(
         sender = proof.thumbprint
     if sender is None:
         raise VerificationError(Reason.PROOF_MISSING, "mtls.certificate")
+    _check_step(parts, binding, nonce, now, monotonic)
     keys.challenges.check_sender(nonce, sender, handover)
     if proof is None:
         return sender, None
