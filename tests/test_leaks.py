@@ -75,7 +75,7 @@ from citizenid.gateway import (
 from citizenid.gateway._audit.entry import Tags
 from citizenid.gateway.audit import verify_audit
 from citizenid.gateway.challenge import ChallengeKeys
-from citizenid.gateway.nonces import NonceKeys
+from citizenid.gateway.nonces import NonceKeys, OwnNonces
 from citizenid.gateway.sharing import Threshold
 from citizenid.gateway.ticket import TicketKeys
 from citizenid.holder import Credential
@@ -663,6 +663,7 @@ def holders(folder: Path) -> dict[str, Any]:
     return {
         "TicketKeys": ticket_keys,
         "NonceKeys": NonceKeys((SECRET,), "a"),
+        "OwnNonces": OwnNonces(lambda size: SECRET[:size], "a"),
         "ChallengeKeys": ChallengeKeys((SECRET,), "a", AgreementKey.generate("P-256")),
         "DailyTicketKeys": DailyTicketKeys([SECRET]),
         "Gateway": world.gateway,
@@ -683,8 +684,8 @@ def holders(folder: Path) -> dict[str, Any]:
 
 
 NOT_COPIED: Final = frozenset(
-    "TicketKeys NonceKeys ChallengeKeys DailyTicketKeys Gateway Envelope SealingKey LocalKey AgreementKey Credential"
-    " Unsigned AuditLog Tags SharingDetector".split()
+    "TicketKeys NonceKeys OwnNonces ChallengeKeys DailyTicketKeys Gateway Envelope SealingKey LocalKey AgreementKey"
+    " Credential Unsigned AuditLog Tags SharingDetector".split()
 )
 WAYS: Final[dict[str, Callable[[Any], Any]]] = {
     "pickle": pickle.dumps,

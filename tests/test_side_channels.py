@@ -50,6 +50,7 @@ OF_A_FILE: Final = "a checksum against accidents, without a key, in a file of th
 CODE: Final = "a code of a format that says what is there, and no value"
 OURS: Final = "both sides are ours, and no sender chooses either"
 PUBLIC: Final = {
+    ("integrations/valkey.py", "_EPOCH.unpack(epoch)[0] == self._epoch[:8]"): "what the server keeps for all to read",
     ("_model/challenge.py", "nonce[:1] == 's'"): "the first letter says how the rest is written",
     ("gateway/challenge.py", "nonce[0] != _VERSION"): CODE,
     ("gateway/challenge.py", "nonce[1] not in _KINDS"): CODE,

@@ -1028,6 +1028,29 @@ def test_what_a_cache_returns_that_is_no_reading_is_a_miss(found: Any) -> None:
     refused(make(signer=key("attacker")), Reason.SIGNATURE_INVALID, "V3", cache=Changed())
 
 
+@pytest.mark.parametrize(
+    "failure", [TimeoutError("late"), KeyError("x"), VerificationError(Reason.REVOKED, "status"), MemoryError()]
+)
+@pytest.mark.parametrize("fails", ["get", "put"])
+def test_a_cache_that_fails_is_a_miss_and_decides_nothing(fails: str, failure: Exception) -> None:
+    class Failing(Cache):
+        def get(self, key: bytes, default: Any = None, /) -> Any:
+            if fails == "get":
+                raise failure
+            return super().get(key, default)
+
+        def put(self, key: bytes, value: Reading, /) -> None:
+            if fails == "put":
+                raise failure
+            super().put(key, value)
+
+    cache = Failing()
+    for _ in range(2):
+        accepted(GOOD, cache=cache)
+        refused(make(signer=key("attacker")), Reason.SIGNATURE_INVALID, "V3", cache=cache)
+    assert len(cache) == (fails == "get")
+
+
 def test_keys_of_the_cache_are_digests() -> None:
     cache = Cache()
     accepted(GOOD, cache=cache)

@@ -43,7 +43,7 @@ from ._model import (
     refuse_forgery,
     refuse_truth,
 )
-from ._readers import READERS, IssuerHalfCache, Reading
+from ._readers import READERS, IssuerHalfCache, Reading, keep_reading, kept_reading
 from .countries import ANY
 from .status import StatusSource, VerifiedStatusList, verify_status_list
 from .trust import ResolvedKey, TrustAnchor, TrustAnchors
@@ -182,7 +182,8 @@ def verify_credential(
         anchors: whom to trust for what.
         now: integer Unix seconds; one value for one decision.
         limits: bounds.
-        cache: where to keep V3 and V4 of credentials seen before. It changes no verdict: V2, V5 and V6 run again.
+        cache: where to keep V3 and V4 of credentials seen before. It changes no verdict: V2, V5 and V6 run again, and
+            one that fails has nothing.
 
     Raises:
         VerificationError: the Reasons of V2 to V6.
@@ -203,14 +204,14 @@ def verify_credential(
         resolved = anchors.resolve(signed, _CREDENTIAL, now, reader.credential_path)
         anchor = resolved.anchor
         key = b"" if cache is None else _cache_key(presentation, resolved, limits)
-        reading = None if cache is None else cache.get(key)
-        if not isinstance(reading, Reading) or reading.kept_under != key:  # a miss, as is what a changed store may say
+        reading = kept_reading(cache, key)
+        if reading is None:
             step = "V3"
             verify_signature(signed, resolved.key, reader.credential_path)
             step = "V4"
             reading = reader.read(presentation, anchor.issuer, limits)
             if cache is not None and len(presentation.issuer_half) <= _CACHED_BYTES:
-                cache.put(key, reading._replace(kept_under=key))
+                keep_reading(cache, key, reading)
         attestation = reading.attestation
         step = "V5"
         _check_allowed(presentation, reading, attestation, resolved)

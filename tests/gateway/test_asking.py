@@ -7,6 +7,7 @@ specs/profile-openid4vp.md section 3.
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import re
 from collections.abc import Mapping
@@ -275,6 +276,18 @@ def test_a_signer_that_fails_sends_no_header_and_the_answer_goes_out(outcome: An
     assert answer.status == 401
     assert proof_request(answer) is None
     assert "dcql_query" in json.loads(answer.body)
+
+
+def test_what_a_signer_makes_of_the_query_is_asked_of_nobody_else() -> None:
+    def sign(challenge: Challenge, query: Any) -> str:
+        query["nonce"] = challenge.nonce
+        query["credentials"][0].clear()
+        return "a.signed.request"
+
+    terms = Terms(POLICY, ANCHORS, proof_request=ProofRequest(sign, TOKENS))
+    before = copy.deepcopy(terms.of(STRICT).query)
+    assert dict(terms.of(STRICT).headers(Reason.TICKET_MISSING, CHALLENGE))[b"proof-request"]
+    assert terms.of(STRICT).query == before
 
 
 def test_a_header_has_a_bound() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,14 @@ from citizenid import LocalKey, Reason
 from citizenid.gateway._audit.details import detail_row
 from citizenid.gateway._audit.entry import commitment
 from citizenid.gateway._audit.note import VerifierKey, open_note, parse_checkpoint
-from citizenid.gateway.audit import AuditDetails, AuditLog, leaf_hash, prove_inclusion, verify_proof
+from citizenid.gateway.audit import (
+    AuditDetails,
+    AuditLog,
+    WhenUnwritable,
+    leaf_hash,
+    prove_inclusion,
+    verify_proof,
+)
 
 from . import audit_world as w
 from . import tlog_peer as peer
@@ -583,6 +591,57 @@ def test_a_tag_is_of_a_subject_and_a_day(tmp_path: Path, wrong: Any) -> None:
             refused(lambda subject=subject: log.tag(subject, NOW), Reason.CONFIGURATION_INVALID)  # type: ignore[misc]
 
 
+def kept(path: Path, text: str) -> tuple[AuditDetails, bytes]:
+    """A store with one row, and its commitment."""
+    details = AuditDetails(path)
+    row = detail_row(bytes(32), {"where": text}, None, NOW)
+    details.keep([row])
+    return details, row.commitment
+
+
+@pytest.mark.parametrize("how", ["removed", "put back"])
+def test_details_are_not_erased_in_a_file_that_lies_there_no_more(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "details"
+    details, commitment_ = kept(path, "a person's")
+    if how == "removed":
+        path.unlink()
+    else:  # from a backup: what is erased would stay in it
+        other, _ = kept(tmp_path / "backup", "a person's")
+        other.close()
+        (tmp_path / "backup").replace(path)
+    for call in (details.read, details.erase, details.erase_tag):
+        refused(lambda call=call: call(commitment_), Reason.AUDIT_UNAVAILABLE, "audit.details")  # type: ignore[misc]
+    refused(lambda: details.expire(before=2 * NOW), Reason.AUDIT_UNAVAILABLE, "audit.details")
+    details.close()
+
+
+def test_details_are_not_erased_while_somebody_still_reads_them(tmp_path: Path) -> None:
+    import sqlite3
+
+    details, commitment_ = kept(tmp_path / "details", "MARK")
+    reader = sqlite3.connect(tmp_path / "details", isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM detail").fetchone() == (1,)
+    details._connection.execute("PRAGMA busy_timeout = 20")
+    refused(lambda: details.erase(commitment_), Reason.AUDIT_UNAVAILABLE, "audit.details")
+    reader.close()
+    assert details.erase(commitment_) == 0  # the row had gone; now its pages have as well
+    assert not any(b"MARK" in each.read_bytes() for each in tmp_path.iterdir())
+    details.close()
+
+
+def test_a_process_that_was_forked_opens_the_details_for_itself(tmp_path: Path) -> None:
+    details, commitment_ = kept(tmp_path / "details", "a person's")
+
+    def act() -> bool:
+        refused(lambda: details.erase(commitment_), Reason.CONFIGURATION_INVALID, "audit.details")
+        return True
+
+    assert in_a_child(act)
+    assert details.erase(commitment_) == 1
+    details.close()
+
+
 def test_a_file_of_somebody_else_holds_no_details(tmp_path: Path) -> None:
     import sqlite3
 
@@ -652,6 +711,37 @@ def test_a_child_of_a_writer_does_not_write(tmp_path: Path) -> None:
     settle(log)
     log.close()
     assert verify(tmp_path).logs[0].size == 2
+
+
+def in_a_child(act: Callable[[], bool]) -> bool:
+    """What a forked process finds."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 7 if act() else 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_a_child_of_a_writer_allows_and_counts_nothing(tmp_path: Path) -> None:
+    # The counters are mapped: a child's would be counted into the parent's file, past the parent's lock.
+    log = open_log(tmp_path)
+    other = open_log(tmp_path, "w2", when_unwritable=WhenUnwritable.GO_ON)
+
+    def counted(each: AuditLog) -> bool:
+        position = refuse(each, Reason.TICKET_MISSING, "ticket", subject=None)
+        return each.settle(position) is None
+
+    assert in_a_child(lambda: allow(log) is Reason.AUDIT_UNAVAILABLE and not counted(log))
+    assert in_a_child(lambda: allow(other) is None and not counted(other))
+    assert allow(log) is None and counted(log) and counted(other)
+    log.close()
+    other.close()
+    one, two = verify(tmp_path, "w1", "w2").logs
+    assert (one.allowed, one.counted) == (1, {"ticket_missing": 1})
+    assert (two.allowed, two.counted) == (0, {"ticket_missing": 1})
 
 
 def test_a_closed_log_raises_nothing_in_a_gateway(tmp_path: Path) -> None:

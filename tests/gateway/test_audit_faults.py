@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -447,6 +448,154 @@ def test_a_log_that_cannot_be_begun_is_unavailable(tmp_path: Path, system: Disk)
         system.error = {}
         with open_log(folder) as log:  # and the place of the writer was given back
             settle(log)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_clock_that_was_wrong_once_does_not_end_the_checkpoints(tmp_path: Path, wrong: float) -> None:
+    clock = Clock()
+    log = open_log(tmp_path, clock=clock, checkpoint_every_s=10)
+    clock.elapsed = wrong
+    log.checkpoint()
+    for elapsed in (5.0, 10.0, 15.0, 20.0, 25.0):
+        clock.elapsed = elapsed
+        settle(log)
+    assert log.state().size > 0
+    log.close()
+
+
+@pytest.mark.parametrize("wrong", [float("inf"), 1e9])
+def test_a_clock_that_was_wrong_once_does_not_end_the_attempts_to_write(
+    tmp_path: Path, system: Disk, wrong: float
+) -> None:
+    clock = Clock()
+    log = open_log(tmp_path, clock=clock)
+    system.error = {"write": errno.ENOSPC}
+    assert log.settle(refuse(log)) is Reason.AUDIT_UNAVAILABLE
+    clock.elapsed = wrong
+    assert allow(log) is Reason.AUDIT_UNAVAILABLE
+    log._group.enter()  # whoever has begun has ended
+    log._group.leave()
+    system.error = {}
+    clock.elapsed = 5.0
+    assert allow(log) is Reason.AUDIT_UNAVAILABLE
+    wait_until(lambda: log.state().writable)
+    log.close()
+
+
+def test_nothing_is_let_go_of_under_a_thread_that_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The number of its descriptor may be that of a client's connection by then.
+    log = open_log(tmp_path, wait_s=0.1)
+    goes_on, there, real = threading.Event(), threading.Event(), disk.sync
+
+    def hanging(descriptor: int) -> None:
+        there.set()
+        assert goes_on.wait(10)
+        real(descriptor)
+
+    monkeypatch.setattr(disk, "sync", hanging)
+    answers: list[Any] = []
+    writer = threading.Thread(target=lambda: answers.append(log.settle(refuse(log))))
+    writer.start()
+    assert there.wait(10)
+    refused(log.close, Reason.AUDIT_UNAVAILABLE)
+    os.fstat(log._writer._descriptor)  # type: ignore[arg-type]  # it is open
+    refused(lambda: open_log(tmp_path), Reason.AUDIT_WRITER_PRESENT)
+    goes_on.set()
+    writer.join()
+    assert answers == [None]
+    log.close()
+    log.close()
+    with open_log(tmp_path):
+        assert subjects(tmp_path) == [log.tag(w.SUBJECT, NOW)]
+
+
+# --- somebody else's hands on the files of a log that is written ---
+
+
+def after_a_kill(folder: Path, aside: Path) -> list[bytes]:
+    """What is found by whoever goes on after the process was killed now."""
+    shutil.copytree(folder, aside)
+    with open_log(aside):
+        pass
+    return subjects(aside)
+
+
+HANDS: Final[dict[str, Callable[[Path], object]]] = {
+    "removed": lambda wal: wal.unlink(),
+    "emptied": lambda wal: os.truncate(wal, 0),
+    "cut": lambda wal: os.truncate(wal, wal.stat().st_size - 7),
+    "rolled": lambda wal: (wal.rename(wal.parent / "wal.1"), wal.touch()),
+    "put back": lambda wal: (shutil.copy(wal, wal.parent / "copy"), os.replace(wal.parent / "copy", wal)),
+    "added to": lambda wal: wal.write_bytes(wal.read_bytes() + b"more"),
+}
+
+
+@pytest.mark.parametrize("hand", HANDS)
+def test_what_is_said_to_be_written_is_there_whatever_became_of_the_file(tmp_path: Path, hand: str) -> None:
+    log = open_log(tmp_path / "log")
+    settle(log, subject=b"before")
+    HANDS[hand](tmp_path / "log" / "w1" / "wal")
+    settle(log, subject=b"after")
+    tags = [log.tag(b"before", NOW), log.tag(b"after", NOW)]
+    assert after_a_kill(tmp_path / "log", tmp_path / "aside") == tags
+    log.close()
+    assert subjects(tmp_path / "log") == tags
+
+
+def test_a_file_that_is_taken_away_while_it_is_written_does_not_count(tmp_path: Path, system: Disk) -> None:
+    log = open_log(tmp_path / "log")
+    settle(log, subject=b"before")
+    real = disk.write_all
+
+    def taken_away(descriptor: int, data: bytes) -> None:
+        real(descriptor, data)
+        (tmp_path / "log" / "w1" / "wal").unlink()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disk, "write_all", taken_away)
+        assert log.settle(refuse(log, subject=b"after")) is Reason.AUDIT_UNAVAILABLE
+    assert allow(log) is Reason.AUDIT_UNAVAILABLE
+    settle(log, subject=b"again")
+    found = after_a_kill(tmp_path / "log", tmp_path / "aside")
+    assert found == [log.tag(name, NOW) for name in (b"before", b"after", b"again")]
+    log.close()
+
+
+@pytest.mark.parametrize("what", ["lock", "."])
+@pytest.mark.parametrize("how", ["removed", "moved"])
+def test_a_writer_that_may_not_be_the_only_one_any_more_writes_nothing(tmp_path: Path, what: str, how: str) -> None:
+    log = open_log(tmp_path / "log", witnesses=[w.witness_key()])
+    settle(log, subject=b"before")
+    request = log.witness_request(0)
+    place = (tmp_path / "log" / "w1" / what).resolve()
+    if how == "moved":
+        place.rename(tmp_path / "log" / "aside")
+    else:
+        shutil.rmtree(place) if what == "." else place.unlink()
+    assert log.settle(refuse(log)) is Reason.AUDIT_UNAVAILABLE
+    assert allow(log) is Reason.AUDIT_UNAVAILABLE
+    refused(log.checkpoint, Reason.AUDIT_UNAVAILABLE)
+    refused(lambda: log.add_cosignatures(request, w.witness(request)), Reason.AUDIT_UNAVAILABLE)
+    with open_log(tmp_path / "log") as other:  # it takes the place, and what was written before
+        settle(other, subject=b"other")
+        assert log.settle(refuse(log)) is Reason.AUDIT_UNAVAILABLE
+    refused(log.close, Reason.AUDIT_UNAVAILABLE)
+    names = (b"before", b"other") if what == "lock" else (b"other",)
+    assert subjects(tmp_path / "log") == [other.tag(name, NOW) for name in names]
+
+
+def test_a_process_that_changes_its_folder_writes_where_it_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    log = open_log(Path("log"))
+    settle(log, subject=b"before")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    settle(log, subject=b"after")
+    log.close()
+    assert subjects(tmp_path / "log") == [log.tag(b"before", NOW), log.tag(b"after", NOW)]
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 # --- a crash at every step ---

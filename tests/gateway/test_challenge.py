@@ -6,6 +6,7 @@ Spec: DESIGN section 4 (challenge); Reasons CHALLENGE_INVALID, CHALLENGE_EXPIRED
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import mdoc_writing
@@ -23,12 +24,14 @@ from citizenid import (
     Reason,
 )
 from citizenid._model import Handover, HandoverKind
-from citizenid.gateway import Admitted, Deny, Gateway, NeedStatusList
+from citizenid.gateway import Admitted, Binding, Deny, Gateway, NeedStatusList
 from citizenid.holder import Credential
 from citizenid.status import StatusStore
 
+from .senders import Sender
 from .world import (
     AUDIENCE,
+    DAY,
     ENDPOINT,
     NOW,
     ORIGIN,
@@ -664,3 +667,91 @@ def test_the_text_of_a_challenge_reads_back() -> None:
         assert Challenge.from_text(challenge.to_text()) == challenge
     with pytest.raises(MalformedError):
         Challenge.from_text("1.300.s")
+
+
+# --- the clock goes back ---
+
+
+def asked(world: World, sender: Sender) -> tuple[Challenge, Callable[[], Any]]:
+    """Ask for a challenge for a sender, and return it with what answers it, each time with a proof of that moment."""
+    binding = None if sender.binding is Binding.BEARER else sender.binding
+    challenge = world.gateway.challenge(sender=sender.thumbprint, binding=binding)
+    shown = world.present(world.anybody(), challenge)
+
+    def hand_in() -> Any:
+        of_now = sender.request(world, path=ENDPOINT)
+        return world.gateway.admit(shown, format=Format.SD_JWT_VC, challenge=challenge.to_text(), request=of_now)
+
+    return challenge, hand_in
+
+
+def signs(binding: Binding) -> bool:
+    """Whether a fresh signature comes with an answer, whose age is looked at first."""
+    return binding in (Binding.DPOP, Binding.HTTP_SIGNATURE)
+
+
+def over(result: Any, proof_is_stale: bool) -> None:
+    denied(result, *(Reason.PROOF_STALE, "proof") if proof_is_stale else (EXPIRED, "challenge"))
+
+
+@pytest.mark.parametrize("binding", Binding)
+def test_a_challenge_that_has_ended_has_ended_wherever_the_clock_goes(binding: Binding) -> None:
+    # I-39. No proof was seen meanwhile, so that none is refused for the step.
+    world = World()
+    _, hand_in = asked(world, Sender(binding))
+    world.wait(300)
+    denied(hand_in(), EXPIRED, "challenge")
+    world.step_wall_clock(-290)
+    denied(hand_in(), EXPIRED, "challenge")
+    world.wait(100)
+    denied(hand_in(), EXPIRED, "challenge")
+
+
+@pytest.mark.parametrize("binding", Binding)
+@pytest.mark.parametrize("quiet_s", [306, 3_600, DAY])
+def test_a_challenge_that_was_answered_and_forgotten_is_not_answered_again(binding: Binding, quiet_s: int) -> None:
+    # I-15, T-5. The guard forgets by monotonic time, while nobody asks; then the wall clock is set back.
+    world = World(ticket_lifetime_s=DAY)
+    _, hand_in = asked(world, Sender(binding))
+    assert isinstance(hand_in(), Admitted)
+    world.wait(quiet_s)
+    world.step_wall_clock(-quiet_s)
+    for proof_is_stale in (signs(binding), False, False):  # for the skew, after the last that was seen
+        over(hand_in(), proof_is_stale)
+        world.wait(60)
+
+
+@pytest.mark.parametrize("binding", Binding)
+def test_many_short_steps_back_are_as_good_as_a_long_one(binding: Binding) -> None:
+    world = World(ticket_lifetime_s=DAY)
+    _, hand_in = asked(world, Sender(binding))
+    assert isinstance(hand_in(), Admitted)
+    for _ in range(5):
+        world.wait(100)
+        world.step_wall_clock(-100)
+        over(hand_in(), signs(binding))
+    world.wait(60)
+    over(hand_in(), False)
+
+
+@pytest.mark.parametrize("binding", Binding)
+def test_when_the_clock_has_passed_its_old_mark_challenges_are_answered_again(binding: Binding) -> None:
+    world = World()
+    _, before = asked(world, Sender(binding))
+    world.wait(100)
+    world.step_wall_clock(-50)
+    denied(before(), EXPIRED, "challenge")
+    world.wait(50)
+    denied(asked(world, Sender(binding))[1](), EXPIRED, "challenge")
+    world.wait(1)
+    assert isinstance(asked(world, Sender(binding))[1](), Admitted)
+
+
+@pytest.mark.parametrize("binding", [each for each in Binding if each is not Binding.BEARER])
+def test_a_step_forward_and_a_process_that_begins_end_no_challenge(binding: Binding) -> None:
+    world = World()
+    challenge, hand_in = asked(world, Sender(binding))
+    world.wait(5)
+    world.gateway = world.another_gateway()
+    world.step_wall_clock(60)
+    assert isinstance(hand_in(), Admitted), challenge

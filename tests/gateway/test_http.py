@@ -170,6 +170,41 @@ def test_headers_that_are_no_pairs_are_refused(headers: Any) -> None:
     )
 
 
+class _Broken(bytes):
+    """What a framework hands in, and fails at the first look."""
+
+    def __len__(self) -> int:
+        raise RuntimeError("away")
+
+    def lower(self) -> bytes:
+        raise RuntimeError("away")
+
+
+class _BrokenPair(tuple[bytes, bytes]):
+    def __iter__(self) -> Any:
+        raise RuntimeError("away")
+
+
+@pytest.mark.parametrize("header", [(_Broken(b"x"), b"y"), _BrokenPair((b"a", b"b"))], ids=["name", "pair"])
+def test_headers_that_fail_when_they_are_looked_at_are_refused(header: Any) -> None:
+    world = World()
+    alice = world.wallet()
+    ticket = world.ticket(alice)
+    good = request(ticket, world.proof(alice.sender, ticket))
+    broken = good._replace(headers=[*good.headers, header])
+    for result in (
+        world.gateway.authorize(broken, resource="us-nationals"),
+        world.gateway.renew(broken),
+        world.gateway.sign_out(broken),
+        world.gateway.admit(
+            b"", format=Format.SD_JWT_VC, challenge=world.challenge(alice.sender).to_text(), request=broken
+        ),
+    ):
+        denied(result, Reason.REQUEST_INVALID, "request")
+    assert world.gateway.admit_http(broken, b"{}").status == 403
+    allowed(world.gateway.authorize(good, resource="us-nationals"))
+
+
 @pytest.mark.parametrize("name", ["citizenship-ticket", "Citizenship-Ticket", "DPoP", "dpop"])
 def test_names_of_our_headers_are_bytes(name: str) -> None:
     # A framework that hands in text must not be told that nothing was there.

@@ -6,6 +6,7 @@ Spec: RFC 9449 sections 8, 9, 11.3; specs/profile-dpop.md section 8.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -14,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citizenid import CitizenIDError, Reason
-from citizenid.gateway import Admitted, Binding, Deny, DPoPNonces, NeedPresentation, Request
-from citizenid.gateway.nonces import NonceKeys
+from citizenid.gateway import Admitted, Binding, Deny, DPoPNonces, NeedPresentation, Request, nonces
+from citizenid.gateway.nonces import NonceKeys, OwnNonces
 
 from .senders import Sender, anybody
 from .world import AUDIENCE, ENDPOINT, NOW, OTHER_SECRET, SECRET, Wallet, World, allowed, denied, header_of, needed
@@ -144,6 +145,49 @@ def test_nodes_of_a_fleet_take_each_others_and_processes_take_their_own() -> Non
         ticket, nonce = admitted(world)
         result = ask(world, ticket, nonce, world.another_gateway())
         allowed(result) if taken else denied(result, Reason.PROOF_NONCE_MISMATCH, "proof")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the process is forked")
+def test_a_process_that_was_forked_takes_its_own_alone() -> None:
+    # It has a memory of its own from then on: one proof would count in each of them.
+    world = World(dpop_nonces=PROCESS)
+    ticket, nonce = admitted(world)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            told = denied(ask(world, ticket, nonce), Reason.PROOF_NONCE_MISMATCH, "proof").dpop_nonce
+            again = denied(ask(world, ticket, nonce), Reason.PROOF_NONCE_MISMATCH, "proof").dpop_nonce
+            assert told == again is not None
+            allowed(ask(world, ticket, told))
+            code = 7
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    allowed(ask(world, ticket, nonce))
+
+
+def test_processes_whose_random_source_was_forked_have_no_nonce_in_common(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(range(1, 1_000))
+    own = OwnNonces(lambda size: next(drawn).to_bytes(size, "big"), AUDIENCE)
+    made = {own.current().make(THUMBPRINT, NOW)}
+    for number in range(1, 4):
+        drawn = iter(range(1, 1_000))  # each goes on from where its parent was
+        monkeypatch.setattr(nonces, "getpid", lambda number=number: number)
+        made.add(own.current().make(THUMBPRINT, NOW))
+    assert len(made) == 4
+
+
+@pytest.mark.parametrize("drawn", [b"", b"short", bytes(33), None, 32])
+def test_a_source_that_gives_no_key_gives_no_nonces(drawn: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    source: list[Any] = [lambda size: bytes(range(size))]
+    own = OwnNonces(lambda size: source[0](size), AUDIENCE)
+    monkeypatch.setattr(nonces, "getpid", lambda: 1)
+    source[0] = lambda size: drawn
+    for _ in range(2):
+        with pytest.raises(CitizenIDError) as caught:
+            own.current()
+        assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "gateway.random")
 
 
 def test_it_survives_a_change_of_keys_with_overlap() -> None:

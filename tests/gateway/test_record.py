@@ -293,6 +293,22 @@ def test_an_event_loop_goes_on_while_the_log_writes() -> None:
     assert sorted(log.settled) == [1, 2, 3]
 
 
+def test_a_refusal_stands_and_is_written_though_no_thread_can_be_had() -> None:
+    world, notes = noted()
+    door = world.gateway
+
+    async def run() -> list[Any]:
+        await asyncio.get_running_loop().shutdown_default_executor()  # as a server does that goes down
+        refusal = await door.authorize_async(request(), resource="us-nationals")
+        renewal = await door.renew_async(request())
+        ended = await door.sign_out_async(request())
+        return [refusal, renewal, ended, await door.admit_http_async(request(path=ENDPOINT), b"{}")]
+
+    *refusals, answer = asyncio.run(run())
+    assert [each.reason for each in refusals] == [Reason.TICKET_MISSING] * 3 and answer.status == 401
+    assert notes.settled == [1, 2, 3, 4]
+
+
 def test_each_coroutine_decides_as_its_function() -> None:
     world, notes = noted()
     alice = world.wallet()

@@ -84,15 +84,18 @@ class Reference:
     latest: int
     watched: int
     proofs_from: int
+    challenges_from: int
     signed_out: set[int]
     used: set[Any]
 
     def read(self, now: int) -> None:
         self.latest = max(self.latest, now)
 
-    def watch(self, now: int, elapsed: int) -> None:  # profile-dpop D12
+    def watch(self, now: int, elapsed: int) -> None:  # profile-dpop D12, D30
         parted = now - elapsed - self.offset
         if abs(parted) >= 2:
+            if parted < 0:
+                self.challenges_from = max(self.challenges_from, elapsed + self.offset + 1)
             self.offset = now - elapsed
             self.proofs_from = max(self.proofs_from, now, self.watched + SKEW_S + 1 if parted < 0 else 0)
         self.watched = max(self.watched, now)
@@ -186,7 +189,7 @@ class Episode:
         started = now - 1_000
         self.reference = Reference(
             [SECRET], rules("US"), checked_at, True, None, now, ["valid"] * len(PEOPLE), now - elapsed, now, started,
-            started, set(), set(),
+            started, 0, set(), set(),
         )  # fmt: skip
         self.tickets: list[Sealed] = []
         self.published = list(self.reference.status)
@@ -251,11 +254,10 @@ class Episode:
         self.notes.check(result)
         reference, now = self.reference, self.now
         reference.read(now)
-        if sender.binding is not Binding.MTLS:
-            reference.watch(now, self.elapsed)
+        reference.watch(now, self.elapsed)
         new = Sealed("", sender, number, len(self.tickets), reference.secrets[0], now, now + TICKET_S, now + SESSION_S)
         stands = reference.stands(new, now) is None
-        fresh = sender.binding is Binding.MTLS or now >= reference.proofs_from
+        fresh = now >= reference.challenges_from and (sender.binding is Binding.MTLS or now >= reference.proofs_from)
         # Of a step of the clock back, the wallet's credential is not issued yet: what is admitted must be right, and
         # what is right is admitted while the clock is where it was.
         if type(result) is Admitted:

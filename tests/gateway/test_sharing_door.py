@@ -238,6 +238,7 @@ def test_an_admission_stands_though_the_counts_cannot_be_cleared() -> None:
     world = watched()
     alice = world.wallet()
     world.monotonic.now = 10**18
+    world.gateway = world.another_gateway()
     world.wait(UPTIME_S)
     assert isinstance(admit(world, alice, Signals("AS1")), Admitted)
 

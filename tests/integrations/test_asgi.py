@@ -16,6 +16,7 @@ import textwrap
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ from citizenid.gateway import (
     Signals,
 )
 from citizenid.gateway.sharing import Threshold
+from citizenid.integrations._asgi_answers import _threaded
 from citizenid.integrations.asgi import (
     CitizenshipMiddleware,
     Deferred,
@@ -415,6 +417,44 @@ def test_a_gateway_may_be_asked_in_threads(door: Door) -> None:
     seen, answer = door.send(scope_of(headers=door.proven()), runs=Runs.IN_THREADS)
     assert answer.status == 200 and seen.allow.rule
     assert door.send(scope_of(), runs=Runs.IN_THREADS)[1].reason == "ticket_missing"
+
+
+class _NoThreads(ThreadPoolExecutor):
+    """A pool that has taken the call, and can begin no thread for it."""
+
+    def submit(self, *call: Any, **named: Any) -> Any:
+        self.late = call
+        raise RuntimeError("can't start new thread")
+
+
+def test_where_no_thread_can_be_had_the_gateway_is_asked_in_the_loop(door: Door) -> None:
+    pool, seen = _NoThreads(), Seen()
+    inner = door.middleware(seen, runs=Runs.IN_THREADS)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asyncio.get_running_loop().set_default_executor(pool)
+        await inner(scope, receive, send)
+
+    assert drive(app, scope_of(headers=door.proven())).status == 200 and seen.allow.rule
+    counted = door.world.gateway.counts()
+    act, *arguments = pool.late
+    with pytest.raises(asyncio.CancelledError):
+        act(*arguments)  # a thread that becomes free takes it up all the same: it was decided already
+    assert door.world.gateway.counts() == counted
+    assert drive(app, scope_of()).reason == "ticket_missing"
+
+
+def test_what_fails_in_a_thread_is_not_begun_again() -> None:
+    asked: list[int] = []
+
+    def sign(challenge: Any, query: Any) -> str:
+        asked.append(1)
+        raise RuntimeError("of the operator's own")
+
+    calling = _threaded(lambda: sign(None, None))
+    with pytest.raises(RuntimeError, match="of the operator's own"):
+        asyncio.run(calling())  # type: ignore[arg-type]  # it is a coroutine
+    assert asked == [1]
 
 
 def test_in_threads_the_answer_is_made_there_too() -> None:

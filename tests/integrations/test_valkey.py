@@ -55,6 +55,7 @@ SECRET: Final = bytes(range(32))
 AUDIENCE: Final = "https://gateway.example"
 LONG_S: Final = 100_000.0
 DIGEST: Final = bytes(32)
+LATER: Final = bytes(range(32))
 
 
 @pytest.fixture
@@ -198,6 +199,23 @@ def test_a_server_that_has_forgotten_lets_nothing_through_twice(store: Store, fo
         assert node.consume(os.urandom(8)) is FRESH
 
 
+def test_a_server_whose_clock_is_set_right_after_its_start_makes_no_epoch_older(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It begins with a clock that is behind; the epoch is made under that, and read when the clock has been set.
+    one, other = nodes(store, pause_s=0.0)
+    assert one.consume(b"token") is FRESH
+    assert other.consume(b"another") is FRESH
+    restart(store)
+    assert one.consume(b"token") is UNAVAILABLE
+    seconds, micros = other.guard._client.time()
+    monkeypatch.setattr(other.guard._client, "time", lambda: (seconds + 3_600, micros))
+    assert other.consume(b"token") in (UNAVAILABLE, SEEN)
+    assert other.consume(b"new") is UNAVAILABLE
+    other.clock.now += LONG_S
+    assert other.consume(b"newer") is FRESH
+
+
 def test_a_server_that_comes_back_with_an_older_copy_is_noticed(store: Store, tmp_path: Path) -> None:
     (node,) = nodes(store, 1, pause_s=0.0)
     client: Any = store.client()
@@ -317,6 +335,19 @@ def test_while_it_is_down_everything_is_refused_and_nobody_waits(store: Store, m
     node.clock.now += 11
     node.consume(b"token")
     assert asked
+
+
+@pytest.mark.parametrize("wrong", [float("inf"), 1e12])
+def test_a_clock_that_was_wrong_once_does_not_leave_the_server_alone_for_ever(store: Store, wrong: float) -> None:
+    (node,) = nodes(store, 1)
+    store.kill()
+    right, node.clock.now = node.clock.now, wrong
+    assert node.consume(b"one") is UNAVAILABLE
+    node.clock.now = right
+    store.start()
+    node.consume(b"two")
+    node.clock.now += 2 * LONG_S
+    assert node.consume(b"three") is FRESH
 
 
 def test_a_server_that_hangs_is_one_that_is_down(store: Store) -> None:
@@ -878,6 +909,111 @@ def test_who_signs_out_on_one_is_signed_out_on_all(store: Store) -> None:
         with listening(store) as newcomer:
             assert newcomer.contains(b"session")  # read before it says that it is fresh
             assert len(newcomer) == 1
+
+
+class Late:
+    """A client whose first pipeline waits a little for a second one before it is sent."""
+
+    def __init__(self, client: Valkey) -> None:
+        self._client = client
+        self._first = True
+        self._second_has_gone = threading.Event()
+
+    def pipeline(self, **options: Any) -> Any:
+        together = self._client.pipeline(**options)
+        real, first = together.execute, self._first
+        self._first = False
+
+        def execute() -> Any:
+            if first:
+                self._second_has_gone.wait(0.3)
+            found = real()
+            if not first:
+                self._second_has_gone.set()
+            return found
+
+        together.execute = execute
+        return together
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+def both_at_once(first: Callable[[], object], second: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=each) for each in (first, second)]
+    for each in threads:
+        each.start()
+        time.sleep(0.05)
+    for each in threads:
+        each.join()
+
+
+def test_of_two_who_sign_out_at_once_both_are_heard(store: Store) -> None:
+    # What is numbered first is sent first: a message with a lower number than the last one is passed over.
+    with listening(store) as one, listening(store) as other:
+        one._client = Late(one._client)  # type: ignore[assignment]  # it stands in for it
+        both_at_once(lambda: one.add(b"first", later()), lambda: one.add(b"second", later()))
+        wait_until(lambda: other.contains(b"second") and other.contains(b"first"))
+
+
+def test_of_two_changes_at_once_the_later_stays(store: Store) -> None:
+    came: list[Any] = []
+    with channel(store, lambda *_: None) as one, channel(store, lambda *change: came.append(change)):
+        one._client = Late(one._client)  # type: ignore[assignment]  # as above
+        both_at_once(lambda: one.publish(FleetChange.POLICY, DIGEST), lambda: one.publish(FleetChange.POLICY, LATER))
+        wait_until(lambda: len(came) == 2)
+        assert came == [(FleetChange.POLICY, DIGEST), (FleetChange.POLICY, LATER)]
+
+
+def test_processes_that_were_forked_are_two_senders(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each has the number of its parent: what the one says would be passed over for what the other has said.
+    with listening(store) as one, listening(store) as other:
+        for process in (1_001, 1_002, 1_003):
+            monkeypatch.setattr("citizenid.integrations._fleet.getpid", lambda process=process: process)
+            one._envelope._number = 0
+            assert one.add(b"of %d" % process, later())
+            wait_until(lambda process=process: other.contains(b"of %d" % process))  # type: ignore[misc]
+
+
+def test_a_process_that_was_forked_listens_for_itself(store: Store) -> None:
+    with listening(store) as one, listening(store) as other:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                one.start()
+                assert other.add(b"of the child", later())
+                wait_until(lambda: one.contains(b"of the child") and not one.stale)
+                code = 7
+            finally:
+                os._exit(code)
+        wait_until(lambda: one.contains(b"of the child") and other.contains(b"of the child"))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+@pytest.mark.parametrize("off_s", [-3_000, -90, 90, 3_000])
+@pytest.mark.parametrize("whose", ["who tells", "who hears"])
+def test_a_sign_out_is_heard_whatever_the_clocks_say(store: Store, whose: str, off_s: int) -> None:
+    # The channel is said to be fresh: what it has brought must not be unknown until all is read anew.
+    options: dict[str, Any] = {"clock": lambda: time.time() + off_s}
+    tells, hears = (options, {}) if whose == "who tells" else ({}, options)
+    with listening(store, **tells) as one, listening(store, **hears) as other:
+        assert one.add(b"session", later(7_200))
+        wait_until(lambda: other.contains(b"session"))
+
+
+def test_a_sign_out_that_comes_again_takes_nothing_back(store: Store) -> None:
+    with listening(store) as one, listening(store) as other:
+        assert one.add(b"session", later())
+        wait_until(lambda: other.contains(b"session"))
+        (message,) = store.client().zrange(one._all, 0, -1)
+        assert one.add(b"session", later(7_200))
+        wait_until(lambda: max(other._until.values())[0] >= later(7_000))
+        longest = max(other._until.values())
+        store.client().publish(one._channel, message)
+        assert one.add(b"last", later())
+        wait_until(lambda: other.contains(b"last"))
+        assert longest in other._until.values() and len(other) == 2
 
 
 def unknown(sign_outs: ValkeySignOuts, session_id: bytes) -> bool:
@@ -1455,7 +1591,7 @@ def test_two_processes_decide_as_one(store: Store, tmp_path: Path) -> None:
 
         assert admit(one)["reason"] == "replay_guard_unavailable"
         _age_the_epoch(store, 100_000)
-        for process in fleet:  # they have learnt the age of the epoch that they know: another one of theirs is older
+        for process in fleet:  # it is the same epoch, of which another age is stated
             wait_until(lambda process=process: "ticket" in admit(process))
         ticket = admit(one)["ticket"]
         assert ask(other, headers(w.PATH, ticket)) == {"allow": True}  # admitted on one, accepted on the other
@@ -1510,4 +1646,4 @@ def _age_the_epoch(store: Store, seconds: int) -> None:
     (name,) = [key for key in client.keys("*replay*") if key.endswith(b"epoch")]
     epoch = client.get(name)
     age = (int.from_bytes(epoch[8:], "big") - seconds * 1_000).to_bytes(8, "big")
-    client.set(name, os.urandom(8) + age)
+    client.set(name, epoch[:8] + age)

@@ -602,6 +602,58 @@ def test_a_file_that_does_not_lie_at_its_path_is_written_to_no_more(path: Path, 
         assert opened(path).status(other) is Status.INVALID
 
 
+@pytest.mark.parametrize("how", ["removed", "moved", "replaced"])
+def test_without_the_log_beside_it_a_file_is_written_to_no_more(path: Path, opened: Opened, how: str) -> None:
+    # The changes of before are in it, and after a kill nobody would find those that come.
+    publisher = opened(path)
+    reference, other = publisher.allocate_many(2)
+    publisher.revoke(reference)
+    log, aside = path.with_name(path.name + "-wal"), path.with_name("aside")
+    log.unlink() if how == "removed" else log.rename(aside)
+    if how == "replaced":
+        shutil.copy(aside, log)
+    for act in (
+        publisher.allocate,
+        lambda: publisher.revoke(other),
+        lambda: publish(publisher),
+        lambda: publisher.status(reference),
+        lambda: publisher.confirm_published(0),
+    ):
+        refused(Reason.LEDGER_UNAVAILABLE, act, "status-list.path")
+    if how != "removed":
+        aside.replace(log)
+        publisher.revoke(other)
+        assert publisher.status(other) is Status.INVALID
+    publisher.close()
+    if how == "replaced":
+        return
+    again = opened(path)  # what was in the log was brought over when it was closed
+    assert again.status(reference) is Status.INVALID
+    assert again.status(other) is (Status.VALID if how == "removed" else Status.INVALID)
+
+
+def test_a_link_to_a_ledger_is_as_good_as_its_path(path: Path, opened: Opened) -> None:
+    (path.parent / "disk").mkdir()
+    path.symlink_to(path.parent / "disk" / "ledger")
+    (path.parent / "disk" / "ledger").touch()
+    publisher = opened(path)
+    reference = publisher.allocate()
+    publisher.revoke(reference)
+    assert opened(path).status(reference) is Status.INVALID
+    (path.parent / "disk" / "ledger-wal").unlink()
+    refused(Reason.LEDGER_UNAVAILABLE, publisher.allocate, "status-list.path")
+
+
+def test_a_log_that_goes_before_it_is_used_and_comes_again_is_the_same_to_all(path: Path, opened: Opened) -> None:
+    publisher = opened(path)  # it has not looked into the log yet, and keeps nobody from removing it
+    opened(path).close()
+    reference = publisher.allocate()
+    other = opened(path)
+    other.revoke(reference)
+    other.close()
+    assert publisher.status(reference) is Status.INVALID
+
+
 @pytest.mark.parametrize("left", [0, 100, 4_096, -1])
 def test_a_file_that_somebody_has_cut_is_written_to_no_more(path: Path, opened: Opened, left: int) -> None:
     # Its pages are in the memory of the process: without a look at the file, all would be answered as before.

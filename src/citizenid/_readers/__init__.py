@@ -6,9 +6,26 @@ from typing import Final
 
 from .._model import Format
 from . import mdoc, sd_cwt, sd_jwt_vc
-from ._protocol import IssuerHalfCache, KeyAuthorizations, Reader, Reading, placements_of
+from ._protocol import (
+    IssuerHalfCache,
+    KeyAuthorizations,
+    Reader,
+    Reading,
+    keep_reading,
+    kept_reading,
+    placements_of,
+)
 
-__all__ = ["READERS", "IssuerHalfCache", "KeyAuthorizations", "Reader", "Reading", "placements_of"]
+__all__ = [
+    "READERS",
+    "IssuerHalfCache",
+    "KeyAuthorizations",
+    "Reader",
+    "Reading",
+    "keep_reading",
+    "kept_reading",
+    "placements_of",
+]
 
 READERS: Final[dict[Format, Reader]] = {
     Format.SD_JWT_VC: sd_jwt_vc.READER,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from .._errors import FAILURES
 from .._limits import Limits
 from .._model import Attestation, Challenge, Format, Presentation, Serialization, SignedObject, UnixTime
 from .._redaction import Placement
@@ -62,7 +63,10 @@ class Reading(NamedTuple):
 
 
 class IssuerHalfCache(Protocol):
-    """Where `verify_credential` may keep what V3 and V4 found. Keys are SHA-256 digests; values are opaque."""
+    """Where `verify_credential` may keep what V3 and V4 found. Keys are SHA-256 digests; values are opaque.
+
+    It is somebody else's, and changes no verdict: one that fails, or says something else, has nothing.
+    """
 
     def get(self, key: bytes, /) -> Reading | None:
         """Return what was put under `key`, or None."""
@@ -71,6 +75,26 @@ class IssuerHalfCache(Protocol):
     def put(self, key: bytes, value: Reading, /) -> None:
         """Keep a reading; it is immutable."""
         ...
+
+
+def kept_reading(cache: IssuerHalfCache | None, key: bytes) -> Reading | None:
+    """Return what was put under this key and no other, or None: a cache that fails, or was changed, has nothing."""
+    if cache is None:
+        return None
+    reading: object = None
+    try:
+        reading = cache.get(key)
+    except FAILURES:
+        pass  # then it is read again
+    return reading if type(reading) is Reading and reading.kept_under == key else None
+
+
+def keep_reading(cache: IssuerHalfCache, key: bytes, reading: Reading) -> None:
+    """Put a reading under this key; a cache that fails does not have it."""
+    try:
+        cache.put(key, reading._replace(kept_under=key))
+    except FAILURES:
+        pass  # as above
 
 
 def placements_of(reading: Reading) -> Sequence[Placement]:

@@ -12,12 +12,11 @@ from typing import Any, Final, NamedTuple, final
 
 from .._errors import FAILURES, CitizenIDError, MalformedError, Reason, VerificationError
 from .._model import Binding, Format, Handover, NeedStatusList, Status, StatusReference, UnixTime
-from .._readers import Reading
 from .._wire import json
 from ..policy import Rule
 from ..status import StatusSource
 from ..status._identity import place_of
-from ..verifier import IssuerHalfCache, VerifiedPresentation, verify
+from ..verifier import VerifiedPresentation, verify
 from ._authorization import credential_of, standing
 from ._certificates import certificate_thumbprint
 from ._keys import Keys
@@ -63,28 +62,6 @@ class _Lists:
             raise
         except FAILURES:
             return NeedStatusList(reference.uri)
-
-
-@final
-class _Readings:
-    """The cache of an admission: what it fails to say, or to keep, changes no verdict."""
-
-    def __init__(self, cache: IssuerHalfCache) -> None:
-        self._cache: Final = cache
-
-    def get(self, key: bytes, /) -> Reading | None:
-        """See `IssuerHalfCache.get`."""
-        try:
-            return self._cache.get(key)
-        except FAILURES:
-            return None
-
-    def put(self, key: bytes, value: Reading, /) -> None:
-        """See `IssuerHalfCache.put`."""
-        try:
-            self._cache.put(key, value)
-        except FAILURES:
-            pass  # then it is read again
 
 
 def read_body(method: str, body: bytes, presentation_bytes: int) -> dict[str, Any]:
@@ -134,7 +111,7 @@ def admit(
         statuses=_Lists(parts.statuses),
         now=now,
         limits=parts.limits,
-        cache=None if parts.cache is None else _Readings(parts.cache),
+        cache=parts.cache,
     )
     if isinstance(verified, NeedStatusList):
         return verified, None  # the nonce is not used up: the same presentation may come again
@@ -264,6 +241,19 @@ def end_session(parts: Parts, session_id: bytes, until: int) -> None:
     raise CitizenIDError(Reason.STORE_UNAVAILABLE if held is True else Reason.SIGN_OUTS_FULL, "sign_outs")
 
 
+def _check_step(parts: Parts, binding: Binding, nonce: bytes, now: UnixTime, monotonic: float) -> None:
+    """Refuse a challenge that is older than the last step of the clock: its use may have been forgotten.
+
+    Raises CHALLENGE_EXPIRED.
+    """
+    clock = parts.clock
+    clock.watch(now, monotonic)
+    # With a bearer's comes no fresh proof, so that it must be younger than this process, too.
+    youngest = max(clock.challenges_from, clock.proofs_from if binding is Binding.BEARER else 0)
+    if expires_at(nonce) - parts.challenge_lifetime_s < youngest:
+        raise VerificationError(Reason.CHALLENGE_EXPIRED, "challenge")
+
+
 def _prove(
     parts: Parts,
     state: State,
@@ -279,21 +269,17 @@ def _prove(
     credentials = read_credentials(request.headers)
     sender: bytes | None = NO_SENDER
     proof = None
-    if binding is Binding.BEARER:
-        if not state.policy.permits_bearer:  # no more, that is: the challenge was made when a rule did
-            raise CitizenIDError(Reason.BINDING_TOO_WEAK, "challenge")
-        # No fresh proof comes with it, so the challenge itself must be younger than the last clock step.
-        parts.clock.watch(now, monotonic)
-        if expires_at(nonce) - parts.challenge_lifetime_s < parts.clock.proofs_from:
-            raise VerificationError(Reason.CHALLENGE_EXPIRED, "challenge")
-    elif binding is Binding.MTLS:
+    if binding is Binding.BEARER and not state.policy.permits_bearer:  # no more: it was made when a rule did
+        raise CitizenIDError(Reason.BINDING_TOO_WEAK, "challenge")
+    if binding is Binding.MTLS:
         headers = credentials.headers
         sender = certificate_thumbprint(request.client_certificate, headers, parts.certificate_header)
-    else:
+    elif binding is not Binding.BEARER:
         proof = check_signed(parts, state, binding, credentials, request, None, None, now, monotonic)
         sender = proof.thumbprint
     if sender is None:
         raise VerificationError(Reason.PROOF_MISSING, "mtls.certificate")
+    _check_step(parts, binding, nonce, now, monotonic)
     keys.challenges.check_sender(nonce, sender, handover)
     if proof is None:
         return sender, None

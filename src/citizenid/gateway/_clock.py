@@ -1,7 +1,7 @@
 """The two clocks of a gateway: wall time, which people set, and monotonic time, which nobody can.
 
 One `now` is read for one decision. Replay memory runs on monotonic time; where the wall clock parts from it, proofs
-made before the step are refused, because their use may have been forgotten.
+and challenges made before the step are refused, because their use may have been forgotten.
 
 Spec: DESIGN law 13; specs/profile-dpop.md.
 """
@@ -32,6 +32,7 @@ class GatewayClock:
 
     Attributes:
         proofs_from: proofs made before this moment are refused.
+        challenges_from: and so are challenges; 0 as long as the wall clock has not stepped back.
         latest: the latest wall time that was read. What ended by then has ended, wherever the clock stands now.
 
     Raises:
@@ -43,7 +44,7 @@ class GatewayClock:
         self._monotonic = monotonic
         self._skew_s: Final = skew_s
         self._lock: Final = threading.Lock()
-        self.latest = 0
+        self.latest = self.challenges_from = 0
         now, started = self.read()
         self._wall_minus_monotonic = now - started
         self._watched = int(now)  # the latest wall time that came to `watch`: what went before a step
@@ -75,7 +76,8 @@ class GatewayClock:
         """Compare the two times of one moment with those before, and move `proofs_from` when they have parted.
 
         After a step back that lasts until the wall clock has passed its old mark: before it, a used proof that the
-        guard has forgotten is young again. A step forward makes none young.
+        guard has forgotten is young again. So is a challenge, which lives for longer: its mark is where the wall clock
+        would stand now, though nobody has read it there. A step forward makes none young.
         """
         difference = now - monotonic
         if now > self._watched or not -_STEP_S < difference - self._wall_minus_monotonic < _STEP_S:
@@ -87,4 +89,6 @@ class GatewayClock:
         if not -_STEP_S < parted < _STEP_S:
             self._wall_minus_monotonic = difference
             self.proofs_from = max(self.proofs_from, now, self._watched + self._skew_s + 1 if parted < 0 else 0)
+            if parted < 0:
+                self.challenges_from = max(self.challenges_from, int(now - parted) + 1)
         self._watched = max(self._watched, now)

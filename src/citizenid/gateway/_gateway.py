@@ -46,7 +46,7 @@ from .http import (
     Request,
     SignedOut,
 )
-from .nonces import DPoPNonces, NonceKeys
+from .nonces import DPoPNonces, NonceKeys, OwnNonces
 from .proofs import ProofRules, SenderKeys
 from .replay import ReplayGuard
 from .sharing import SharingDetector, Signals
@@ -374,7 +374,10 @@ class Gateway:
         if position:
             from asyncio import to_thread  # here, because only who runs an event loop has paid for it
 
-            await to_thread(self._record.settle, position)
+            try:
+                await to_thread(self._record.settle, position)
+            except RuntimeError:  # no thread can be had: this one waits, for the answer must not leave before
+                self._record.settle(position)
 
     def counts(self) -> dict[DecisionKey, int]:
         """Return how often each decision was made since the gateway began, for metrics."""
@@ -411,5 +414,5 @@ def _nonces(
         return None
     if mode is DPoPNonces.OF_THE_FLEET:
         return lambda state, now: state.ring.at(now).nonces
-    own = NonceKeys((random(32),), audience)
-    return lambda state, now: own
+    own = OwnNonces(random, audience)
+    return lambda state, now: own.current()

@@ -14,6 +14,7 @@ Spec: RFC 6750 section 3; RFC 9449 section 7; RFC 9470 section 3; RFC 9728 secti
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any, Final, NamedTuple, final
 from urllib.parse import quote
 
@@ -41,8 +42,8 @@ class ProofRequest(NamedTuple):
     """How an operator lets wallets be asked by x401: it takes his registered certificate, which is not ours.
 
     Attributes:
-        sign: given the challenge and the DCQL query, returns a signed OpenID4VP request (RFC 9101, compact) with the
-            nonce of the challenge. What fails, or returns no text, sends no header.
+        sign: given the challenge and a DCQL query of its own, returns a signed OpenID4VP request (RFC 9101, compact)
+            with the nonce of the challenge. What fails, or returns no text, sends no header.
         token_endpoint: where the answer can be exchanged for a ticket (RFC 8693).
     """
 
@@ -55,7 +56,7 @@ class ProofRequest(NamedTuple):
 
         signed = None
         try:
-            signed = self.sign(challenge, query)
+            signed = self.sign(challenge, deepcopy(query))  # ours is kept, and asked of others
         except FAILURES:
             pass  # the body says the same
         if type(signed) is not str or not signed:

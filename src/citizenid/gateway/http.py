@@ -151,7 +151,9 @@ def read_credentials(headers: Iterable[tuple[bytes, bytes]]) -> Credentials:
                     proof = value
                 elif type(name) is not bytes:
                     raise TypeError  # text, as a framework decodes it: it must not look as if nothing were there
-    except (TypeError, ValueError, AttributeError):
+    except CitizenIDError:
+        raise
+    except FAILURES:  # each name and value is an object of the caller's framework
         ticket = ""  # refused below, outside of the except block
     if (ticket is not None and type(ticket) is not bytes) or (proof is not None and type(proof) is not bytes):
         raise MalformedError(Reason.REQUEST_INVALID, "headers")

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from enum import Enum
+from os import getpid
 from typing import Final, final
 
-from .._crypto import derive_key, refuse_copy
-from .._errors import MalformedError
+from .._crypto import derive_key, is_secret, refuse_copy
+from .._errors import FAILURES, CitizenIDError, MalformedError, Reason
 from .._model import UnixTime
 from .._wire import base64url
 
@@ -33,7 +35,10 @@ class DPoPNonces(Enum):
     OF_THE_FLEET = "of_the_fleet"
     """A nonce of any gateway of the fleet: proofs cannot be made beforehand, nor live on a sender's wrong clock."""
     OF_THIS_PROCESS = "of_this_process"
-    """A nonce of this very process, whose guard then suffices for it: senders must come back to the same one."""
+    """A nonce of this very process, whose guard then suffices for it: senders must come back to the same one.
+
+    A process that is forked from it makes its own from then on.
+    """
 
 
 @final
@@ -74,6 +79,54 @@ class NonceKeys:
 
     def __repr__(self) -> str:
         return "<NonceKeys>"
+
+    __reduce_ex__ = refuse_copy
+    __getstate__ = refuse_copy
+
+
+@final
+class OwnNonces:
+    """The nonces of the process that asks: one that was forked has another memory of proofs, and so another secret.
+
+    Args:
+        random: a source of random bytes. After a fork two processes may draw the same ones from it, which is why the
+            secret says whose it is.
+        audience: of the gateway.
+
+    Raises:
+        CitizenIDError: CONFIGURATION_INVALID for a source that gives no secret.
+    """
+
+    __slots__ = ("_audience", "_made", "_random")
+
+    def __init__(self, random: Callable[[int], bytes], audience: str) -> None:
+        self._random: Final = random
+        self._audience: Final = audience
+        self._made = self._drawn(getpid())
+
+    def current(self) -> NonceKeys:
+        """Return those of this process. Of two that threads of a new one make at once the later counts.
+
+        Raises:
+            CitizenIDError: CONFIGURATION_INVALID, as above.
+        """
+        process, keys = self._made
+        if process != getpid():
+            process, keys = self._made = self._drawn(getpid())
+        return keys
+
+    def _drawn(self, process: int) -> tuple[int, NonceKeys]:
+        drawn: object = None
+        try:
+            drawn = self._random(32)
+        except FAILURES:
+            pass  # raised below
+        if type(drawn) is not bytes or len(drawn) != 32 or not is_secret(drawn):
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "gateway.random")
+        return process, NonceKeys((derive_key(drawn, f"process/{process}"),), self._audience)
+
+    def __repr__(self) -> str:
+        return "<OwnNonces>"
 
     __reduce_ex__ = refuse_copy
     __getstate__ = refuse_copy

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import Enum
-from typing import Final, TypeVar, final
+from typing import Any, Final, TypeVar, final
 
 from .. import _registry as reg
 from .._answer import Answer, problem
@@ -92,7 +93,24 @@ async def _answer(result: Admitted | SignedOut | Refusal) -> Answer:
 
 
 def _threaded(call: Callable[..., T]) -> Callable[..., Awaitable[T]]:
-    return lambda *arguments, **named: asyncio.to_thread(call, *arguments, **named)
+    """Have a call made in a thread, or where none can be had at once, since somebody must refuse; and never twice."""
+
+    async def calling(*arguments: Any, **named: Any) -> T:
+        begun = threading.Lock()
+
+        def act() -> T:
+            if begun.acquire(blocking=False):
+                return call(*arguments, **named)
+            raise asyncio.CancelledError  # it was made meanwhile: nobody waits for this any more
+
+        try:
+            return await asyncio.to_thread(act)
+        except RuntimeError:
+            if not begun.acquire(blocking=False):  # the call's own, or of a thread that has taken it up nevertheless
+                raise
+        return call(*arguments, **named)
+
+    return calling
 
 
 async def send_answer(send: Send, answer: Answer, *, head: bool = False) -> None:

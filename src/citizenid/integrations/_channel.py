@@ -100,9 +100,9 @@ class FleetChannel:
         """
         if type(change) is not FleetChange or type(digest) is not bytes or len(digest) != 32:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.publish")
-        message = self._envelope.seal(change, digest)
         try:
-            with self._client.pipeline(transaction=True) as together:
+            with self._envelope.telling, self._client.pipeline(transaction=True) as together:
+                message = self._envelope.seal(change, digest)
                 together.set(self._latest + str(int(change)), message)
                 together.publish(self._channel, message)
                 together.execute()  # type: ignore[no-untyped-call]  # it has no types

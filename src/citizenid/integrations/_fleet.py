@@ -2,7 +2,8 @@
 
 A message says what it is, who sent it, when, as the how manyeth, and carries a MAC under a secret of the fleet. It is
 taken when the MAC is right, it is not older or newer than the clocks may differ, and its number is greater than the
-last one of the same sender: what the server makes up, changes, keeps back or repeats is passed over. A subscription
+last one of the same sender: what the server makes up, changes, keeps back or repeats is passed over. A sign-out is
+taken when its MAC is right: it only ever ends something, and once more ends nothing else. A subscription
 keeps one connection, and says up to when it has heard everything: an answer stands behind all that was published before
 its ping came, and proves that this has been delivered. Only one ping is under way, and its answer is known by what it
 carries, so that an answer that is late is never taken for one to a later ping.
@@ -20,6 +21,7 @@ import time
 from collections.abc import Callable, Iterable
 from enum import Enum
 from math import inf
+from os import getpid, urandom
 from typing import Any, Final, NamedTuple, NoReturn, final
 
 from valkey import Valkey
@@ -125,16 +127,22 @@ class Envelope:
 
     Args:
         key: of the purpose.
-        sender: eight random bytes that stand for this process.
+        sender: eight random bytes that stand for this process. One that is forked from it draws its own.
         clock: Unix seconds.
+
+    Attributes:
+        telling: to be held from the sealing of a message until it is sent: one that comes after a later one of the same
+            sender is passed over.
     """
 
-    __slots__ = ("_clock", "_key", "_last", "_lock", "_number", "_sender")
+    __slots__ = ("_clock", "_key", "_last", "_lock", "_number", "_process", "_sender", "telling")
 
     def __init__(self, key: bytes, *, sender: bytes, clock: Callable[[], float]) -> None:
         self._key: Final = key
-        self._sender: Final = sender
+        self._sender = sender
+        self._process = getpid()
         self._clock = clock
+        self.telling: Final = threading.Lock()
         self._number = 0
         self._last: dict[bytes, tuple[int, int]] = {}  # sender to number and milliseconds of its latest message
         self._lock = threading.Lock()
@@ -142,6 +150,8 @@ class Envelope:
     def seal(self, kind: int, body: bytes) -> bytes:
         """Make a message."""
         with self._lock:
+            if self._process != getpid():
+                self._process, self._sender = getpid(), urandom(_SENDER_BYTES)
             self._number += 1
             head = _HEAD.pack(_VERSION, kind, self._sender, self._number, int(self._clock() * 1_000))
         return head + body + self._mac(head + body)
@@ -151,7 +161,8 @@ class Envelope:
 
         Args:
             data: what the server gave.
-            kept: whether it lay on the server, where it may be old: then neither time nor number count.
+            kept: whether it lay on the server, or would do no harm if it had, and may be old: then neither time nor
+                number count.
         """
         if (
             type(data) is not bytes
@@ -233,7 +244,7 @@ class Subscription:
 
     def start(self) -> None:
         """Open the channel, in a thread of its own."""
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():  # a process that was forked has none of its parent's
             self._thread = threading.Thread(target=self._run, name="citizenid-fleet", daemon=True)
             self._thread.start()
 

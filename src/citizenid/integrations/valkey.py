@@ -128,6 +128,7 @@ class ValkeyReplayGuard:
         "_prefix",
         "_proof_life_s",
         "_random",
+        "_used_at",
     )
 
     def __init__(
@@ -164,7 +165,7 @@ class ValkeyReplayGuard:
         self._lock = threading.Lock()
         self._epoch = b""
         self._began = 0.0  # of the epoch, in monotonic time of this process
-        self._again_at = -float("inf")
+        self._again_at = self._used_at = -float("inf")  # until when nobody asks; when one epoch was in force last
 
     def check_server(self) -> None:
         """Ask the server whether it keeps what it is given, and can be seen to have forgotten it.
@@ -198,7 +199,7 @@ class ValkeyReplayGuard:
 
     def _consume(self, scope: bytes, token: bytes, lifetime_s: int) -> Consumption:
         now = self._monotonic()
-        if now < self._again_at:
+        if self._again_at - self._pause_s <= now < self._again_at:  # and not for ever, where a clock was ahead once
             return Consumption.UNAVAILABLE
         entry = len(scope).to_bytes(4, "big") + scope + token
         name = self._prefix + hashlib.blake2b(entry, key=self._key, digest_size=16).hexdigest()
@@ -206,6 +207,7 @@ class ValkeyReplayGuard:
             for _ in range(3):  # the second time under an epoch that was just read or made
                 answer = self._ask(name, (lifetime_s + 1) * 1_000)
                 if answer in (0, 1):
+                    self._used_at = max(self._used_at, now)
                     # A challenge states its whole life, a proof what is left of it.
                     # Asked so that a clock that shows no number, now or when the epoch was learnt, is not old enough.
                     if not self._monotonic() - self._began >= max(lifetime_s, self._proof_life_s):
@@ -239,7 +241,10 @@ class ValkeyReplayGuard:
                 self._client.set(self._prefix + "epoch", epoch)
                 self._client.script_load(_CONSUME)
             age_s = max(0, now_ms - _EPOCH.unpack(epoch)[1]) / 1_000
-            self._began = self._monotonic() - age_s
+            began = self._monotonic() - age_s
+            # The server's clock may have been set since: no epoch is older than the last use of the one before.
+            same = _EPOCH.unpack(epoch)[0] == self._epoch[:8]
+            self._began = began if same else max(began, self._used_at)
             self._epoch = epoch
 
     def __repr__(self) -> str:

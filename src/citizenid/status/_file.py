@@ -151,18 +151,19 @@ class StatusFile:
         Raises:
             CitizenIDError: CONFIGURATION_INVALID for what is no number.
         """
-        looked = None
+        looked, again_at = None, _NEVER
         try:
             # Others have read the clock a little earlier and come a little later.
             looked = self._look_at - 2 * _LOOK_EVERY_S <= monotonic < self._look_at
-        except TypeError:
-            pass
+            again_at = monotonic + _LOOK_EVERY_S
+        except (TypeError, OverflowError):
+            looked = None
         if looked is None:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, _WHERE + ".monotonic")
         if looked or not self._lock.acquire(blocking=False):
             return  # looked at a moment ago, or somebody else is looking
         try:
-            self._look_at = monotonic + _LOOK_EVERY_S
+            self._look_at = again_at
             self._refresh()
         except CitizenIDError:
             pass  # kept as `refusal`; what is mapped stays in force

@@ -92,13 +92,16 @@ class FileLedger:
         self._connection: Final = _connect(path)
         self._path: Final = Path(path).absolute()
         self._file: Final = _identity(self._path)[:2]
+        self._log: Final = Path(f"{self._path.resolve()}-wal")  # SQLite keeps it beside the file that a link leads to
+        self._logged: tuple[int, int] | None = None  # which file that was, from the first look into it on
+        self._ahead = False
         self._bytes = 0  # that the file had at the last look: SQLite lets it grow and never shrink
         opened = False
         try:
             self._patiently(self._set)
             self._within(_WRITE, lambda: self._found(uri))
             self._log_ahead()
-            opened = True
+            self._ahead = opened = True
         finally:
             if not opened:
                 self._connection.close()
@@ -303,14 +306,19 @@ class FileLedger:
     def _looked_at(self) -> int:
         """Return the size of the file.
 
-        One that was taken away is written to as if it were there, until the last process lets go of it; and of one that
-        was cut, what this process has read before is answered as if it were still there.
+        One that was taken away is written to as if it were there, until the last process lets go of it, and so is the
+        log beside it; and of one that was cut, what this process has read before is answered as if it were still there.
 
         Raises LEDGER_UNAVAILABLE and LEDGER_REFUSED.
         """
         *file, size = _identity(self._path)
         if tuple(file) != self._file or size < 0:
             raise CitizenIDError(Reason.LEDGER_UNAVAILABLE, _WHERE)
+        if self._ahead:  # within a transaction the log is open, and from then on SQLite removes it for nobody else
+            device, number, _ = _identity(self._log)
+            if number < 0 or (device, number) != (self._logged or (device, number)):
+                raise CitizenIDError(Reason.LEDGER_UNAVAILABLE, _WHERE)
+            self._logged = device, number
         if size < self._bytes:
             raise CitizenIDError(Reason.LEDGER_REFUSED, _WHERE)
         return size

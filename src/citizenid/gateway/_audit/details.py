@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from os import PathLike
+from os import PathLike, getpid, stat
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, NamedTuple, TypeVar, final
@@ -76,30 +76,43 @@ def _check_bytes(name: object) -> None:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.details")
 
 
+def _identity(path: Path) -> tuple[int, int]:
+    """Return which file lies at a path. Raises OSError when none does."""
+    found = stat(path)
+    return found.st_dev, found.st_ino
+
+
 @final
 class AuditDetails:
-    """The file of the details of one writer's log. Safe for threads.
+    """The file of the details of one writer's log. Safe for threads; after a fork each process opens it for itself.
+
+    One that does not lie at its path any more is AUDIT_UNAVAILABLE: nothing would be erased in what lies there instead.
 
     Args:
         path: of the file. Not in the folder of the log, which others may read.
 
     Raises:
-        CitizenIDError: AUDIT_UNAVAILABLE when the file cannot be used, CONFIGURATION_INVALID when it is another one.
+        CitizenIDError: AUDIT_UNAVAILABLE when the file cannot be used, CONFIGURATION_INVALID when it is another one,
+            and from every method in a process that was forked.
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self._lock: Final = Lock()
-        connection = None
+        self._process: Final = getpid()
+        connection, whole, file = None, Path(), None
         try:
             whole = Path(path).absolute()
             if not whole.exists():
                 whole.touch(mode=0o600)
+            file = _identity(whole)
             connection = sqlite3.connect(whole, timeout=5, isolation_level=None, check_same_thread=False)
         except (sqlite3.Error, OSError, ValueError, TypeError):
             pass
         if connection is None:
             raise CitizenIDError(Reason.AUDIT_UNAVAILABLE, "audit.details")
         self._connection: Final = connection
+        self._path: Final = whole
+        self._file: Final = file
         opened = False
         try:
             self._do(self._open)
@@ -165,7 +178,8 @@ class AuditDetails:
         """Erase the details, and the salt, of one entry. Returns how many there were.
 
         Raises:
-            CitizenIDError: AUDIT_UNAVAILABLE; CONFIGURATION_INVALID for what is no bytes.
+            CitizenIDError: AUDIT_UNAVAILABLE, also while somebody still reads them: then it is to be tried again.
+                CONFIGURATION_INVALID for what is no bytes.
         """
         _check_bytes(commitment_)
         return self._delete("DELETE FROM detail WHERE commitment = ?", commitment_)
@@ -199,9 +213,14 @@ class AuditDetails:
             return self._connection.execute(statement, (argument,)).rowcount
 
         count = self._do(lambda: self._transaction(act))
-        # The log beside the file still has the pages as they were: it is emptied now and not some time.
-        self._do(lambda: self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+        self._do(self._empty_log)
         return count
+
+    def _empty_log(self) -> None:
+        # The log beside the file still has the pages as they were: it is emptied now and not some time.
+        (busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:  # somebody still reads them: they are not erased
+            raise sqlite3.OperationalError
 
     def _transaction(self, act: Callable[[], T]) -> T:
         try:
@@ -214,10 +233,13 @@ class AuditDetails:
                 self._connection.execute("ROLLBACK")
 
     def _do(self, act: Callable[[], T]) -> T:
+        if getpid() != self._process:  # SQLite's locks are the parent's
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.details")
         with self._lock:
             try:
-                return act()
-            except sqlite3.Error:
+                if _identity(self._path) == self._file:
+                    return act()
+            except (sqlite3.Error, OSError):
                 pass
         raise CitizenIDError(Reason.AUDIT_UNAVAILABLE, "audit.details")
 

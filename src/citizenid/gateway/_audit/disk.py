@@ -21,8 +21,10 @@ from os import (
     O_TRUNC,
     O_WRONLY,
     close,
+    fstat,
     fsync,
     ftruncate,
+    lstat,
     mkdir,
     replace,
     write,
@@ -32,6 +34,7 @@ from os.path import dirname, isdir, join
 from shutil import rmtree
 from typing import Final
 
+LOCK: Final = "lock"
 _SUFFIX: Final = ".new"
 _MODE: Final = 0o644
 _NEW: Final = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC
@@ -108,13 +111,22 @@ class Folder:
         """Open a file to be mapped."""
         return open_descriptor(join(self.path, name), O_RDWR | O_NOFOLLOW | O_CLOEXEC)
 
+    def size_of(self, name: str, descriptor: int) -> int:
+        """Return the size of a file that is open, or -1 when its name is that of another one by now, or of none."""
+        try:
+            named = lstat(join(self.path, name))
+        except FileNotFoundError:
+            return -1
+        held = fstat(descriptor)
+        return held.st_size if (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino) else -1
+
     def remove_folder(self, name: str) -> None:
         """Remove a folder that is not needed any more; what cannot be removed stays."""
         rmtree(join(self.path, name), ignore_errors=True)
 
     def lock(self) -> int | None:
         """Take the one place of a writer until the descriptor that is returned is closed; None when it is taken."""
-        descriptor = open_descriptor(join(self.path, "lock"), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        descriptor = open_descriptor(join(self.path, LOCK), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         try:
             flock(descriptor, LOCK_EX | LOCK_NB)
         except BlockingIOError:

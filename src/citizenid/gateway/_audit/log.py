@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike, getpid
-from os.path import join
+from os.path import abspath, join
 from threading import Thread
 from types import TracebackType
 from typing import Final, NamedTuple, final
@@ -118,7 +118,7 @@ class AuditLog:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.secret")
         if not is_origin(writer) or "/" in writer or type(origin) is not str or not is_origin(f"{origin}/{writer}"):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "audit.origin")
-        folder = path_text(directory)
+        folder = abspath(path_text(directory))  # a process may change its own
         self._path: Final = join(folder, writer)
         self._key: Final = VerifierKey.of(f"{origin}/{writer}", NOTE_SIGNATURE, key.public)
         self._peers: Final = Peers(self._key.name, peers, folder)
@@ -161,7 +161,7 @@ class AuditLog:
         now: int,
     ) -> Reason | None:
         """Count a request that is about to be allowed; see `AuditSink.allowed`."""
-        if not self._group.writable and self._refuses:
+        if self._refuses and not (self._group.writable and getpid() == self._process):
             self._try_again()
             return Reason.AUDIT_UNAVAILABLE
         if self._tally.allowed((policy, rule, resource), marked) and _is_told(subject, now):
@@ -183,6 +183,8 @@ class AuditLog:
     ) -> int:
         """Write down, or count, a refusal; see `AuditSink.refused`."""
         name = reason.value
+        if getpid() != self._process:  # the counters of a child are its parent's, and so is what waits to be written
+            return NO_ROOM
         if not is_entry(reason, step, subject=subject is not None):
             self._tally.refused(name)
             return 0
@@ -314,19 +316,23 @@ class AuditLog:
         )
 
     def close(self) -> None:
-        """Write what waits, sign a last checkpoint, and let the next writer in.
+        """Write what waits, sign a last checkpoint, and let the next writer in. Again, where a thread is writing still.
 
         Raises:
             CitizenIDError: AUDIT_UNAVAILABLE when something could not be written. The log is closed nevertheless.
         """
-        if self._open:
-            try:
+        try:
+            if self._open:
                 self.checkpoint()
-            finally:
-                self._open = False
-                self._group.writable = False
-                self._tally.close()
+        finally:
+            self._open = self._group.writable = False
+            self._tally.close()
+            free = self._group.enter()  # not under a thread that writes: its descriptor would be another file's
+            if free:
                 self._writer.close()
+                self._group.leave()
+        if not free:
+            raise CitizenIDError(Reason.AUDIT_UNAVAILABLE, "audit.directory")
 
     def __enter__(self) -> AuditLog:
         return self
@@ -368,7 +374,8 @@ class AuditLog:
         return True
 
     def _seal_when_due(self) -> None:
-        if self._monotonic() >= self._seal_at:
+        # A clock that was wrong once, ahead or no number, does not put the next one off for ever.
+        if not self._seal_at - self._every_s <= self._monotonic() < self._seal_at:
             try:
                 self._seal()
             except FAILURES:
@@ -390,7 +397,7 @@ class AuditLog:
     def _try_again(self) -> None:
         """Begin to write what waits, at most once a second, in a thread: no request waits for the disk here."""
         now = self._monotonic()
-        if now < self._retry_at or not self._open:
+        if self._retry_at - _RETRY_S <= now < self._retry_at or not self._is_ours():
             return
         self._retry_at = now + _RETRY_S
         try:

@@ -163,7 +163,9 @@ class LogWriter:
         descriptor = self._descriptor
         if descriptor is None:  # let go of: the log may have another writer now
             raise OSError("closed")
-        if not self._wal_is_whole:
+        self._check_place()
+        # Somebody else may have removed, cut or rolled it: what it had is in memory, and is written anew.
+        if not self._wal_is_whole or self._folder.size_of(WAL, descriptor) != self._wal_bytes:
             descriptor = self._rewrite()
         data = batch(self.next, entries)
         self._wal_is_whole = False
@@ -176,6 +178,8 @@ class LogWriter:
         # After a failed fsync nobody knows what is on the disk, and a second one would say that all is well: the whole
         # file is written anew from memory.
         disk.sync(descriptor)
+        if self._folder.size_of(WAL, descriptor) != self._wal_bytes + len(data):
+            raise OSError("what was written is not where it will be looked for")
         self._wal_is_whole = True
         self._wal_bytes += len(data)
         self.pending += entries
@@ -187,6 +191,7 @@ class LogWriter:
             OSError: when the disk fails; the log stays as it was.
             CitizenIDError: when the signature is wrong.
         """
+        self._check_place()
         grown = self._grow()
         self._folder.sync()
         earlier = 0 if self.checkpoint is None else self.checkpoint.time
@@ -212,6 +217,7 @@ class LogWriter:
         Raises:
             OSError: when that fails.
         """
+        self._check_place()
         text = open_note(sent).text
         if self.witnessed and open_note(self.witnessed).text == text:
             sent = self.witnessed
@@ -234,6 +240,15 @@ class LogWriter:
             self._wal_is_whole = False
             self.counts.close()
             disk.close_quietly(self._lock)
+
+    def _check_place(self) -> None:
+        """Write nothing where another writer may be by now: without the lock at its place, anybody can take it.
+
+        Raises:
+            OSError: when the lock, or the whole folder, was taken away.
+        """
+        if self._folder.size_of(disk.LOCK, self._lock) < 0:
+            raise OSError("the lock is gone")
 
     def _rewrite(self) -> int:
         """Put a new write-ahead file in place, with what is pending, and return its descriptor."""
