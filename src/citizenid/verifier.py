@@ -182,8 +182,7 @@ def verify_credential(
         anchors: whom to trust for what.
         now: integer Unix seconds; one value for one decision.
         limits: bounds.
-        cache: where to keep V3 and V4 of credentials seen before. It changes no verdict: V2, V5 and V6 run again, and
-            one that fails has nothing.
+        cache: where to keep V3 and V4 of credentials seen before. It changes no verdict: V2, V5 and V6 run again.
 
     Raises:
         VerificationError: the Reasons of V2 to V6.
