@@ -36,6 +36,7 @@ from citizenid import (
     Status,
     StatusReference,
     TrustAnchors,
+    UnixTime,
     VerificationError,
 )
 from citizenid.status import (
@@ -50,6 +51,7 @@ from citizenid.status import (
 from citizenid.status import _file as reading
 from citizenid.status import _file_layout as layout
 from citizenid.status import _file_writing as writing
+from citizenid.status import _records as records
 from citizenid.status._file_layout import HEADER_BYTES, TAGS, lay_out
 from citizenid.status._records import Mark, StoredList, read_marks, write_marks
 from citizenid.status._store import place_of, status_identity
@@ -626,6 +628,77 @@ def test_half_a_surrogate_pair_in_the_uri_of_a_list_comes_back(path: Path) -> No
     assert file.uris == (uri,)
 
 
+@pytest.mark.parametrize("wrong", ["list", "wanted"])
+def test_a_list_without_a_uri_is_none(path: Path, wrong: str) -> None:
+    put(path, StoredStatuses((record(uri=""),), {}, ()) if wrong == "list" else StoredStatuses((), {}, ("",)))
+    assert refusal(lambda: StatusFile(path, anchors=TRUSTED)) is Reason.STATUS_FILE_MALFORMED
+
+
+def test_as_much_as_a_reader_takes_is_written_and_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    largest = record(uri="u" * 65_535, issued_at=UnixTime(2**53 - 1), usable_until=2**63 - 1)
+    mark = Mark(UnixTime(2**53 - 1), bytes(32))
+    marks = {bytes([number]) * 16: mark for number in (1, 2)}
+    stored = StoredStatuses((largest,), marks, ("w" * 65_535,))
+    directory_bytes = int.from_bytes(lay_out(stored).front[40:48], "big")
+    for name, bound in (("MAX_RECORDS", 2), ("MAX_WANTED", 1), ("MAX_DIRECTORY_BYTES", directory_bytes)):
+        monkeypatch.setattr(layout, name, bound)
+    put(path, stored)
+    assert read_status_file(path) == stored
+    monkeypatch.setattr(layout, "MAX_FILE_BYTES", path.stat().st_size)
+    assert read_status_file(path) == stored
+    first = int.from_bytes(path.read_bytes()[48:56], "big")
+    padding = path.read_bytes()[HEADER_BYTES + directory_bytes : first]
+    assert padding == bytes(len(padding)) != b""
+    for name in ("MAX_RECORDS", "MAX_WANTED", "MAX_DIRECTORY_BYTES", "MAX_FILE_BYTES"):
+        with monkeypatch.context() as patch:
+            patch.setattr(layout, name, getattr(layout, name) - 1)
+            assert refusal(lambda: read_status_file(path)) is Reason.STATUS_FILE_MALFORMED
+            if name != "MAX_WANTED":  # what is wanted beyond it is left out
+                assert refusal(lambda: lay_out(stored)) is Reason.LIMIT_EXCEEDED
+    beyond = StoredStatuses((), {}, ("w" * 65_536,))
+    assert refusal(lambda: lay_out(beyond)) is Reason.LIMIT_EXCEEDED
+
+
+def test_the_lists_begin_where_the_directory_ends(path: Path) -> None:
+    put(path, ONE_LIST)
+    whole = bytearray(path.read_bytes())
+    first = int.from_bytes(whole[48:56], "big")
+    assert first == 4_096
+    for wrong in (first - 4_096, first - 64, first + 4_096):
+        whole[48:56] = wrong.to_bytes(8, "big")
+        end = HEADER_BYTES + int.from_bytes(whole[40:48], "big")
+        whole[64:96] = hashlib.sha256(bytes(whole[:64] + whole[HEADER_BYTES:end])).digest()
+        longer = bytes(whole).ljust(8_192, b"\0")
+        whole[32:40] = len(longer).to_bytes(8, "big")
+        for data in (bytes(whole), longer):
+            replaced(path, data)
+            assert refusal(lambda: StatusFile(path, anchors=TRUSTED)) is Reason.STATUS_FILE_MALFORMED
+
+
+def test_a_list_that_went_back_is_refused_without_a_mark_too(path: Path) -> None:
+    put(path, StoredStatuses((record(issued_at=UnixTime(NOW + 1)),), {}, ()))
+    file = StatusFile(path, anchors=TRUSTED)
+    put(path, StoredStatuses((record(),), {}, ()))
+    assert refusal(file.refresh) is Reason.STATUS_LIST_ROLLBACK
+
+
+def test_a_file_is_written_in_the_folder_of_the_process(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    write_status_file("lists", filled((URIS[0], 1, (1, 0))))
+    assert path.is_file() and [each.name for each in path.parent.iterdir()] == ["lists"]
+
+
+def test_what_is_not_finished_lies_beside_the_file_under_a_name_of_its_own(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(writing, "replace", lambda old, new: seen.append((Path(old), new)) or os.replace(old, new))
+    write_status_file(path, filled((URIS[0], 1, (1, 0))))
+    ((before, name),) = seen
+    assert name == str(path) and before.parent == path.parent
+    assert before.name.startswith(".lists.") and before.name.endswith(".new")
+
+
 def test_more_than_a_reader_takes_is_not_written(path: Path) -> None:
     store = filled((URIS[0], 1, (0, 1)))
     for wrong in (record(uri="u" * 65_536), record(usable_until=2**63)):
@@ -994,6 +1067,33 @@ MARKS = st.tuples(st.integers(0, 2**53 - 1), st.binary(min_size=32, max_size=32)
 def test_marks_come_back_as_they_went(marks: dict[bytes, Any]) -> None:
     there = {identity: Mark(*mark) for identity, mark in marks.items()}
     assert read_marks(write_marks(there)) == there
+
+
+def test_marks_have_a_bound_that_is_met_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "MAX_RECORDS", 3)
+    marks = {bytes([number]) * 16: Mark(UnixTime(NOW), bytes(32)) for number in range(1, 5)}
+    three = dict(list(marks.items())[:3])
+    assert read_marks(write_marks(three)) == three
+    assert refusal(lambda: write_marks(marks)) is Reason.LIMIT_EXCEEDED
+    monkeypatch.setattr(records, "MAX_RECORDS", 4)
+    data = write_marks(marks)
+    monkeypatch.setattr(records, "MAX_RECORDS", 3)
+    assert refusal(lambda: read_marks(data)) is Reason.STATUS_MARKS_MALFORMED
+
+
+def test_of_two_marks_for_a_list_the_later_counts_and_two_of_one_time_agree() -> None:
+    identity = status_identity(URIS[0], ISSUER)
+    early, late, other = (Mark(UnixTime(at), digest * 32) for at, digest in ((1, b"a"), (2, b"b"), (2, b"c")))
+    for ours, theirs, expected in ((early, late, late), (late, early, late), (late, late, late), (late, other, None)):
+        stored = StoredStatuses((), {identity: theirs}, ())
+
+        def made(ours: Mark = ours, stored: StoredStatuses = stored) -> StatusStore:
+            return StatusStore(anchors=TRUSTED, marks=write_marks({identity: ours}), stored=stored)
+
+        if expected is None:
+            assert refusal(made) is Reason.STATUS_LIST_CONFLICT
+        else:
+            assert made().export().marks == {identity: expected}
 
 
 def test_marks_that_are_cut_or_changed_anywhere_are_refused() -> None:

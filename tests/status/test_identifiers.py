@@ -172,6 +172,17 @@ def test_what_was_exported_goes_on_after_a_restart() -> None:
     assert store.check(valid, issuer=ISSUER, now=NOW) is Status.INVALID
 
 
+@pytest.mark.parametrize("last", [0, 1, 2**53 - 1])
+def test_any_time_may_be_the_last(last: int) -> None:
+    state = IdentifierState(frozenset(), frozenset(), last)
+    assert IdentifierPublisher(uri=URI, state=state).last_issued_at == last
+
+
+def test_lists_that_differ_have_other_hashes() -> None:
+    lists = [IdentifierList([bytes([number])]) for number in range(4)]
+    assert len(set(map(hash, lists))) == len({*lists, *lists}) == 4
+
+
 ONE = frozenset({bytes(16)})
 
 

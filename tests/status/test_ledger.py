@@ -26,9 +26,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from citizenid import CitizenIDError, LocalKey, Reason, Status, StatusReference
+from citizenid import CitizenIDError, LocalKey, Reason, Status, StatusReference, UnixTime
 from citizenid._limits import DEFAULT_LIMITS
 from citizenid.status import StatusChange, StatusPublisher, StatusStore, _ledger_file
+from citizenid.status._ledger import Packed
 from citizenid.status._ledger_file import nth_free
 
 from . import DAY, ISSUER, MEDIA_TYPE, NOW, URI, anchors, key, slow_read
@@ -260,6 +261,17 @@ def test_a_time_or_a_reason_that_is_none_is_refused(
     assert publisher.status(reference) is Status.VALID and publisher.free == 15
 
 
+def test_any_time_and_a_reason_of_some_length_are_kept(either: Callable[..., StatusPublisher]) -> None:
+    publisher = either()
+    reference, reason = publisher.allocate(), "x" * 1_000
+    for at in (0, 1, 2**53 - 1):
+        publisher.suspend(reference, at=at, reason=reason)
+        publisher.reinstate(reference, at=at)
+    changes = publisher.history(reference)
+    assert [change.at for change in changes] == [0, 0, 1, 1, 2**53 - 1, 2**53 - 1]
+    assert [change.reason for change in changes] == [reason, None] * 3
+
+
 def test_the_history_of_a_stranger_is_refused(either: Callable[..., StatusPublisher]) -> None:
     publisher = either()
     index = publisher.allocate().index
@@ -273,7 +285,8 @@ def test_decoys_are_as_any_other_index(either: Callable[..., StatusPublisher]) -
     decoys = publisher.allocate_decoys(6, revoked=2, at=NOW)
     assert publisher.free == 9
     assert [publisher.status(each) for each in decoys] == [Status.INVALID] * 2 + [Status.VALID] * 4
-    assert [len(publisher.history(each)) for each in decoys] == [1, 1, 0, 0, 0, 0]
+    said = [publisher.history(each) for each in decoys]
+    assert said == [(StatusChange(Status.INVALID, UnixTime(NOW), None),)] * 2 + [()] * 4
     publisher.revoke(decoys[2])  # later, among revocations of credentials
     said = listed(publish(publisher))
     assert [index for index in range(16) if said(index)] == sorted(each.index for each in decoys[:3])
@@ -512,6 +525,43 @@ def test_damage_that_is_met_later_is_refused(path: Path, opened: Opened, damage:
     with_sql(statement)(path)
     for _ in range(2):
         refused(Reason.LEDGER_REFUSED, lambda: act(publisher, reference), "status-list.path")
+
+
+def test_a_status_that_has_no_room_in_the_list_is_damage(path: Path) -> None:
+    for bits, statement in (
+        (1, "UPDATE change SET status = 2"),
+        (1, "UPDATE change SET status = 3"),
+        (2, "UPDATE change SET status = 4"),
+    ):
+        file = path.with_name(f"{bits}-{statement[-1]}")
+        publisher = StatusPublisher(uri=URI, size=16, bits=bits, path=file)  # type: ignore[arg-type]  # one of 1 and 2
+        reference = publisher.allocate()
+        publisher.revoke(reference)
+        with_sql(statement)(file)
+        refused(Reason.LEDGER_REFUSED, lambda: publisher.history(reference), "status-list.path")  # noqa: B023
+        publisher.close()
+
+
+def test_the_last_time_that_there_is_may_stand_in_a_file(path: Path, opened: Opened) -> None:
+    publisher = opened(path)
+    for last, statement in (
+        (0, "UPDATE list SET issued_at = 0"),
+        (2**53 - 1, "UPDATE list SET issued_at = 9007199254740991"),
+    ):
+        with_sql(statement)(path)
+        assert publisher.last_issued_at == last
+
+
+def test_a_ledger_that_was_never_opened_has_nothing_to_close() -> None:
+    _ledger_file.FileLedger.__new__(_ledger_file.FileLedger).__del__()
+
+
+@given(st.sampled_from([1, 2, 4, 8]), st.lists(st.tuples(st.integers(0, 15), st.integers(0, 255)), max_size=40))
+def test_what_is_written_over_leaves_nothing(bits: int, writes: list[tuple[int, int]]) -> None:
+    packed, expected = Packed(16, bits), [0] * 16
+    for index, value in writes:
+        packed[index] = expected[index] = value & (1 << bits) - 1
+    assert [slow_read(bits, bytes(packed), index) for index in range(16)] == expected
 
 
 @pytest.mark.parametrize(

@@ -365,6 +365,11 @@ def test_nobody_inflates_more_than_a_byte_beyond_the_bound(limit_bytes: int, mon
     assert sum(made) == limit_bytes + 1
 
 
+def test_lists_that_differ_have_other_hashes() -> None:
+    lists = [StatusList(bits, bytes([number])) for bits in (1, 2) for number in range(4)]
+    assert len(set(map(hash, lists))) == len({*lists, *lists}) == 8
+
+
 def test_a_short_stream_does_not_have_the_entries_somebody_claims() -> None:
     # STA-027: the size of a list is what its bytes hold, and nothing else says it.
     statuses = inflate(zlib.compress(b"\x00"), bits=1)

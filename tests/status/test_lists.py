@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from citizenid import CitizenIDError, Reason, Status, StatusReference
 from citizenid.status import StatusLists, StatusPublisher
+from citizenid.status._lists import _allocate
 
 from . import DAY, NOW, key
 from .test_ledger import PathOfBytes
@@ -66,6 +67,24 @@ def test_what_is_spread_is_distinct_and_found_again(size: int, in_use: int, coun
     assert len(lists.uris) <= len(given_out) // room + in_use + 1
     lists.of(given_out[0]).suspend(given_out[0])
     assert lists.of(given_out[0]).status(given_out[0]) is Status.SUSPENDED
+
+
+def test_the_draws_of_every_list_come_from_the_source_that_was_given(tmp_path: Path) -> None:
+    for folder in (None, tmp_path):
+        lists = StatusLists(uri=TEMPLATE, size=32, folder=folder, randbelow=lambda bound: bound - 1)
+        assert [lists.allocate().index for _ in range(3)] == [31, 30, 29]
+        lists.close()
+
+
+def test_nothing_is_taken_of_a_list_that_others_have_filled_meanwhile() -> None:
+    publisher = StatusPublisher(uri=TEMPLATE.replace("{list}", "1"), size=16)
+    assert _allocate(publisher, 0) == () and publisher.free == 16
+    assert len(_allocate(publisher, 16)) == 16
+    assert _allocate(publisher, 1) == ()
+
+
+def test_as_many_lists_are_in_use_as_there_may_be() -> None:
+    assert len(StatusLists(uri=TEMPLATE, size=16, in_use=1_000).uris) == 1_000
 
 
 def test_the_next_list_begins_before_the_last_is_full(opened: Opened) -> None:

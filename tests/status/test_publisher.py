@@ -570,6 +570,41 @@ def test_a_list_that_is_stored_may_be_as_long_as_its_own_format_takes() -> None:
     assert publisher.last_issued_at == NOW
 
 
+def test_a_list_may_end_with_the_calendar() -> None:
+    last = 253_402_300_799
+    beyond = (("expires_s", 61, "expires_s"), ("now", last - 59, "expires_s"), ("ttl_s", 61, "ttl_s"))
+    for publisher in (new_publisher(), IdentifierPublisher(uri=URI)):
+        times = {"now": last - 60, "ttl_s": 60, "expires_s": 60}
+        publisher.prepare(key().public, **times)
+        for name, wrong, where in beyond:
+            with pytest.raises(CitizenIDError) as caught:
+                publisher.prepare(key().public, **{**times, name: wrong})
+            error = caught.value
+            assert (error.reason, error.where) == (Reason.CONFIGURATION_INVALID, f"status-list.{where}")
+
+
+def test_a_bitstring_that_is_stored_has_one_bit_for_each_entry() -> None:
+    # Of the two bits that a suspension takes here it publishes one.
+    size = DEFAULT_LIMITS.status_list_bytes // 16 * 9 * 8 // 10 * 9
+    publisher = new_publisher(size, 2, purpose="suspension", issuer=ISSUER)
+    prepared = publisher.prepare(key().public, now=NOW, ttl_s=60, expires_s=60, level=0, format="bitstring")
+    assert len(prepared.to_be_signed) > DEFAULT_LIMITS.status_list_bytes // 10 * 8
+    twice = new_publisher(size // 9 * 12, 2, purpose="suspension", issuer=ISSUER)
+    refused(
+        Reason.CONFIGURATION_INVALID,
+        lambda: twice.prepare(key().public, now=NOW, ttl_s=60, expires_s=60, level=0, format="bitstring"),
+    )
+    assert twice.last_issued_at is None
+
+
+def test_the_issuer_of_a_bitstring_is_as_long_as_a_uri_may_be() -> None:
+    longest = "https://issuer.example/" + "i" * (2_048 - 23)
+    assert new_publisher(131_072, 1, purpose="revocation", issuer=longest).issuer == longest
+    with pytest.raises(CitizenIDError) as caught:
+        new_publisher(131_072, 1, purpose="revocation", issuer=longest + "i")
+    assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "status-list.issuer")
+
+
 @pytest.mark.parametrize("format", ["jwt", "cwt"])
 @pytest.mark.parametrize("kid", ["", "k" * 256, 7, b"signer", ["signer"], "é" * 128, "\ud800"], ids=ascii)
 def test_a_kid_that_verifiers_would_refuse_is_not_published(kid: Any, format: Any) -> None:

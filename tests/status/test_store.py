@@ -580,6 +580,13 @@ def test_trusting_anew_is_no_way_back(reloads: str) -> None:
     assert ask(store, 1) is Status.INVALID
 
 
+def test_a_list_that_stays_is_its_own_mark_still() -> None:
+    store = holding()
+    store.reload(anchors=TRUSTED)
+    (held,) = store._held.values()
+    assert list(store._marks.values()) == [held] and held.statuses._digest is None
+
+
 def test_a_list_that_is_gone_leaves_its_digest_and_not_its_bits() -> None:
     store = holding()
     store.reload(anchors=anchors(OTHER_ISSUER, "other"))

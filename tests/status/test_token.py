@@ -949,6 +949,21 @@ def test_a_list_is_fetched_from_somewhere(uri: Any) -> None:
         assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "uri")
 
 
+@pytest.mark.parametrize("iss", [7, None, True, [ISSUER], {"id": ISSUER}], ids=repr)
+def test_what_names_nobody_is_anybodys(iss: Any) -> None:
+    body = token(claims(iss=iss), header(kid=ABSENT))
+    ambiguous = Refusal("", b"", VERIFICATION, Reason.KEY_AMBIGUOUS, "status-list", "V2")
+    check_refused(ambiguous, lambda: verify(body))
+
+
+def test_a_payload_that_is_no_json_names_nobody() -> None:
+    for kid in (ABSENT, "signer"):
+        body = token(b"{", header(kid=kid))
+        with pytest.raises(MalformedError) as caught:
+            verify(body)
+        assert (caught.value.reason, caught.value.where) == (Reason.MALFORMED_JSON, "status-list")
+
+
 @pytest.mark.parametrize("exp", [ABSENT, NOW + 60, NOW + 600])
 def test_a_list_ends_with_the_trust_in_its_signer(exp: Any) -> None:
     jwk = {"keys": [{**key().public.to_jwk(), "kid": "signer"}]}

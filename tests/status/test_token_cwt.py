@@ -409,6 +409,27 @@ def test_claims_of_the_header_that_contradict_are_refused(stated: Any, kind: str
     refused(Reason.CLAIM_INVALID, body, "status-list.header.cwt_claims", media_type=kind)
 
 
+@pytest.mark.parametrize("payload", [
+    {**cwt_claims(), 1: 7}, {**cwt_claims(), 1: ISSUER.encode()}, {**cwt_claims(), 1: [ISSUER]}, [ISSUER], ISSUER, 1,
+    None,
+])  # fmt: skip
+def test_what_names_nobody_is_anybodys(payload: Any) -> None:
+    body = cwt(cbor2.dumps(payload), {4: ABSENT})
+    refused(Reason.KEY_AMBIGUOUS, body, "status-list")
+
+
+@pytest.mark.parametrize("kind", [LIST, IDENTIFIERS])
+def test_a_list_is_published_with_as_many_certificates_as_there_are(kind: str) -> None:
+    root, ca = certificate("root", "root", authority=True), certificate("ca", "root", authority=True)
+    signer = local_key(certificate_key("leaf"))
+    trusted = TrustAnchors.from_certificates(pem(root), issuer=ISSUER, purpose=KeyPurpose.STATUS_LIST)
+    publisher: Any = StatusPublisher(uri=URI, size=16) if kind == LIST else IdentifierPublisher(uri=URI)
+    options: dict[str, Any] = {"format": "cwt"} if kind == LIST else {}
+    for chain in (der(certificate("leaf", "root")), der(certificate("leaf", "ca"), ca)):
+        body = publisher.publish(signer, now=NOW, ttl_s=60, expires_s=60, certificates=chain, **options)
+        assert verify(body, media_type=kind, anchors=trusted, now=NOW + 1).uri == URI
+
+
 @pytest.mark.parametrize("label", [7, 999, "note"])
 def test_a_claim_that_nobody_knows_agrees_as_well(label: Any) -> None:
     for stated, good in (("x", True), ("y", False), (b"x", False), (None, False)):

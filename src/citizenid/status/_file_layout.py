@@ -84,7 +84,6 @@ class Laid(NamedTuple):
     front: bytes
     epoch: bytes
     lists: tuple[tuple[int, bytes], ...]
-    file_bytes: int
 
 
 def _aligned(offset: int, to: int) -> int:
@@ -125,7 +124,7 @@ def lay_out(stored: StoredStatuses) -> Laid:
     head = _HEAD.pack(_MAGIC, _VERSION, *counts, end, directory_bytes, first_list)
     directory = b"".join(records)
     epoch = hashlib.sha256(head + directory).digest()
-    return Laid((head + epoch + directory).ljust(first_list, b"\0"), epoch, tuple(placed), end)
+    return Laid((head + epoch + directory).ljust(first_list, b"\0"), epoch, tuple(placed))
 
 
 def read_head(header: bytes, file_bytes: int) -> Head:

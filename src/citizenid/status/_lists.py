@@ -148,9 +148,7 @@ class StatusLists:
         return usable
 
     def _follow(self) -> None:
-        if self._folder is None:
-            return
-        while exists(self._path(len(self._lists) + 1)):
+        while self._folder is not None and exists(_path(self._folder, len(self._lists) + 1)):
             self._begin()
 
     def _begin(self) -> None:
@@ -159,17 +157,18 @@ class StatusLists:
             uri=self._uri.replace(_PLACE, str(number)),
             size=self._size,
             bits=self._bits,
-            path=None if self._folder is None else self._path(number),
+            path=None if self._folder is None else _path(self._folder, number),
             randbelow=self._randbelow,
         )
         self._lists.append(publisher)
         self._by_uri[publisher.uri] = publisher
 
-    def _path(self, number: int) -> str:
-        return join(self._folder or "", f"{number}.status")
-
     def __repr__(self) -> str:
         return f"<StatusLists, {len(self._lists)} of {self._size}>"
+
+
+def _path(folder: str, number: int) -> str:
+    return join(folder, f"{number}.status")
 
 
 def _allocate(publisher: StatusPublisher, count: int) -> tuple[StatusReference, ...]:

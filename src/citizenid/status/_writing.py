@@ -179,9 +179,9 @@ def _cwt(typ: str, uri: str, times: Times, signer: TokenSigner, label: int, stat
     }
     # The list stands between iat and ttl, by the order of the labels; it is not decoded to be put there.
     before, behind = {name: claims[name] for name in claims if name < label}, {reg.CWT_TTL: times.ttl_s}
-    start, end = cbor.encode(before, _WHERE)[1:], cbor.encode(behind, _WHERE)[1:]
+    start, end = cbor.encode(before)[1:], cbor.encode(behind)[1:]
     payload = b"".join((b"\xa5", start, cbor.encode(label), *stated, end))
-    protected = cbor.encode(header, _WHERE)
+    protected = cbor.encode(header)
     around = _TAG + cose.write(protected, {}, None, bytes(reg.SIGNATURE_BYTES[algorithm]))  # null for a payload
     _check_size(len(around) - 1 + len(cbor.head(2, len(payload))) + len(payload))
     return Unsigned(
