@@ -46,6 +46,7 @@ from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.status import (
     IdentifierPublisher,
     StatusFile,
+    StatusSource,
     StatusStore,
     VerifiedStatusList,
     _file,
@@ -1454,7 +1455,7 @@ def at_index(index: Any, **further: Any) -> dict[str, Any]:
 
 
 def judge(
-    body: bytes, store: StatusStore, now: int = NOW, trusted: TrustAnchors | None = None
+    body: bytes, store: StatusSource, now: int = NOW, trusted: TrustAnchors | None = None
 ) -> VerifiedPresentation | NeedStatusList:
     return verify(
         body,
@@ -1466,7 +1467,7 @@ def judge(
     )
 
 
-def check_judged(body: bytes, store: StatusStore, reason: Reason, step: str, where: str, now: int = NOW) -> None:
+def check_judged(body: bytes, store: StatusSource, reason: Reason, step: str, where: str, now: int = NOW) -> None:
     with pytest.raises(CitizenIDError) as caught:
         judge(body, store, now)
     assert (caught.value.reason, caught.value.step, caught.value.where) == (reason, step, where)
@@ -1475,6 +1476,14 @@ def check_judged(body: bytes, store: StatusStore, reason: Reason, step: str, whe
 def test_a_valid_status_lets_through() -> None:
     verdict = judge(presentation(), holding())
     assert isinstance(verdict, VerifiedPresentation) and verdict.status is Status.VALID
+
+
+class Silent(StatusSource):
+    """A source of lists whose author has written none of its methods."""
+
+
+def test_a_source_that_answers_nothing_lets_nobody_through() -> None:
+    check_judged(presentation(), Silent(), Reason.STATUS_NOT_VALID, "V9", "status")
 
 
 @pytest.mark.parametrize(
