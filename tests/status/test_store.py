@@ -1214,6 +1214,14 @@ def test_of_a_list_that_was_let_go_of_a_digest_is_kept_and_no_bits() -> None:
     assert identity not in store._held and type(store._marks[identity]) is Mark
 
 
+def test_a_list_that_is_kept_is_its_own_mark_still() -> None:
+    store = holding()
+    ingest(store, token(claims(sub=URI + "/long", exp=NOW + 3 * CAP, ttl=ABSENT)), uri=URI + "/long")
+    kept = status_identity(URI + "/long", ISSUER)
+    sweeping(store, NOW + 3_600 + CAP)
+    assert len(store._held) == 2 and store._marks[kept] is store._held[kept]
+
+
 def test_what_marks_were_let_go_of_is_never_forgotten() -> None:
     # A clock was ahead: the mark of a list at NOW is gone, and one of an older list is not.
     marks = {bytes(16): Mark(UnixTime(NOW), bytes(32)), b"m" * 16: Mark(UnixTime(NOW - 100), bytes(32))}
