@@ -552,6 +552,10 @@ def test_the_last_time_that_there_is_may_stand_in_a_file(path: Path, opened: Ope
         assert publisher.last_issued_at == last
 
 
+def test_where_no_file_is_nothing_of_it_is_known(tmp_path: Path) -> None:
+    assert _ledger_file._identity(tmp_path / "none") == (-1, -1, -1)
+
+
 def test_a_ledger_that_was_never_opened_has_nothing_to_close() -> None:
     _ledger_file.FileLedger.__new__(_ledger_file.FileLedger).__del__()
 

@@ -572,7 +572,12 @@ def test_a_list_that_is_stored_may_be_as_long_as_its_own_format_takes() -> None:
 
 def test_a_list_may_end_with_the_calendar() -> None:
     last = 253_402_300_799
-    beyond = (("expires_s", 61, "expires_s"), ("now", last - 59, "expires_s"), ("ttl_s", 61, "ttl_s"))
+    beyond = (
+        ("expires_s", 61, "expires_s"),
+        ("now", last, "expires_s"),
+        ("now", last + 1, "now"),
+        ("ttl_s", 61, "ttl_s"),
+    )
     for publisher in (new_publisher(), IdentifierPublisher(uri=URI)):
         times = {"now": last - 60, "ttl_s": 60, "expires_s": 60}
         publisher.prepare(key().public, **times)
