@@ -147,7 +147,9 @@ PARTS: Final[dict[str, Part]] = {
         ),
     ),
     "integrations": Part(("integrations/",), ("integrations", "test_representations.py")),
-    "command line": Part(("__main__.py", "_cli/", "_demo/"), ("test_main.py", "gateway/test_audit_verification.py")),
+    "command line": Part(
+        ("__main__.py", "_cli/", "_demo/"), ("test_main.py", "test_main_words.py", "gateway/test_audit_verification.py")
+    ),
     "testing": Part(("testing/",), ("testing",)),
 }
 
