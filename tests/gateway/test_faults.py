@@ -600,6 +600,7 @@ def test_a_source_of_lists_that_raises_decides_nothing_and_lets_no_error_out(err
     def wanted(result: object, reason: Reason = Reason.STATUS_LIST_UNAVAILABLE) -> None:
         assert isinstance(result, NeedStatusList)
         assert result.reason is reason
+        assert reason is not Reason.STATUS_LIST_UNAVAILABLE or result.uri in ("", *world.statuses.uris)
         assert result.http().status == 503
 
     for lists.fails in ("check_identity", "keep_fresh"):

@@ -349,6 +349,8 @@ def test_every_decision_is_counted_by_door_and_reason() -> None:
     world.ask(alice, ticket, "europe")
     world.gateway.authorize(request(), resource="europe")
     world.gateway.admit(b"", format=Format.SD_JWT_VC, challenge="", request=request())
+    challenge = world.gateway.challenge(sender=alice.sender.public.thumbprint).to_text()
+    world.gateway.admit(b"", format=Format.SD_JWT_VC, challenge=challenge, request=request())
     world.gateway.renew(request())
     world.gateway.sign_out(request(ticket, world.proof(alice.sender, ticket)))
     assert world.gateway.counts() == {
@@ -357,6 +359,7 @@ def test_every_decision_is_counted_by_door_and_reason() -> None:
         ("authorize", "deny", Reason.CITIZENSHIP_NOT_PERMITTED): 1,
         ("authorize", "need_presentation", Reason.TICKET_MISSING): 1,
         ("admit", "deny", Reason.CHALLENGE_INVALID): 1,
+        ("admit", "deny", Reason.PROOF_MISSING): 1,
         ("renew", "need_presentation", Reason.TICKET_MISSING): 1,
         ("sign_out", "signed_out", None): 1,
     }
