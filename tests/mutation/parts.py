@@ -146,11 +146,36 @@ PARTS: Final[dict[str, Part]] = {
             ),
         ),
     ),
-    "integrations": Part(("integrations/",), ("integrations", "test_representations.py")),
+    "integrations": Part(
+        ("integrations/",),
+        ("integrations", "test_representations.py"),
+        95,
+        tuple(
+            (
+                f"tests/integrations/{name}",
+                "its server is a process of its own, of which mutmut does not learn what it calls",
+            )
+            for name in (
+                "test_nginx.py",
+                "test_asgi.py::test_a_client_is_served_over_http",
+                "test_asgi.py::test_a_wallet_is_admitted_over_http",
+            )
+        ),
+    ),
     "command line": Part(
         ("__main__.py", "_cli/", "_demo/"), ("test_main.py", "test_main_words.py", "gateway/test_audit_verification.py")
     ),
-    "testing": Part(("testing/",), ("testing",)),
+    "testing": Part(
+        ("testing/",),
+        ("testing",),
+        95,
+        (
+            (
+                "tests/testing/test_catalogue.py::test_each_attack_has_the_outcome_it_must_have[DOS-014]",
+                "it counts the frames that are left, and a function that mutmut has made takes two",
+            ),
+        ),
+    ),
 }
 
 
