@@ -79,9 +79,14 @@ def errors_only_at(places: Mapping[Reason, frozenset[str]]) -> AbstractContextMa
     return _errors_judged(lambda reason, where: where in places.get(reason, ()))
 
 
+def in_words(where: object) -> bool:
+    """Whether this is a path that is made of our words."""
+    return type(where) is str and WORDS.issuperset(re.sub(r"\[[0-9]+\]", "", where).split("."))
+
+
 def errors_only_in_words() -> AbstractContextManager[None]:
     """Raise `OutOfPlace`, instead of any error at a path that is not made of our words, as long as the block runs."""
-    return _errors_judged(lambda _, where: WORDS.issuperset(re.sub(r"\[[0-9]+\]", "", where).split(".")))
+    return _errors_judged(lambda _, where: in_words(where))
 
 
 def _fixture(judged: Callable[[], AbstractContextManager[None]]) -> Any:

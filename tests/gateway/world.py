@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from places import in_words
+
 from citizenid import ANY, Citizenship, Country, KeyPurpose, Reason, TrustAnchors  # noqa: F401  # some handed on
 from citizenid.gateway import Admitted, Allow, Answer, Deny, Request  # noqa: F401  # some handed on
 from citizenid.testing.forge.parts import (  # noqa: F401  # handed on
@@ -50,10 +52,14 @@ def allowed(result: object) -> Allow:
     return result
 
 
+_OF_THE_GATEWAY = frozenset({"audit", "sharing"})  # steps at which nothing of the request is at fault
+
+
 def denied(result: object, reason: Reason, step: str) -> Deny:
     """Expect Deny with this Reason at this step."""
     assert type(result) is Deny, result
     assert (result.reason, result.step) == (reason, step)
+    assert in_words(result.where) or (result.where == "" and step in _OF_THE_GATEWAY), result.where
     return result
 
 
