@@ -744,6 +744,18 @@ def test_a_child_of_a_writer_allows_and_counts_nothing(tmp_path: Path) -> None:
     assert (two.allowed, two.counted) == (0, {"ticket_missing": 1})
 
 
+def test_a_log_is_closed_when_who_writes_has_ended(tmp_path: Path) -> None:
+    log = open_log(tmp_path, wait_s=0.01)
+    settle(log)
+    log._group.enter()  # somebody writes, and it takes long
+    for _ in range(2):
+        refused(log.close, Reason.AUDIT_UNAVAILABLE)
+        refused(lambda: open_log(tmp_path), Reason.AUDIT_WRITER_PRESENT)
+    log._group.leave()
+    log.close()
+    open_log(tmp_path).close()
+
+
 def test_a_closed_log_raises_nothing_in_a_gateway(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     settle(log)

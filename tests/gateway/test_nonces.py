@@ -178,13 +178,16 @@ def test_processes_whose_random_source_was_forked_have_no_nonce_in_common(monkey
     assert len(made) == 4
 
 
+def failing(size: int) -> bytes:
+    raise OSError
+
+
 @pytest.mark.parametrize("drawn", [b"", b"short", bytes(33), None, 32])
 def test_a_source_that_gives_no_key_gives_no_nonces(drawn: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     source: list[Any] = [lambda size: bytes(range(size))]
     own = OwnNonces(lambda size: source[0](size), AUDIENCE)
     monkeypatch.setattr(nonces, "getpid", lambda: 1)
-    source[0] = lambda size: drawn
-    for _ in range(2):
+    for source[0] in (lambda size: drawn, failing):
         with pytest.raises(CitizenIDError) as caught:
             own.current()
         assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "gateway.random")
