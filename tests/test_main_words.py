@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import builders_sd_cwt
@@ -20,26 +22,32 @@ import mdoc_builders
 import pytest
 from builders import (
     AUDIENCE,
+    ISSUER,
     NONCE,
     NOW,
+    STATUS_URI,
     anchors,
     challenge,
     digest,
     disclosure,
     issuer_half,
+    key,
     make,
     segment,
+    status_token,
     statuses,
 )
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from citizenid import CitizenIDError, Format, Limits, NeedStatusList, Reason, Serialization, _demo
+from citizenid import CitizenIDError, Country, Format, Limits, NeedStatusList, Reason, Serialization, _demo
 from citizenid import __main__ as cli
+from citizenid._cli.cbor_inspection import _opened
 from citizenid._cli.files import UsageError, finish, read_file
 from citizenid._cli.inspection import inspection
-from citizenid._cli.steps import Steps, verify_steps
+from citizenid._cli.policy import check_lines
+from citizenid._cli.steps import Steps, _codes, verify_steps
 from citizenid._demo.floor import BACKEND_VERSION
 
 # --- the demo ---
@@ -156,6 +164,124 @@ def test_every_group_of_commands_says_what_it_is_for() -> None:
     assert groups["audit"] is not None and groups["audit"].pretty_exceptions_enable is False
 
 
+class Drawn:
+    """What draws progress: what it was told, and after how many trials it drew."""
+
+    made: list[Drawn] = []  # noqa: RUF012  # emptied by each test
+
+    def __init__(self, **named: Any) -> None:
+        self.named, self.tasks, self.added, self.drawn = named, [SimpleNamespace(completed=0)], [], []
+        self.made.append(self)
+
+    def __enter__(self) -> Drawn:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def add_task(self, *given: Any, **named: Any) -> int:
+        self.added.append((given, named))
+        return 0
+
+    def advance(self, task: int) -> None:
+        self.tasks[task].completed += 1
+
+    def refresh(self) -> None:
+        self.drawn.append(self.tasks[0].completed)
+
+
+@pytest.mark.parametrize(("quick", "trials"), [(True, (1_000, 100)), (False, (10_000, 1_000))])
+@pytest.mark.parametrize(("report", "code"), [(FINE, 0), (FAILED, 1)])
+def test_the_demo_says_what_it_found(
+    quick: bool, trials: tuple[int, int], report: _demo.Report, code: int, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    asked: list[dict[str, Any]] = []
+
+    def run(advance: Callable[[], None] = lambda: None, **named: Any) -> _demo.Report:
+        asked.append(named)
+        for _ in range(501):
+            advance()
+        return report
+
+    monkeypatch.setattr(_demo, "run", run)
+    monkeypatch.setattr("rich.progress.Progress", Drawn)
+    Drawn.made.clear()
+    for as_json in (True, False):
+        assert cli.run_demo(quick=quick, as_json=as_json, format=Format.MDOC) == code
+    document, table = capsys.readouterr().out.split("\n}\n")
+    assert document + "\n}" == json.dumps(_demo.to_json(report), indent=2)
+    assert table.startswith("1. a row: 0.5 s in the article") and max(map(len, table.splitlines())) <= 100
+    for named in asked:
+        assert named == {"authorizations": trials[0], "admissions": trials[1], "format": Format.MDOC}
+        assert {type(named["authorizations"]), type(named["admissions"])} == {int}
+    (drawn,) = Drawn.made
+    console = drawn.named.pop("console")
+    assert console.stderr is True and drawn.named == {"auto_refresh": False, "transient": True}
+    total = _demo.total(authorizations=trials[0], admissions=trials[1])
+    assert drawn.added == [(("deciding",), {"total": total})]
+    assert drawn.drawn == [250, 500]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_table_has_the_width_of_the_terminal_and_no_colours_of_its_own(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+
+    class Page(Console):
+        def __init__(self, **named: Any) -> None:
+            made.append(named)
+            super().__init__(file=io.StringIO(), force_terminal=terminal, **named)
+
+    monkeypatch.setattr(_demo, "run", lambda **_: FINE)
+    monkeypatch.setattr("rich.progress.Progress", Drawn)
+    monkeypatch.setattr("rich.console.Console", Page)
+    assert cli.run_demo(quick=True, as_json=False, format=Format.MDOC) == 0
+    expected = [{"stderr": True}, {"highlight": False}]
+    assert made == expected if terminal else [*expected, {"highlight": False, "width": 100}]
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_demo_that_cannot_go_on_says_why(
+    as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(**_: Any) -> _demo.Report:
+        raise _demo.WrongDecision("a citizen was not admitted but got Deny expired")
+
+    monkeypatch.setattr(_demo, "run", run)
+    assert cli.run_demo(quick=True, as_json=as_json, format=Format.MDOC) == 1
+    out, err = capsys.readouterr()
+    assert err.endswith("citizenid: a citizen was not admitted but got Deny expired\n")
+    wrong = {"ok": False, "wrong": "a citizen was not admitted but got Deny expired"}
+    assert out == (json.dumps(wrong, indent=2) + "\n" if as_json else "")
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_without_its_extra_it_says_how_to_install_it(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert exit_.value.code == 2
+    assert capsys.readouterr() == ("", f"{cli.HINT}\n")
+
+
+def test_what_a_terminal_cannot_show_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="ascii") for _ in range(2)]
+    monkeypatch.setattr(sys, "stdout", streams[0])
+    monkeypatch.setattr(sys, "stderr", streams[1])
+    monkeypatch.setattr(cli, "finish", lambda app: app and None)
+    cli.main()
+    assert [stream.errors for stream in streams] == ["backslashreplace"] * 2
+
+
+def test_an_error_of_a_policy_that_stands_nowhere_is_told_at_its_first_line() -> None:
+    assert check_lines("a\x1b", "")[0] == "a\\u001b:1: policy.version: version must be the integer 1"
+    assert check_lines("a", "version = 1\n\n[[rule]]\nx = 1\n")[0].startswith("a:3: policy.rule[1].resource: ")
+
+
 # --- what is inside ---
 
 NOTICE: Final = "UNVERIFIED, all of it: no signature, digest, time or status was checked. Lines with | are foreign."
@@ -203,6 +329,12 @@ def test_what_is_inside_of_a_presentation() -> None:
     assert f'|   "aud": "{AUDIENCE}",' in lines[at:] and f'|   "nonce": "{NONCE}",' in lines[at:]
 
 
+def test_where_a_key_binding_cannot_be_read_is_said() -> None:
+    with pytest.raises(CitizenIDError) as caught:
+        inspected(issuer_half() + b".".join([segment({"alg": "ES256", "typ": "kb+jwt"}), segment(b"{"), b"AA"]))
+    assert (caught.value.reason, caught.value.where) == (Reason.MALFORMED_JSON, "kb-jwt.payload")
+
+
 @pytest.mark.parametrize(("part", "wrong", "reason", "where"), [
     (0, b"{", Reason.MALFORMED_JSON, "issuer-jwt.header"),
     (1, b"{", Reason.MALFORMED_JSON, "issuer-jwt.payload"),
@@ -234,12 +366,31 @@ def test_what_is_inside_of_the_formats_in_cbor() -> None:
     for member in ('"algorithm": "ES256"', '"typ": ', '"kid": ', '"certificates": []', '"claims": {'):
         assert f"|   {member}" in text
     assert "type outside of the signature" not in text and "namespace" not in text
+    binding = text.partition("UNVERIFIED SD-CWT: key binding\n")[2]
+    assert '|   "algorithm": "ES256",' in binding
+    name = builders_sd_cwt.disclosure("s" * 16, "Zoe", "name")
+    text = "\n".join(inspected(builders_sd_cwt.make(builders_sd_cwt.hide(name), [name]), Format.SD_CWT))
+    assert "UNVERIFIED SD-CWT: disclosure 1 of 1\n| [\n" in text
     credential = inspected(cbor2.dumps(builders_sd_cwt.credential()), Format.SD_CWT)
     assert "none, so this is a credential and no presentation" in credential[-1]
     text = "\n".join(inspected(mdoc_builders.make(), Format.MDOC))
     for member in ("type outside of the signature", "algorithm", "certificates", "device-signed elements"):
         assert f'|   "{member}": ' in text
     assert "document 1 of 1: deviceSignature" in text and '"namespace": ' in text and '"item": ' in text
+
+
+def test_bytes_inside_of_bytes_are_opened_wherever_they_stand() -> None:
+    inner = cbor2.CBORTag(24, cbor2.dumps([1]))
+    assert _opened(cbor2.dumps([inner])) == [{"tag 24": [1]}]
+    assert _opened(cbor2.dumps(cbor2.CBORTag(25, [inner]))) == {"tag 25": [{"tag 24": [1]}]}
+    assert _opened(cbor2.dumps({"a": inner})) == {"a": {"tag 24": [1]}}
+    deep = b"\x01"
+    for _ in range(5):
+        deep = cbor2.dumps(cbor2.CBORTag(24, deep))
+    value, levels = _opened(deep), 0
+    while type(value) is dict:
+        value, levels = value["tag 24"], levels + 1
+    assert levels == 4 and value.startswith("h'")
 
 
 # --- step by step ---
@@ -261,6 +412,21 @@ def test_the_stage_says_how_far_a_verification_came() -> None:
         assert verify_steps(data, **{**world, **changes}).stage == stage
     short = Limits(unreferenced_validity_s=1, clock_skew_s=0)
     assert verify_steps(make(payload={"iat": NOW + 1}), **{**world, "limits": short}).stage == "V2"
+
+
+def test_the_last_steps_keep_the_bounds_that_were_given() -> None:
+    world: dict[str, Any] = {
+        "format": Format.SD_JWT_VC, "anchors": anchors(), "challenge": challenge(), "statuses": statuses(),
+    }  # fmt: skip
+    early = make(kb={"iat": NOW + 30})
+    assert verify_steps(early, **world, now=NOW, limits=Limits()).exit_code == 0
+    refused = verify_steps(early, **world, now=NOW, limits=Limits(clock_skew_s=0))
+    assert (refused.to_json()["reason"], refused.stage) == ("key_binding_in_future", "V7")
+
+
+def test_citizenships_are_told_in_one_line() -> None:
+    assert _codes([Country("US"), Country("FR")]) == "US FR"
+    assert _codes([]) == "none"
 
 
 def test_a_need_of_a_list_is_told_to_machines_and_to_people() -> None:
@@ -290,6 +456,23 @@ def test_one_byte_more_than_may_be_is_read(tmp_path: Path, monkeypatch: pytest.M
         assert read_file(str(name), bound) == read_file("-", bound) == b"0123456789"[: bound + 1]
 
 
+def test_a_list_may_end_its_line_and_none_is_cut(tmp_path: Path) -> None:
+    keys, name = tmp_path / "keys", tmp_path / "list"
+    keys.write_text(json.dumps({"keys": [{**key("status").public.to_jwk(), "kid": "s1"}]}))
+
+    def refused(body: bytes) -> list[Reason]:
+        name.write_bytes(body)
+        named = [(STATUS_URI, str(name), cli.ListName.JWT)]
+        return [error.reason for error in cli.read_status_lists(named, str(keys), ISSUER, NOW)[1]]
+
+    for end in (b"", b"\n", b"\r\n"):
+        assert refused(status_token() + end) == []
+        assert refused(b"a" * (cli.LIMITS.status_list_bytes + 1) + end) == [Reason.INPUT_TOO_LARGE]
+    for wrong in (b"\n\n", b"\r\r\n", b" "):
+        assert len(refused(status_token() + wrong)) == 1
+    assert len(refused(b"\n" + status_token())) == len(refused(b"\r" + status_token())) == 1
+
+
 def complaint(act: Callable[[], object]) -> str:
     with pytest.raises(UsageError) as caught:
         act()
@@ -299,6 +482,13 @@ def complaint(act: Callable[[], object]) -> str:
 def test_what_cannot_be_read_is_said_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = tmp_path / "none"
     assert complaint(lambda: read_file(str(missing), 1)) == f"cannot read {missing}: No such file or directory"
+
+    def open_(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr("builtins.open", open_)
+    assert complaint(lambda: read_file("file", 1)) == "cannot read file: OSError"
+    monkeypatch.undo()
     monkeypatch.setattr(sys, "stdin", None)
     assert complaint(lambda: read_file("-", 1)) == "cannot read -: standard input is closed"
 
@@ -306,9 +496,24 @@ def test_what_cannot_be_read_is_said_in_words(tmp_path: Path, monkeypatch: pytes
 def test_options_that_do_not_go_together_are_said_in_words() -> None:
     jwt = cli.ListName.JWT
     assert complaint(lambda: cli.named_lists(["u=f"], [], "")) == "--status-list and --status-jwks go together"
+    options = "--audience, --nonce, --max-age-s: "
+    assert complaint(lambda: cli.read_challenge("", "", "n", 1)).startswith(options)
+    countries = "name --country at least once, or --any-country"
+    for codes, all_ in ((["US"], True), ([], False)):
+        assert complaint(lambda codes=codes, all_=all_: cli.read_countries(codes, all_)) == countries
     for wrong in ("f", "=f", "u="):
         assert complaint(lambda wrong=wrong: cli.named_lists([wrong], [], "k")) == "--status-list: write URI=FILE"
     assert cli.named_lists(["https://a/?b=c=file"], [], "k") == [("https://a/?b=c", "file", jwt)]
+
+
+def test_anchors_that_are_none_are_said_by_their_options(tmp_path: Path) -> None:
+    name = tmp_path / "roots"
+    name.write_bytes(b"no certificate")
+    world: list[Any] = ["https://issuer.example", Format.MDOC, ["type"], [Country("US")]]
+    told = complaint(lambda: cli.read_anchors("", str(name), *world))
+    assert told.startswith("--certificates, --issuer, --type: ")
+    told = complaint(lambda: cli.read_anchors(str(name), "", *world))
+    assert told.startswith("--jwks, --issuer, --type: ")
 
 
 class Broken(io.StringIO):

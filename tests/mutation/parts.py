@@ -163,7 +163,8 @@ PARTS: Final[dict[str, Part]] = {
         ),
     ),
     "command line": Part(
-        ("__main__.py", "_cli/", "_demo/"), ("test_main.py", "test_main_words.py", "gateway/test_audit_verification.py")
+        ("__main__.py", "_cli/", "_demo/"),
+        ("test_main.py", "test_main_words.py", "test_demo.py", "gateway/test_audit_verification.py"),
     ),
     "testing": Part(
         ("testing/",),
