@@ -239,7 +239,7 @@ def test_the_table_has_the_width_of_the_terminal_and_no_colours_of_its_own(
     monkeypatch.setattr("rich.console.Console", Page)
     assert cli.run_demo(quick=True, as_json=False, format=Format.MDOC) == 0
     expected = [{"stderr": True}, {"highlight": False}]
-    assert made == expected if terminal else [*expected, {"highlight": False, "width": 100}]
+    assert made == (expected if terminal else [*expected, {"highlight": False, "width": 100}])
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -366,8 +366,8 @@ def test_what_is_inside_of_the_formats_in_cbor() -> None:
     for member in ('"algorithm": "ES256"', '"typ": ', '"kid": ', '"certificates": []', '"claims": {'):
         assert f"|   {member}" in text
     assert "type outside of the signature" not in text and "namespace" not in text
-    binding = text.partition("UNVERIFIED SD-CWT: key binding\n")[2]
-    assert '|   "algorithm": "ES256",' in binding
+    outer, _, binding = text.partition("UNVERIFIED SD-CWT: key binding\n")
+    assert '|   "algorithm": "ES256",' in outer and '|   "algorithm": "ES256",' in binding
     name = builders_sd_cwt.disclosure("s" * 16, "Zoe", "name")
     text = "\n".join(inspected(builders_sd_cwt.make(builders_sd_cwt.hide(name), [name]), Format.SD_CWT))
     assert "UNVERIFIED SD-CWT: disclosure 1 of 1\n| [\n" in text

@@ -41,7 +41,7 @@ class RawVerify(NamedTuple):
     def of(cls, data: bytes, signature: bytes, key: PublicKey) -> RawVerify:
         jwk = key.to_jwk()
         point = b"\x04" + _unbase64url(jwk["x"].encode()) + _unbase64url(jwk["y"].encode())
-        halves = (int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
+        halves = (int.from_bytes(signature[:32]), int.from_bytes(signature[32:]))
         loaded = ec.EllipticCurvePublicKey.from_encoded_point(_P256, point)
         return cls(loaded, point, encode_dss_signature(*halves), data)
 
@@ -101,4 +101,4 @@ def _proof(proof: str, sender: PublicKey) -> RawVerify:
 
 
 def _unbase64url(text: bytes) -> bytes:
-    return base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+    return base64.urlsafe_b64decode(text + b"==")  # more than it needs is passed over

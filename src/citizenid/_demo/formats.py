@@ -84,7 +84,7 @@ def _mdoc(name: str, countries: Iterable[Country]) -> Issuance:
 def _certificates() -> tuple[bytes, bytes, LocalKey]:
     """Make a root (PEM), a document signer under it (DER), and the signer's key."""
     root_key, signer_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root_name, now = _name("Demo IACA"), datetime.now(UTC).replace(microsecond=0)
+    root_name, now = _name("Demo IACA"), datetime.now(UTC)
     root = (
         _certificate(root_name, root_name, root_key.public_key(), now, timedelta(days=3_650))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
