@@ -325,7 +325,7 @@ def _sender(key: object, method: object, url: object, ticket: object, now: objec
     """Return the public half of a sender key, and the URL as gateways write it, after a look at what both speak of."""
     if type(now) is not int or not 0 <= now <= MAX_UNIX_TIME:
         raise CitizenIDError(Reason.CLOCK_UNUSABLE, "now")
-    if ticket is not None and not (ticket == "" or _is_line(ticket)):
+    if ticket is not None and not _is_line(ticket):
         raise CitizenIDError(Reason.TICKET_INVALID, "ticket")
     if type(method) is not str or _METHOD.fullmatch(method) is None:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "method")

@@ -187,6 +187,21 @@ def test_days_of_an_api_key_are_not_added_up() -> None:
     assert 36 <= total / KEYS <= 46  # the greater one of two days
 
 
+def test_of_an_api_key_the_day_before_counts_and_none_before_that() -> None:
+    for pause, most in ((1, 46), (2, 1)):  # whoever was there yesterday may be there still
+        detector, total = SharingDetector(), 0
+        for key in range(KEYS):
+            api_key = at("corp", "US", b"key %d" % key)
+            for number in range(40):
+                see(detector, DAY - 600 + number, b"key", api_key, b"employee %d of %d" % (number, key))
+        for key in range(KEYS):
+            # Kept for two days, so that a record of before the pause is found.
+            total += see(
+                detector, pause * DAY + 300, b"key", at("corp", "US", b"key %d" % key), b"another"
+            ).credentials_of_api_key
+        assert most - 10 * (pause == 1) <= total / KEYS <= most
+
+
 def chance_of_a_stop(people: int) -> float:
     """How probable it is that the bits that so many honest people set ask for a step-up."""
     chances = [1.0] + [0.0] * 128  # of so many bits set

@@ -6,6 +6,7 @@ Spec: specs/profile-asgi.md section 5.
 # No `from __future__ import annotations`: FastAPI evaluates annotations, and these name things of a function.
 
 import json
+import ssl
 from typing import Annotated, Any
 
 import pytest
@@ -377,6 +378,20 @@ def test_where_a_request_comes_from_is_handed_on(door: Door) -> None:
     assert seen[0]["raw_path"] == w.PATH.encode()
     answer = post(api(door, US, signals=lambda _: "AS1"), {"model": US}, door.proven())
     assert (answer.status, answer.json) == (403, {"detail": "request_invalid"})
+
+
+def test_the_certificate_of_the_server_counts_where_the_operator_says_so(door: Door) -> None:
+    sender = senders.Sender(Binding.MTLS)
+    ticket = (b"citizenship-ticket", sender.ticket(door.world).encode())
+    shown = {"tls": {"client_cert_chain": [ssl.DER_cert_to_PEM_cert(sender.certificate)], "client_cert_error": None}}
+    headers = [(b"content-type", b"application/json"), ticket]
+    body = [{"type": "http.request", "body": json.dumps({"model": US}).encode()}]
+    for options, status in (({"certificates": TLSCertificates.OF_THE_SERVER}, 200), ({}, 401)):
+        app = api(door, US, **options)
+        answer_refusals(app)
+        answer = drive(app, scope_of(headers=headers, extensions=shown), body)
+        assert answer.status == status
+    assert answer.reason == "proof_missing"
 
 
 def test_the_request_is_read_as_by_the_middleware(door: Door) -> None:

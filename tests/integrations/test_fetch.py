@@ -317,15 +317,17 @@ def test_a_304_keeps_the_list_and_extends_it_by_nothing(kind: str) -> None:
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize(("more", "result"), [(-1, R.TAKEN), (0, R.TAKEN), (1, R.TOO_LARGE)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_exactly_so_many_bytes_are_read_and_no_more(kind: str, more: int, result: FetchResult, chunked: bool) -> None:
-    limit_bytes = 1_000
+@pytest.mark.parametrize("limit_bytes", [1_000, 250_000], ids=["one piece", "several pieces"])
+def test_exactly_so_many_bytes_are_read_and_no_more(
+    kind: str, more: int, result: FetchResult, chunked: bool, limit_bytes: int
+) -> None:
     padded = listing([], unknown="")
     padded = listing([], unknown="x" * (limit_bytes + more - len(padded)))
     assert len(padded) == limit_bytes + more
     fields = {"content_type": "application/json"}
     body = padded
     if chunked:
-        pieces = [padded[:500], padded[500:]]
+        pieces = [padded[at : at + limit_bytes // 2] for at in range(0, len(padded), limit_bytes // 2)]
         body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
         fields |= {"content_length": "", "transfer_encoding": "chunked"}
     bounds = dataclasses.replace(QUICK, aggregation_bytes=limit_bytes)
@@ -353,6 +355,26 @@ def test_more_than_the_bound_is_not_read_even_if_it_would_be_less_when_decoded(k
             with contextlib.closing(fetcher):
                 (fetched,) = fetcher.refresh()
             assert fetched.result is result
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_too_much_is_left_unread(kind: str) -> None:
+    sent = 0
+
+    def pours(_asked: Asked, connection: socket.socket, over: threading.Event) -> None:
+        nonlocal sent
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        connection.sendall(answer(200, b"", content_length=""))
+        while not over.is_set() and sent < 200_000_000:
+            connection.sendall(bytes(65_536))
+            sent += 65_536
+
+    with Hostile(pours) as server:
+        fetcher = Fetching(kind, StatusStore(anchors=b.status_anchors()), [Source(server.origin + "/a")], bounds=QUICK)
+        with contextlib.closing(fetcher):
+            (fetched,) = fetcher.refresh()
+        assert fetched.result is R.TOO_LARGE
+    assert sent < 16_000_000  # what the system keeps for a connection is not read by us
 
 
 # --- aggregations ---

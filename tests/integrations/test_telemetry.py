@@ -20,6 +20,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from citizenid import CitizenIDError, Format, Reason
+from citizenid.integrations._metrics import Kind, metrics
 from citizenid.integrations.telemetry import GatewayCollector, observe
 
 
@@ -51,6 +52,25 @@ def collected(reader: InMemoryMetricReader) -> dict[str, list[tuple[dict[str, An
         points: Any = metric.data.data_points
         found[metric.name] = [(dict(point.attributes), point.value) for point in points]
     return found
+
+
+def test_every_metric_has_the_name_that_the_page_gives_it(tmp_path: Path) -> None:
+    world, log, _ = busy(tmp_path)
+    counter, gauge = Kind.COUNTER, Kind.GAUGE
+    found = list(metrics(world.gateway, log, world.clock()))
+    assert [each[:4] for each in found] == [
+        ("citizenid.decisions", counter, "{decision}", "Decisions of the gateway, by door and by Reason"),
+        ("citizenid.status_lists", gauge, "{list}", "Status lists that are held and usable"),
+        ("citizenid.status_list.age", gauge, "s", "Time since the oldest usable status list was issued"),
+        ("citizenid.audit.writable", gauge, "1", "1 while refusals can be written down, 0 while they cannot"),
+        ("citizenid.audit.lag", gauge, "{entry}", "Entries on the disk that no checkpoint names yet"),
+        ("citizenid.audit.waiting", gauge, "{entry}", "Entries in memory that wait for the disk"),
+        ("citizenid.audit.checkpoint.age", gauge, "s", "Time since the last checkpoint"),
+        ("citizenid.audit.unwritten", counter, "{entry}", "Refusals that should have an entry and have none"),
+        ("citizenid.audit.details.lost", counter, "{entry}", "Details that could not be kept"),
+    ]
+    page = (Path(__file__).parents[2] / "specs" / "profile-telemetry.md").read_text()
+    assert all(f"`{each.name}`" in page for each in found)
 
 
 def test_opentelemetry_collects_what_was_decided(tmp_path: Path) -> None:

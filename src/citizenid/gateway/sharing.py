@@ -281,8 +281,7 @@ class SharingDetector:
         row: tuple[int, ...] = _API_KEY.unpack_from(table.records, at)
         seen, busy, day, low, high, low_before, high_before = row
         if day != self._day:  # under another key a credential is another bit: days are not added up
-            low_before, high_before = (low, high) if day == self._day - 1 else (0, 0)
-            low = high = 0
+            low_before, high_before, low, high = low, high, 0, 0  # of yesterday, or of nobody: older keys find nothing
         if bit < 64:
             low |= 1 << bit
         else:
