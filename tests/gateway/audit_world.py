@@ -122,6 +122,7 @@ def refused(call: Callable[[], object], reason: Reason, where: str | None = None
     assert error.reason is reason, (error.reason, error.where)
     kinds = {
         Reason.AUDIT_MALFORMED: MalformedError,
+        Reason.INPUT_TOO_LARGE: MalformedError,
         Reason.SIGNATURE_MALFORMED: MalformedError,
         Reason.AUDIT_INVALID: VerificationError,
         Reason.SIGNATURE_INVALID: VerificationError,

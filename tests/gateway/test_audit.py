@@ -591,6 +591,14 @@ def test_a_tag_is_of_a_subject_and_a_day(tmp_path: Path, wrong: Any) -> None:
             refused(lambda subject=subject: log.tag(subject, NOW), Reason.CONFIGURATION_INVALID)  # type: ignore[misc]
 
 
+def test_a_detail_has_a_bound() -> None:
+    overhead = len(detail_row(bytes(16), {"a": ""}, None, NOW).content) + 2  # a longer text has a longer head
+    longest = detail_row(bytes(16), {"a": "x" * (8_192 - overhead)}, None, NOW)
+    assert len(longest.content) == 8_192
+    longer = {"a": "x" * (8_193 - overhead)}
+    refused(lambda: detail_row(bytes(16), longer, None, NOW), Reason.INPUT_TOO_LARGE, "audit.detail")
+
+
 def kept(path: Path, text: str) -> tuple[AuditDetails, bytes]:
     """A store with one row, and its commitment."""
     details = AuditDetails(path)

@@ -584,6 +584,19 @@ def test_a_sound_batch_of_another_number_of_entries_is_malformed(stated: int) ->
     assert wal.next == 7
 
 
+@pytest.mark.parametrize(("magic", "stated", "more"), [
+    (b"wal\x02", 2, 0), (b"WAL\x01", 2, 0), (b"wal\x01", 0, 0), (b"wal\x01", 4_097, 0),
+    (b"wal\x01", 2, MAX_BATCH_BYTES),
+])  # fmt: skip
+def test_a_head_that_nobody_writes_is_no_batch_whatever_its_checksum(magic: bytes, stated: int, more: int) -> None:
+    body = batch(7, [b"a", b"b"])[32:]
+    head = struct.pack(">4sIIQ", magic, len(body) + more, stated, 7)
+    written = head + hashlib.sha256(head + body).digest()[:12] + body
+    wal = reader(file_head(7) + written)
+    assert list(wal.batches()) == []
+    assert (wal.next, wal.sound_bytes, wal.torn_bytes) == (7, len(file_head(7)), len(written))
+
+
 def test_many_entries_are_several_batches() -> None:
     items = [b"x" * 60_000] * 600
     data = file_head(0) + b"".join(batches(0, items))
