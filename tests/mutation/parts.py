@@ -100,6 +100,7 @@ PARTS: Final[dict[str, Part]] = {
         ("_x509/",),
         (
             "test_x509.py",
+            "test_x509_der.py",
             "test_x509_profiles.py",
             "test_x509_revocation.py",
             "test_x509_oracle.py",
