@@ -184,6 +184,25 @@ def test_a_pem_that_is_no_private_ec_key_is_refused() -> None:
         _invalid(lambda: AgreementKey.from_pem(each), "pem")  # noqa: B023
 
 
+@pytest.mark.parametrize(
+    "handle",
+    [
+        ed25519.Ed25519PrivateKey.generate(),  # of a curve that `PublicKey` knows, and that agrees on nothing here
+        x25519.X25519PrivateKey.generate(),
+        rsa.generate_private_key(65537, 2048),
+        ec.generate_private_key(ec.SECP256K1()),
+        ec.generate_private_key(ec.SECP256R1()).public_key(),
+        LocalKey.generate("ES256"),
+        None,
+        5,
+        b"\0" * 32,
+    ],
+    ids=lambda handle: type(handle).__name__,
+)
+def test_a_handle_that_is_no_private_ec_key_is_refused(handle: Any) -> None:
+    _invalid(lambda: AgreementKey(handle), "key")
+
+
 # --- it keeps its secret ---
 
 

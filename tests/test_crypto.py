@@ -77,7 +77,7 @@ errors_say_where = only_at(
         Reason.ALGORITHM_NOT_ALLOWED: frozenset({"key", "issuer-jwt.header"}),
         Reason.CONFIGURATION_INVALID: frozenset({"key"}),
         Reason.HOLDER_KEY_MISMATCH: frozenset({"key"}),
-        Reason.KEY_INVALID: frozenset({"jwk", "cnf.jwk", "pem", "x5c", "sealing"}),
+        Reason.KEY_INVALID: frozenset({"jwk", "cnf.jwk", "key", "pem", "x5c", "sealing"}),
         Reason.KEY_USE_FORBIDDEN: frozenset({"jwk"}),
         Reason.SIGNATURE_INVALID: frozenset({WHERE, "signature"}),
         Reason.SIGNATURE_MALFORMED: frozenset({WHERE, "signature"}),
@@ -149,6 +149,9 @@ def test_the_table_of_algorithms_is_closed() -> None:
 def test_a_key_of_another_algorithm_is_not_made(name: Any) -> None:
     with pytest.raises(CitizenIDError) as caught:
         LocalKey.generate(name)
+    assert (caught.value.reason, caught.value.where) == (Reason.ALGORITHM_NOT_ALLOWED, "key")
+    with pytest.raises(CitizenIDError) as caught:
+        LocalKey(name, _key("ES256")._handle)
     assert (caught.value.reason, caught.value.where) == (Reason.ALGORITHM_NOT_ALLOWED, "key")
 
 
@@ -1050,6 +1053,19 @@ def _others() -> dict[str, Any]:
         "X25519": x25519.X25519PrivateKey.generate(),
         "X448": x448.X448PrivateKey.generate(),
     }
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_handle_of_another_algorithm_is_no_key(algorithm: str) -> None:
+    secret = _key("Ed25519")._handle
+    assert LocalKey(algorithm, _key(algorithm)._handle).public == _key(algorithm).public
+    others: list[Any] = [_private(each) for each in ALGORITHMS if each != algorithm or each == "Ed25519"]
+    others += [*_others().values(), _private("ES256").public_key(), _key(algorithm), None, 5, "x", b"", bytes(64)]
+    others += [secret[:32], bytearray(secret), secret + b"\0"] + [secret] * (algorithm != "Ed25519")
+    # Of a secret beside the public half of another, two signatures of one message give the secret away.
+    others.append(secret[:32] + LocalKey.generate("Ed25519")._handle[32:])
+    for handle in others:
+        _no_key(partial(LocalKey, algorithm, handle), "key")
 
 
 def test_pem_of_other_kinds_and_curves_is_no_key() -> None:

@@ -26,6 +26,9 @@ _KEY_BYTES: Final = 32
 class AgreementKey:
     """A private EC key that agrees on keys and signs nothing. Its repr, errors and pickles hold nothing of it.
 
+    Raises:
+        MalformedError: KEY_INVALID for a handle that is no private EC key on a curve that `generate` names.
+
     >>> reader, device = AgreementKey.generate("P-256"), AgreementKey.generate("P-256")
     >>> reader.mac(device.public, b"salt", b"info", b"data") == device.mac(reader.public, b"salt", b"info", b"data")
     True
@@ -35,6 +38,8 @@ class AgreementKey:
     public: Final[PublicKey]
 
     def __init__(self, handle: ec.EllipticCurvePrivateKey) -> None:
+        if not isinstance(handle, ec.EllipticCurvePrivateKey):
+            raise MalformedError(Reason.KEY_INVALID, "key")
         self._handle = handle
         self.public = PublicKey(material_of(handle.public_key(), "key"), "key", full=True)
 

@@ -20,7 +20,7 @@ from .._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from .._model import KeyAgreement, SignedObject
 from .._wire import base64url, keys
 from .._wire.keys import KeyMaterial
-from .algorithms import ALGORITHMS
+from .algorithms import ALGORITHMS, Algorithm
 
 _MAX_PEM_BYTES: Final = 1_048_576
 # OBJECT IDENTIFIER prime-field (RFC 3279 section 2.3.5): it stands in explicit parameters and in nothing that we take.
@@ -282,6 +282,14 @@ class SigningKey(Protocol):
 class LocalKey:
     """A private key in this process. Its repr, errors and pickles hold nothing of it.
 
+    Args:
+        algorithm: as `generate`.
+        handle: a private key of `cryptography`; of Ed25519 the secret and the public half, 64 bytes.
+
+    Raises:
+        CitizenIDError: ALGORITHM_NOT_ALLOWED.
+        MalformedError: KEY_INVALID for a handle that is no key of this algorithm.
+
     >>> key = LocalKey.generate("Ed25519")
     >>> len(key.sign(b"data"))
     64
@@ -291,7 +299,9 @@ class LocalKey:
     public: Final[PublicKey]
 
     def __init__(self, algorithm: str, handle: Any) -> None:
-        self._row = ALGORITHMS[algorithm]
+        self._row = _row_of(algorithm)
+        if not _is_secret(algorithm, handle):
+            raise MalformedError(Reason.KEY_INVALID, "key")
         self._handle = handle
         self.public = PublicKey(KeyMaterial(algorithm, self._row.public(handle)), "key", full=True)
 
@@ -304,10 +314,7 @@ class LocalKey:
         Raises:
             CitizenIDError: ALGORITHM_NOT_ALLOWED.
         """
-        row = ALGORITHMS.get(algorithm) if type(algorithm) is str else None
-        if row is None:
-            raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
-        return cls(algorithm, row.generate())
+        return cls(algorithm, _row_of(algorithm).generate())
 
     @classmethod
     def from_jwk(cls, jwk: dict[str, Any]) -> LocalKey:
@@ -373,3 +380,35 @@ class LocalKey:
 
     def __getstate__(self) -> NoReturn:
         raise TypeError("a LocalKey is not copied or pickled")
+
+
+def _row_of(algorithm: str) -> Algorithm:
+    row = ALGORITHMS.get(algorithm) if type(algorithm) is str else None
+    if row is None:
+        raise CitizenIDError(Reason.ALGORITHM_NOT_ALLOWED, "key")
+    return row
+
+
+def _is_secret(algorithm: str, handle: Any) -> bool:
+    """Say whether this is a private key of the algorithm: whoever adapts a key may have got hold of another."""
+    if algorithm == "Ed25519":
+        # A secret beside the public half of another would be told by two signatures of one message.
+        return (
+            type(handle) is bytes
+            and len(handle) == _ED25519_BYTES
+            and hmac.compare_digest(ALGORITHMS[algorithm].from_secret(handle[:32]), handle)
+        )
+    if isinstance(handle, ec.EllipticCurvePrivateKey):
+        known = _CURVES.get(type(handle.curve))
+        return known is not None and known[0] == algorithm
+    class_ = _PRIVATE_CLASSES.get(algorithm)
+    return class_ is not None and isinstance(handle, class_)
+
+
+_ED25519_BYTES: Final = 64
+_PRIVATE_CLASSES: Final[dict[str, Any]] = {
+    "Ed448": ed448.Ed448PrivateKey,
+    "ML-DSA-44": mldsa.MLDSA44PrivateKey,
+    "ML-DSA-65": mldsa.MLDSA65PrivateKey,
+    "ML-DSA-87": mldsa.MLDSA87PrivateKey,
+}
