@@ -1143,6 +1143,27 @@ def test_the_binding_is_valid_at_no_time_at_which_the_credential_is_not(
 
 
 @pytest.mark.parametrize(
+    ("statement", "reason", "name"),
+    [
+        ({6: None}, Reason.CLAIM_INVALID, "iat"),
+        ({5: True}, Reason.CLAIM_INVALID, "nbf"),
+        ({4: 1.5}, Reason.CLAIM_INVALID, "exp"),
+        ({5: NOW + 1}, Reason.CLAIM_INVALID, "nbf"),
+        ({4: NOW}, Reason.CLAIM_INVALID, "exp"),
+        ({6: NOW + 31}, Reason.KEY_BINDING_IN_FUTURE, "iat"),
+        ({6: NOW + 2, 5: NOW + 1}, Reason.KEY_BINDING_IN_FUTURE, "nbf"),
+        ({4: NOW + 31 * 86_400}, Reason.KEY_BINDING_IN_FUTURE, "exp"),
+        ({6: NOW - 41}, Reason.KEY_BINDING_STALE, "iat"),
+        ({6: NOW - 1, 4: NOW}, Reason.KEY_BINDING_STALE, "exp"),
+        ({5: NOW - 41}, Reason.KEY_BINDING_STALE, "nbf"),
+    ],
+)
+def test_the_time_of_the_binding_that_refuses_is_named(statement: dict[int, Any], reason: Reason, name: str) -> None:
+    error = refused(make({6: NOW - 40, 5: NOW - 40}, kb=statement), reason, "V7")
+    assert error.where == f"sd-kbt.payload.{name}"
+
+
+@pytest.mark.parametrize(
     ("claims", "statement"),
     [
         ({}, {5: NOW}),

@@ -277,32 +277,32 @@ def _check_binding_time(claims: dict[Any, Any], validity: Validity, max_age_s: i
     # An SD-KBT may have a cti in place of iat. That says which one it is and not how old, so that here iat is required.
     if reg.CWT_IAT not in claims:
         raise VerificationError(Reason.CLAIM_MISSING, _KB_PAYLOAD + ".iat")
-    issued_at = _time(claims[reg.CWT_IAT])
-    not_before = _time(claims[reg.CWT_NBF]) if reg.CWT_NBF in claims else None
-    not_after = _time(claims[reg.CWT_EXP]) if reg.CWT_EXP in claims else None
-    if (not_before is not None and not_before > issued_at) or (not_after is not None and not_after <= issued_at):
-        raise MalformedError(Reason.CLAIM_INVALID, _KB_PAYLOAD + ".iat")
+    issued_at = _time(claims[reg.CWT_IAT], _KB_PAYLOAD + ".iat")
+    not_before = _time(claims[reg.CWT_NBF], _KB_PAYLOAD + ".nbf") if reg.CWT_NBF in claims else None
+    not_after = _time(claims[reg.CWT_EXP], _KB_PAYLOAD + ".exp") if reg.CWT_EXP in claims else None
+    if not_before is not None and not_before > issued_at:
+        raise MalformedError(Reason.CLAIM_INVALID, _KB_PAYLOAD + ".nbf")
+    if not_after is not None and not_after <= issued_at:
+        raise MalformedError(Reason.CLAIM_INVALID, _KB_PAYLOAD + ".exp")
     # Section 9 step 6: it may be valid at no time at which the SD-CWT is not.
-    if (
-        issued_at > now + skew_s
-        or (not_before is not None and not_before > now)
-        or issued_at >= validity.not_after
-        or (not_after is not None and not_after > validity.not_after)
-    ):
+    if issued_at > now + skew_s or issued_at >= validity.not_after:
         raise VerificationError(Reason.KEY_BINDING_IN_FUTURE, _KB_PAYLOAD + ".iat")
-    starts = issued_at if not_before is None else not_before
-    if (
-        now - issued_at > max_age_s
-        or (not_after is not None and not_after <= now)
-        or issued_at < (validity.issued_at or 0)
-        or starts < (validity.not_before or 0)
-    ):
+    if not_before is not None and not_before > now:
+        raise VerificationError(Reason.KEY_BINDING_IN_FUTURE, _KB_PAYLOAD + ".nbf")
+    if not_after is not None and not_after > validity.not_after:
+        raise VerificationError(Reason.KEY_BINDING_IN_FUTURE, _KB_PAYLOAD + ".exp")
+    if now - issued_at > max_age_s or issued_at < (validity.issued_at or 0):
         raise VerificationError(Reason.KEY_BINDING_STALE, _KB_PAYLOAD + ".iat")
+    if not_after is not None and not_after <= now:
+        raise VerificationError(Reason.KEY_BINDING_STALE, _KB_PAYLOAD + ".exp")
+    starts, where = (issued_at, _KB_PAYLOAD + ".iat") if not_before is None else (not_before, _KB_PAYLOAD + ".nbf")
+    if starts < (validity.not_before or 0):
+        raise VerificationError(Reason.KEY_BINDING_STALE, where)
 
 
-def _time(value: object) -> int:
+def _time(value: object, where: str) -> int:
     if type(value) is not int or not 0 <= value <= MAX_UNIX_TIME:
-        raise MalformedError(Reason.CLAIM_INVALID, _KB_PAYLOAD + ".iat")
+        raise MalformedError(Reason.CLAIM_INVALID, where)
     return value
 
 
