@@ -12,6 +12,7 @@ import copy
 import itertools
 import re
 import time
+import tomllib
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -264,6 +265,30 @@ def test_a_policy_is_as_long_as_permitted_and_no_longer() -> None:
     with pytest.raises(CitizenIDError) as caught:
         AdmissionPolicy.from_toml(text + "#")
     assert (caught.value.reason, caught.value.where) == (Reason.POLICY_INVALID, "policy")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["a." * 64 + "a = 1", "[" + "a . " * 64 + "a]", "x = {" + '"a".' * 64 + "a = 1}", "'a#'." * 64 + "a = 1"],
+    ids=lambda line: line[:6],
+)
+def test_a_key_of_many_parts_is_refused_before_it_is_read(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of n parts the reader makes n paths of n keys: forty kilobytes took it seventeen seconds.
+    def read(text: str) -> dict[str, Any]:
+        raise AssertionError
+
+    monkeypatch.setattr(tomllib, "loads", read)
+    for text in (line, GOOD + line, '# """ and \'\n' + line, 'x = """\\""" #"""\n' + line, "'\"\n" + line):
+        refused(text, "policy")
+
+
+def test_full_stops_in_texts_and_comments_are_no_parts_of_a_key() -> None:
+    stops = "." * 100 + "a" * 10
+    text = f'version = 1 # {stops}\n[[rule]]\nresource = [\'{stops}\', "\\"{stops}", """\n{stops}"""]\nanyone = true\n'
+    with pytest.raises(CitizenIDError) as caught:
+        AdmissionPolicy.from_toml(text)
+    assert caught.value.where == "policy.rule[1].resource"  # a name has no line end: it was read
+    assert AdmissionPolicy.from_toml(text.replace(', """\n' + stops + '"""', "")).rules
 
 
 # --- citizenship and nationality ---

@@ -34,7 +34,7 @@ SECRET: Final = frozenset(
 # The only functions that compare them, and how often each file does: whoever adds or takes away one says so here.
 CONSTANT_TIME: Final = {
     ("_crypto/equality.py", "compare_digest"): 1,  # same_text itself
-    ("_crypto/keys.py", "compare_digest"): 2,  # the deviceMac of an mdoc; both halves of an Ed25519 key that is handed in
+    ("_crypto/keys.py", "compare_digest"): 2,  # the deviceMac of an mdoc; the halves of an Ed25519 key handed in
     ("_readers/sd_cwt.py", "compare_digest"): 1,  # cnonce
     ("_readers/sd_jwt_vc.py", "same_text"): 2,  # nonce, sd_hash
     ("gateway/_http_signatures.py", "compare_digest"): 1,  # the thumbprint that a ticket names

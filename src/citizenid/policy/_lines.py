@@ -22,6 +22,13 @@ _STRINGS: Final = re.compile(
     r'"""(?:[^\\]|\\.)*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'',
     re.DOTALL,
 )
+# What stands in no key, from left to right; what is left open goes on to where the reader gives up, so that nothing is
+# looked through twice.
+_TEXTS: Final = re.compile(
+    r'#[^\n]*|"""(?:[^\\]|\\.)*?(?:"{3,5}|\Z)|\'\'\'.*?(?:\'{3,5}|\Z)|"(?:[^"\\\n]|\\[^\n])*"?|\'[^\'\n]*\'?',
+    re.DOTALL,
+)
+_MAX_PARTS: Final = 64  # of the keys of a line: a policy has three, and a key of n parts costs the reader n paths of n
 _QUOTES: Final = frozenset("\"'")
 _OPENING: Final = frozenset("[{")
 _CLOSING: Final = frozenset("]}")
@@ -30,6 +37,14 @@ _CLOSING: Final = frozenset("]}")
 def lines_of(text: str) -> dict[Path, int]:
     """Return the line of every table and key, from 1: ("rule", 2) and ("rule", 2, "binding")."""
     return _Scanner(text).scan()
+
+
+def has_long_key(text: str) -> bool:
+    """Say whether a line has more full stops than keys of a policy, outside of texts and comments: before it is read.
+
+    Beside the parts of keys, numbers with a fraction have one, and no policy has any.
+    """
+    return any(line.count(".") >= _MAX_PARTS for line in _TEXTS.sub("", text).split("\n"))
 
 
 def line_at(lines: dict[Path, int], path: Path) -> int | None:

@@ -15,7 +15,7 @@ from .._errors import CitizenIDError
 from .._model import BINDINGS, Assurance, Format, UnixTime
 from ..countries import Country
 from ._findings import Finding, Findings, suggestion
-from ._lines import lines_of
+from ._lines import has_long_key, lines_of
 from ._patterns import MAX_NAME_CHARS, MAX_REGIONS, is_name
 from ._rules import Rule, SharingResponse, StoreDown
 
@@ -63,7 +63,7 @@ def read_document(text: object) -> Document:
     import tomllib  # here, because only who reads a policy needs it: it costs 2 ms of every start
 
     document, line = None, None
-    if type(text) is str and len(text) <= MAX_POLICY_CHARS:
+    if type(text) is str and len(text) <= MAX_POLICY_CHARS and not has_long_key(text):
         try:
             document = tomllib.loads(text)
         except (ValueError, RecursionError) as error:  # TOMLDecodeError is one; so is an integer of 5,000 digits
