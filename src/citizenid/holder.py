@@ -249,7 +249,7 @@ def dpop_proof(
             no gateway takes, and for another argument that is not of its type.
     """
     public, _ = _sender(key, method, url, ticket, now)
-    if nonce is not None and type(nonce) is not str:
+    if nonce is not None and not _is_line(nonce):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "nonce")
     claims: dict[str, Any] = {
         reg.JTI: _drawn(random),
