@@ -323,6 +323,24 @@ def test_a_chain_that_is_to_be_written_begins_with_a_key_that_may_sign() -> None
         misused(Reason.CONFIGURATION_INVALID, lambda chain=chain: check_chain(chain, public))
 
 
+def test_a_chain_that_is_to_be_written_has_three_certificates_of_positive_numbers() -> None:
+    public = local_key(certificate_key("leaf")).public
+    ca3 = certificate("ca3", "ca2", authority=True)
+    for chain in (der(LEAF), der(LEAF_OF_CA, CA), der(certificate("leaf", "ca2"), CA2, CA)):
+        check_chain(chain, public)
+    negative = edited(certificate("leaf", "root", serial=0x55), b"\x02\x01\x55", b"\x02\x01\x80")
+    for wrong in (der(certificate("leaf", "ca3"), ca3, CA2, CA), (), (*der(LEAF), "x"), ("x",), (negative,)):
+        misused(Reason.CONFIGURATION_INVALID, lambda wrong=wrong: check_chain(wrong, public))
+
+
+def test_a_root_below_one_of_its_name_and_of_another_key_is_below_nobody() -> None:
+    named = load_roots(pem(with_ids("root", "root", b"root-key", b"root-key", authority=True)))
+    below = load_roots(pem(with_ids("ca", "root", b"ca-key", b"another-key", authority=True)))
+    assert list(pinned_below([*named, *below])) == []
+    below = load_roots(pem(with_ids("ca", "root", b"ca-key", b"root-key", authority=True)))
+    assert list(pinned_below([*named, *below])) == [(below[0], named[0])]
+
+
 def test_a_root_that_does_not_name_its_own_key_is_no_root() -> None:
     load_roots(pem(with_ids("root", "root", b"root-key", b"root-key", authority=True)))
     bad = with_ids("root", "root", b"root-key", b"another", authority=True)

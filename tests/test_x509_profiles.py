@@ -132,6 +132,15 @@ def test_each_profile_has_a_row_and_a_good_leaf(profile: CertificateProfile) -> 
     assert walk(profile, leaf(profile, issuer="sub"), CA).root == 0
 
 
+@every_profile
+def test_the_country_and_the_states_of_a_leaf_are_told_where_the_profile_looks_at_them(
+    profile: CertificateProfile,
+) -> None:
+    names = {"leaf": name("leaf", state=("One",))}
+    found = walk(profile, leaf(profile, names=names))
+    assert (found.country, found.states) == (("UT", ("One",)) if PROFILES[profile].country else (None, ()))
+
+
 # --- extended key usage: CHN-008, CHN-009 ---
 
 

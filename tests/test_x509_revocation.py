@@ -451,6 +451,16 @@ def test_one_list_that_is_given_as_such_is_no_list_of_lists() -> None:
     misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(ROOT), GOOD))  # type: ignore[arg-type]
 
 
+def test_a_list_has_a_mebibyte_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    from citizenid._x509 import revocation
+
+    assert revocation._MAX_CRL_BYTES == 1_048_576
+    monkeypatch.setattr(revocation, "_MAX_CRL_BYTES", len(GOOD))
+    load_roots(pem(ROOT), [GOOD])
+    monkeypatch.setattr(revocation, "_MAX_CRL_BYTES", len(GOOD) - 1)
+    misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(ROOT), [GOOD]))
+
+
 def test_the_number_of_lists_is_bounded() -> None:
     load_roots(pem(ROOT), [GOOD] * 64)
     misused(Reason.ANCHOR_INVALID, lambda: load_roots(pem(ROOT), [GOOD] * 65))
