@@ -142,6 +142,17 @@ def test_a_time_of_another_kind_is_refused(value: Any) -> None:
     _refused(lambda: Validity(None, None, None), Reason.CLAIM_INVALID, "exp")  # type: ignore[arg-type]  # the same
 
 
+def test_every_second_from_the_first_to_the_last_is_a_time() -> None:
+    last = UnixTime(LARGEST)
+    for first in (UnixTime(0), UnixTime(1), UnixTime(LARGEST - 1)):
+        assert Validity(first, first, last).start == first
+    # In order, they would be times; what is out of order is said of the end.
+    _refused(lambda: Validity(last, None, last), Reason.CLAIM_INVALID, "exp")
+    _refused(lambda: Validity(None, last, last), Reason.CLAIM_INVALID, "exp")
+    _refused(lambda: Validity(None, None, UnixTime(LARGEST + 1)), Reason.CLAIM_INVALID, "exp")
+    assert Validity(None, None, UnixTime(0)).not_after == 0
+
+
 def test_times_in_wrong_order_are_refused() -> None:
     def make(*times: int | None) -> Validity:
         return Validity(*times)  # type: ignore[arg-type]  # plain integers in the stead of UnixTime
