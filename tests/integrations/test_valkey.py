@@ -21,13 +21,13 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 from gateway import world as w
 from hypothesis import given
 from hypothesis import strategies as st
-from valkey import Valkey
+from valkey import BlockingConnectionPool, Valkey
 from valkey.backoff import NoBackoff
 from valkey.exceptions import ConnectionError as Disconnected
 from valkey.retry import Retry
@@ -170,6 +170,29 @@ def test_a_node_that_comes_later_learns_how_old_the_epoch_is(store: Store) -> No
     time.sleep(1.1)
     late = Node(store.client(), proof_life_s=1)
     assert late.consume(b"another", lifetime_s=1) is FRESH
+
+
+@pytest.mark.parametrize("found", [b"", b"epoch", bytes(17)])
+def test_what_is_no_epoch_is_not_taken_for_one(store: Store, found: bytes) -> None:
+    nodes(store)  # the server has the script
+    client = store.client()
+    node = Node(client, pause_s=0.0)
+    (name,) = [each for each in cast("list[bytes]", client.keys("*")) if each.endswith(b"epoch")]
+    client.set(name, found)
+    assert node.consume(b"token") is UNAVAILABLE
+    assert client.get(name) not in (None, found)  # one was made in its place
+    node.clock.now += LONG_S
+    assert [node.consume(b"token"), node.consume(b"another")] == [SEEN, FRESH]
+
+
+def test_an_epoch_of_another_type_is_a_server_that_cannot_be_asked(store: Store) -> None:
+    (node, _) = nodes(store, pause_s=0.0)
+    client = store.client()
+    (name,) = [each for each in cast("list[bytes]", client.keys("*")) if each.endswith(b"epoch")]
+    client.delete(name)
+    client.lpush(name, b"1")
+    assert node.consume(b"token") is UNAVAILABLE
+    assert Node(client).consume(b"token") is UNAVAILABLE
 
 
 def restart(store: Store) -> None:
@@ -625,6 +648,8 @@ def test_what_makes_no_sense_is_refused(options: Any) -> None:
         Valkey(socket_timeout=0.05),
         Valkey(socket_timeout=0.05, socket_connect_timeout=5.0),
         Valkey(socket_timeout=0.05, socket_connect_timeout=0.05, decode_responses=True),
+        Valkey(connection_pool=BlockingConnectionPool(socket_timeout=0.05, socket_connect_timeout=0.05)),
+        Valkey(connection_pool=BlockingConnectionPool(timeout=None, socket_timeout=0.05, socket_connect_timeout=0.05)),
         None,
         "valkey://127.0.0.1",
         5,
@@ -636,6 +661,11 @@ def test_a_client_that_would_let_a_request_wait_or_is_none_is_refused(client: An
         with pytest.raises(CitizenIDError) as caught:
             make(client, audience=AUDIENCE, secret=SECRET)
         assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+def test_a_pool_in_which_nobody_waits_for_long_is_taken() -> None:
+    pool = BlockingConnectionPool(timeout=0.05, socket_timeout=0.05, socket_connect_timeout=0.05)
+    assert ValkeyReplayGuard(Valkey(connection_pool=pool), audience=AUDIENCE, secret=SECRET)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from math import inf
 from os import getpid, urandom
 from typing import Any, Final, NamedTuple, NoReturn, final
 
-from valkey import Valkey
+from valkey import BlockingConnectionPool, Valkey
 
 from .._crypto import derive_key, is_secret, refuse_copy
 from .._errors import FAILURES, CitizenIDError, Reason
@@ -64,8 +64,11 @@ def check_client(client: Valkey) -> None:
     """Refuse a client that would let a request wait, or does not give bytes. Raises CONFIGURATION_INVALID."""
     if not isinstance(client, Valkey):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.client")
-    options = client.connection_pool.connection_kwargs
-    timeouts = (options.get("socket_timeout"), options.get("socket_connect_timeout"))
+    pool = client.connection_pool
+    options = pool.connection_kwargs
+    timeouts = [options.get("socket_timeout"), options.get("socket_connect_timeout")]
+    if isinstance(pool, BlockingConnectionPool):  # who finds all connections taken waits for one: 20 s, unless told
+        timeouts.append(pool.timeout)
     if not all(type(each) in (int, float) and 0 < each <= _MAX_TIMEOUT_S for each in timeouts):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.socket_timeout")
     if options.get("decode_responses"):

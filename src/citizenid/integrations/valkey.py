@@ -34,10 +34,11 @@ from ._sign_outs import ValkeySignOuts
 __all__ = ["FleetChange", "FleetChannel", "ValkeyReplayGuard", "ValkeySignOuts", "WhenDown", "connect"]
 
 # Consume, but under the epoch that the caller knows alone. A script is not persisted and not replicated (from Redis 7.0
-# on): after a restart or a failover there is none, though the keys may have come back from an older copy.
+# on): after a restart or a failover there is none, though the keys may have come back from an older copy. An empty text
+# is no epoch: it is what a caller who knows of none names.
 _CONSUME: Final = """
 local epoch = redis.call('GET', KEYS[2])
-if epoch ~= ARGV[2] then return epoch end
+if epoch ~= ARGV[2] or epoch == '' then return epoch end
 if redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1]) then return 1 end
 return 0
 """
