@@ -839,6 +839,38 @@ def test_an_application_that_asks_answers_what_was_decided(door: Door) -> None:
     assert deferring(door, answering(200, US), headers=[], method="HEAD").body == b""
 
 
+@pytest.mark.parametrize("method", ["POST", "HEAD"])
+def test_a_refusal_leaves_though_the_application_answers_nothing(door: Door, method: str) -> None:
+    async def silent(scope: Any, receive: Any, send: Any) -> None:
+        await scope["state"]["citizenid"].authorize("europe")
+
+    answer = deferring(door, silent, headers=door.proven(method=method), method=method)
+    assert answer.status == 403 and len(answer.messages) == 2
+    assert method == "HEAD" or answer.reason == "citizenship_not_permitted"
+    sent: list[Any] = []
+
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        await silent(scope, receive, send)
+        raise ZeroDivisionError
+
+    async def kept(message: Any) -> None:
+        sent.append(message)
+
+    app = door.middleware(failing, lambda _: Deferred.TO_REQUIRE)
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(app(scope_of(headers=door.proven()), None, kept))  # type: ignore[arg-type]  # nothing is received
+    assert Answered(sent).reason == "citizenship_not_permitted"
+
+
+def test_of_who_asks_nothing_and_answers_nothing_nothing_is_said(door: Door) -> None:
+    async def silent(scope: Any, receive: Any, send: Any) -> None:
+        if scope["headers"][1:]:
+            await scope["state"]["citizenid"].authorize(US)
+
+    for headers in ([], door.proven()):  # neither refused nor answered: the server says so
+        assert deferring(door, silent, headers=headers).messages == []
+
+
 def reading(limit: int, *, ask_first: bool, then: int = 200) -> tuple[Any, list[int]]:
     """An application that reads all it can get, before or after it asks, and goes on whatever happens."""
     read: list[int] = []

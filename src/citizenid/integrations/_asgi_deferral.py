@@ -8,6 +8,7 @@ Spec: specs/profile-asgi.md section 5.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Final, final
 
@@ -72,8 +73,13 @@ class Pending:
         """What the client will read, once it was refused."""
         return self._refusal
 
-    def guard(self, receive: Receive, send: Send, *, head: bool, most_bytes: int) -> tuple[Receive, Send]:
-        """Return the channel for the application: it lets in what may be read undecided, and out what may leave."""
+    def guard(
+        self, receive: Receive, send: Send, *, head: bool, most_bytes: int
+    ) -> tuple[Receive, Send, Callable[[], Awaitable[None]]]:
+        """Return the channel for the application: it lets in what may be read undecided, and out what may leave.
+
+        The third is to be called when the application is done: who was refused, and was told nothing, is told it then.
+        """
         size = 0
         passing = answered = False
 
@@ -112,7 +118,11 @@ class Pending:
             out = send if self._allow is None else permitted(send, self._allow, self._request.method)
             await out(message)
 
-        return reading, sending
+        async def ending() -> None:
+            if self._refusal is not None and not passing and not answered:
+                await answer(self._refusal)
+
+        return reading, sending, ending
 
     def __repr__(self) -> str:
         return "<Pending>"

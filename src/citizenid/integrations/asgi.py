@@ -19,7 +19,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Final, final
 
-from .._errors import CitizenIDError, MalformedError, Reason
+from .._errors import FAILURES, CitizenIDError, MalformedError, Reason
 from ..gateway import Allow, Gateway
 from ._asgi_answers import Endpoints, Runs, permitted, refuse
 from ._asgi_decisions import Proxy, decision_app
@@ -141,9 +141,7 @@ class CitizenshipMiddleware:
             result = await self._authorize(request, resource=resource, signals=signals)
         elif resource is Deferred.TO_REQUIRE and kind == "http":
             pending = Pending(self._gateway, self._doors, request, signals)
-            child = {**scope, "state": {**(state or {}), STATE: pending}}
-            head, most_bytes = request.method == "HEAD", self._undecided_bytes
-            await self._app(child, *pending.guard(receive, send, head=head, most_bytes=most_bytes))
+            await self._leave(pending, {**scope, "state": {**(state or {}), STATE: pending}}, receive, send)
             return
         else:
             result = await self._doors.refuse_unlisted(request)
@@ -152,6 +150,18 @@ class CitizenshipMiddleware:
             return
         child = {**scope, "state": {**(state or {}), STATE: result}}
         await self._app(child, receive, permitted(send, result, request.method))
+
+    async def _leave(self, pending: Pending, child: Scope, receive: Receive, send: Send) -> None:
+        """Leave a request to the application; a refusal that it keeps to itself leaves all the same."""
+        reading, sending, ending = pending.guard(
+            receive, send, head=child["method"] == "HEAD", most_bytes=self._undecided_bytes
+        )
+        try:
+            await self._app(child, reading, sending)
+        except FAILURES:
+            await ending()
+            raise  # for the server's log
+        await ending()
 
     def __repr__(self) -> str:
         return "<CitizenshipMiddleware>"
