@@ -598,6 +598,28 @@ def test_a_nonce_that_is_due_goes_out_with_the_answer() -> None:
             assert (b"x-app", b"1") in answer.headers
             if due is not None:
                 assert due.decode() == seen.allow.dpop_nonce != nonce
+                assert answer.header(b"cache-control") == (b"no-store" if kind == "http" else None)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_an_answer_with_a_nonce_is_kept_by_no_cache_whatever_the_application_says(method: str) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"Cache-Control", b"public, max-age=600"), (b"etag", b'"1"'), (b"cache-control", b"immutable")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    world = w.World(dpop_nonces=DPoPNonces.OF_THE_FLEET)
+    sender = senders.Sender(Binding.DPOP)
+    nonce = sender.apply(world, senders.anybody(world)).dpop_nonce
+    ticket = sender.apply(world, senders.anybody(world), nonce=nonce).ticket
+    middleware = CitizenshipMiddleware(app, gateway=world.gateway, resource=US)
+    for waited in (0, 150):
+        world.wait(waited)
+        request = sender.request(world, ticket, nonce=nonce, method=method)
+        answer = drive(middleware, scope_of(headers=request.headers, method=method))
+        told = [value for name, value in answer.headers if name.lower() == b"cache-control"]
+        assert told == ([b"no-store"] if waited else [b"public, max-age=600", b"immutable"])
+        assert (answer.header(b"dpop-nonce") is not None) is (waited > 0)
 
 
 # --- WebSocket ---

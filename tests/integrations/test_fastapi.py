@@ -359,6 +359,7 @@ def test_a_nonce_that_is_due_goes_out() -> None:
         request = sender.request(world, ticket, nonce=nonce)
         answer = post(app, {"model": US}, list(request.headers))
         assert answer.status == 200 and answer.header(b"dpop-nonce")
+        assert answer.header(b"cache-control") == b"no-store"
 
 
 def test_a_body_that_nobody_has_paid_for_has_a_bound(door: Door) -> None:

@@ -23,7 +23,16 @@ from hypothesis import strategies as st
 
 from citizenid import CitizenIDError, Limits, Reason
 from citizenid._answer import Answer
-from citizenid.gateway import Allow, Consumption, Deny, MemoryReplayGuard, NeedStatusList, Request, Signals
+from citizenid.gateway import (
+    Allow,
+    Consumption,
+    Deny,
+    MemoryReplayGuard,
+    NeedStatusList,
+    ProofRequest,
+    Request,
+    Signals,
+)
 from citizenid.integrations import _per_request as p
 from citizenid.integrations import litellm
 from citizenid.integrations.litellm import CitizenshipGuard, NotPermitted, PerRequestReplayGuard, Runs
@@ -557,13 +566,47 @@ def test_a_gateway_that_waits_is_asked_in_threads() -> None:
         assert (threads.pop() == threading.main_thread().name) is in_loop and threads == []
 
 
+def test_the_answer_of_a_gateway_that_waits_is_made_in_threads_too() -> None:
+    threads: list[str] = []
+
+    def sign(challenge: Any, query: Any) -> str:
+        threads.append(threading.current_thread().name)
+        return "signed"
+
+    world = gateway_world.World(proof_request=ProofRequest(sign, "https://gateway.example/token"))
+    shown = [(b"dpop", world.proof(world.wallet().sender))]
+    for runs, in_loop in ((Runs.IN_THREADS, False), (Runs.IN_THE_LOOP, True)):
+        proxy, _ = guarded(us_nationals, cast(Any, world.gateway), runs=runs)
+        status, headers, _ = ask(proxy, headers=shown)
+        assert status == 401 and b"proof-request" in headers
+        assert (threads.pop() == threading.main_thread().name) is in_loop and threads == []
+
+
+async def us_nationals(guard: CitizenshipGuard) -> int:
+    await named(guard, "us-nationals")
+    return 200
+
+
 def test_a_nonce_of_the_gateway_reaches_the_client() -> None:
     async def steps(guard: CitizenshipGuard) -> int:
         await named(guard, "open")
         return 200
 
     proxy, _ = guarded(steps, Gateway(Allow(1, b"s" * 16, "next-nonce")))
-    assert ask(proxy)[1] == {b"x-from": b"model", b"dpop-nonce": b"next-nonce"}
+    told = {b"x-from": b"model", b"dpop-nonce": b"next-nonce", b"cache-control": b"no-store"}
+    assert ask(proxy)[1] == told
+
+
+def test_a_listing_is_kept_by_no_cache_for_others() -> None:
+    async def steps(guard: CitizenshipGuard) -> int:
+        await guard.async_filter_listed_models(None, ["open", "secret"])
+        return 200
+
+    for path in ("/v1/models", "/v1/models/open"):
+        told = ask(guarded(steps)[0], path, method="GET")[1]
+        assert told == {b"x-from": b"model", b"vary": b"citizenship-ticket", b"cache-control": b"private"}
+    elsewhere = guarded(steps, open_paths=["/key/info"])[0]
+    assert ask(elsewhere, "/key/info", method="GET")[1] == {b"x-from": b"model"}  # what it says is the operator's
 
 
 # --- one request, many questions ---

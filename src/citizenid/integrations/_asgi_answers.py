@@ -26,6 +26,8 @@ _INVALID: Final = Deny(Reason.REQUEST_INVALID, "request", "request")
 POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1
 CACHEABLE: Final = frozenset({"GET", "HEAD"})
 _DENIAL: Final = "websocket.http.response"
+_BEGINNINGS: Final = ("http.response.start", "websocket.accept", f"{_DENIAL}.start")
+_CACHE_CONTROL: Final = b"cache-control"
 _TOO_LARGE: Final = Deny(Reason.INPUT_TOO_LARGE, "request", "request")
 _BYTES: Final = (bytes, bytearray, memoryview)
 _NO_REQUEST: Final = Request("", "", ())
@@ -150,21 +152,31 @@ def permitted(send: Send, allow: Allow, method: str) -> Send:
 
 
 def _adding(send: Send, nonce: str | None, private: bool) -> Send:
-    kinds = ("http.response.start", "websocket.accept", f"{_DENIAL}.start")
-
     async def sending(message: Message) -> None:
-        if message["type"] in kinds:
-            headers = list(message.get("headers") or ())
-            if nonce is not None:
-                headers.append((reg.HEADER_DPOP_NONCE, nonce.encode("ascii")))
-            if private and message["type"] == kinds[0]:
-                headers.append((b"vary", reg.HEADER_TICKET))
-                if not any(name.lower() == b"cache-control" for name, _ in headers):
-                    headers.append((b"cache-control", b"private"))
-            message = {**message, "headers": headers}
-        await send(message)
+        await send(with_headers(message, nonce, private=private))
 
     return sending
+
+
+def with_headers(message: Message, nonce: str | None, *, private: bool) -> Message:
+    """Return the message that begins an answer with what goes with it; others as they are.
+
+    A nonce is for this once: no cache keeps the answer, whatever the application says (RFC 9449 section 8.2).
+    """
+    kind = message["type"]
+    if kind not in _BEGINNINGS:
+        return message
+    headers = list(message.get("headers") or ())
+    if nonce is not None:
+        headers.append((reg.HEADER_DPOP_NONCE, nonce.encode("ascii")))
+        if kind == _BEGINNINGS[0]:
+            headers = [each for each in headers if each[0].lower() != _CACHE_CONTROL]
+            headers.append((_CACHE_CONTROL, b"no-store"))
+    if private and kind == _BEGINNINGS[0]:
+        headers.append((b"vary", reg.HEADER_TICKET))
+        if not any(name.lower() == _CACHE_CONTROL for name, _ in headers):
+            headers.append((_CACHE_CONTROL, b"private"))
+    return {**message, "headers": headers}
 
 
 class Unread(Enum):

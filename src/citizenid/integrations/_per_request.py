@@ -20,7 +20,7 @@ from urllib.parse import quote
 from .._answer import Answer, problem
 from .._errors import CitizenIDError, Reason
 from ..gateway import Allow, Consumption, ReplayGuard, Request, Signals
-from ._asgi_answers import Doors, Refusal, Unread, may_fit, read_body, send_answer
+from ._asgi_answers import Doors, Refusal, Unread, may_fit, read_body, send_answer, with_headers
 from ._asgi_scope import ASGIApp, Message, Receive, Scope, Send
 from ._litellm_bodies import ReadsBody
 
@@ -56,6 +56,7 @@ class Asked:
     Attributes:
         request: as the client sent it.
         guarded: whether its body was judged, so that models may be called for it.
+        listing: whether its answer is what this ticket permits, and nobody else's.
         used: the proofs that this request used up, and how fresh each one was.
         models: the names by which permitted deployments are called.
         deployments: those that were left to the router: id, model group, and the name by which each is called.
@@ -66,10 +67,12 @@ class Asked:
 
     __slots__ = (
         "_after", "_decided", "_doors", "_invalid", "_one", "_signals", "_unlisted", "deployments", "dpop_nonce",
-        "final", "guarded", "models", "over", "refusal", "request", "used",
+        "final", "guarded", "listing", "models", "over", "refusal", "request", "used",
     )  # fmt: skip
 
-    def __init__(self, doors: Doors, request: Request, signals: Signals | None = None, *, guarded: bool) -> None:
+    def __init__(
+        self, doors: Doors, request: Request, signals: Signals | None = None, *, guarded: bool, listing: bool = False
+    ) -> None:
         self._doors: Final = doors
         self._signals: Final = signals
         self._one: Final = asyncio.Lock()  # of two decisions at once, one would take the other's proof for a replay
@@ -79,6 +82,7 @@ class Asked:
         self._after: Allow | None = None
         self.request: Final = request
         self.guarded: Final = guarded
+        self.listing: Final = listing
         self.used: dict[tuple[bytes, bytes], Consumption] = {}
         self.models: set[str] = set()
         self.deployments: dict[str, tuple[str, str]] = {}
@@ -117,6 +121,10 @@ class Asked:
             if self._invalid is None:
                 self._invalid = await self._doors.refuse_invalid()
             return self._invalid
+
+    async def answer(self, refusal: Refusal) -> Answer:
+        """Return what the client reads of a refusal. To make it may wait for who signs requests."""
+        return await self._doors.answer(refusal)
 
     @property
     def allowed(self) -> bool:
@@ -292,7 +300,7 @@ class Door:
         if judge is None and not listing and not _is_in(path, self._open):
             await send_answer(send, (await self._doors.refuse_unlisted(_request(scope))).http(), head=method == "HEAD")
             return
-        asked = Asked(self._doors, _request(scope), self._told(scope), guarded=judge is not None)
+        asked = Asked(self._doors, _request(scope), self._told(scope), guarded=judge is not None, listing=listing)
         if judge is not None:
             body = await self._read(scope, receive, send, self._bounds.body_bytes)
             if body is None:
@@ -353,18 +361,16 @@ class _Outgoing:
                 self._replaced = True
                 await send_answer(self._send, answer)
                 return
-            if self._asked.dpop_nonce is not None:
-                nonce = (b"dpop-nonce", self._asked.dpop_nonce.encode("ascii"))
-                message = {**message, "headers": [*message.get("headers", ()), nonce]}
+            message = with_headers(message, self._asked.dpop_nonce, private=self._asked.listing)
         await self._send(message)
 
     async def _instead(self, status: int) -> Answer | None:
         asked = self._asked
         refusal = asked.refusal
         if refusal is not None and (asked.final or status >= _NO_ANSWER):
-            return refusal.http()
+            return await asked.answer(refusal)
         if asked.guarded and status < _NO_ANSWER and not asked.allowed:
-            return (await asked.unlisted()).http()  # the hooks were not asked, or not listened to
+            return await asked.answer(await asked.unlisted())  # the hooks were not asked, or not listened to
         return None
 
 

@@ -171,9 +171,10 @@ def require(
 
 
 def _add_headers(response: Response, allow: Allow, method: str) -> None:
-    """Add what the middleware would: the next DPoP nonce, and that what some alone may GET is kept for nobody else."""
+    """Add what the middleware would: the next DPoP nonce, for this once, and that what some alone may GET is theirs."""
     if allow.dpop_nonce is not None:
         response.headers[_NONCE] = allow.dpop_nonce
+        response.headers["cache-control"] = "no-store"  # RFC 9449 section 8.2
     if allow.session_id is not None and method in CACHEABLE:
         response.headers.append("vary", reg.HEADER_TICKET.decode("ascii"))
         response.headers.setdefault("cache-control", "private")
