@@ -7,6 +7,7 @@ Spec: specs/profile-asgi.md section 5.
 
 import json
 import ssl
+from enum import StrEnum
 from typing import Annotated, Any
 
 import pytest
@@ -209,7 +210,11 @@ def test_a_resource_may_be_fixed(door: Door) -> None:
     assert post(app, {"model": "anything"}, []).status == 401
 
 
-@pytest.mark.parametrize("given_", [None, 7, b"open", ["open"], {"open": 1}])
+class Model(StrEnum):
+    OPEN = "open"
+
+
+@pytest.mark.parametrize("given_", [None, 7, b"open", ["open"], {"open": 1}, Model.OPEN])
 def test_what_names_no_resource_is_refused(door: Door, given_: Any) -> None:
     for app in (api(door, lambda request: given_), under(door, api(door, lambda request: given_))):
         answer = post(app, {"model": "open"}, [])

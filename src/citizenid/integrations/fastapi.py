@@ -101,7 +101,10 @@ def require(
 ) -> Callable[..., Awaitable[Allow]]:
     """Make a dependency that lets a request through only when the gateway allows it, and returns its `Allow`.
 
-    Without `CitizenshipMiddleware` it reads the request itself, and the admission endpoint must be served elsewhere; a
+    Without `CitizenshipMiddleware` it guards the endpoints alone that depend on it: as a dependency of the whole
+    application it guards neither FastAPI's own pages (`/docs`, `/openapi.json`) nor what is mounted.
+
+    Without it, too, it reads the request itself, and the admission endpoint must be served elsewhere; a
     response that the endpoint makes itself then lacks the headers that FastAPI would have added (`DPoP-Nonce`, and
     `Vary` and `Cache-Control` for what a cache must not keep for others).
     Under the middleware the request must be `Deferred.TO_REQUIRE`, and the middleware's arguments hold. A request is
@@ -110,7 +113,8 @@ def require(
     Args:
         gateway: decides; that of the middleware, where there is one.
         resource: the resource of the policy: its name, or a dependency of FastAPI that returns it, such as a function
-            of the request or of the same body as the endpoint's. What it returns and is no text is refused.
+            of the request or of the same body as the endpoint's. What it returns and is no text is refused, a member
+            of an enumeration too: its `value` is meant.
         certificates: whether the TLS connection of clients ends at this server.
         runs: where the gateway is asked.
         signals: what is known of where a request comes from: a function of the scope.
