@@ -31,6 +31,7 @@ from valkey import BlockingConnectionPool, Valkey
 from valkey.backoff import NoBackoff
 from valkey.exceptions import ConnectionError as Disconnected
 from valkey.retry import Retry
+from valkey.sentinel import Sentinel
 
 from citizenid import Challenge, CitizenIDError, Format, LocalKey, Reason
 from citizenid.gateway import Consumption, MemoryReplayGuard
@@ -650,6 +651,8 @@ def test_what_makes_no_sense_is_refused(options: Any) -> None:
         Valkey(socket_timeout=0.05, socket_connect_timeout=0.05, decode_responses=True),
         Valkey(connection_pool=BlockingConnectionPool(socket_timeout=0.05, socket_connect_timeout=0.05)),
         Valkey(connection_pool=BlockingConnectionPool(timeout=None, socket_timeout=0.05, socket_connect_timeout=0.05)),
+        Sentinel([("127.0.0.1", 1)]).master_for("one", socket_timeout=0.05, socket_connect_timeout=0.05),
+        Sentinel([("127.0.0.1", 1)], socket_timeout=0.05).master_for("one", socket_connect_timeout=0.05),
         None,
         "valkey://127.0.0.1",
         5,
@@ -664,8 +667,11 @@ def test_a_client_that_would_let_a_request_wait_or_is_none_is_refused(client: An
 
 
 def test_a_pool_in_which_nobody_waits_for_long_is_taken() -> None:
-    pool = BlockingConnectionPool(timeout=0.05, socket_timeout=0.05, socket_connect_timeout=0.05)
-    assert ValkeyReplayGuard(Valkey(connection_pool=pool), audience=AUDIENCE, secret=SECRET)
+    pool = BlockingConnectionPool(port=1, timeout=0.05, socket_timeout=0.05, socket_connect_timeout=0.05)
+    sentinel = Sentinel([("127.0.0.1", 1)], socket_timeout=0.05, socket_connect_timeout=0.05)
+    for client in (Valkey(connection_pool=pool), sentinel.master_for("one")):
+        guard = ValkeyReplayGuard(client, audience=AUDIENCE, secret=SECRET, when_down=WhenDown.REFUSE)
+        assert guard.consume(b"scope", b"token", 60) is UNAVAILABLE
 
 
 @pytest.mark.parametrize(

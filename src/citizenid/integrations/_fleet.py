@@ -25,6 +25,7 @@ from os import getpid, urandom
 from typing import Any, Final, NamedTuple, NoReturn, final
 
 from valkey import BlockingConnectionPool, Valkey
+from valkey.sentinel import SentinelConnectionPool
 
 from .._crypto import derive_key, is_secret, refuse_copy
 from .._errors import FAILURES, CitizenIDError, Reason
@@ -66,13 +67,20 @@ def check_client(client: Valkey) -> None:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.client")
     pool = client.connection_pool
     options = pool.connection_kwargs
-    timeouts = [options.get("socket_timeout"), options.get("socket_connect_timeout")]
+    waits = _timeouts(client)
     if isinstance(pool, BlockingConnectionPool):  # who finds all connections taken waits for one: 20 s, unless told
-        timeouts.append(pool.timeout)
-    if not all(type(each) in (int, float) and 0 < each <= _MAX_TIMEOUT_S for each in timeouts):
+        waits.append(pool.timeout)
+    if isinstance(pool, SentinelConnectionPool):  # these are asked, in their turn, where the primary is
+        waits += [wait for each in pool.sentinel_manager.sentinels for wait in _timeouts(each)]
+    if not all(type(each) in (int, float) and 0 < each <= _MAX_TIMEOUT_S for each in waits):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.socket_timeout")
     if options.get("decode_responses"):
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "valkey.decode_responses")
+
+
+def _timeouts(client: Valkey) -> list[Any]:
+    options = client.connection_pool.connection_kwargs
+    return [options.get("socket_timeout"), options.get("socket_connect_timeout")]
 
 
 def check_times(where: str, *seconds: object, functions: Iterable[object]) -> None:
