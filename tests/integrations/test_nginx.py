@@ -169,11 +169,12 @@ def test_nonces_reach_the_client_with_refusals_and_with_answers(tmp_path: Path) 
         assert 'error="use_dpop_nonce"' in str(refusal.header("www-authenticate"))
         headers = [("Citizenship-Ticket", ticket), ("DPoP", service.proof(ticket, nonce=nonce))]
         answer = send(origin, CHAT, headers)
-        assert answer.status == 200 and answer.header("dpop-nonce") is None
+        assert answer.status == 200 and answer.header("dpop-nonce") is answer.header("cache-control") is None
         service.tell("wait", seconds=150)
         headers = [("Citizenship-Ticket", ticket), ("DPoP", service.proof(ticket, nonce=nonce))]
         answer = send(origin, CHAT, headers)
         assert answer.status == 200 and answer.header("dpop-nonce") not in (None, nonce)
+        assert answer.header("cache-control") == "no-store"
 
 
 def test_a_missing_status_list_is_said_to_be_one(tmp_path: Path) -> None:
