@@ -386,6 +386,26 @@ def test_a_server_that_hangs_is_one_that_is_down(store: Store) -> None:
     wait_until(lambda: node.consume(os.urandom(8)) is FRESH)
 
 
+def test_a_server_that_takes_as_long_as_it_may_to_fail_is_left_alone_as_well(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (node,) = nodes(store, 1, pause_s=1.0)
+    asked: list[float] = []
+
+    def hang(*_: object) -> None:
+        asked.append(node.clock.now)
+        node.clock.now += 1.0  # the longest timeout that a client may have
+        raise Disconnected
+
+    monkeypatch.setattr(node.guard._client, "evalsha", hang)
+    for _ in range(5):
+        assert node.consume(os.urandom(8)) is UNAVAILABLE
+    assert len(asked) == 1
+    node.clock.now += 1.0
+    assert node.consume(os.urandom(8)) is UNAVAILABLE
+    assert len(asked) == 2
+
+
 @contextlib.contextmanager
 def babbling(port: int, answer: bytes) -> Iterator[list[int]]:
     """A server that has this one answer to everything, and counts its connections."""

@@ -219,7 +219,7 @@ class ValkeyReplayGuard:
             return Consumption.FULL
         except UNREACHABLE:
             pass  # away, or one that must not be used: as if it were away
-        self._again_at = now + self._pause_s
+        self._again_at = self._monotonic() + self._pause_s  # from now on: to fail may have taken as long as the pause
         return Consumption.UNAVAILABLE
 
     def _ask(self, name: str, life_ms: int) -> object:
