@@ -511,6 +511,7 @@ def test_a_listing_names_what_its_reader_may_use(proxy: World, path: str) -> Non
     def names(caller: Any) -> set[str]:
         response = caller.get(path)
         assert response.status_code == 200, response.text
+        assert response.headers["cache-control"] == "private" and "citizenship-ticket" in response.headers["vary"]
         keys = ("id", "model_name", "model_group")
         return {next(each[key] for key in keys if key in each) for each in response.json()["data"]}
 
