@@ -96,6 +96,9 @@ PUBLIC: Final = {
     ("gateway/proofs.py", "'ath' in claims"): "whether it is there",
     ("gateway/sharing.py", "slot & _OF_SENDER == sender"): OURS,
     ("gateway/sharing.py", "slot & _SENDER == old[0]"): OURS,
+    ("integrations/_digests.py", "b64encode(_ALGORITHMS[each](body).digest()) == stated[each]"): (
+        "whoever sends a body knows its digest"
+    ),
     ("integrations/_codings.py", "data[len(DCZ_MAGIC):DCZ_HEADER_BYTES] != hashlib.sha256(dictionary).digest()"): (
         "the hash of a published list"
     ),

@@ -8,6 +8,8 @@ Spec: specs/profile-litellm.md.
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 import threading
 import types
@@ -456,6 +458,36 @@ def test_a_body_that_may_not_pass_reaches_nobody_and_the_gateway_is_told(body: b
     answer = ask(proxy, body=[body])
     assert (answer[0], reason(answer)) == (403, "request_invalid")
     assert proxy.scopes == [] and gateway.told == ["request_invalid"]
+
+
+BODY: Final = b'{"model":"open"}'
+SHA_256, SHA_512 = (
+    b"%s=:%s:" % (name, base64.b64encode(make(BODY).digest()))
+    for name, make in ((b"sha-256", hashlib.sha256), (b"sha-512", hashlib.sha512))
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "passes"),
+    [
+        ([SHA_256], True), ([SHA_512], True), ([SHA_256 + b", " + SHA_512], True), ([SHA_512, SHA_256], True),
+        ([SHA_256 + b",\tmd5=:AAAA:"], True),
+        ([SHA_256.replace(b"sha-256", b"sha-512")], False), ([SHA_256, SHA_512.lower()], False),
+        ([SHA_256, SHA_256], False), ([SHA_256[:-2] + b":"], False), ([SHA_256 + b";a"], False), ([b""], False),
+        ([SHA_256 + b","], False), ([b"md5=:AAAA:"], False), ([SHA_256[:-1]], False), ([b" " * 2_000 + SHA_256], False),
+        ([b"SHA-256" + SHA_256[7:]], False), ([b"sha-256=AAAA"], False), ([SHA_256, b""], False),
+    ],
+)  # fmt: skip
+def test_a_body_is_the_one_whose_digest_is_stated_or_reaches_nobody(fields: list[bytes], passes: bool) -> None:
+    async def steps(guard: CitizenshipGuard) -> int:
+        await named(guard, "open")
+        return 200
+
+    proxy, gateway = guarded(steps)
+    answer = ask(proxy, headers=[(b"Content-Digest", field) for field in fields], body=[BODY[:5], BODY[5:]])
+    assert (answer[0] == 200) is passes is bool(proxy.scopes)
+    if not passes:
+        assert (answer[0], reason(answer), gateway.told) == (403, "request_invalid", ["request_invalid"])
 
 
 def test_two_types_of_a_body_are_none() -> None:

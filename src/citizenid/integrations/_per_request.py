@@ -22,6 +22,7 @@ from .._errors import CitizenIDError, Reason
 from ..gateway import Allow, Consumption, ReplayGuard, Request, Signals
 from ._asgi_answers import Doors, Refusal, Unread, may_fit, read_body, send_answer, with_headers
 from ._asgi_scope import ASGIApp, Message, Receive, Scope, Send
+from ._digests import is_as_stated
 from ._litellm_bodies import ReadsBody
 
 Result = Allow | Refusal
@@ -305,7 +306,7 @@ class Door:
             body = await self._read(scope, receive, send, self._bounds.body_bytes)
             if body is None:
                 return
-            passed = judge(_media_type(scope), body)
+            passed = judge(_media_type(scope), body) if is_as_stated(scope["headers"], body) else None
             if passed is None:
                 await send_answer(send, (await self._doors.refuse_invalid()).http())
                 return
