@@ -49,6 +49,7 @@ class Gateway:
     """Permits two names, and remembers what it was asked, and which refusals of others it was told of."""
 
     external_url = "https://gateway.example"
+    admission_path = "/citizenship"
     limits = Limits()
 
     def __init__(self, allow: Allow = Allow(1)) -> None:  # noqa: B008  # immutable
@@ -320,8 +321,10 @@ def test_a_path_that_would_open_what_is_guarded_is_a_mistake(path: Any) -> None:
     for options in ({"open_paths": (path,)}, {"admission_path": path}):
         if options == {"admission_path": path} and path in ("/", "/v1/", "/v1/chat/"):
             continue  # an endpoint is one path
+        gateway = Gateway()
+        gateway.admission_path = options.get("admission_path", gateway.admission_path)  # nor may the gateway's be
         with pytest.raises(CitizenIDError) as caught:
-            CitizenshipGuard(cast(Any, Gateway()), proxy=Proxy(lambda: None), **options)  # type: ignore[arg-type, return-value]  # nobody serves
+            CitizenshipGuard(cast(Any, gateway), proxy=Proxy(lambda: None), **options)  # type: ignore[arg-type, return-value]  # nobody serves
         assert caught.value.reason is Reason.CONFIGURATION_INVALID
 
 
@@ -443,7 +446,7 @@ def test_of_the_headers_and_the_query_those_pass_alone_which_are_named() -> None
         {"headers": ["content-length"]}, {"headers": ["x-team", "Content-Encoding"]},
         {"headers": ["transfer-encoding"]},
         {"open_paths": 5}, {"open_paths": None}, {"open_paths": "/"}, {"open_paths": b"/key"}, {"signals": 5},
-        {"signals": asyncio.sleep},
+        {"signals": asyncio.sleep}, {"admission_path": "/admit"}, {"admission_path": ""}, {"admission_path": None},
     ],
 )  # fmt: skip
 def test_a_guard_is_configured_well_or_not_at_all(options: dict[str, Any]) -> None:

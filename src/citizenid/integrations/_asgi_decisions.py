@@ -93,7 +93,8 @@ def decision_app(
         sign_out_path: POST here with ticket and proof to end the session; None for nowhere.
         body_timeout_s: how long a client may take to send an admission request, seconds.
         runs: where the gateway is asked.
-        signals: what is known of where a request comes from: a function of the scope as the client sent it.
+        signals: what is known of where a request comes from: a function of the scope as the client sent it. Its
+            `client` is the proxy, unless the server puts another in its place: a network is read from what he states.
 
     Raises:
         CitizenIDError: CONFIGURATION_INVALID.

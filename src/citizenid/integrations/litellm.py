@@ -94,7 +94,7 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
         gateway: decides. Its replay guard is a `PerRequestReplayGuard`: what was refused has used its proof, too.
         proxy: the module `litellm.proxy.proxy_server`. Its app gets a door around it: admission, and refusals as the
             gateway words them; what is neither guarded, nor a listing, nor open is refused.
-        admission_path: as the gateway has it.
+        admission_path: as the gateway has it; another is an error.
         open_paths: what else the proxy may serve, such as "/key/generate": exact paths, or prefixes that end in "/". No
             citizenship is asked for there, and calls of models through LiteLLM's hooks are refused.
         headers: further headers that LiteLLM needs to see of a guarded request, as for its own authentication. Those of
@@ -129,6 +129,8 @@ class CitizenshipGuard(CustomLogger):  # type: ignore[misc]  # without litellm i
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "litellm.body_bytes")
         if type(body_timeout_s) not in (int, float) or not 0 < body_timeout_s <= 3_600:
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "litellm.body_timeout_s")
+        if admission_path != gateway.admission_path:  # where its refusals send whoever asks
+            raise CitizenIDError(Reason.CONFIGURATION_INVALID, "litellm.admission_path")
         check_signals(signals)
         if isinstance(open_paths, str | bytes) or not isinstance(open_paths, Iterable):
             raise CitizenIDError(Reason.CONFIGURATION_INVALID, "litellm.open_paths")
