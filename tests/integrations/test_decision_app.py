@@ -405,6 +405,9 @@ def test_envoys_configuration_fails_closed_and_strips() -> None:
     assert manager["common_http_protocol_options"]["headers_with_underscores_action"] == "DROP_HEADER"
     sent = {each["exact"] for each in authz["allowed_headers"]["patterns"]}
     assert {"citizenship-ticket", "dpop"} < sent
+    (host,) = manager["route_config"]["virtual_hosts"]
+    (models,) = [each for each in host["routes"] if each["route"]["cluster"] == "models"]
+    assert models["request_headers_to_remove"] == ["citizenship-ticket", "dpop"]  # after the filters have seen them
     names = {cluster["name"] for cluster in document["static_resources"]["clusters"]}
     assert names == {"citizenid", "models"} and "allowed_client_headers" not in answers
 
@@ -423,5 +426,6 @@ def test_traefiks_configuration_fails_closed_and_strips() -> None:
     ]
     assert all(map(taken.match, names))  # as Go writes names: a framework may take one for another
     assert not any(map(taken.match, ["Citizenship-Ticket", "Dpop", "X-Request-Id", "Accept", "Xacitizenid-Rule"]))
-    assert document["routers"]["models"]["middlewares"][-1] == "citizenid"
+    assert document["routers"]["models"]["middlewares"] == ["strip", "citizenid", "ours"]
+    assert document["middlewares"]["ours"]["headers"]["customRequestHeaders"] == {"Citizenship-Ticket": "", "DPoP": ""}
     assert "citizenid" not in document["routers"]["endpoints"]["middlewares"]
