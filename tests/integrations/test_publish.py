@@ -47,6 +47,21 @@ def test_head_says_the_same_and_sends_nothing(world: World) -> None:
         assert head == (whole.status, whole.headers, b"")
 
 
+def test_some_servers_leave_the_query_in_the_raw_path(world: World) -> None:
+    # httpx's transport for ASGI does, and a server may give no raw path at all.
+    asked = {"type": "http", "method": "GET", "path": "/status/1", "query_string": b"x=1", "headers": []}
+    for raw in (b"/status/1?x=1", b"/status/1?", bytearray(b"/status/1"), None):
+        assert world.app._respond({**asked, "raw_path": raw}).status == 200
+    assert world.app._respond(asked).status == 200
+    assert world.app._respond({**asked, "raw_path": b"/status/2?/status/1"}).status == 404
+
+
+def test_a_list_is_stored_in_its_token_unless_it_is_told_to_deflate_it(world: World) -> None:
+    smaller = World(level=1)
+    stored, packed = (len(each.ask().body) for each in (world, smaller))
+    assert stored > 100_000 // 8 > packed
+
+
 def test_it_signs_when_something_changed_and_when_half_of_the_ttl_is_over(world: World) -> None:
     first = world.ask()
     world.now += 1_799
