@@ -162,6 +162,15 @@ def test_the_default_is_written_as_it_always_was() -> None:
     )
 
 
+@pytest.mark.parametrize("last", range(256))
+def test_bytes_are_written_as_they_always_were(last: int) -> None:
+    nonce = bytes([1, 2, 3, 4, 5, 6, 7, 8, last])
+    for each, tail in ((nonce, ""), (nonce + b"\1", "AQ"), (nonce + b"\1\1", "AQE")):
+        text = Challenge("https://a", each).to_text()
+        assert text == f"1.300.b{base64.urlsafe_b64encode(nonce).decode()}{tail}.{_part('https://a')}"
+        assert Challenge.from_text(text).nonce == each
+
+
 _LARGEST_TRANSCRIPT = Handover(HandoverKind.TRANSCRIPT, transcript=bytes(16_384))
 
 

@@ -50,6 +50,7 @@ from citizenid._model import (
     refuse_forgery,
     thaw,
 )
+from citizenid._model.attestation import evidence_time
 from citizenid._wire.keys import KeyMaterial
 from citizenid.countries import Country
 
@@ -242,6 +243,7 @@ def test_a_purpose_belongs_to_a_bitstring() -> None:
 @pytest.mark.parametrize("text", ["", "t" * 65, "\ud800", None, 1, b"t", ["t"], True], ids=lambda t: ascii(t)[:12])
 def test_an_assurance_is_two_short_texts(text: Any) -> None:
     assert Assurance("eidas", "t" * 64).level == "t" * 64
+    assert Assurance("e", "t").framework == "e"
     _refused(lambda: Assurance(text, "high"), Reason.CLAIM_INVALID, "assurance")
     _refused(lambda: Assurance("eidas", text), Reason.CLAIM_INVALID, "assurance")
     _frozen(Assurance("eidas", "high"))
@@ -737,6 +739,13 @@ def test_every_challenge_that_can_be_made_can_be_written_and_read(audience: str,
 
 def test_a_challenge_is_frozen() -> None:
     _frozen(Challenge("a", "nonce-nonce"))
+
+
+def test_the_time_of_evidence_is_the_one_that_is_stated() -> None:
+    for stated in (0, 1, LARGEST):
+        assert evidence_time(stated) == stated
+    for wrong in (-1, LARGEST + 1, None, True, 1.0, "1"):
+        _refused(lambda wrong=wrong: evidence_time(wrong), Reason.CLAIM_INVALID, "evidence_checked_at")
 
 
 # --- results and enumerations ---
