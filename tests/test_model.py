@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import inspect
 import json
+import pickle
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -812,6 +813,20 @@ def test_what_came_in_shows_nothing_of_itself() -> None:
 def test_a_verified_object_is_not_made_by_hand() -> None:
     with pytest.raises(TypeError, match="made by verification alone"):
         refuse_forgery(Attestation)
+
+
+def test_no_way_to_copy_or_to_restore_is_left_open() -> None:
+    @never_copied
+    class Once:
+        pass
+
+    once: Any = Once()
+    for way in (
+        once.__reduce__, lambda: once.__reduce_ex__(2), once.__getstate__, lambda: once.__setstate__({}),
+        lambda: copy.copy(once), lambda: copy.deepcopy(once), lambda: pickle.dumps(once),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match="Once is made by verification alone"):
+            way()
 
 
 def test_what_is_never_copied_has_no_subclass_either() -> None:
