@@ -377,6 +377,41 @@ def test_what_is_too_much_is_left_unread(kind: str) -> None:
     assert sent < 16_000_000  # what the system keeps for a connection is not read by us
 
 
+@pytest.mark.parametrize("fails", [0, 1])
+def test_a_source_for_which_there_is_no_thread_is_fetched_the_next_time(
+    fails: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(sends(b"")) as server:
+        uris = [server.origin + "/0", server.origin + "/1"]
+
+        def serve(asked: Asked, connection: socket.socket, over: threading.Event) -> None:
+            connection.sendall(answer(200, token(server.origin + asked.path)))
+
+        server.behave = serve
+        sources = [Source(None, (uri,)) for uri in uris]
+        fetcher = Fetching("sync", StatusStore(anchors=b.status_anchors()), sources)
+        begun: list[threading.Thread] = []
+        start = threading.Thread.start
+
+        def starts(thread: threading.Thread) -> None:
+            if threading.current_thread() is threading.main_thread():  # and not the server's
+                if len(begun) == fails:
+                    raise RuntimeError("can't start new thread")
+                begun.append(thread)
+            start(thread)
+
+        with contextlib.closing(fetcher):
+            monkeypatch.setattr(threading.Thread, "start", starts)
+            with pytest.raises(RuntimeError, match="start new thread"):
+                fetcher.refresh()
+            monkeypatch.undo()
+            for thread in begun:
+                thread.join(20)
+            fetcher.wait(QUICK.backoff_first_s)
+            assert [each.uri for each in fetcher.refresh()] == uris[fails:]
+            assert [fetcher.status(uri) for uri in uris] == [Status.VALID] * 2
+
+
 # --- aggregations ---
 
 
