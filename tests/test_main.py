@@ -533,6 +533,49 @@ def test_what_could_not_be_printed_is_no_verdict(folder: Path, buffered: bool) -
     assert (done.returncode, done.stderr) == (2, "citizenid: cannot print: No space left on device\n")
 
 
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize("command", ["verify", "inspect", "--help", "demo"])
+def test_a_pipe_that_nobody_reads_is_no_verdict(folder: Path, buffered: bool, command: str) -> None:
+    arguments = [str(folder / "presentation")] if command in ("verify", "inspect") else []
+    arguments += {"verify": options(folder), "demo": ["--quick"]}.get(command, [])
+    environment = {**MEASURED, "PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "utf-8"}
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, *([] if buffered else ["-u"]), "-m", "citizenid", command, *arguments],
+            env=environment, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(writing)
+    # The demo's progress ends in a line of its own.
+    assert (done.returncode, done.stderr.lstrip()) == (2, "citizenid: cannot print: Broken pipe\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("output", ["full", "closed", "read"])
+@pytest.mark.parametrize("named", ["presentation", "missing", "broken"])
+def test_where_not_even_an_error_can_be_printed_it_is_no_verdict(folder: Path, output: str, named: str) -> None:
+    (folder / "broken").write_bytes(b"")
+    environment = {**MEASURED, "PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "utf-8"}
+    program = "import sys; sys.stdout = None; from citizenid.__main__ import main; main()"
+    start = ["-c", program] if output == "closed" else ["-m", "citizenid"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, *start, "inspect", str(folder / named)],
+            env=environment, stdout=full if output == "full" else subprocess.DEVNULL, stderr=full, timeout=60,
+            check=False,
+        )  # fmt: skip
+    said = named == "presentation" and output != "full"
+    assert done.returncode == (0 if said else 2)
+
+
+def test_an_error_goes_to_no_other_stream_than_that_of_errors(run: Run, tmp_path: Path) -> None:
+    program = "import sys; sys.stderr = None; from citizenid.__main__ import main; main()"
+    done = _python("-c", program, "inspect", str(tmp_path / "missing"))
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+
+
 def test_a_program_that_ends_without_a_word_has_ended_well(monkeypatch: pytest.MonkeyPatch) -> None:
     for output in (sys.stdout, None):  # None: it was closed before the start
         monkeypatch.setattr(sys, "stdout", output)

@@ -34,7 +34,7 @@ from . import (
 )
 from . import _registry as reg
 from ._cli.commands import add_audit, add_policy
-from ._cli.files import UsageError, check_named_once, fail, finish, read_file
+from ._cli.files import UsageError, check_named_once, complain, fail, finish, read_file
 from ._cli.inspection import COLUMNS, inspection
 from ._cli.steps import verify_steps
 from ._limits import MAX_UNIX_TIME
@@ -95,7 +95,7 @@ def main() -> None:
         import rich  # noqa: F401  # needed by the demo; asked for here so that every command says the same
         import typer  # noqa: F401
     except ImportError:
-        print(HINT, file=sys.stderr)
+        complain(HINT)
         raise SystemExit(2) from None
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -241,7 +241,7 @@ def run_demo(*, quick: bool, as_json: bool, format: Format) -> int:
     except _demo.WrongDecision as error:
         if as_json:
             print(json.dumps({"ok": False, "wrong": str(error)}, indent=2))
-        print(f"citizenid: {error}", file=sys.stderr)
+        complain(f"citizenid: {error}")
         return 1
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TextIO
 
 from .inspection import printable
 
@@ -18,8 +19,14 @@ class UsageError(Exception):
 
 def fail(error: Exception, code: int) -> NoReturn:
     """Say what went wrong, and end with this exit code."""
-    print(f"citizenid: {printable(str(error))}", file=sys.stderr)
+    complain(f"citizenid: {printable(str(error))}")
     raise SystemExit(code)
+
+
+def complain(text: str) -> None:
+    """Print a line to standard error, or nowhere if that was closed before the start."""
+    if sys.stderr is not None:  # in its place `print` would take standard output
+        print(text, file=sys.stderr)
 
 
 def finish(run: Callable[[], object]) -> NoReturn:
@@ -28,19 +35,34 @@ def finish(run: Callable[[], object]) -> NoReturn:
     What could not be printed was not said: that is exit code 2, and never the one of a verdict.
     """
     refused = ""
+    output, errors = sys.stdout, sys.stderr
     try:
         try:
             run()
         finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            if output is not None:
+                output.flush()
+    except SystemExit as end:
+        # At a pipe that nobody reads typer and rich exit with 1, which of ours is a verdict.
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        refused = os.strerror(errno.EPIPE)
     except OSError as error:  # no space, or a pipe that nobody reads
         refused = error.strerror or type(error).__name__
     if refused:
-        # What is left in the buffer would be tried, and complained of, once more at the end of the process.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        fail(UsageError(f"cannot print: {refused}"), 2)
+        _discard(output)
+        try:
+            fail(UsageError(f"cannot print: {refused}"), 2)
+        except OSError:
+            _discard(errors)
+        raise SystemExit(2)
     raise SystemExit(0)
+
+
+def _discard(stream: TextIO | None) -> None:
+    # What is left in the buffer would be tried, and complained of, once more at the end of the process.
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def check_named_once(*names: str) -> None:
