@@ -698,6 +698,11 @@ def test_a_link_to_a_ledger_is_as_good_as_its_path(path: Path, opened: Opened) -
     refused(Reason.LEDGER_UNAVAILABLE, publisher.allocate, "status-list.path")
 
 
+def test_a_link_that_leads_to_itself_leads_to_no_ledger(path: Path, opened: Opened) -> None:
+    path.symlink_to(path)
+    refused(Reason.LEDGER_UNAVAILABLE, lambda: opened(path), "status-list.path")
+
+
 def test_a_log_that_goes_before_it_is_used_and_comes_again_is_the_same_to_all(path: Path, opened: Opened) -> None:
     publisher = opened(path)  # it has not looked into the log yet, and keeps nobody from removing it
     opened(path).close()
@@ -751,6 +756,24 @@ def test_a_file_that_is_gone_before_the_first_look_is_unavailable(
 def test_an_empty_file_is_a_new_one(path: Path, opened: Opened) -> None:
     path.touch()
     assert opened(path).free == 16
+
+
+@pytest.mark.parametrize("how", ["removed", "emptied"])
+def test_a_log_whose_file_is_gone_is_not_thrown_away(path: Path, opened: Opened, how: str) -> None:
+    # SQLite would begin anew without a word: an index would be given out again, and a revocation be forgotten.
+    publisher = opened(path)
+    reference = publisher.allocate()
+    publisher.revoke(reference)
+    log, whole = path.with_name(path.name + "-wal"), path.read_bytes()
+    said = log.read_bytes()
+    assert said
+    publisher.close()
+    log.write_bytes(said)  # as a process leaves it that was killed
+    path.unlink() if how == "removed" else os.truncate(path, 0)
+    refused(Reason.LEDGER_REFUSED, lambda: opened(path), "status-list.path")
+    assert log.read_bytes() == said
+    path.write_bytes(whole)
+    assert opened(path).status(reference) is Status.INVALID
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes of files")

@@ -178,6 +178,39 @@ def test_lists_that_others_began_and_filled_are_passed_over(opened: Opened, tmp_
     assert one.allocate().uri == TEMPLATE.replace("{list}", "3")
 
 
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_a_list_whose_file_is_gone_is_not_begun_anew(opened: Opened, tmp_path: Path, lost: int) -> None:
+    # A new ledger under its URI would publish that nobody of the list is revoked.
+    lists = opened(tmp_path, 8)
+    revoked = lists.allocate_many(40)
+    for reference in revoked:
+        lists.of(reference).revoke(reference)
+    lists.close()
+    file = tmp_path / f"{lost}.status"
+    file.rename(tmp_path / "aside")
+    refused(Reason.LEDGER_REFUSED, lambda: opened(tmp_path, 8), "status-lists.folder")
+    assert not file.exists()
+    (tmp_path / "aside").rename(file)
+    again = opened(tmp_path, 8)
+    assert all(again.of(reference).status(reference) is Status.INVALID for reference in revoked)
+
+
+def test_a_list_that_is_lost_while_others_go_on_is_not_begun_either(opened: Opened, tmp_path: Path) -> None:
+    lists, other = opened(tmp_path, 8), opened(tmp_path, 8)
+    other.allocate_many(24)
+    (tmp_path / "2.status").rename(tmp_path / "aside")
+    for act in (lists.allocate, lambda: lists.uris, lambda: list(lists)):
+        refused(Reason.LEDGER_REFUSED, act, "status-lists.folder")
+    (tmp_path / "aside").rename(tmp_path / "2.status")
+    assert len(lists.uris) == 3
+
+
+def test_other_files_in_the_folder_are_nobodys_lists(opened: Opened, tmp_path: Path) -> None:
+    for name in ("07.status", "9.status.bak", "9.status-wal", "x.status", "-3.status", "0.status", "\u0663.status"):
+        (tmp_path / name).touch()
+    assert opened(tmp_path, 8).allocate().uri == TEMPLATE.replace("{list}", "1")
+
+
 ALLOCATE = """
 import sys
 from citizenid.status import StatusLists

@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from itertools import accumulate, groupby
 from os import PathLike, getpid, stat
+from os.path import exists, realpath
 from pathlib import Path
 from threading import Event
 from typing import Any, Final, TypeVar, final
@@ -340,15 +341,19 @@ class FileLedger:
 
 
 def _connect(path: str | PathLike[str]) -> sqlite3.Connection:
+    lost = False
     try:
         # Absolute, so that no name is one of SQLite's own, such as ":memory:"; and for the owner alone from the start.
         whole = Path(path).absolute()
-        if not whole.exists():
-            whole.touch(mode=0o600)
-        return sqlite3.connect(whole, timeout=0, isolation_level=None, check_same_thread=False)
+        # SQLite throws the log of a file away that is gone or empty. Looked for first: there is none before the file.
+        lost = exists(f"{realpath(whole)}-wal") and _identity(whole)[2] <= 0
+        if not lost:
+            if not whole.exists():
+                whole.touch(mode=0o600)
+            return sqlite3.connect(whole, timeout=0, isolation_level=None, check_same_thread=False)
     except (sqlite3.Error, OSError, ValueError):  # ValueError: a NUL in the path
         pass
-    raise CitizenIDError(Reason.LEDGER_UNAVAILABLE, _WHERE)
+    raise CitizenIDError(Reason.LEDGER_REFUSED if lost else Reason.LEDGER_UNAVAILABLE, _WHERE)
 
 
 def _identity(path: Path) -> tuple[int, int, int]:

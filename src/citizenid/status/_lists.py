@@ -8,10 +8,11 @@ Spec: Token Status List section 9 (aggregation); specs/profile-status-list.md se
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from os import PathLike
+from os import PathLike, listdir
 from os.path import exists, join
 from typing import Final, final
 
@@ -22,6 +23,7 @@ from ._ledger import draw
 from ._publisher import StatusPublisher
 
 _PLACE: Final = "{list}"
+_FILE: Final = re.compile(r"([1-9][0-9]{0,8})\.status")
 _RESERVE: Final = 16  # one part in so many of each list is not given out: processes at once never meet a full one
 _MAX_IN_USE: Final = 1_000  # each keeps its packed list in memory
 
@@ -34,12 +36,14 @@ class StatusLists:
         uri: a template with `{list}` once, where the number of the list goes.
         size: of each list, in entries.
         bits: of each entry; as `StatusPublisher`.
-        folder: that exists, with a file for each list; None keeps them in memory.
+        folder: that exists, with a file for each list; None keeps them in memory. Where one of the files is gone, and a
+            later one is there, nothing is begun in its place.
         in_use: over how many lists allocations are spread. The more, the less a list's number tells.
         randbelow: a source of unbiased random integers below a bound; the system's by default.
 
     Raises:
-        CitizenIDError: CONFIGURATION_INVALID; what `StatusPublisher` raises.
+        CitizenIDError: CONFIGURATION_INVALID; LEDGER_REFUSED when the file of a list is gone, which every call may
+            raise; what `StatusPublisher` raises.
 
     >>> lists = StatusLists(uri="https://id.example/status/{list}", size=1_000)
     >>> reference = lists.allocate()
@@ -150,8 +154,21 @@ class StatusLists:
     def _follow(self) -> None:
         while self._folder is not None and exists(_path(self._folder, len(self._lists) + 1)):
             self._begin()
+        self._check_whole()
+
+    def _check_whole(self) -> None:
+        """Refuse a folder in which the next file is not there and later ones are: begun anew, nobody was revoked in it.
+
+        Others begin lists meanwhile, in their order: so the file is looked for once more after the later ones.
+        """
+        number = len(self._lists) + 1
+        if self._folder is None or exists(_path(self._folder, number)):
+            return
+        if any(later > number for later in _numbers(self._folder)) and not exists(_path(self._folder, number)):
+            raise CitizenIDError(Reason.LEDGER_REFUSED, "status-lists.folder")
 
     def _begin(self) -> None:
+        self._check_whole()
         number = len(self._lists) + 1
         publisher = StatusPublisher(
             uri=self._uri.replace(_PLACE, str(number)),
@@ -169,6 +186,15 @@ class StatusLists:
 
 def _path(folder: str, number: int) -> str:
     return join(folder, f"{number}.status")
+
+
+def _numbers(folder: str) -> list[int]:
+    """Return which lists have a file in a folder."""
+    try:
+        found = map(_FILE.fullmatch, listdir(folder))
+    except OSError:  # the publisher says so
+        return []
+    return [int(each[1]) for each in found if each is not None]
 
 
 def _allocate(publisher: StatusPublisher, count: int) -> tuple[StatusReference, ...]:
