@@ -26,7 +26,7 @@ from citizenid.integrations.publish import StatusListApp
 from citizenid.issuer import Issuer, prepare_attestation
 from citizenid.status import StatusPublisher
 
-ISSUER, SIZE, MAX_BODY_BYTES = "https://id.example", 100_000, 65_536
+ISSUER, SIZE, MAX_BODY_BYTES, DAY = "https://id.example", 100_000, 65_536, 86_400
 PERSONS = {"Ada Example": ["US", "FR"], "Ben Example": ["FR"]}  # the evidence: who was checked, a citizen of what
 FOLDER, app = Path(sys.argv[2]), FastAPI(openapi_url=None)
 
@@ -36,8 +36,8 @@ def issue(name: str, holder_key: PublicKey) -> str:
     with (FOLDER / "issued").open("a") as register:  # before it is signed: what nobody wrote down nobody can revoke
         print(json.dumps({"name": name, "uri": status.uri, "index": status.index}), file=register)
     attestation = prepare_attestation(
-        Citizenship(countries, countries), issuer=ISSUER, holder_key=holder_key, now=int(time.time()),
-        lifetime_s=30 * 86_400, status=status, format=Format.SD_JWT_VC, claims={"name": name},
+        Citizenship(countries, countries), issuer=ISSUER, holder_key=holder_key, now=int(time.time()) // DAY * DAY,
+        lifetime_s=30 * DAY, status=status, format=Format.SD_JWT_VC, claims={"name": name},  # a second would link them
     )  # fmt: skip
     unsigned = issuer.prepare(attestation, format=Format.SD_JWT_VC)
     return unsigned.complete(signer.sign(unsigned.to_be_signed)).decode()  # an HSM is asked in the same way
@@ -97,6 +97,6 @@ codes = {secrets.token_urlsafe(32): name for name in PERSONS}
 app.get("/.well-known/jwt-vc-issuer")(lambda: {"issuer": ISSUER, "jwks": issuer.jwks()})
 app.get("/status-jwks.json")(lambda: {"keys": [status_signer.public.to_jwk()]})
 # A ttl of an hour is usual. Verifiers fetch at half of it, and nobody wants to wait half an hour for an example.
-app.mount("/", StatusListApp([statuses], key=status_signer, ttl_s=10, expires_s=86_400))
+app.mount("/", StatusListApp([statuses], key=status_signer, ttl_s=10, expires_s=DAY))
 print(origin, *(f"{name}: {code}" for code, name in codes.items()), sep="\n", flush=True)
 uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listening])

@@ -168,6 +168,7 @@ def test_citizenship_is_stated_once(name: str) -> None:
     {"lifetime_s": 0}, {"lifetime_s": -1}, {"lifetime_s": True}, {"lifetime_s": 1.5}, {"lifetime_s": "60"},
     {"now": True},
     {"now": 1.5}, {"now": None}, {"now": "now"}, {"now": -1}, {"now": 2**53}, {"lifetime_s": 2**53},
+    {"now": NOW * 1_000}, {"lifetime_s": 253_402_300_800 - NOW},
 ])  # fmt: skip
 def test_times_of_the_usual_attestation_are_whole_seconds(changes: dict[str, Any]) -> None:
     misused(Reason.CLAIM_INVALID, lambda: usual(**changes))

@@ -12,6 +12,7 @@ from typing import Final, final
 
 from ._errors import CitizenIDError, Reason
 
+CALENDAR_END: Final = 253_402_300_799  # of the year 9999. Milliseconds in the place of seconds lie far beyond
 MAX_UNIX_TIME: Final = 2**53 - 1  # RFC 8259 section 6: the integers on which all JSON implementations agree
 MAX_STATUS_REFERENCES: Final = 2  # of one credential: a ticket has room for two
 

@@ -19,7 +19,7 @@ from typing import Any, Final, final
 from . import _registry as reg
 from ._crypto import PublicKey, SigningKey, Unsigned, refuse_copy
 from ._errors import CitizenIDError, Reason
-from ._limits import DEFAULT_LIMITS, Limits
+from ._limits import CALENDAR_END, DEFAULT_LIMITS, Limits
 from ._model import (
     Assurance,
     Attestation,
@@ -61,8 +61,10 @@ def prepare_attestation(
         citizenship: what was established.
         issuer: the issuer's identifier (`iss`).
         holder_key: the wallet's public key, over which the wallet has proved possession.
-        now: when it is issued, integer Unix seconds.
-        lifetime_s: how long it is valid, seconds. Without a status reference at most 24 h.
+        now: when it is issued, integer Unix seconds. It is shown to everybody, and so is the end: exact to the second
+            they tell two verifiers that what they saw comes from one batch. The beginning of the day is good enough for
+            a credential of a month, and so are whole days for `lifetime_s` and `evidence_at`.
+        lifetime_s: how long it is valid, seconds, until the year 9999 at most. Without a status reference at most 24 h.
         status: a reference of its own for this credential (`StatusPublisher.allocate`), or None for a short-lived one.
         format: the format it will be issued in. Claims have the shape of their format: in an SD-JWT VC or SD-CWT what
             was prepared for an mdoc states no citizenship.
@@ -76,7 +78,8 @@ def prepare_attestation(
     Raises:
         CitizenIDError: STATUS_MISSING without a status reference and a lifetime over 24 h, CLAIM_INVALID,
             CLAIM_RESERVED when `claims` states citizenship too, or a nationality that nobody knows beside a list that
-            is said to be complete; CLAIM_INVALID for an `evidence_at` after `now`, and for what is not of its type;
+            is said to be complete; CLAIM_INVALID for an `evidence_at` after `now`, for times beyond the year 9999, such
+            as milliseconds in the place of seconds, and for what is not of its type;
             HOLDER_KEY_MISSING for None as the holder's key; CONFIGURATION_INVALID for what is no format.
     """
     if type(format) is not Format:
@@ -91,9 +94,9 @@ def prepare_attestation(
         raise CitizenIDError(Reason.HOLDER_KEY_MISSING, reg.CNF)
     _check_parts(holder_key, () if status is None else (status,), assurance)
     stated = _merged(dict(claims or {}), citizenship.to_claims(format), format)
-    if type(now) is not int:
+    if type(now) is not int or not 0 <= now <= CALENDAR_END:
         raise CitizenIDError(Reason.CLAIM_INVALID, "attestation.now")
-    if type(lifetime_s) is not int or lifetime_s <= 0:
+    if type(lifetime_s) is not int or not 0 < lifetime_s <= CALENDAR_END - now:
         raise CitizenIDError(Reason.CLAIM_INVALID, "attestation.lifetime_s")
     if evidence_at is not None and (type(evidence_at) is not int or not 0 <= evidence_at <= now):
         raise CitizenIDError(Reason.CLAIM_INVALID, reg.EVIDENCE_CHECKED_AT)

@@ -15,7 +15,7 @@ from .. import _registry as reg
 from .._anchor import is_label
 from .._crypto import PublicKey, Unsigned
 from .._errors import CitizenIDError, Reason
-from .._limits import DEFAULT_LIMITS
+from .._limits import CALENDAR_END, DEFAULT_LIMITS
 from .._wire import base64url, cbor, cose, dates
 from .._wire.writing import signing_input
 from .._x509 import check_chain
@@ -24,7 +24,6 @@ from ._list import StatusList
 
 _WHERE: Final = "status-list"
 _MAX_KID_BYTES: Final = 255  # what our own readers take: in a JWT as many characters, which are not fewer
-_CALENDAR_END: Final = 253_402_300_799  # of the year 9999. Milliseconds in the place of seconds lie far beyond
 _TAG: Final = cbor.head(6, reg.COSE_SIGN1_TAG)
 # The numbers that leave the curve open, as the examples have them: verifiers of mdocs know these alone.
 _ALGORITHMS: Final = {**reg.COSE_WRITTEN, "ES256": -7, "ES384": -35, "ES512": -36, "Ed25519": -8}
@@ -71,9 +70,9 @@ def signer_of(key: PublicKey, kid: str | None, certificates: Iterable[bytes]) ->
 
 def check_times(now: object, ttl_s: object, expires_s: object) -> None:
     """Refuse times that no verifier would take, before an iat is used up for them. Raises CONFIGURATION_INVALID."""
-    if type(now) is not int or not 0 <= now <= _CALENDAR_END:
+    if type(now) is not int or not 0 <= now <= CALENDAR_END:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.now")
-    if type(expires_s) is not int or not 0 < expires_s <= _CALENDAR_END - now:
+    if type(expires_s) is not int or not 0 < expires_s <= CALENDAR_END - now:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.expires_s")
     if type(ttl_s) is not int or not 0 < ttl_s <= expires_s:
         raise CitizenIDError(Reason.CONFIGURATION_INVALID, "status-list.ttl_s")
