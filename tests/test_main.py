@@ -6,7 +6,9 @@ The demo runs here with few trials, since its counts are parameters, and with ga
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import io
 import itertools
 import json
@@ -589,6 +591,22 @@ def test_options_of_an_audit_that_are_none_are_a_wrong_call(run: Run, tmp_path: 
     code, out, err = run("audit", "verify", str(tmp_path), f"--key={vkey}", "--max-age-s=-5")
     assert (code, out) == (2, "")
     assert err.startswith("citizenid: configuration_invalid")
+
+
+@pytest.mark.parametrize("option", ["--key", "--witness"])
+def test_verifier_keys_that_are_none_are_a_wrong_call_and_no_verdict_on_a_log(
+    run: Run, tmp_path: Path, option: str
+) -> None:
+    good = VerifierKey.of("example.org/log", NOTE_SIGNATURE, LocalKey.generate("Ed25519").public).to_text()
+    name, key_id, _ = good.split("+", 2)
+    small = b"\x01" + bytes(32)  # a point of small order: it verifies what nobody has signed
+    expected = hashlib.sha256(name.encode() + b"\n" + small).hexdigest()[:8]
+    weak = f"{name}+{expected}+{base64.b64encode(small).decode()}"
+    for text in ("x", "", "\udcff", good + "A", f"{name}+{key_id}+", weak):
+        keys = [f"--key={text}"] if option == "--key" else [f"--key={good}", f"--witness={text}"]
+        code, out, err = run("audit", "verify", str(tmp_path), *keys)
+        assert (code, out) == (2, "")
+        assert err.startswith("citizenid: ") and len(err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"keys": []}', b'{"keys": [{"kty": "EC"}]}', b" " * 1_048_577])

@@ -92,5 +92,7 @@ def add_audit(app: "typer.Typer") -> None:
         except CitizenIDError as error:
             if as_json:
                 print(json.dumps({"ok": False, "reason": error.reason.value, "where": error.where}, indent=2))
-            fail(error, 2 if error.reason is Reason.CONFIGURATION_INVALID else 1)
+            # No log holds a verifier key: one that is none is the caller's, and says nothing of a log.
+            asked = error.reason in (Reason.CONFIGURATION_INVALID, Reason.KEY_INVALID) or error.where == "audit.key"
+            fail(error, 2 if asked else 1)
         print(json.dumps(auditing.to_json(report), indent=2) if as_json else "\n".join(auditing.to_lines(report, now)))
