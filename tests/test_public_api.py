@@ -17,6 +17,8 @@ import importlib
 import inspect
 import os
 import re
+import subprocess
+import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +47,39 @@ def public_names(module: Any) -> list[str]:
         return list(module.__all__)
     own = (name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__)
     return [name for name in own if not name.startswith("_")]
+
+
+AT_ONCE = """
+import importlib, sys, threading
+sys.setswitchinterval(1e-6)
+names, failed = sys.argv[1:] * 3, []
+barrier = threading.Barrier(len(names))
+def load(name):
+    barrier.wait()
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        failed.append(f"{name}: {error!r}")
+threads = [threading.Thread(target=load, args=(name,)) for name in names]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(*failed, sep="\\n", end="")
+"""
+
+
+@pytest.mark.parametrize("names", [
+    ("gateway", "status"), ("gateway", "issuer"), ("verifier", "status", "policy"), ("holder", "verifier", "gateway"),
+    ("gateway", "gateway.audit"), ("integrations.asgi", "status", "integrations.publish"),
+    ("integrations.fetch", "integrations.valkey", "integrations.telemetry", "integrations.fastapi"),
+], ids=" ".join)  # fmt: skip
+def test_threads_import_the_doors_at_once(names: tuple[str, ...]) -> None:
+    # A module that another thread is in the midst of importing lacks names: each door first waits for the package.
+    for turn in range(3):
+        doors = [f"citizenid.{name}" for name in (*names[turn:], *names[:turn])]
+        command = [sys.executable, "-c", AT_ONCE, *doors]
+        environment = {**os.environ, "PYTHONPATH": str(Path(citizenid.__file__).parent.parent)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 # How Python writes a default or an annotation differs between its versions, and says too much: objects by their name.

@@ -13,7 +13,6 @@
 The first step that fails decides, and gives exactly one Reason. `verify_credential` is V2 to V6 and its result may be
 cached (V3 and V4 alone are skipped on a hit); `verify_presentation` is V7 to V9 and never is. Nothing here reads a
 clock, a file, a socket or a random source, or asks for the format; all that a verdict depends on is an argument.
-
 Spec: specs/verification.md, where the same numbers stand.
 """
 
@@ -23,6 +22,7 @@ import hashlib
 from dataclasses import InitVar, dataclass
 from typing import Final, final
 
+from . import _limits as _whole  # noqa: F401  # waits: another thread may be importing the package
 from ._crypto import verify_signature
 from ._errors import CitizenIDError, MalformedError, Reason, VerificationError
 from ._limits import DEFAULT_LIMITS, Limits

@@ -11,6 +11,7 @@ Spec: DESIGN section 4; specs/verification.md.
 
 from __future__ import annotations
 
+from .. import _limits as _whole  # noqa: F401  # waits: another thread may be importing the package
 from .._answer import Answer
 from .._model import Binding, NeedStatusList
 from ..policy import AdmissionPolicy

@@ -18,6 +18,7 @@ POSIX. Spec: specs/profile-audit.md.
 
 from __future__ import annotations
 
+from .. import _limits as _whole  # noqa: F401  # waits: another thread may be importing the package
 from ._audit.details import AuditDetails
 from ._audit.log import AuditLog, AuditState
 from ._audit.merkle import consistency_proof, inclusion_proof, leaf_hash, verify_consistency, verify_inclusion

@@ -19,6 +19,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Final, final
 
+from .. import _limits as _whole  # noqa: F401  # waits: another thread may be importing the package
 from .._errors import FAILURES, CitizenIDError, MalformedError, Reason
 from ..gateway import Allow, Gateway
 from ._asgi_answers import Endpoints, Runs, permitted, refuse

@@ -24,6 +24,7 @@ from typing import Any, Final, final
 
 import httpx
 
+from .. import _limits as _whole  # noqa: F401  # waits: another thread may be importing the package
 from .._errors import FAILURES, CitizenIDError, Reason
 from ..status import StatusStore
 from ._addresses import Reach

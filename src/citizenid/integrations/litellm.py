@@ -19,6 +19,7 @@ from typing import Any, Final, NoReturn, Protocol, final
 
 from litellm.integrations.custom_logger import CustomLogger
 
+from .. import _limits as _whole  # noqa: F401  # waits: another thread may be importing the package
 from .._errors import CitizenIDError, Reason
 from ..gateway import Allow, Gateway, Signals
 from ._asgi_answers import Doors, Runs, check_signals

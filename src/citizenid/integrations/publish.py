@@ -17,6 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final, NamedTuple, final
 
+from .. import _limits as _whole  # noqa: F401  # waits: another thread may be importing the package
 from .._crypto import SigningKey
 from .._errors import CitizenIDError, Reason
 from .._limits import MAX_UNIX_TIME

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, final
 
+from .. import _limits as _whole  # noqa: F401  # waits: another thread may be importing the package
 from .._errors import CitizenIDError, Reason
 from .._model import time_shown
 from ..gateway import DURATIONS_S, Gateway

@@ -24,6 +24,7 @@ from valkey.backoff import NoBackoff
 from valkey.exceptions import NoScriptError, OutOfMemoryError
 from valkey.retry import Retry
 
+from .. import _limits as _whole  # noqa: F401  # waits: another thread may be importing the package
 from .._crypto import refuse_copy
 from .._errors import CitizenIDError, Reason
 from ..gateway import Consumption, MemoryReplayGuard

@@ -32,6 +32,7 @@ Spec: specs/policy.md; DESIGN section 7.
 
 from __future__ import annotations
 
+from .. import _limits as _whole  # noqa: F401  # waits: another thread may be importing the package
 from ._compare import Change, ChangeKind, diff
 from ._explain import ConditionReport, ConditionState, Explanation, PassedOver
 from ._facts import Facts, Verdict

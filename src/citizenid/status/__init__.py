@@ -6,6 +6,7 @@ v1.0; specs/profile-status-list.md.
 
 from __future__ import annotations
 
+from .. import _limits as _whole  # noqa: F401  # waits: another thread may be importing the package
 from .._model import NeedStatusList, Status, StatusKind, StatusReference
 from ._file import StatusFile, read_status_file
 from ._file_writing import write_status_file
