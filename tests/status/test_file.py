@@ -857,6 +857,14 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(path: Path) -> No
     assert sorted(each.name for each in path.parent.iterdir()) == [".lists.folder.new", "lists", "lists.new"]
 
 
+def test_what_the_writer_of_another_file_is_at_is_left_alone(path: Path) -> None:
+    # Its name begins with ours: `lists` and `lists.test`, in one folder.
+    other = path.with_name(".lists.test.abcdefgh.new")
+    other.touch()
+    write_status_file(path, filled((URIS[0], 1, (1, 0))))
+    assert other.exists()
+
+
 WRITER: Final = """
 import sys
 from citizenid.status import StatusStore, read_status_file, write_status_file

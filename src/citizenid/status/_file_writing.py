@@ -91,7 +91,8 @@ def _sync_folder(folder: str) -> None:
 
 def _remove_left_over(folder: str, prefix: str) -> None:
     for name in listdir(folder):
-        if name.startswith(prefix) and name.endswith(_SUFFIX):
+        # With another point it belongs to the writer of another file, whose name begins with ours.
+        if name.startswith(prefix) and name.endswith(_SUFFIX) and "." not in name[len(prefix) : -len(_SUFFIX)]:
             _remove(join(folder, name))
 
 
