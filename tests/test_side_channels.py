@@ -89,7 +89,7 @@ PUBLIC: Final = {
         "two words of one request, both of the sender"
     ),
     ("gateway/_http_signatures.py", "key.algorithm not in reg.HTTP_SIGNATURE_ALGORITHMS.values()"): CODE,
-    ("gateway/_http_signatures.py", "parameters.get(b'tag') == _TAG"): CODE,
+    ("gateway/_http_signatures.py", "purpose == _TAG"): CODE,
     ("gateway/_parts.py", "error.reason in _NONCE_REASONS"): "a Reason",
     ("gateway/http.py", "self.reason in _NONCE_REASONS"): "a Reason",
     ("gateway/_sender.py", "session_id == proven"): OURS,

@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -348,6 +350,28 @@ def test_a_changed_signature_is_refused(place: int, world: World, ticket: str) -
 
 def test_a_signature_in_der_is_refused(world: World, ticket: str) -> None:
     denied(ask(world, ticket, parts(ticket, sign=lambda data: bytes(71))), Reason.SIGNATURE_MALFORMED, "proof")
+
+
+STRICT_BYTES: Final = """
+from citizenid import CitizenIDError, LocalKey
+from citizenid.gateway import _http_signatures
+from citizenid.holder import http_signature
+signed = http_signature(LocalKey.generate("ES256"), method="GET", url="https://g.example/", ticket=None, now=7)
+stated = next(value for name, value in signed.items() if name.lower() == "signature-input").encode()
+print(_http_signatures._read_input(stated).parameters[b"created"])
+for old, new in ((b"created=7", b'created="7"'), (b"created=7", b"created"), (b";tag=", b";tag=5;other=")):
+    assert old in stated
+    try:
+        _http_signatures._read_input(stated.replace(old, new))
+    except CitizenIDError as error:
+        print(error.reason.value)
+"""
+
+
+def test_a_python_that_compares_no_number_with_bytes_reads_the_same() -> None:
+    command = [sys.executable, "-bb", "-c", STRICT_BYTES]  # -bb: such a comparison is an error
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.split(), done.stderr) == (["7", "proof_malformed", "proof_malformed", "proof_missing"], "")
 
 
 def test_two_members_of_one_label_are_refused_though_one_is_none_of_ours(world: World, ticket: str) -> None:

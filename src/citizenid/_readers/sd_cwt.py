@@ -263,7 +263,8 @@ def bind(
     if type(stated) is not bytes or not hmac.compare_digest(stated, expected):
         reason = Reason.NONCE_MISMATCH if reg.CWT_CNONCE in claims else Reason.CLAIM_MISSING
         raise VerificationError(reason, _KB_PAYLOAD + ".cnonce")
-    if claims.get(reg.CWT_AUD) != audience:
+    told = claims.get(reg.CWT_AUD)
+    if type(told) is not str or told != audience:
         reason = Reason.AUDIENCE_MISMATCH if reg.CWT_AUD in claims else Reason.CLAIM_MISSING
         raise VerificationError(reason, _KB_PAYLOAD + ".aud")
     _check_binding_time(claims, reading.attestation.validity, challenge.max_age_s, now, limits.clock_skew_s)

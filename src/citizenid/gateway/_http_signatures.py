@@ -152,7 +152,8 @@ def _read_input(text: bytes) -> _Input:
             raise MalformedError(Reason.PROOF_MALFORMED, "http-signature.input")
         labels.add(member[1])
         parameters = _read_parameters(member[4])
-        if parameters.get(b"tag") == _TAG:
+        purpose = parameters.get(b"tag")
+        if type(purpose) is bytes and purpose == _TAG:
             found.append((member, parameters))
         place = member.end()
         if place == len(text):
@@ -168,7 +169,10 @@ def _read_input(text: bytes) -> _Input:
     member, parameters = found[0]
     if not parameters.keys() >= _REQUIRED or not parameters.keys() <= _INTEGERS | _STRINGS:
         raise MalformedError(Reason.PROOF_MALFORMED, "http-signature.input")
-    if any((type(value) is int) is (name in _STRINGS) or value == b"" for name, value in parameters.items()):
+    # What has no value is b"". A number is not compared with bytes: with -bb Python raises what nobody expects.
+    if any(type(value) is not (bytes if name in _STRINGS else int) for name, value in parameters.items()):
+        raise MalformedError(Reason.PROOF_MALFORMED, "http-signature.input")
+    if b"" in [value for value in parameters.values() if type(value) is bytes]:
         raise MalformedError(Reason.PROOF_MALFORMED, "http-signature.input")
     return _Input(member[1], labels, tuple(member[3].split(b" ")) if member[3] else (), parameters, member[2])
 
