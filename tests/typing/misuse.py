@@ -347,6 +347,16 @@ async def asynchronous_doors(app: Any, gateway: Gateway, fetcher: AsyncStatusFet
     return fetcher.refresh()  # E: return-value
 
 
+# A coroutine is no decision.
+async def a_decision_is_awaited(gateway: Gateway, request: Request) -> None:
+    gateway.authorize_async(request, resource="model")  # E: unused-coroutine
+    gateway.authorize_async(request, resource="model").session_id  # E: attr-defined
+    if gateway.authorize_async(request, resource="model"):  # E: truthy-bool
+        return
+    gateway.sign_out_async(request)  # E: unused-coroutine
+    UnixTime(1_800_000_000.5)  # E: arg-type
+
+
 # A publisher keeps the states of its list, and gives a reference out once.
 def a_publisher(publisher: StatusPublisher, reference: StatusReference, key: LocalKey, allow: Allow) -> None:
     StatusPublisher("https://id.example/1", 10)  # E: call-arg

@@ -58,7 +58,8 @@ class StatusListApp:
 
     Args:
         publishers: of the lists, `StatusPublisher` or `IdentifierPublisher`, each at the path of its URI. The order is
-            that of the aggregation.
+            that of the aggregation. Of `StatusLists` those that there are now: what is begun later is served by an app
+            that is made then.
         key: signs all of them, as `StatusPublisher.publish`.
         kid: key identifier in all tokens; the key's thumbprint in base64url by default.
         certificates: the signer's chain in DER, leaf first and without the root; it takes the place of a kid.
