@@ -268,7 +268,8 @@ def test_what_no_publisher_takes_is_refused(opened: Opened, changes: dict[str, A
 def test_a_folder_that_is_none_is_refused(opened: Opened, tmp_path: Path) -> None:
     for folder in (7, PathOfBytes()):
         refused(Reason.CONFIGURATION_INVALID, lambda folder=folder: opened(folder=folder), "status-lists.folder")
-    refused(Reason.LEDGER_UNAVAILABLE, lambda: opened(folder=tmp_path / "nowhere"), "status-list.path")
+    for nowhere in (tmp_path / "nowhere", tmp_path / "a\0b", tmp_path / "\ud800"):
+        refused(Reason.LEDGER_UNAVAILABLE, lambda nowhere=nowhere: opened(folder=nowhere), "status-list.path")
 
 
 def test_its_repr_says_nothing_of_anybody(opened: Opened) -> None:

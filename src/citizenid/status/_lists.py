@@ -192,7 +192,7 @@ def _numbers(folder: str) -> list[int]:
     """Return which lists have a file in a folder."""
     try:
         found = map(_FILE.fullmatch, listdir(folder))
-    except OSError:  # the publisher says so
+    except (OSError, ValueError):  # ValueError: a NUL in the path. The publisher says so
         return []
     return [int(each[1]) for each in found if each is not None]
 
