@@ -140,6 +140,25 @@ def test_a_session_in_which_nothing_was_tried_says_so(pytester: pytest.Pytester)
     run(pytester, "--attack-report").stdout.fnmatch_lines(["attacks: 0 trials, 0 unexplained; 0 of *"])
 
 
+def test_a_report_of_an_earlier_session_does_not_stand_for_one_that_wrote_none(pytester: pytest.Pytester) -> None:
+    path = pytester.path / "report.json"
+    path.write_text('{"unexplained": 0}', encoding="utf-8")
+    pytester.makeconftest("def pytest_collection(): raise KeyError('x')")
+    assert run(pytester, f"--attack-report-json={path}").ret == pytest.ExitCode.INTERNAL_ERROR
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("option", ["--attack-report", "--attack-report-json=report.json"])
+def test_no_report_is_made_of_tests_that_are_spread_over_workers(pytester: pytest.Pytester, option: str) -> None:
+    # As pytest-xdist says that they are: what they find stays with them, and a report would say that all is well.
+    pytester.makeconftest("def pytest_addoption(parser): parser.addoption('--dist', default='no')")
+    pytester.makepyfile("def test_nothing(): pass")
+    result = run(pytester, option, "--dist=load")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*one process*"])
+    assert run(pytester, option).ret == run(pytester, "--dist=load").ret == pytest.ExitCode.OK
+
+
 def test_loading_the_plugin_loads_no_module_of_the_kit() -> None:
     # A measurement of coverage begins after a plugin is loaded by its name, and before a conftest is.
     code = "import sys, citizenid.testing.plugin; print(list(sys.modules))"

@@ -12,7 +12,7 @@ import pytest
 
 from citizenid import Format, Reason, TrustAnchors
 from citizenid.gateway import Answer, Gateway, Request
-from citizenid.testing import SimulatedWorld, attack_catalogue
+from citizenid.testing import Kind, SimulatedWorld, UnexpectedOutcomeError, attack_catalogue
 from citizenid.testing.forge.parts import NOW
 from citizenid.testing.forgery import ALLOWED, NOT_OFFERED, Outcome
 from citizenid.testing.targets import VERIFY, Handler, Library, Served, outcome_of, serving
@@ -20,6 +20,7 @@ from citizenid.testing.trials import sd_jwt
 from citizenid.testing.world import ENDPOINT, UPTIME_S
 
 OURS = Served(lambda world: serving(world.gateway))
+DENIED = Answer(403, (), b"")
 
 
 @pytest.mark.parametrize("number", ["DPO-011", "DPO-012"])
@@ -85,7 +86,7 @@ def test_what_verification_returns_in_place_of_a_verdict_is_no_acceptance() -> N
         Library().present(sd_jwt())
 
 
-@pytest.mark.parametrize("status", [100, 199, 300, 401, 500])
+@pytest.mark.parametrize("status", [100, 199, 300, 401, 503])
 @pytest.mark.parametrize(
     "body",
     [b"", b"\xff", b"no", b"[]", b"7", b"{}", b'{"reason": null}', b'{"reason": ["expired"]}', b'{"reason": "x"}'],
@@ -99,3 +100,30 @@ def test_an_answer_of_ours_is_read_and_one_that_allows_is_not() -> None:
     assert outcome_of(Answer(403, (), body)) == Outcome(False, Reason.EXPIRED, "V6")
     assert outcome_of(Answer(403, (), b'{"reason": "expired"}')) == Outcome(False, Reason.EXPIRED)
     assert [outcome_of(Answer(status, (), body)) for status in (200, 204, 299)] == [ALLOWED] * 3
+
+
+def test_what_is_admitted_is_not_refused_by_what_its_ticket_is_good_for() -> None:
+    # One that takes any presentation, and whose tickets nobody can use.
+    def make(world: SimulatedWorld) -> Handler:
+        within = serving(world.gateway)
+
+        def answer(request: Request, body: bytes) -> Answer:
+            if request.url.endswith(ENDPOINT):
+                return Answer(200, (), b'{"ticket": "good for nothing"}')
+            return within(request, body) if not body and b"citizenship-ticket" not in dict(request.headers) else DENIED
+
+        return answer
+
+    (attack,) = (each for each in attack_catalogue(served=True) if each.id == "ALG-001")
+    with pytest.raises(UnexpectedOutcomeError) as failed:
+        attack.run(Served(make, names_reasons=False))
+    assert {each.trial.kind for each in failed.value.findings} == {Kind.ACCEPTED, Kind.REFUSED}
+    assert {each.outcome.failure for each in failed.value.findings} == {"admitted, and then refused"}
+    assert len(failed.value.findings) == sum(each.anywhere for each in attack.trials())
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_a_gateway_that_broke_or_that_nobody_reached_has_not_refused(status: int) -> None:
+    assert outcome_of(Answer(status, (), b"<html>")) == Outcome(False, failure=f"it answered {status}")
+    named = Outcome(False, Reason.STATUS_LIST_UNAVAILABLE)
+    assert outcome_of(Answer(status, (), b'{"reason": "status_list_unavailable"}')) == named

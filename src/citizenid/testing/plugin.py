@@ -44,12 +44,21 @@ def _wanted(config: pytest.Config) -> bool:
     return bool(config.getoption("attack_report")) or config.getoption("attack_report_json") is not None
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to report of tests that are spread over workers: whatever they found, it would say that all is well."""
+    if _wanted(config) and getattr(config.option, "dist", "no") != "no":
+        raise pytest.UsageError("an attack report is of one process: run its tests without workers (-n 0)")
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Remember where the findings of this session begin."""
+    """Remember where the findings of this session begin, and remove the report of another one."""
     if _wanted(session.config):
         from .attacks import JOURNAL
 
         session.config.stash[_STARTED] = len(JOURNAL.findings)
+        path = session.config.getoption("attack_report_json")
+        if path is not None:  # where this session ends before it reports, nothing must say how it went
+            Path(path).unlink(missing_ok=True)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -57,6 +57,10 @@ def serving(gateway: Gateway) -> Handler:
     return answer
 
 
+_BROKEN: Final = frozenset({500, 502, 504})
+"""Of a gateway that raised, and of a server before it that did not reach it: nobody has refused anything."""
+
+
 def outcome_of(answer: Answer) -> Outcome:
     """Read an answer: whether it allows, and if it is one of ours, why not."""
     if 200 <= answer.status < 300:
@@ -65,7 +69,7 @@ def outcome_of(answer: Answer) -> Outcome:
         document = json.loads(answer.body)
         return Outcome(False, _REASONS[document["reason"]], str(document.get("step", "")))
     except (ValueError, TypeError, LookupError):  # an answer of somebody else
-        return Outcome(False)
+        return Outcome(False, failure=f"it answered {answer.status}" if answer.status in _BROKEN else "")
 
 
 @final
@@ -238,7 +242,9 @@ class Served:
         answer = party.apply(forgery)
         if answer.status != 200:
             return outcome_of(answer)
-        return party.use(json.loads(answer.body)["ticket"])
+        used = party.use(json.loads(answer.body)["ticket"])
+        # Whatever its ticket is good for: it was admitted, and what must be refused is not.
+        return used if used.allowed or used.failure else Outcome(False, failure="admitted, and then refused")
 
     def party(self, *, format: Format = Format.SD_JWT_VC, policy_text: str = POLICY, **options: Any) -> Party:
         """Return a client at this gateway.
