@@ -153,14 +153,20 @@ def accepts(
         yield accepted(f"{name}: {format.value}", forged, **judged)
 
 
-def status_list(name: str, reason: Reason | None, *chain: Certificate, roots: Sequence[x509.Certificate] = ()) -> Trial:
+def status_list(
+    name: str,
+    reason: Reason | None,
+    *chain: Certificate,
+    roots: Sequence[x509.Certificate] = (),
+    crls: Iterable[bytes] = (),
+) -> Trial:
     """Expect this of a status list token that comes with a chain: a refusal, or with None that it is taken in."""
 
     def ingest() -> None:
         x5c = [base64.b64encode(each).decode() for each in encoded(*chain)]
         token = status_token(header={"kid": ABSENT, "x5c": x5c}, signer=local_key(key("signer")))
         trusted = TrustAnchors.from_certificates(
-            pem(*(roots or (root(),))), issuer=ISSUER, purpose=KeyPurpose.STATUS_LIST
+            pem(*(roots or (root(),))), issuer=ISSUER, purpose=KeyPurpose.STATUS_LIST, crls=crls
         )
         StatusStore(anchors=trusted).ingest(STATUS_URI, token, media_type=STATUS_MEDIA_TYPE, now=NOW)
 

@@ -185,12 +185,21 @@ CASE_REASONS: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "KEY-008": frozenset({_R.HEADER_INVALID, _R.KEY_INVALID}),
         # Of two nationalities the one that he is trusted with counts, and a rule for the other one has nobody.
         "CHN-018": frozenset({_R.CITIZENSHIP_NOT_PERMITTED}),
-        # No key is broken: the anchors would mean two things.
-        "KEY-010": frozenset({_R.ANCHOR_INVALID}),
+        # No key is broken: the anchors would mean two things; or what is signed would, by which of them it is.
+        "KEY-010": frozenset({_R.ANCHOR_INVALID, _R.KEY_AMBIGUOUS}),
         # kid finds the key of another issuer, and V5 says so; or the issuer that is named narrows to his own key.
         "KEY-011": frozenset({_R.ISSUER_MISMATCH, _R.SIGNATURE_INVALID}),
         # To a ticket that is out: the trust has ended since. Where his kid has another key by now, that has not signed.
-        "KEY-012": frozenset({_R.ANCHOR_REMOVED, _R.SIGNATURE_INVALID}),
+        # Of a certificate a CRL says so, or nothing says that it does not; and what is no CRL makes no anchor.
+        "KEY-012": frozenset(
+            {
+                _R.ANCHOR_REMOVED,
+                _R.SIGNATURE_INVALID,
+                _R.CERTIFICATE_REVOKED,
+                _R.CRL_UNUSABLE,
+                _R.ANCHOR_INVALID,
+            }
+        ),
         # For one purpose the keys of the other are nobody's; what is signed by such a key fails by that of the purpose.
         "KEY-015": frozenset({_R.KEY_UNKNOWN, _R.CERTIFICATE_USE_FORBIDDEN, _R.SIGNATURE_INVALID}),
         # A set of which no key is left, or a root with a weak one, makes no anchor.

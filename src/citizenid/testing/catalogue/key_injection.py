@@ -13,7 +13,6 @@ from typing import Any, Final
 from cbor2 import CBORTag
 
 from ... import ANY, Format, KeyPurpose, Reason, Serialization, TrustAnchors
-from ...gateway import SieveCache
 from ...status import StatusStore
 from ..attacks import Group, attack
 from ..forge import mdoc as mdoc_forge
@@ -22,19 +21,20 @@ from ..forge import sd_cwt as sd_cwt_forge
 from ..forge.certificates import certificate, certificate_key, der, local_key, pem, x5c
 from ..forge.parts import ABSENT, ISSUER, NOW, STATUS_MEDIA_TYPE, STATUS_URI, VCT, key
 from ..forge.status_lists import status_anchors, status_token
-from ..forgery import Outcome, called
-from ..targets import Party, outcome_of
+from ..forgery import called
 from ..trials import Trial, accepted, expect, holds, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from . import weak_keys
 from ._outside import heard_during
-from ._places import dpop, here, http, status_cwt, status_jwt
+from ._places import dpop, http, status_cwt, status_jwt
+from ._revocations import issuer_removed
 
 _FORBIDDEN: Final = Reason.HEADER_FORBIDDEN
 _INVALID: Final = Reason.SIGNATURE_INVALID
 _OTHER: Final = "https://other.example"
 _CREDENTIAL: Final = KeyPurpose.CREDENTIAL
 _STRANGER: Final = "attacker"
+_AMBIGUOUS: Final = Reason.KEY_AMBIGUOUS
 
 
 @attack("KEY-001", "SIGNATURE_INVALID")
@@ -268,6 +268,14 @@ def kid_of_two_keys() -> Iterator[Trial]:
     status = KeyPurpose.STATUS_LIST
     yield raises("for status lists", invalid, lambda: _trust([one], ISSUER, status) | _trust([two], ISSUER, status))
     yield holds("of two issuers", lambda: _trust([one]) | _trust([two], _OTHER))
+    # Without a kid, or of one that two issuers have, the issuer that is named settles it, or nothing does.
+    apart, unsaid = _trust([one]) | _trust([two], _OTHER), {"payload": {"iss": ABSENT}}
+    two_of_his = _trust([one]) | sd_jwt.anchors_for(key("other").public, kid="k2")
+    yield accepted("of two issuers, and one is named", jwt(), anchors=apart)
+    yield refused("of two issuers, and none is named", _AMBIGUOUS, jwt(**unsaid), step="V2", anchors=apart)
+    unnamed = jwt(header={"kid": ABSENT})
+    yield accepted("one key, and no kid", unnamed, anchors=_trust([one]))
+    yield refused("two keys of one issuer, and no kid", _AMBIGUOUS, unnamed, step="V2", anchors=two_of_his)
     yield holds("for two purposes", lambda: _trust([one]) | _trust([two], ISSUER, status))
 
 
@@ -294,34 +302,6 @@ def key_of_another_issuer() -> Iterator[Trial]:
     yield status_jwt("status list", mismatch, payload={"iss": _OTHER})
     yield status_cwt("status list, CWT", mismatch, payload={1: _OTHER})
     yield accepted("no iss: the label of the anchor counts", jwt(payload={"iss": ABSENT}))
-
-
-@attack("KEY-012", "ISSUER_UNTRUSTED")
-def issuer_removed() -> Iterator[Trial]:
-    """The issuer is removed from the anchors after his credential was verified, and remembered."""
-    left = sd_jwt.anchors_for(key("other").public, issuer=_OTHER, kid="k2")
-    yield raises("the half of the issuer is remembered", Reason.KEY_UNKNOWN, partial(_again, left), step="V2")
-    again = sd_jwt.anchors_for(key("other").public)
-    yield raises("another key has his kid", Reason.SIGNATURE_INVALID, partial(_again, again), step="V3")
-    yield holds("he is still there", partial(_again, sd_jwt.anchors()))
-    yield here("a ticket is out", Reason.ANCHOR_REMOVED, partial(_removed, left))
-    yield here("a presentation afterwards", Reason.KEY_UNKNOWN, partial(_removed, left, afresh=True))
-    yield here("he is still there, and a ticket is out", None, partial(_removed, sd_jwt.anchors()))
-
-
-def _again(anchors: TrustAnchors) -> None:
-    cached: Any = SieveCache(8)
-    shown = sd_jwt.make()
-    sd_jwt.verify(shown, cache=cached)
-    expect(len(cached) == 1, "nothing is remembered")
-    sd_jwt.verify(shown, cache=cached, anchors=anchors)
-
-
-def _removed(anchors: TrustAnchors, party: Party, *, afresh: bool = False) -> Outcome:
-    ticket = party.ticket()
-    expect(party.use(ticket).allowed, "the ticket is refused before")
-    party.world.gateway.reload(anchors=anchors)
-    return outcome_of(party.apply()) if afresh else party.use(ticket)
 
 
 @attack("KEY-014", "KEY_USE_FORBIDDEN")

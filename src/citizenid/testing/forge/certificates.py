@@ -94,6 +94,39 @@ def pem(*certificates: x509.Certificate) -> bytes:
     return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in certificates)
 
 
+def revocation_list(
+    issuer: x509.Name,
+    signer: Any,
+    serials: Iterable[int],
+    *,
+    this_update: int = NOW - 60,
+    next_update: int = NOW + 86_400,
+    number: int | None = 1,
+    extensions: Iterable[tuple[x509.ExtensionType, bool]] = (),
+    of_each: Iterable[tuple[x509.ExtensionType, bool]] = (),
+    pem: bool = False,
+) -> bytes:
+    """Make a CRL by hand, in DER or PEM; `of_each` are extensions of every entry."""
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer)
+        .last_update(datetime.datetime.fromtimestamp(this_update, datetime.UTC))
+        .next_update(datetime.datetime.fromtimestamp(next_update, datetime.UTC))
+    )
+    if number is not None:
+        builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
+    for serial in serials:
+        entry = x509.RevokedCertificateBuilder().serial_number(serial)
+        entry = entry.revocation_date(datetime.datetime.fromtimestamp(NOW - 120, datetime.UTC))
+        for extension, critical in of_each:
+            entry = entry.add_extension(extension, critical)
+        builder = builder.add_revoked_certificate(entry.build())
+    made = builder.sign(signer, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.PEM if pem else serialization.Encoding.DER)
+
+
 def x5c(*certificates: x509.Certificate) -> list[str]:
     """Return certificates as the `x5c` header has them: standard base64 of DER."""
     return [base64.b64encode(each).decode() for each in der(*certificates)]
