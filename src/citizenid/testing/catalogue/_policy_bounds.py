@@ -10,12 +10,18 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
-from ... import Reason
-from ..forge.parts import NOW
+from ... import Assurance, Country, Format, Reason
+from ...gateway import Binding
+from ...policy import Facts
+from ..forge.parts import ISSUER, NOW, VCT
 from ..forgery import Outcome
-from ..targets import Party, outcome_of
-from ..trials import Trial, asked
+from ..targets import Library, Party, Target, outcome_of
+from ..trials import Kind, Trial, asked, expect, holds, raises
 from ..trials import sd_jwt as jwt
+from ..world import policy
+from ._stores import shared_credentials
+
+_NOT_LISTED: Final = Reason.RESOURCE_NOT_LISTED
 
 _POLICY: Final = "version = 1\n" + "".join(
     f'[[rule]]\nresource = "{name}"\nnationality = ["US"]\n{bound}\n'
@@ -28,6 +34,10 @@ _POLICY: Final = "version = 1\n" + "".join(
         "issuers": 'issuers = ["https://other.example"]',
         "formats": 'formats = ["mso_mdoc"]',
         "types": 'types = ["urn:other"]',
+        "ended": "not_after = 2027-01-15T08:00:00Z",  # NOW
+        "lasts": "not_after = 2027-01-15T08:00:01Z",
+        "begun": "not_before = 2027-01-15T08:00:00Z",
+        "begins": "not_before = 2027-01-15T08:00:01Z",
         "us-nationals": "",  # where a party asks for its challenge
     }.items()
 )
@@ -51,7 +61,7 @@ def bounds_of_rules() -> Iterator[Trial]:
     level = {"framework": "nist", "level": "IAL1"}
     tried: dict[str, tuple[Reason | None, Any]] = {
         "a rule without a bound": (None, asking("us-nationals")),
-        "no rule": (Reason.RESOURCE_NOT_LISTED, asking("unlisted")),
+        "no rule": (_NOT_LISTED, asking("unlisted")),
         "an admission as old as may be": (None, asking("admission", 600)),
         "an admission a second older": (Reason.ADMISSION_TOO_OLD, asking("admission", 601)),
         "a credential as old as may be": (None, asking("credential", iat=NOW - 600)),
@@ -72,6 +82,83 @@ def bounds_of_rules() -> Iterator[Trial]:
         "another issuer": (Reason.CREDENTIAL_NOT_ACCEPTED, asking("issuers")),
         "another format": (Reason.CREDENTIAL_NOT_ACCEPTED, asking("formats")),
         "another type": (Reason.CREDENTIAL_NOT_ACCEPTED, asking("types")),
+        "a rule in its last second": (None, asking("lasts")),
+        "a rule that has ended": (_NOT_LISTED, asking("ended")),
+        "a rule that ends under a ticket": (_NOT_LISTED, asking("lasts", 1)),
+        "a rule in its first second": (None, asking("begun")),
+        "a rule that has not begun": (_NOT_LISTED, asking("begins")),
+        "a rule that begins under a ticket": (None, asking("begins", 1)),
     }
     for name, (reason, act) in tried.items():
         yield asked(name, reason, act, policy_text=_POLICY)
+    yield from _regions()
+    yield from shared_credentials()
+
+
+_REGIONAL: Final = '[[rule]]\nresource = "r"\nregion = ["eu-*"]\nnationality = ["US"]\n'
+_ASKED: Final = '[[rule]]\nresource = "us-nationals"\nnationality = ["US"]\n'
+
+
+def _regions() -> Iterator[Trial]:
+    """Ask for what a rule permits in some regions alone; where a gateway is, one of ours alone says."""
+    text = "version = 1\n" + _REGIONAL + _ASKED
+    for region, reason in (("eu-1", None), ("us-1", _NOT_LISTED), ("eu", _NOT_LISTED), ("EU-1", _NOT_LISTED)):
+        kind = Kind.ACCEPTED if reason is None else Kind.REFUSED
+
+        def act(_: Target, region: str = region) -> Outcome:
+            return _uses("r", 0, {}, Library().party(policy_text=text, region=region))
+
+        yield Trial(f"a rule for eu-*, in {region}", kind, reason, "", act, anywhere=False)
+    nowhere = partial(Library().party, policy_text=text)
+    yield raises("a rule for eu-*, and nobody says where", Reason.CONFIGURATION_INVALID, nowhere)
+    yield holds("a policy is asked, and nobody says where", partial(_undecided, text))
+    yield holds("a policy is asked, and something that a rule asks for is not known", _unknown)
+
+
+def _undecided(text: str) -> None:
+    verdicts = [policy(text).decide("r", _KNOWN._replace(region=region)) for region in ("eu-1", "us-1", None)]
+    reasons = [each.reason for each in verdicts]
+    expect(reasons == [None, _NOT_LISTED, Reason.REGION_UNKNOWN], f"{reasons}")
+
+
+_US: Final = frozenset({Country("US")})
+_KNOWN: Final = Facts(
+    nationalities=_US,
+    citizenships=_US,
+    binding=Binding.DPOP,
+    admission_age_s=0,
+    stated=_US,
+    complete=True,
+    issuer=ISSUER,
+    format=Format.SD_JWT_VC,
+    type=VCT,
+    assurance=Assurance("nist", "IAL2"),
+    credential_age_s=0,
+    evidence_age_s=0,
+    status_age_s=0,
+    region="eu-1",
+    now=NOW,
+)
+_ASKS: Final = {
+    "issuer": f'issuers = ["{ISSUER}"]',
+    "format": 'formats = ["dc+sd-jwt"]',
+    "type": f'types = ["{VCT}"]',
+    "assurance": 'assurance = { nist = "IAL2" }',
+    "credential_age_s": "max_credential_age_s = 600",
+    "evidence_age_s": "max_evidence_age_s = 600",
+    "status_age_s": "max_status_age_s = 600",
+    "region": 'region = ["eu-*"]',
+    "now": "not_after = 2027-01-15T08:00:01Z",
+    "nationalities": "",
+    "complete": 'none_of = ["FR"]',
+}
+"""What a rule says, by the fact that it then asks for."""
+
+
+def _unknown() -> None:
+    for name, said in _ASKS.items():
+        text = f'version = 1\n[[rule]]\nresource = "r"\nnationality = ["US"]\n{said}\n'
+        expect(policy(text).decide("r", _KNOWN).permitted, f"with {name}")
+        left_out: Any = {"nationalities": frozenset(), "complete": False}.get(name)
+        verdict = policy(text).decide("r", _KNOWN._replace(**{name: left_out}))
+        expect(verdict.reason is not None, f"without {name}")

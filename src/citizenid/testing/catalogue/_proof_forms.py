@@ -23,6 +23,7 @@ from ..targets import Party
 from ..trials import Trial, asked, expect, holds, of_type
 from ..world import OTHER_SECRET, SECRET, SimulatedWorld
 from ._sending import THIEF, Act, applying, at_a_gateway, everywhere, prove, result_of, send
+from ._stores import failing_guards, failing_sign_outs, failing_statuses
 
 _FLEET: Final = DPoPNonces.OF_THE_FLEET
 _CLIENT: Final = Sender(Binding.DPOP)
@@ -30,10 +31,13 @@ _CLIENT: Final = Sender(Binding.DPOP)
 
 @attack("DPO-016")
 def full_guard() -> Iterator[Trial]:
-    """Somebody fills the memory of used proofs, so that one of another's is forgotten."""
+    """Somebody fills the memory of used proofs, so that one of another's is forgotten, or a store does not answer."""
     yield holds("one key fills its share, and nobody else's", partial(_flood, 8, 100))
     yield holds("a full guard forgets nothing", _full)
     yield holds("what is refused is not used up", _refused_is_not_used)
+    yield from failing_guards()
+    yield from failing_sign_outs()
+    yield from failing_statuses()
 
 
 def _flood(share: int, room: int) -> None:
