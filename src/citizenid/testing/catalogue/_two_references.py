@@ -7,35 +7,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, partial
+from functools import partial
 from typing import Any, Final
 
 from ... import Format, Reason
-from ...status import StatusPublisher, StatusStore
-from ..forge.parts import ISSUER, NOW, STATUS_MEDIA_TYPE, STATUS_URI, VALID_INDEX, key
-from ..forge.status_lists import IDENTIFIER_MEDIA_TYPE, status_anchors, status_claim, status_token, status_token_cwt
+from ...status import StatusStore
+from ..forge.parts import NOW, STATUS_MEDIA_TYPE, STATUS_URI, VALID_INDEX
+from ..forge.status_lists import (
+    BITSTRING_MEDIA_TYPE,
+    BITSTRING_URI,
+    IDENTIFIER_MEDIA_TYPE,
+    bitstring_credential,
+    status_anchors,
+    status_claim,
+    status_token,
+    status_token_cwt,
+)
 from ..forgery import Forgery, Outcome
 from ..targets import Party
 from ..trials import Trial, accepted, asked, mdoc, refused
 from ..trials import sd_jwt as jwt
+from ._bitstrings import PLACE, entry
 from ._statuses import ingested
 
-_BITSTRING_URI: Final = "https://id.example/status/bitstring"
-_BITSTRING: Final = "application/vc+jwt"
-_ENTRIES: Final = 131_072
 _IDENTIFIER: Final = b"one of two"
-_PLACE: Final = 3
 
 
-@cache
 def _bitstring(revoked: bool, issued_at: int) -> bytes:
-    publisher = StatusPublisher(
-        uri=_BITSTRING_URI, size=_ENTRIES, purpose="revocation", issuer=ISSUER, randbelow=lambda _: _PLACE
-    )
-    reference = publisher.allocate()
-    if revoked:
-        publisher.revoke(reference)
-    return publisher.publish(key("status"), kid="s1", now=issued_at, ttl_s=43_200, expires_s=86_400, format="bitstring")
+    return bitstring_credential([PLACE] if revoked else [], payload={"iat": issued_at})
 
 
 def _identifiers(revoked: bool, issued_at: int) -> bytes:
@@ -50,21 +49,15 @@ def _list(revoked: bool, issued_at: int) -> bytes:
 
 _LISTS: Final[Mapping[str, tuple[str, str, Callable[[bool, int], bytes]]]] = {
     "status list": (STATUS_URI, STATUS_MEDIA_TYPE, _list),
-    "bitstring": (_BITSTRING_URI, _BITSTRING, _bitstring),
+    "bitstring": (BITSTRING_URI, BITSTRING_MEDIA_TYPE, _bitstring),
     "identifier list": (STATUS_URI, IDENTIFIER_MEDIA_TYPE, _identifiers),
 }
 
 
 def _presented() -> Iterator[tuple[str, str, Forgery]]:
     """Return what has two references: which lists they lead to, and the presentation."""
-    entry: dict[str, Any] = {
-        "type": "BitstringStatusListEntry",
-        "statusPurpose": "revocation",
-        "statusListIndex": str(_PLACE),
-        "statusListCredential": _BITSTRING_URI,
-    }
     listed = status_claim(VALID_INDEX)
-    yield "status list", "bitstring", jwt(payload={"status": listed, "credentialStatus": entry})
+    yield "status list", "bitstring", jwt(payload={"status": listed, "credentialStatus": entry()})
     named = {"identifier_list": {"id": _IDENTIFIER, "uri": STATUS_URI}}
     yield "status list", "identifier list", mdoc(mso={"status": {**listed, **named}})
 

@@ -21,6 +21,7 @@ from ..forge.cbor import date_time
 from ..forge.parts import (
     ABSENT,
     NOW,
+    OTHER_INDEX,
     STATUS_SIZE,
     STATUS_URI,
     VALID_INDEX,
@@ -33,6 +34,7 @@ from ..forgery import Outcome, called
 from ..targets import Party
 from ..trials import Trial, accepted, asked, expect, fails, holds, mdoc, of_type, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
+from ._bitstrings import entries_of_another_type, revoked_by_a_bit, unavailable_bits, unknown_entries
 from ._counting import held
 from ._status_tokens import ATTACKS
 from ._statuses import CWT, at, declines, ingested, later, stating, status_cwt, takes
@@ -98,6 +100,7 @@ def no_list() -> Iterator[Trial]:
 
     yield asked("a ticket, and the trust in the signer has ended", away, without)
     yield holds("it is a need, and no word on the credential", _need_is_none)
+    yield from unavailable_bits()
 
 
 def _empty() -> StatusStore:
@@ -129,6 +132,7 @@ def unknown_mechanism() -> Iterator[Trial]:
     yield refused("a credential too short to need one", _UNKNOWN, jwt(payload=short))
     for format, forgery in at(VALID_INDEX, more=1).items():
         yield accepted(f"{format}, a further member of the reference", forgery)
+    yield from unknown_entries()
 
 
 @attack("STA-018", "STATUS_INDEX")
@@ -176,6 +180,7 @@ def index_of_another_type() -> Iterator[Trial]:
     for name, spelt in {"7.0": b"7.0", "7e0": b"7e0", "-0": b"-0.0"}.items():
         yield refused(f"spelt {name}", invalid, jwt(payload=_payload(spelt)))
     yield accepted("spelt 7", jwt(payload=_payload(b"7")))
+    yield from entries_of_another_type()
 
 
 def _payload(index: bytes) -> bytes:
@@ -232,6 +237,19 @@ def order_of_bits() -> Iterator[Trial]:
         for near in range(4):
             reason = Reason.SUSPENDED if near == index else None
             yield asked(f"{index} is suspended, {near} presents", reason, later(0, body, at(near)["SD-JWT VC"]))
+    yield from revoked_by_a_bit()
+    for format, forgery in at(OTHER_INDEX).items():
+        yield refused(f"{format}, neither valid nor revoked", Reason.STATUS_NOT_VALID, forgery, step="V9")
+    for value in (3, 4, 11, 15):
+        body = status_token({VALID_INDEX: value}, payload={"iat": NOW - 5})
+        yield asked(f"a value of {value}", Reason.STATUS_NOT_VALID, later(0, body))
+        yield asked(f"a value of {value} under a ticket", Reason.STATUS_NOT_VALID, partial(_under_a_ticket, body))
+
+
+def _under_a_ticket(body: bytes, party: Party) -> Outcome:
+    ticket = party.ticket()
+    ingested(body, into=party.world.statuses)
+    return party.use(ticket)
 
 
 def _reads(bits: int, values: tuple[int, ...], packed: str, text: str) -> None:

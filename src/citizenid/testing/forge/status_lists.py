@@ -5,8 +5,9 @@ Spec: Token Status List sections 4 and 5.1.
 
 from __future__ import annotations
 
+import gzip
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -34,6 +35,10 @@ from .parts import (
 
 CWT_MEDIA_TYPE: Final = "application/statuslist+cwt"
 IDENTIFIER_MEDIA_TYPE: Final = "application/identifierlist+cwt"
+BITSTRING_MEDIA_TYPE: Final = "application/vc+jwt"
+BITSTRING_URI: Final = "https://id.example/status/bitstring"
+BITSTRING_ENTRIES: Final = 131_072
+"""The least that a list may have (Bitstring Status List section 3.2)."""
 
 
 def status_claim(index: Any, uri: Any = STATUS_URI) -> dict[str, Any]:
@@ -119,6 +124,39 @@ def status_token_cwt(
     head = protected if isinstance(protected, bytes) else dump(protected)
     signature = (sign or signer.sign)(cbor2.dumps(["Signature1", head, b"", body]))
     return dump(CBORTag(18, [head, unprotected or {}, body, signature]))
+
+
+def bitstring_credential(
+    places: Iterable[int] = (),
+    *,
+    uri: str = BITSTRING_URI,
+    purpose: Any = "revocation",
+    header: Changes | None = None,
+    payload: Changes | None = None,
+    subject: Changes | None = None,
+    signer: LocalKey | None = None,
+) -> bytes:
+    """Make a list credential by hand, with the bits at these places set (Bitstring Status List section 2.2)."""
+    bits = bytearray(BITSTRING_ENTRIES // 8)
+    for place in places:
+        bits[place // 8] |= 0x80 >> place % 8
+    stated = {
+        "type": "BitstringStatusList",
+        "statusPurpose": purpose,
+        "encodedList": "u" + base64url(gzip.compress(bytes(bits), mtime=0)).decode(),
+        "ttl": 43_200_000,
+    }
+    good = {
+        "@context": ["https://www.w3.org/ns/credentials/v2"],
+        "id": uri,
+        "type": ["VerifiableCredential", "BitstringStatusListCredential"],
+        "issuer": ISSUER,
+        "credentialSubject": changed(stated, subject),
+        "iat": NOW - 10,
+        "exp": NOW + 86_400,
+    }
+    good_header = {"alg": "ES256", "typ": "vc+jwt", "kid": "s1"}
+    return jws(changed(good_header, header), changed(good, payload), signer or key("status"))
 
 
 def statuses(now: int = NOW) -> StatusStore:

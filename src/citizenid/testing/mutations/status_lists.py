@@ -11,36 +11,23 @@ import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import cbor2
 from cbor2 import CBORTag
 
-from ... import Limits, LocalKey, Reason
+from ... import Limits, Reason
 from ...status import StatusStore
 from ..forge.cbor import dump as dump_cbor
 from ..forge.parts import ABSENT, base64url, key, segment, unbase64url
-from ..forge.parts import jws as make_jws
 from ..strategies.status_lists import PublishedList
 from ..strategies.values import DAY
+from ._bitstrings import BITSTRINGS
 from ._frame import Choice, Edit, Mutation, keyless, row
+from ._lists import Parts, Sent, kept, of, signed, states
 from ._text import of_another_alphabet, padded, with_spare_bits
 
 R: Final = Reason
-
-
-class Sent(NamedTuple):
-    """A response to a fetch.
-
-    Attributes:
-        body: of it.
-        media_type: of it, or None for the one of the list.
-        after: whether the store holds the valid list already.
-    """
-
-    body: bytes
-    media_type: str | None = None
-    after: bool = False
 
 
 def judged(valid: PublishedList) -> Callable[[Any], object]:
@@ -55,73 +42,6 @@ def judged(valid: PublishedList) -> Callable[[Any], object]:
         return store
 
     return judge
-
-
-class Parts:
-    """A list taken apart; `data` signs it anew with the key that it was signed with, or with another."""
-
-    def __init__(self, valid: PublishedList) -> None:
-        self.jose = valid.form in ("jwt", "bitstring")
-        self.form, self.now = valid.form, valid.now
-        self.signer: LocalKey = valid.signer
-        if self.jose:
-            header, payload, _ = valid.data.split(b".")
-            self.header: Any = json.loads(unbase64url(header))
-            self.claims: Any = json.loads(unbase64url(payload))
-        else:
-            message = cbor2.loads(valid.data).value
-            self.header, self.unprotected = cbor2.loads(message[0]), message[1]
-            self.claims = cbor2.loads(message[2])
-
-    def name(self, claim: str) -> Any:
-        """Return how a claim is called in this form; "typ" and "kid" are names of the header."""
-        return claim if self.jose else _LABELS[claim]
-
-    def put(self, claim: str, value: Any) -> None:
-        """State this."""
-        self.claims[self.name(claim)] = value
-
-    @property
-    def data(self) -> bytes:
-        """The list, signed anew."""
-        if self.jose:
-            return make_jws(_kept(self.header), _kept(self.claims), self.signer)
-        header, payload = dump_cbor(_kept(self.header)), dump_cbor(_kept(self.claims))
-        signature = self.signer.sign(dump_cbor(["Signature1", header, b"", payload]))
-        return dump_cbor(CBORTag(18, [header, self.unprotected, payload, signature]))
-
-
-_LABELS: Final = {"sub": 2, "exp": 4, "iat": 6, "nbf": 5, "iss": 1, "ttl": 65534, "typ": 16, "kid": 4, "alg": 1}
-
-
-def _kept(members: Any) -> Any:
-    return {name: value for name, value in members.items() if value is not ABSENT} if type(members) is dict else members
-
-
-def signed(edit: Callable[[Parts, Choice], None], *, after: bool = False) -> Edit:
-    """Return what takes a list apart, edits it, and signs it anew."""
-
-    def apply(valid: PublishedList, choice: Choice) -> Sent:
-        parts = Parts(valid)
-        edit(parts, choice)
-        return Sent(parts.data, after=after)
-
-    return apply
-
-
-def states(after: bool = False, **claims: Any) -> Edit:
-    """Whoever signs the list states these claims."""
-
-    def edit(parts: Parts, choice: Choice) -> None:
-        for name, value in claims.items():
-            parts.put(name, value(parts.now, choice) if callable(value) else value)
-
-    return signed(edit, after=after)
-
-
-def of(*values: Any) -> Callable[[int, Choice], Any]:
-    """One of these values."""
-    return lambda _, choice: choice.of(*values)
 
 
 def listed(edit: Callable[[dict[str, Any], Choice], None]) -> Edit:
@@ -168,7 +88,7 @@ def _raw(edit: Callable[[bytes, Choice], bytes]) -> Callable[[bytes, Choice], by
 def _header(members: Mapping[str, Any]) -> Callable[[bytes, Choice], bytes]:
     def edit(text: bytes, choice: Choice) -> bytes:
         chosen = {name: choice.of(*value) if isinstance(value, tuple) else value for name, value in members.items()}
-        return segment(_kept({**json.loads(unbase64url(text)), **chosen}))
+        return segment(kept({**json.loads(unbase64url(text)), **chosen}))
 
     return edit
 
@@ -196,7 +116,7 @@ def _resized(message: list[Any], choice: Choice) -> None:
 def _headed(members: Mapping[int, Any]) -> Callable[[list[Any], Choice], None]:
     def edit(message: list[Any], choice: Choice) -> None:
         chosen = {name: choice.of(*value) if isinstance(value, tuple) else value for name, value in members.items()}
-        message[0] = dump_cbor(_kept({**cbor2.loads(message[0]), **chosen}))
+        message[0] = dump_cbor(kept({**cbor2.loads(message[0]), **chosen}))
 
     return edit
 
@@ -396,11 +316,13 @@ _OF_IDENTIFIERS: Final = (
     row("a status list beside the identifiers", R.STATUS_LIST_MALFORMED, signed(_both_lists), step="status"),
 )
 
+_OF_BITSTRINGS: Final = (_ANYWHERE[0], *BITSTRINGS)
+
 TABLES: Final[Mapping[str, tuple[Mutation, ...]]] = MappingProxyType(
     {
         "jwt": (*_JOSE, *_OF_TOKENS, *_OF_LISTS),
         "cwt": (*_COSE, *_OF_TOKENS, *_OF_LISTS),
         "identifier": (*_COSE, *_OF_TOKENS, *_OF_IDENTIFIERS),
-        "bitstring": (*_JOSE, *_BY_THE_SIGNER),
+        "bitstring": (*_JOSE, *_BY_THE_SIGNER, *_OF_BITSTRINGS),
     }
 )
