@@ -94,10 +94,8 @@ def encoded(*chain: Certificate) -> list[bytes]:
 
 def trusting(format: Format, *roots: x509.Certificate, **changes: Any) -> TrustAnchors:
     """Trust issuers under these roots, in one format."""
-    good: dict[str, Any] = {"types": _TYPES[format], "countries": ANY, "formats": (format,)}
-    return TrustAnchors.from_certificates(
-        pem(*roots), issuer=ISSUER, purpose=KeyPurpose.CREDENTIAL, **{**good, **changes}
-    )
+    good: dict[str, Any] = {"types": _TYPES[format], "countries": ANY, "formats": (format,), "issuer": ISSUER}
+    return TrustAnchors.from_certificates(pem(*roots), purpose=KeyPurpose.CREDENTIAL, **{**good, **changes})
 
 
 def pinned(signer: x509.Certificate) -> TrustAnchors:

@@ -218,7 +218,8 @@ CASE_REASONS: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "HDR-014": frozenset({_R.MALFORMED_BASE64, _R.MALFORMED_JSON}),
         # The first signature counts (RFC 9901 section 8.3).
         "HDR-015": frozenset({_R.SIGNATURE_INVALID}),
-        "HDR-016": frozenset({_R.MALFORMED_BASE64, _R.MALFORMED_CBOR}),
+        # Of a format that is what it says to be, the key may still be one for another.
+        "HDR-016": frozenset({_R.MALFORMED_BASE64, _R.MALFORMED_CBOR, _R.FORMAT_NOT_ALLOWED}),
         # Nothing is trimmed, so what stands before is a part of the first segment, or of the item.
         "ENC-008": frozenset({_R.MALFORMED_BASE64, _R.MALFORMED_CBOR}),
         # An empty header is three segments, and no object; of tildes there is a bound.
@@ -268,7 +269,12 @@ CASE_REASONS: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
             }
         ),
         "DPO-021": frozenset({_R.KEY_INVALID}),
-        "DPO-024": frozenset({_R.MALFORMED_TOKEN, _R.MALFORMED_BASE64}),
+        # Of a proxy's header it is the client who is missing, or another one.
+        "DPO-024": frozenset({_R.MALFORMED_TOKEN, _R.MALFORMED_BASE64, _R.PROOF_MISSING, _R.PROOF_KEY_MISMATCH}),
+        # What authorises nothing, or one element in two ways, is a claim that is none.
+        "MDC-029": frozenset({_R.CLAIM_INVALID}),
+        # Where nobody has signed them, claims are a header that may not stand there.
+        "CWT-004": frozenset({_R.HEADER_INVALID}),
         # What its writer has not signed is not his.
         "LOG-006": frozenset({_R.SIGNATURE_INVALID}),
     }

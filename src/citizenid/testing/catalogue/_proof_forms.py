@@ -22,6 +22,7 @@ from ..senders import Sender
 from ..targets import Party
 from ..trials import Trial, asked, expect, holds, of_type
 from ..world import OTHER_SECRET, SECRET, SimulatedWorld
+from ._forwarded import forwarded_certificates
 from ._sending import THIEF, Act, applying, at_a_gateway, everywhere, prove, result_of, send
 from ._stores import failing_guards, failing_sign_outs, failing_statuses
 
@@ -255,6 +256,7 @@ def several_proofs() -> Iterator[Trial]:
         yield asked(name, double, _proofs(make))
         yield asked(f"{name}, at admission", double, _proofs(make, admission=True))
     yield asked("two good ones", double, _two_good_ones)
+    yield from forwarded_certificates()
     for name, make, reason in (
         ("empty", lambda _: [b""], Reason.MALFORMED_TOKEN),
         ("joined by a comma", lambda proof: [proof + b"," + proof], Reason.MALFORMED_TOKEN),

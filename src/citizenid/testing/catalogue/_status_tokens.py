@@ -180,6 +180,8 @@ def unsigned() -> Iterator[Trial]:
         yield declines(f"{kind}, the claims alone", reason, message[2], **how)
         mac0 = cbor2.dumps(CBORTag(17, message))
         yield declines(f"{kind}, a COSE_Mac0", Reason.MALFORMED_CBOR, mac0, **how)
+        detached = cbor2.dumps(CBORTag(18, [*message[:2], None, message[3]]))
+        yield declines(f"{kind}, nothing signed", Reason.MALFORMED_TOKEN, detached, **how)
         yield declines(f"{kind}, HMAC", Reason.ALGORITHM_NOT_ALLOWED, status_cwt(header={1: 5}, **how), **how)
 
 

@@ -77,6 +77,17 @@ def another_country() -> Iterator[Trial]:
             said = f"issuing_country {stated} in {namespace}"
             forged = mdoc(elements=inside)
             yield accepted(said, forged) if reason is None else refused(said, reason, forged, step="V5")
+        for states, reason in ((["Provo"], None), (["Ogden"], Reason.ISSUER_MISMATCH), ([], None)):
+            inside = {**named, namespace: {**named.get(namespace, {}), "issuing_jurisdiction": "Provo"}}
+            signer = f"UT:{states[0]}/DS" if states else "UT/DS"
+            chain = leaf(signer, f"UT:{states[0]}/IACA" if states else "IACA")
+            above = authority(f"UT:{states[0]}/IACA" if states else "IACA")
+            forged, trusted = shown(Format.MDOC, [chain], elements=inside), trusting(Format.MDOC, above)
+            said = f"Provo in {namespace}, by {signer}"
+            if reason is None:
+                yield accepted(said, forged, anchors=trusted)
+            else:
+                yield refused(said, reason, forged, step="V5", anchors=trusted)
 
 
 @attack("CHN-018", "ISSUER_UNTRUSTED")

@@ -119,6 +119,12 @@ def signer_of_itself() -> Iterator[Trial]:
     yield refused("another certificate of a pinned key", _UNTRUSTED, one([renewed]), anchors=pinned(alone))
     own = leaf("DS", "DS", signer=key("signer"))
     yield accepted("its own, pinned", one([own]), anchors=pinned(own))
+    # Whoever holds a certificate can write its signature in a second way; below a root of another scope it is a twin.
+    below, wide = leaf(), trusting(Format.MDOC, root(), issuer="https://other.example")
+    twin = resigned(below, key("IACA"))
+    yield accepted("a twin below a root", one([twin]), anchors=wide)
+    yield accepted("below a root, and pinned", one([below]), anchors=pinned(below) | wide)
+    yield refused("the twin of what is pinned", _UNTRUSTED, one([twin]), step="V2", anchors=pinned(below) | wide)
     yield refused("another of its own", _INVALID, one([leaf("DS", "DS", signer=key("signer"))]), anchors=pinned(own))
 
 
@@ -140,6 +146,17 @@ def outside_of_its_time() -> Iterator[Trial]:
         chain = leaf(issuer="CA"), authority("CA", "IACA", **old)
         yield from refuses(f"an intermediate, {name}", _EXPIRED, *chain, roots=[_wide()])
     yield from accepts("a root in its last second", leaf(), roots=[authority("IACA", not_after=NOW)])
+    for name, window in (
+        ("in its last second", {"not_after": NOW}),
+        ("too late", {"not_after": NOW - 1}),
+        ("too early", {"not_before": NOW + 1}),
+    ):
+        alone: Any = leaf(**window)  # type: ignore[arg-type]  # as above
+        said, forged = f"pinned, {name}", shown(Format.MDOC, [alone])
+        if name == "in its last second":
+            yield accepted(said, forged, anchors=pinned(alone))
+        else:
+            yield refused(said, _EXPIRED, forged, step="V2", anchors=pinned(alone))
     yield refused("judged a second after its end", _EXPIRED, mdoc(), now=NOW + 300 * _DAY + 1)
     yield refused("judged a second before its beginning", _EXPIRED, mdoc(), now=NOW - 30 * _DAY - 1)
 

@@ -13,12 +13,13 @@ from typing import Any, Final
 
 import cbor2
 
-from ... import Reason, Serialization
+from ... import Format, Reason, Serialization
 from ...status import StatusStore
 from ..attacks import Group, attack
 from ..forge import mdoc as mdoc_forge
 from ..forge import sd_cwt as sd_cwt_forge
 from ..forge import sd_jwt
+from ..forge.mdoc_keys import root
 from ..forge.parts import (
     ABSENT,
     NONCE,
@@ -34,12 +35,14 @@ from ..forge.parts import (
 from ..forge.status_lists import status_anchors, status_token, status_token_cwt
 from ..trials import Trial, accepted, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
+from ._chains import trusting
 from ._places import CWT_MEDIA_TYPE, constant, dpop, in_part, status_cwt, status_jwt
 
 _CRIT: Final = Reason.CRIT_UNSUPPORTED
 _FORBIDDEN: Final = Reason.HEADER_FORBIDDEN
 _TYP: Final = Reason.TYP_MISMATCH
 _HEADER: Final = Reason.HEADER_INVALID
+_FORMAT: Final = Reason.FORMAT_NOT_ALLOWED
 _TOKEN: Final = Reason.MALFORMED_TOKEN
 _JSON: Final = Reason.MALFORMED_JSON
 _FLATTENED: Final[dict[str, Any]] = {"serialization": Serialization.FLATTENED}
@@ -334,6 +337,14 @@ def another_format() -> Iterator[Trial]:
         yield refused(f"JSON as {name}", cbor, forge(after=lambda _: _as_text(b'{"a":1}')), step="V1")
     yield refused("mdoc as SD-CWT", cbor, sd_cwt(after=lambda _: mdoc_forge.make()), step="V1")
     yield refused("SD-CWT as mdoc", cbor, mdoc(after=lambda _: sd_cwt_forge.make()), step="V1")
+    # What is of one format by its form may be signed by whom nobody trusts with that format.
+    keyed = sd_jwt.anchors_for(key("issuer").public, formats=[Format.SD_CWT])
+    yield refused("SD-JWT VC, by a key for SD-CWT", _FORMAT, jwt(), step="V5", anchors=keyed)
+    yield accepted("SD-CWT, by a key for SD-CWT", sd_cwt(), anchors=keyed)
+    keyed = sd_jwt.anchors_for(key("issuer").public)
+    yield refused("SD-CWT, by a key for SD-JWT VC", _FORMAT, sd_cwt(), step="V5", anchors=keyed)
+    rooted = trusting(Format.MDOC, root(), formats=[Format.SD_JWT_VC, Format.SD_CWT])
+    yield refused("mdoc, under a root for the others", _FORMAT, mdoc(), step="V5", anchors=rooted)
     zeros = constant(bytes(64))  # no full stop stands in it
     for media_type, other, body in (
         (STATUS_MEDIA_TYPE, "CWT", status_token_cwt(sign=zeros)),

@@ -25,6 +25,7 @@ from ..forgery import called
 from ..trials import Trial, accepted, expect, holds, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from . import weak_keys
+from ._chains import trusting
 from ._outside import heard_during
 from ._places import dpop, http, status_cwt, status_jwt
 from ._revocations import issuer_removed
@@ -276,6 +277,14 @@ def kid_of_two_keys() -> Iterator[Trial]:
     unnamed = jwt(header={"kid": ABSENT})
     yield accepted("one key, and no kid", unnamed, anchors=_trust([one]))
     yield refused("two keys of one issuer, and no kid", _AMBIGUOUS, unnamed, step="V2", anchors=two_of_his)
+    # An issuer who is known by keys and by a root, or two by one root, would be whom an attacker likes.
+    rooted = partial(trusting, Format.SD_JWT_VC, mdoc_keys.root())
+    yield raises("by a key, and by a root", invalid, lambda: _trust([one]) | rooted())
+    yield holds("another one by a root", lambda: _trust([one]) | rooted(issuer=_OTHER))
+    yield raises("two by one root", invalid, lambda: rooted() | rooted(issuer=_OTHER))
+    yield raises("by one root twice", invalid, lambda: rooted() | rooted())
+    pin = partial(TrustAnchors.from_keys, ISSUER, [key("issuer").public], purpose=status)
+    yield raises("pinned twice", invalid, lambda: pin() | pin())
     yield holds("for two purposes", lambda: _trust([one]) | _trust([two], ISSUER, status))
 
 

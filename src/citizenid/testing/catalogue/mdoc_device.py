@@ -197,6 +197,20 @@ def self_asserted() -> Iterator[Trial]:
     two = {"content": dump({PHOTO_ID: {"x": 1, "nationality": "US"}})}
     further = mdoc(key_info={"keyAuthorizations": one}, device=two)
     yield refused("one element is authorised, and another stands beside it", _UNAUTHORIZED, further, step="V7")
+    for name, content in {
+        "an array": [], "no namespace": {1: {"x": 1}}, "no elements": {PHOTO_ID: {}}, "an array of it": {PHOTO_ID: []},
+    }.items():  # fmt: skip
+        forged = mdoc(key_info={"keyAuthorizations": {"nameSpaces": [PHOTO_ID]}}, device={"content": dump(content)})
+        yield refused(f"it states {name}", Reason.MALFORMED_TOKEN, forged, step="V7")
+    unsound: dict[str, Any] = {
+        "null": None, "nothing": {}, "empty lists": {"nameSpaces": [], "dataElements": {}}, "an array": [PHOTO_ID],
+        "no array": {"nameSpaces": PHOTO_ID}, "a number": {"nameSpaces": [1]}, "no map": {"dataElements": [PHOTO_ID]},
+        "no element": {"dataElements": {PHOTO_ID: []}}, "an element that is none": {"dataElements": {PHOTO_ID: [1]}},
+        "one namespace in two ways": {"nameSpaces": [PHOTO_ID], "dataElements": {PHOTO_ID: ["x"]}},
+    }  # fmt: skip
+    for name, allowed in unsound.items():
+        forged = mdoc(key_info={"keyAuthorizations": allowed})
+        yield refused(f"authorised by {name}", Reason.CLAIM_INVALID, forged, step="V4")
     yield holds("what the device may state is no claim and no citizenship", _expect_unmerged)
     yield holds("and admits nobody", _expect_not_admitted)
 

@@ -19,8 +19,10 @@ from ..forge import sd_cwt as c
 from ..forge import sd_jwt as j
 from ..forge.cbor import Pairs, Raw, dump
 from ..forge.parts import ABSENT, AUDIENCE, ISSUER, NONCE, NOW, STATUS_URI, VCT, key
+from ..forge.status_lists import CWT_MEDIA_TYPE, IDENTIFIER_MEDIA_TYPE
 from ..trials import Trial, accepted, expect, holds, raises, refused, sd_cwt, sd_jwt
 from ._cbor_places import status_lists, verdict
+from ._statuses import declines, status_cwt, takes
 
 _INVALID: Final = Reason.CLAIM_INVALID
 _TEXTS: Final = ("iss", "sub", "aud", "exp", "nbf", "iat", "cti", "cnf", "vct", "cnonce", "status")
@@ -137,6 +139,19 @@ def claims_of_the_header() -> Iterator[Trial]:
         yield refused(name, _INVALID, sd_cwt(header={15: stated}), step="V4")
     for value in (True, 1.0, "1"):
         yield refused(f"1 and {value!r}", _INVALID, sd_cwt(claims={700: 1}, header={15: {700: value}}))
+    for media_type in (CWT_MEDIA_TYPE, IDENTIFIER_MEDIA_TYPE):
+        how: dict[str, Any] = {"media_type": media_type}
+        for name, stated in {"the same": {2: STATUS_URI, 6: NOW - 10}, "nothing": {}, "more": {700: 1}}.items():
+            yield takes(f"{media_type}, {name}", status_cwt(header={15: stated}, **how), **how)
+        for name, stated in {
+            "another subject": {2: "https://id.example/status/2"}, "a later iat": {6: NOW - 9}, "a later end": {4: end},
+            "an end as a float": {4: float(NOW + _DAY)}, "a beginning, here alone": {5: NOW - 60},
+            "a list": {65533: {"bits": 1, "lst": b""}}, "identifiers": {65530: {"identifiers": {}}},
+            "a claim by its name": {"exp": NOW + _DAY}, "null": None, "an array": [],
+        }.items():  # fmt: skip
+            yield declines(f"{media_type}, {name}", _INVALID, status_cwt(header={15: stated}, **how), **how)
+        aside = status_cwt(unprotected={15: {2: STATUS_URI}}, **how)
+        yield declines(f"{media_type}, signed by nobody", Reason.HEADER_INVALID, aside, **how)
     shown = _hidden(_NAME)
     yield accepted("the same as what is disclosed", sd_cwt(**shown, header={15: {"family_name": "Muster"}}))
     yield refused("not what is disclosed", _INVALID, sd_cwt(**shown, header={15: {"family_name": "Other"}}))

@@ -29,7 +29,7 @@ from ..forge.parts import (
     key,
     unbase64url,
 )
-from ..forge.status_lists import status_claim, status_token, zero_bomb
+from ..forge.status_lists import IDENTIFIER_MEDIA_TYPE, status_claim, status_token, zero_bomb
 from ..forgery import Outcome, called
 from ..targets import Party
 from ..trials import Trial, accepted, asked, expect, fails, holds, mdoc, of_type, raises, refused, sd_cwt
@@ -176,7 +176,8 @@ def index_of_another_type() -> Iterator[Trial]:
     yield refused("no idx", invalid, jwt(payload={"status": {"status_list": {"uri": STATUS_URI}}}))
     yield refused("no uri", invalid, jwt(payload={"status": {"status_list": {"idx": VALID_INDEX}}}))
     for status in (None, True, 0, "", [], [status_claim(VALID_INDEX)], {}, {"status_list": [VALID_INDEX]}):
-        yield refused(f"status {status!r}", invalid, jwt(payload={"status": status}))
+        for format, forgery in stating(status).items():
+            yield refused(f"{format}, status {status!r}", invalid, forgery, step="V4")
     for name, spelt in {"7.0": b"7.0", "7e0": b"7e0", "-0": b"-0.0"}.items():
         yield refused(f"spelt {name}", invalid, jwt(payload=_payload(spelt)))
     yield accepted("spelt 7", jwt(payload=_payload(b"7")))
@@ -200,6 +201,18 @@ def another_width() -> Iterator[Trial]:
         yield declines(f"{wrong!r} as CWT", _MALFORMED, _cwt(wrong), media_type=CWT)
     without = {"lst": _listed()["lst"]}
     yield declines("none", _MALFORMED, status_token(payload={"status_list": without}))
+    for kind, claims in {
+        CWT: {65530: {"identifiers": {}}},
+        IDENTIFIER_MEDIA_TYPE: {65533: {"bits": 1, "lst": zlib.compress(bytes(8))}},
+    }.items():
+        both = status_cwt(claims, media_type=kind)
+        yield declines(f"two lists in one, as {kind}", _MALFORMED, both, media_type=kind)
+    for name, listed in {
+        "no map": [b"x"], "a key of text": {"x": {}}, "a key of no bytes": {b"": {}}, "a long key": {bytes(65): {}},
+        "what is no map": {b"x": 1},
+    }.items():  # fmt: skip
+        body = status_cwt({65530: {"identifiers": listed}}, media_type=IDENTIFIER_MEDIA_TYPE)
+        yield declines(f"identifiers, {name}", _MALFORMED, body, media_type=IDENTIFIER_MEDIA_TYPE)
     others: tuple[Any, ...] = (None, [], "x", 7, True)
     for no_list_ in others:
         yield declines(f"the list is {no_list_!r}", _MALFORMED, status_token(payload={"status_list": no_list_}))

@@ -34,6 +34,7 @@ from ..trials import Trial, accepted, asked, expect, holds, mdoc, raises, refuse
 from ..trials import sd_jwt as jwt
 from ..world import ORIGIN, request
 from ._clocks import broken_clock, no_clock, skew_without_end
+from ._halves import halves_at_their_end, halves_before_their_time, halves_of_the_future, windows_without_a_second
 from ._old_answers import old_answers
 
 _INVALID: Final = Reason.CLAIM_INVALID
@@ -127,6 +128,7 @@ def the_last_second() -> Iterator[Trial]:
     yield accepted("a key binding, one second left", jwt(kb={"exp": NOW + 1}))
     yield refused("a key binding at its end", Reason.KEY_BINDING_STALE, jwt(kb={"exp": NOW}), step="V7")
     yield from old_answers()
+    yield from halves_at_their_end()
     # A holder who receives a credential verifies its issuer's half alone.
     yield holds("a credential that is received, one second left", _received(NOW + 1))
     yield raises("a credential that is received at its end", expired, _received(NOW), step="V6")
@@ -202,6 +204,12 @@ def times_out_of_range() -> Iterator[Trial]:
     yield refused("SD-JWT VC, 1e400", _NO_JSON, jwt(payload=_raw(_sd_jwt.good_payload(), "exp", b"1e400")), step="V4")
     yield refused("SD-JWT VC, 1e3", _INVALID, jwt(payload=_raw(_sd_jwt.good_payload(), "exp", b"1e10")), step="V4")
     yield _proof("DPoP proof", _INVALID, iat=2**53)
+    for claim in ("exp", "nbf"):
+        for value in (2**53, -1, NOW + 0.5, str(NOW), True, None):
+            yield _proof(f"DPoP proof, {claim} {value!r}", _INVALID, **{claim: value})
+    yield from windows_without_a_second()
+    ended = _ingest(payload={"iat": NOW + 20, "exp": NOW + 20})
+    yield raises("status list of no second", _INVALID, ended, step="status")
 
 
 def _raw(claims: Mapping[str, Any], name: str, value: bytes) -> bytes:
@@ -311,6 +319,7 @@ def before_its_time() -> Iterator[Trial]:
     yield accepted("an anchor, now", jwt(), anchors=trusted(not_before=NOW))
     later = trusted(not_before=NOW + 1)
     yield refused("an anchor", Reason.ANCHOR_NOT_YET_VALID, jwt(), step="V2", anchors=later)
+    yield from halves_before_their_time()
 
 
 @attack("TIM-012", "ISSUED_IN_FUTURE")
@@ -336,6 +345,9 @@ def made_in_the_future() -> Iterator[Trial]:
     yield raises("status list", late, _ingest(payload={"iat": beyond}))
     yield _proof("DPoP proof, excused", None, iat=last)
     yield _proof("DPoP proof", Reason.PROOF_IN_FUTURE, iat=beyond)
+    yield _proof("DPoP proof that begins now", None, nbf=NOW)
+    yield _proof("DPoP proof that begins in a second", Reason.PROOF_IN_FUTURE, nbf=NOW + 1)
+    yield from halves_of_the_future()
     none = Limits(clock_skew_s=0)
     yield accepted("SD-JWT VC, no skew", jwt(payload={"iat": NOW}), limits=none)
     yield refused("SD-JWT VC, one second", future, jwt(payload={"iat": NOW + 1}), limits=none)

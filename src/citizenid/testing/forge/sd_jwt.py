@@ -139,6 +139,7 @@ def anchors_for(
     kid: str | None = "k1",
     countries: Any = ANY,
     types: Iterable[str] = (VCT,),
+    formats: Iterable[Format] = (Format.SD_JWT_VC,),
     **further: Any,
 ) -> TrustAnchors:
     """Trust one key for credentials."""
@@ -147,7 +148,7 @@ def anchors_for(
         issuer,
         {"keys": [jwk]},
         purpose=KeyPurpose.CREDENTIAL,
-        formats=(Format.SD_JWT_VC,),
+        formats=formats,
         types=types,
         countries=countries,
         **further,
