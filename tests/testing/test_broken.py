@@ -9,6 +9,7 @@ Spec: specs/testing.md.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -31,9 +32,11 @@ from citizenid import (
     StatusReference,
     TrustAnchor,
 )
-from citizenid.gateway import Admitted, Allow, Deny
+from citizenid.gateway import Admitted, Allow, Consumption, Deny
+from citizenid.gateway._parts import Parts
 from citizenid.gateway._record import Record
 from citizenid.gateway.challenge import ChallengeKeys
+from citizenid.policy import Rule
 from citizenid.status import StatusStore
 from citizenid.testing import Library, attack_catalogue
 from citizenid.testing.catalogue._marked import MARK
@@ -191,6 +194,42 @@ UNKEPT = {
         mock.patch.dict("citizenid.gateway._authorization._NOT_VALID", {Status.INVALID: Allow(1, bytes(16))}),
         "CAC-008",
         ("status list and bitstring, revoked in the bitstring, a ticket",),
+    ),
+    "no CRL is asked": (
+        mock.patch("citizenid._x509.revocation.Revocation.judge", return_value=2**40),
+        "KEY-012",
+        (
+            "the signer is revoked: mso_mdoc",
+            "the signer is revoked: a gateway",
+            "an intermediate is revoked: dc+sd-jwt",
+            "a list that is due: sd-cwt",
+            "the signer of a list is revoked: status list token",
+        ),
+    ),
+    "a guard that gives no answer is as good as one that does": (
+        mock.patch.object(Parts, "use", lambda parts, *args: Consumption.FRESH),
+        "DPO-016",
+        (
+            "a guard that raises, DPOP",
+            "a guard that says true, HTTP_SIGNATURE",
+            "a guard that cannot be asked, the proof at admission",
+            "a guard that cannot be asked, the challenge at admission",
+        ),
+    ),
+    "every rule exists everywhere and always": (
+        mock.patch.multiple(Rule, passed_over=lambda rule, now, region: None, undecided=lambda rule, now, region: None),
+        "POL-012",
+        ("a rule that has ended", "a rule that has not begun", "a rule for eu-*, in us-1"),
+    ),
+    "of a proxy's header the first element counts": (
+        mock.patch("citizenid.gateway._certificates._XFCC", re.compile(b"(?i:hash)=([0-9a-f]{64}).*")),
+        "DPO-024",
+        ("x-forwarded-client-cert, two elements", "x-forwarded-client-cert, two hashes"),
+    ),
+    "a bitstring says the same for every purpose": (
+        mock.patch("citizenid.status._bitstring.reg.BITSTRING_PURPOSES", frozenset({"revocation", "message"})),
+        "STA-016",
+        ("a good bitstring, then one of a message",),
     ),
     "suspended is as good as valid for a ticket": (
         mock.patch.dict("citizenid.gateway._authorization._NOT_VALID", {Status.SUSPENDED: Allow(1, bytes(16))}),

@@ -277,6 +277,21 @@ def test_what_is_valid_of_a_form_is_drawn_and_every_mutation_of_it_made_at_once(
     run()
 
 
+@given(st.data())
+@settings(max_examples=2, database=None, suppress_health_check=list(HealthCheck))
+def test_of_each_mutation_so_many_variants_are_made_and_a_choice_among_as_many_is_made_in_every_way(
+    data: st.DataObject,
+) -> None:
+    valid = data.draw(valid_of("request"))
+    drawn = data.draw(every_mutation(valid, variants=4))
+    names = [each.mutation.name for each in drawn]
+    assert names == [row.name for row in TABLES["request"] for _ in range(4)]
+    methods = [each.data.requests[0].method for each in drawn if each.mutation.name == "a proof for another method"]
+    assert set(methods) == {"GET", "PUT", "post"}
+    for each in drawn:
+        each.judge()
+
+
 def test_a_finding_keeps_nothing_of_what_was_tried() -> None:
     hostile(Reason.MALFORMED_CBOR, lambda valid, choice: valid.data[:-1]).judge()
     trial = JOURNAL.findings[-1].trial

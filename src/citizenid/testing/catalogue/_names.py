@@ -184,7 +184,8 @@ CASE_REASONS: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         # A parameter that has the wrong type; in a set of keys it is the key that is invalid.
         "KEY-008": frozenset({_R.HEADER_INVALID, _R.KEY_INVALID}),
         # Of two nationalities the one that he is trusted with counts, and a rule for the other one has nobody.
-        "CHN-018": frozenset({_R.CITIZENSHIP_NOT_PERMITTED}),
+        # A chain that leads past an authority of another scope leads nowhere.
+        "CHN-018": frozenset({_R.CITIZENSHIP_NOT_PERMITTED, _R.CERTIFICATE_UNTRUSTED}),
         # No key is broken: the anchors would mean two things; or what is signed would, by which of them it is.
         "KEY-010": frozenset({_R.ANCHOR_INVALID, _R.KEY_AMBIGUOUS}),
         # kid finds the key of another issuer, and V5 says so; or the issuer that is named narrows to his own key.

@@ -21,6 +21,7 @@ from ..senders import Sender
 from ..targets import Library, Party, outcome_of
 from ..trials import Trial, asked, expect, holds
 from ..world import ENDPOINT, ORIGIN, SimulatedWorld, request
+from ._bindings import admissions_without_proof, proofs_of_a_ticket_at_admission
 from ._sending import BOUND, RESOURCE, THIEF, Act, applying, everywhere, prove, result_of, send, using, with_proof
 
 _URL: Final = ORIGIN + RESOURCE
@@ -43,6 +44,7 @@ def no_proof() -> Iterator[Trial]:
     elsewhere = [(b"x-dpop", b"a.b.c"), (b"dpo", b"a.b.c"), (b"dpop-proof", b"a.b.c")]
     yield asked("a proof in another header", _MISSING, lambda party: send(party, party.ticket(), [], further=elsewhere))
     yield asked("at admission", _MISSING, lambda party: applying(party, []))
+    yield from admissions_without_proof()
 
 
 @attack("DPO-002", "PROOF_BINDING")
@@ -60,6 +62,7 @@ def proof_by_another_key() -> Iterator[Trial]:
     yield asked("the holder's key", other, with_proof(by=key("holder")))
     yield asked("a key of another algorithm", other, with_proof(by=key(THIEF, "Ed25519")))
     yield asked("a challenge of the owner's", Reason.CHALLENGE_INVALID, _relayed)
+    yield from proofs_of_a_ticket_at_admission()
     yield asked("a ticket of the owner's in the proof", Reason.PROOF_TICKET_MISMATCH, _proof_for_another_ticket)
 
 

@@ -29,6 +29,7 @@ from ._chains import accepts, authority, encoded, leaf, pinned, refuses, resigne
 from ._counting import Called, calls_of
 
 _UNTRUSTED: Final = Reason.CERTIFICATE_UNTRUSTED
+_PAST: Final = Reason.CERTIFICATE_UNTRUSTED
 _ELSEWHERE: Final = Reason.CERTIFICATE_COUNTRY_MISMATCH
 _EXCEEDED: Final = Reason.LIMIT_EXCEEDED
 _MDOC: Final = (Format.MDOC,)
@@ -113,6 +114,15 @@ def out_of_its_scope() -> Iterator[Trial]:
             expect(not verified.citizenship.complete, "it is complete")
 
     yield holds("of two nationalities the other one is left out", kept)
+    # Whoever shows a chain could lead it past an authority that is trusted with less.
+    chain = [leaf(issuer="CA"), authority("CA", "IACA")]
+    wide, narrow = trusting(Format.MDOC, authority("IACA", path_length=1)), {"issuer": "https://other.example"}
+    german = trusting(Format.MDOC, authority("CA"), countries=frozenset({Country("DE")}), **narrow)
+    yield accepted("past an authority that nobody has pinned", shown(Format.MDOC, chain), anchors=wide)
+    past = shown(Format.MDOC, chain)
+    yield refused("past an authority that is pinned for less", _PAST, past, step="V2", anchors=wide | german)
+    ending = shown(Format.MDOC, chain[:1])
+    yield refused("and where the chain ends at it", outside, ending, step="V5", anchors=wide | german)
     yield from _at_a_gateway()
 
 

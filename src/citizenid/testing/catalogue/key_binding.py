@@ -226,14 +226,16 @@ def of_another_type() -> Iterator[Trial]:
 def another_nonce() -> Iterator[Trial]:
     """The proof answers another challenge, or does not say which."""
     values: tuple[Any, ...] = (
-        "other", "", NONCE + " ", NONCE.upper(), None, 5, True, [NONCE], {"nonce": NONCE}, "\u0430" * 9,
+        "other", "", NONCE + " ", NONCE[:-1], "0" + NONCE, NONCE.upper(), None, 5, True, [NONCE],
+        {"nonce": NONCE}, "\u0430" * 9,
     )  # fmt: skip
     for value in values:
         yield refused(f"KB-JWT, {value!r}", _NONCE, jwt(kb={"nonce": value}), step="V7")
     yield refused("KB-JWT, none", _MISSING, jwt(kb={"nonce": ABSENT}), step="V7")
     elsewhere = jwt(kb={"nonce": ABSENT}, kb_header={"nonce": NONCE})
     yield refused("KB-JWT, in the header", _MISSING, elsewhere, step="V7")
-    for value in (b"other", b"", "other", NONCE, None, 5, True, [NONCE.encode()]):
+    near = NONCE.encode() + b"0", NONCE.encode()[:-1], b"0" + NONCE.encode(), NONCE.upper().encode()
+    for value in (b"other", b"", *near, "other", NONCE, None, 5, True, [NONCE.encode()]):
         yield refused(f"SD-KBT, {value!r}", _NONCE, sd_cwt(kb={39: value}), step="V7")
     yield refused("SD-KBT, none", _MISSING, sd_cwt(kb={39: ABSENT}), step="V7")
     # What an mdoc signs holds the nonce and does not state it: another one is another message.

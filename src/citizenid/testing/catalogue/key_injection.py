@@ -5,6 +5,7 @@ Spec: RFC 8725 sections 3.8, 3.10, 3.12; RFC 7515 section 4.1; specs/verificatio
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from functools import cache, partial
@@ -19,7 +20,7 @@ from ..forge import mdoc as mdoc_forge
 from ..forge import mdoc_keys, sd_jwt
 from ..forge import sd_cwt as sd_cwt_forge
 from ..forge.certificates import certificate, certificate_key, der, local_key, pem, x5c
-from ..forge.parts import ABSENT, ISSUER, NOW, STATUS_MEDIA_TYPE, STATUS_URI, VCT, key
+from ..forge.parts import ABSENT, ISSUER, NOW, STATUS_MEDIA_TYPE, STATUS_URI, VCT, base64url, key
 from ..forge.status_lists import status_anchors, status_token
 from ..forgery import called
 from ..trials import Trial, accepted, expect, holds, mdoc, raises, refused, sd_cwt
@@ -186,6 +187,16 @@ def chain_and_kid_disagree() -> Iterator[Trial]:
     alone = jwt(header={"kid": "leaf"}, signer=local_key(certificate_key("leaf")))
     yield refused("the key of the chain, without its chain", Reason.KEY_UNKNOWN, alone, anchors=both, step="V2")
     # The hash of a certificate and the certificate are two names of one key as well.
+    chained: dict[str, Any] = _with_chain(leaf, by=certificate_key("leaf"))
+    for name, hash_ in (("x5t", hashlib.sha1), ("x5t#S256", hashlib.sha256)):
+        own, others = hash_(der(leaf)[0]).digest(), hash_(der(certificate("other", "root"))[0]).digest()
+        for digest, reason in ((own, None), (others, Reason.HEADER_INVALID), (own[:-1], Reason.HEADER_INVALID)):
+            named = jwt(**{**chained, "header": {**chained["header"], name: base64url(digest).decode()}})
+            said = f"{name} of {len(digest)} bytes, {'its own' if digest == own else 'not its own'}"
+            if reason is None:
+                yield accepted(said, named, anchors=both)
+            else:
+                yield refused(said, reason, named, anchors=both, step="V1")
     x5t = [-16, bytes(32)]
     yield refused("mdoc, x5t of another one", Reason.HEADER_INVALID, mdoc(unprotected={34: x5t}), step="V1")
     other = mdoc_keys.key("signer of another chain")

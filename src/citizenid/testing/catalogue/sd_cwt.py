@@ -48,6 +48,11 @@ def two_names() -> Iterator[Trial]:
         yield refused(f"{text}, disclosed", _INVALID, sd_cwt(**_hidden(shown)))
         yield refused(f"{text} in the claims of a header", _INVALID, sd_cwt(header={15: {text: 5}}), now=NOW)
         yield refused(f"{text} in the SD-KBT", _INVALID, sd_cwt(kb={text: NOW}))
+    for media_type in (CWT_MEDIA_TYPE, IDENTIFIER_MEDIA_TYPE):
+        how: dict[str, Any] = {"media_type": media_type}
+        yield takes(f"a claim that nobody knows, {media_type}", status_cwt({"x": 5}, **how), **how)
+        for text in (*_TEXTS, "ttl", "status_list"):
+            yield declines(f"{text} beside its number, {media_type}", _INVALID, status_cwt({text: NOW}, **how), **how)
     yield accepted("a number written as text is another claim", sd_cwt(claims={"4": "x", "exp ": "y"}))
     labels = {"5.0": b"\xf9\x45\x00", "tag 1 of 5": b"\xc1\x05", "h'05'": b"\x41\x05", "[5]": b"\x81\x05"}
     for name, label in labels.items():

@@ -73,6 +73,11 @@ def no_status() -> Iterator[Trial]:
     }
     for name, changes in windows.items():
         yield refused(name, missing, jwt(payload={"status": ABSENT, **changes}), step="V9")
+    # Who may choose whether it is shown could have been given it long ago.
+    text = _sd_jwt.disclosure("salt", "iat", NOW - 60)
+    hidden = {"status": ABSENT, "exp": NOW + 60, "iat": ABSENT, "_sd": [_sd_jwt.digest(text)]}
+    told = jwt(payload=hidden, disclosures=[text])
+    yield refused("it says by a disclosure when it was issued", missing, told, step="V9")
     for anchors, forgery in (
         (_sd_jwt.anchors(), jwt(payload={"status": ABSENT, "exp": NOW + 60})),
         (_sd_cwt.anchors(), sd_cwt(claims={65535: ABSENT, 4: NOW + 60})),

@@ -21,6 +21,7 @@ from ..targets import Library, Party, outcome_of
 from ..trials import Trial, asked, expect, holds, mdoc, of_type, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from ..world import ENDPOINT, ORIGIN, PATH, POLICY, SimulatedWorld, anchors, request
+from ._bindings import bearers
 from ._proof_forms import ATTACKS as _PROOF_FORMS
 from ._proofs import ATTACKS as _PROOFS
 from ._sending import THIEF, Act, at_a_gateway, prove, result_of, send, with_proof
@@ -84,6 +85,7 @@ def session_of_a_session() -> Iterator[Trial]:
     for name, (reason, renew) in renewals.items():
         yield at_a_gateway(name, reason, partial(_renewed, renew))
     yield at_a_gateway("of a bearer ticket", Reason.BINDING_TOO_WEAK, _renew_bearer)
+    yield from bearers()
     yield asked("a ticket in place of a presentation", Reason.MALFORMED_TOKEN, _ticket_as_presentation, step="V1")
     yield asked("a ticket at admission, and no presentation", Reason.TICKET_MISSING, _ticket_alone)
 

@@ -183,6 +183,11 @@ def times_as_booleans() -> Iterator[Trial]:
     """A time is true or false, which Python takes for 1 and 0, or null."""
     yield accepted("the number 0 as a beginning", jwt(payload={"nbf": 0}))
     yield from _each_place({"true": True, "false": False, "null": None})
+    for claim, label in _LABELS.items():
+        yield refused(f"{claim} of an SD-JWT VC, null and alone", _INVALID, jwt(payload={claim: None}), step="V4")
+        yield refused(f"{claim} of an SD-CWT, null and alone", _INVALID, sd_cwt(claims={label: None}), step="V4")
+        yield refused(f"{claim} of a KB-JWT, null and alone", _INVALID, jwt(kb={claim: None}), step="V7")
+        yield refused(f"{claim} of an SD-KBT, null and alone", _INVALID, sd_cwt(kb={label: None}), step="V7")
     alone = {"iat": ABSENT, "exp": True}  # nothing that it could lie before
     yield refused("exp of an SD-JWT VC, true, and no other time", _INVALID, jwt(payload=alone), step="V4")
     yield refused("exp of an SD-CWT, true, and no other time", _INVALID, sd_cwt(claims={6: ABSENT, 4: True}), step="V4")

@@ -122,15 +122,18 @@ _LISTS: Final = {f"status list, {form}": form for form in status_lists.TABLES}
 
 
 @st.composite
-def every_mutation(draw: st.DrawFn, valid: Any) -> list[Hostile]:
-    """All hostile things that can be made of one valid thing, one of each mutation of its table.
+def every_mutation(draw: st.DrawFn, valid: Any, *, variants: int = 1) -> list[Hostile]:
+    """All hostile things that can be made of one valid thing, so many of each mutation of its table.
 
     Args:
         draw: hypothesis.
         valid: as `form_of`.
+        variants: how many of each, by numbers that follow one another: among so many ways that a mutation leaves open
+            each is gone once, where one number after the other is drawn some of them are not.
     """
     numbers = draw(_NUMBERS)
-    made = (mutate(valid, mutation, numbers) for mutation in TABLES[form_of(valid)])
+    turns = [[number + turn for number in numbers] for turn in range(variants)]
+    made = (mutate(valid, mutation, each) for mutation in TABLES[form_of(valid)] for each in turns)
     return [hostile for hostile in made if hostile is not None]
 
 
