@@ -146,7 +146,7 @@ def believing(keys: ChallengeKeys, text: str, **how: Any) -> Any:
 
 
 ASKED, RECOGNISED = StatusStore.check, ChallengeKeys.recognise
-UNKEPT = {
+UNKEPT: dict[str, tuple[AbstractContextManager[Any], str, tuple[str, ...]]] = {
     "a key binding of any age": (
         mock.patch("citizenid._readers.sd_jwt_vc._check_binding_time"),
         "TIM-001",
@@ -207,7 +207,7 @@ UNKEPT = {
         ),
     ),
     "a guard that gives no answer is as good as one that does": (
-        mock.patch.object(Parts, "use", lambda parts, *args: Consumption.FRESH),
+        mock.patch.object(Parts, "use", return_value=Consumption.FRESH),
         "DPO-016",
         (
             "a guard that raises, DPOP",

@@ -54,9 +54,9 @@ from citizenid.testing.mutations import (
     valid_of,
 )
 from citizenid.testing.mutations._frame import CHOICES, Choice, keyless
+from citizenid.testing.mutations._lists import Sent as ListSent
 from citizenid.testing.mutations._text import indefinite, padded, with_spare_bits
 from citizenid.testing.mutations.gateways import OF_THE_FLEET, Sent
-from citizenid.testing.mutations.status_lists import Sent as ListSent
 from citizenid.testing.senders import Sender
 from citizenid.testing.strategies import (
     Chain,

@@ -112,10 +112,11 @@ def entries_of_another_type() -> Iterator[Trial]:
         shown = _referring(entry(statusPurpose=purpose))
         yield refused(f"a bitstring, purpose {purpose!r}", invalid, shown, step="V4", **judged)
     yield refused("a bitstring, its own id", invalid, _referring(entry(id=BITSTRING_URI)), step="V4", **judged)
-    for name, stated in {
+    none: dict[str, Any] = {
         "null": None, "no list": [], "a text": "x", "a number": 7, "a list of lists": [[]],
         "a good one and null": [entry(), None], "a good one and a URI": [entry(), BITSTRING_URI],
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for name, stated in none.items():
         yield refused(f"a bitstring that is {name}", invalid, _referring(stated), step="V4", **judged)
     short = _referring([], exp=NOW + 60, status=status_claim(VALID_INDEX))
     yield refused("no bitstring, beside a list", invalid, short)

@@ -98,7 +98,7 @@ def trusting(format: Format, *roots: x509.Certificate, **changes: Any) -> TrustA
     return TrustAnchors.from_certificates(pem(*roots), purpose=KeyPurpose.CREDENTIAL, **{**good, **changes})
 
 
-def pinned(signer: x509.Certificate) -> TrustAnchors:
+def pinned(signer: x509.Certificate, **window: Any) -> TrustAnchors:
     """Trust this document signer by equality, and no root."""
     return TrustAnchors.from_document_signers(
         pem(signer),
@@ -107,6 +107,7 @@ def pinned(signer: x509.Certificate) -> TrustAnchors:
         formats=(Format.MDOC,),
         types=m.TYPES,
         countries=ANY,
+        **window,
     )
 
 

@@ -73,10 +73,10 @@ def forwarded_certificates() -> Iterator[Trial]:
     missing = Reason.PROOF_MISSING
     yield _tried("no header", missing, envoy, [])
     yield _tried("the header of another proxy", missing, envoy, [(_CLIENT_CERT, _field(own))])
-    for name, value in ((_XFCC, _hash()), (_CLIENT_CERT, _field(own))):
-        yield _tried(f"{name.decode()}, where no proxy is trusted", missing, None, [(name, value)])
-        beside = f"{name.decode()} beside what was handed in, where no proxy is trusted"
-        yield _tried(beside, other, None, [(name, value)], thief)
+    for sent in ((_XFCC, _hash()), (_CLIENT_CERT, _field(own))):
+        said = sent[0].decode()
+        yield _tried(f"{said}, where no proxy is trusted", missing, None, [sent])
+        yield _tried(f"{said} beside what was handed in, where no proxy is trusted", other, None, [sent], thief)
 
 
 def _tried(

@@ -106,8 +106,9 @@ def _revoked_certificates() -> Iterator[Trial]:
         yield from _each(f"a list that is {name}", reason, lists, own)
     unsigned = authority("IACA", usage={"crl_sign": False})
     yield from _each("a list of whom signs none", _UNUSABLE, [_list()], own, roots=[unsigned])
-    for name, lists in {"bytes": [b"x"], "a certificate": [own.public_bytes(Encoding.DER)], "text": "x"}.items():
-        made = partial(trusting, Format.MDOC, root(), crls=lists)
+    none: dict[str, Any] = {"bytes": [b"x"], "a certificate": [own.public_bytes(Encoding.DER)], "text": "x"}
+    for name, given in none.items():
+        made = partial(trusting, Format.MDOC, root(), crls=given)
         yield raises(f"a list that is {name}", Reason.ANCHOR_INVALID, made)
     both = partial(trusting, Format.MDOC, root(), crls=[_list(pem=True) + _list(_SERIAL, pem=True)])
     yield raises("two lists in one", Reason.ANCHOR_INVALID, both)

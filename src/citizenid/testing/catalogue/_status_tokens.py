@@ -44,8 +44,9 @@ from ..forge.status_lists import (
 )
 from ..forgery import Outcome, called
 from ..targets import Party
-from ..trials import Trial, accepted, asked, expect, holds, raises, refused
+from ..trials import Trial, accepted, asked, expect, holds, refused
 from ..trials import sd_jwt as jwt
+from ._further_lists import lists_of_the_past, lists_under_a_certificate, stale_identifiers
 from ._statuses import (
     CWT,
     OTHER_ISSUER,
@@ -59,7 +60,6 @@ from ._statuses import (
     status_cwt,
     takes,
 )
-from ._under_certificates import lists_under_a_certificate
 
 SPELLINGS: Final = {
     "scheme in capitals": "HTTPS://id.example/status/1",
@@ -200,6 +200,7 @@ def outside_of_its_time() -> Iterator[Trial]:
         "fetched again after exp of the old one", None, later(900, status_token(payload={"iat": NOW - 9}), again=900)
     )
     yield asked("a ticket at the end of ttl", stale, _ticket_later(43_199, 1))
+    yield from stale_identifiers()
     patient = _sd_jwt.challenge(max_age_s=86_400)
     for format, forgery in at(VALID_INDEX).items():
         if format != "mdoc":  # whose challenge has no age of its own
@@ -216,24 +217,7 @@ def outside_of_its_time() -> Iterator[Trial]:
         yield declines(f"{kind}, exp past", Reason.STATUS_LIST_EXPIRED, status_cwt({4: NOW}, **how), **how)
         yield declines(f"{kind}, iat", Reason.STATUS_LIST_IN_FUTURE, status_cwt({6: NOW + 31}, **how), **how)
     yield holds("an iat in the future moves no mark", _future_moves_nothing)
-    yield from _of_the_past()
-
-
-def _of_the_past() -> Iterator[Trial]:
-    """A list that is asked for by a time must have counted then, and its signer is judged by now."""
-    body = status_token(payload={"iat": NOW - 100, "nbf": NOW - 90, "exp": NOW - 10})
-    past = partial(verify_status_list, body, uri=STATUS_URI, media_type=STATUS_MEDIA_TYPE, now=NOW)
-    future, over = Reason.STATUS_LIST_IN_FUTURE, Reason.STATUS_LIST_EXPIRED
-    for name, time, reason in (
-        ("in its first second", NOW - 90, None),
-        ("in its last second", NOW - 11, None),
-        ("before it was issued", NOW - 101, future),
-        ("before it begins", NOW - 91, future),
-        ("at its end", NOW - 10, over),
-        ("now", NOW, over),
-    ):
-        call = partial(past, time=time, anchors=status_anchors())
-        yield holds(f"asked for {name}", call) if reason is None else raises(f"asked for {name}", reason, call)
+    yield from lists_of_the_past()
 
 
 def _future_moves_nothing() -> None:

@@ -113,11 +113,12 @@ def failing_sign_outs() -> Iterator[Trial]:
     """Ask with a ticket while nobody says that its session was not ended."""
     yield _tried("no sign-out", None, partial(_signed_out, False))
     yield _tried("a sign-out", Reason.SIGNED_OUT, partial(_signed_out, True))
-    for name, answer in {"nothing": None, "0": 0, "a text": "no", "an error": OSError("x")}.items():
+    none: dict[str, object] = {"nothing": None, "0": 0, "a text": "no", "an error": OSError("x")}
+    for name, answer in none.items():
         yield _tried(f"sign-outs say {name}", _UNHEARD, partial(_signed_out, answer))
     yield _tried("sign-outs say nothing, where this process is enough", None, partial(_signed_out, None, "alone"))
-    for name, answer in {"0": 0, "a text": "no"}.items():
-        act = partial(_signed_out, answer, "alone")
+    for name in ("0", "a text"):
+        act = partial(_signed_out, none[name], "alone")
         yield _tried(f"sign-outs say {name}, where this process is enough", _UNHEARD, act)
     yield _tried("a sign-out, where this process is enough", Reason.SIGNED_OUT, partial(_signed_out, True, "alone"))
 

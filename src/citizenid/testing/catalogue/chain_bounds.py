@@ -82,8 +82,8 @@ def another_country() -> Iterator[Trial]:
             inside = {**named, namespace: {**named.get(namespace, {}), "issuing_jurisdiction": "Provo"}}
             signer = f"UT:{states[0]}/DS" if states else "UT/DS"
             chain = leaf(signer, f"UT:{states[0]}/IACA" if states else "IACA")
-            above = authority(f"UT:{states[0]}/IACA" if states else "IACA")
-            forged, trusted = shown(Format.MDOC, [chain], elements=inside), trusting(Format.MDOC, above)
+            of_state = authority(f"UT:{states[0]}/IACA" if states else "IACA")
+            forged, trusted = shown(Format.MDOC, [chain], elements=inside), trusting(Format.MDOC, of_state)
             said = f"Provo in {namespace}, by {signer}"
             if reason is None:
                 yield accepted(said, forged, anchors=trusted)

@@ -281,10 +281,10 @@ def kid_of_two_keys() -> Iterator[Trial]:
     yield raises("for status lists", invalid, lambda: _trust([one], ISSUER, status) | _trust([two], ISSUER, status))
     yield holds("of two issuers", lambda: _trust([one]) | _trust([two], _OTHER))
     # Without a kid, or of one that two issuers have, the issuer that is named settles it, or nothing does.
-    apart, unsaid = _trust([one]) | _trust([two], _OTHER), {"payload": {"iss": ABSENT}}
+    apart, unsaid = _trust([one]) | _trust([two], _OTHER), jwt(payload={"iss": ABSENT})
     two_of_his = _trust([one]) | sd_jwt.anchors_for(key("other").public, kid="k2")
     yield accepted("of two issuers, and one is named", jwt(), anchors=apart)
-    yield refused("of two issuers, and none is named", _AMBIGUOUS, jwt(**unsaid), step="V2", anchors=apart)
+    yield refused("of two issuers, and none is named", _AMBIGUOUS, unsaid, step="V2", anchors=apart)
     unnamed = jwt(header={"kid": ABSENT})
     yield accepted("one key, and no kid", unnamed, anchors=_trust([one]))
     yield refused("two keys of one issuer, and no kid", _AMBIGUOUS, unnamed, step="V2", anchors=two_of_his)

@@ -197,10 +197,13 @@ def self_asserted() -> Iterator[Trial]:
     two = {"content": dump({PHOTO_ID: {"x": 1, "nationality": "US"}})}
     further = mdoc(key_info={"keyAuthorizations": one}, device=two)
     yield refused("one element is authorised, and another stands beside it", _UNAUTHORIZED, further, step="V7")
-    for name, content in {
+    none: dict[str, Any] = {
         "an array": [], "no namespace": {1: {"x": 1}}, "no elements": {PHOTO_ID: {}}, "an array of it": {PHOTO_ID: []},
-    }.items():  # fmt: skip
-        forged = mdoc(key_info={"keyAuthorizations": {"nameSpaces": [PHOTO_ID]}}, device={"content": dump(content)})
+    }  # fmt: skip
+    for name, stated_by_it in none.items():
+        forged = mdoc(
+            key_info={"keyAuthorizations": {"nameSpaces": [PHOTO_ID]}}, device={"content": dump(stated_by_it)}
+        )
         yield refused(f"it states {name}", Reason.MALFORMED_TOKEN, forged, step="V7")
     unsound: dict[str, Any] = {
         "null": None, "nothing": {}, "empty lists": {"nameSpaces": [], "dataElements": {}}, "an array": [PHOTO_ID],

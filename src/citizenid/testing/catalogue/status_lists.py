@@ -36,6 +36,7 @@ from ..trials import Trial, accepted, asked, expect, fails, holds, mdoc, of_type
 from ..trials import sd_jwt as jwt
 from ._bitstrings import entries_of_another_type, revoked_by_a_bit, unavailable_bits, unknown_entries
 from ._counting import held
+from ._further_lists import listed_identifiers
 from ._status_tokens import ATTACKS
 from ._statuses import CWT, at, declines, ingested, later, stating, status_cwt, takes
 
@@ -206,17 +207,19 @@ def another_width() -> Iterator[Trial]:
         yield declines(f"{wrong!r} as CWT", _MALFORMED, _cwt(wrong), media_type=CWT)
     without = {"lst": _listed()["lst"]}
     yield declines("none", _MALFORMED, status_token(payload={"status_list": without}))
-    for kind, claims in {
+    doubled: dict[str, dict[int, Any]] = {
         CWT: {65530: {"identifiers": {}}},
         IDENTIFIER_MEDIA_TYPE: {65533: {"bits": 1, "lst": zlib.compress(bytes(8))}},
-    }.items():
+    }
+    for kind, claims in doubled.items():
         both = status_cwt(claims, media_type=kind)
         yield declines(f"two lists in one, as {kind}", _MALFORMED, both, media_type=kind)
-    for name, listed in {
+    wrong_maps: dict[str, Any] = {
         "no map": [b"x"], "a key of text": {"x": {}}, "a key of no bytes": {b"": {}}, "a long key": {bytes(65): {}},
         "what is no map": {b"x": 1},
-    }.items():  # fmt: skip
-        body = status_cwt({65530: {"identifiers": listed}}, media_type=IDENTIFIER_MEDIA_TYPE)
+    }  # fmt: skip
+    for name, identifiers in wrong_maps.items():
+        body = status_cwt({65530: {"identifiers": identifiers}}, media_type=IDENTIFIER_MEDIA_TYPE)
         yield declines(f"identifiers, {name}", _MALFORMED, body, media_type=IDENTIFIER_MEDIA_TYPE)
     others: tuple[Any, ...] = (None, [], "x", 7, True)
     for no_list_ in others:
@@ -256,6 +259,7 @@ def order_of_bits() -> Iterator[Trial]:
             reason = Reason.SUSPENDED if near == index else None
             yield asked(f"{index} is suspended, {near} presents", reason, later(0, body, at(near)["SD-JWT VC"]))
     yield from revoked_by_a_bit()
+    yield from listed_identifiers()
     for format, forgery in at(OTHER_INDEX).items():
         yield refused(f"{format}, neither valid nor revoked", Reason.STATUS_NOT_VALID, forgery, step="V9")
     for value in (3, 4, 11, 15):

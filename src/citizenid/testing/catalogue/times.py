@@ -210,8 +210,8 @@ def times_out_of_range() -> Iterator[Trial]:
     yield refused("SD-JWT VC, 1e3", _INVALID, jwt(payload=_raw(_sd_jwt.good_payload(), "exp", b"1e10")), step="V4")
     yield _proof("DPoP proof", _INVALID, iat=2**53)
     for claim in ("exp", "nbf"):
-        for value in (2**53, -1, NOW + 0.5, str(NOW), True, None):
-            yield _proof(f"DPoP proof, {claim} {value!r}", _INVALID, **{claim: value})
+        for wrong in (2**53, -1, NOW + 0.5, str(NOW), True, None):
+            yield _proof(f"DPoP proof, {claim} {wrong!r}", _INVALID, **{claim: wrong})
     yield from windows_without_a_second()
     ended = _ingest(payload={"iat": NOW + 20, "exp": NOW + 20})
     yield raises("status list of no second", _INVALID, ended, step="status")

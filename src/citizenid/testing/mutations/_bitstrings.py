@@ -31,6 +31,11 @@ def _subject(**members: Any) -> Edit:
     return signed(edit)
 
 
+def _context(value: Any) -> Edit:
+    stated: Any = {"@context": value}
+    return states(**stated)
+
+
 def _one_of(*edits: Edit) -> Edit:
     """Do one of these, by the first number."""
     return lambda valid, choice: choice.of(*edits)(valid, choice)
@@ -139,13 +144,13 @@ BITSTRINGS: Final = (
         R.CLAIM_INVALID,
         _one_of(
             states(type=of(["VerifiableCredential"], ["BitstringStatusListCredential"], "VerifiableCredential", None)),
-            states(**{"@context": of([], "https://www.w3.org/ns/credentials/v2", ["https://other.example"], None)}),
+            _context(of([], "https://www.w3.org/ns/credentials/v2", ["https://other.example"], None)),
             states(vc=of({}, None)),
             states(vp=of({}, None)),
         ),
         step="status",
     ),
-    row("a credential of no type", R.CLAIM_MISSING, _one_of(states(type=ABSENT), states(**{"@context": ABSENT}))),
+    row("a credential of no type", R.CLAIM_MISSING, _one_of(states(type=ABSENT), _context(ABSENT))),
     row(
         "a subject of another type",
         R.STATUS_LIST_MALFORMED,

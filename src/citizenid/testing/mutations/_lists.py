@@ -86,7 +86,7 @@ def signed(edit: Callable[[Parts, Choice], None], *, after: bool = False) -> Edi
     return apply
 
 
-def states(after: bool = False, **claims: Any) -> Edit:
+def states(*, after: bool = False, **claims: Any) -> Edit:
     """Whoever signs the list states these claims."""
 
     def edit(parts: Parts, choice: Choice) -> None:
