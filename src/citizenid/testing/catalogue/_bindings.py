@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from ... import Reason
-from ...gateway import Binding, Request
+from ... import Challenge, Reason
+from ...gateway import Binding, MemoryReplayGuard, Request
+from ..forge.parts import base64url, unbase64url
 from ..forge.proofs import ath
 from ..forge.signatures import hand_made_signature
 from ..forgery import Forgery, Outcome, called
 from ..senders import Sender
 from ..targets import Party, outcome_of
-from ..trials import Trial, asked
+from ..trials import Trial, asked, expect
 from ..world import ENDPOINT, ORIGIN, STRICT_POLICY, SimulatedWorld, policy
-from ._sending import BOUND, applying, at_a_gateway, prove, result_of, using
+from ._sending import BOUND, RESOURCE, applying, at_a_gateway, prove, result_of, using
 
 _WEAK: Final = Reason.BINDING_TOO_WEAK
 
@@ -44,6 +46,7 @@ def proofs_of_a_ticket_at_admission() -> Iterator[Trial]:
     for name, value in {"of a ticket": ath("x"), "empty": "", "null": None}.items():
         claims = {"ath": value}
         yield asked(f"ath at admission, {name}", other, partial(_applying, claims), step="proof")
+    yield from edited_challenges()
     yield asked("a signature at admission, and no ticket", None, partial(_signed, False))
     yield asked("a signature over a ticket at admission", other, partial(_signed, True), step="proof")
 
@@ -64,6 +67,104 @@ def _signed(with_ticket: bool, party: Party) -> Outcome:
     headers = [(b"host", b"gateway.example"), *made.headers()]
     headers += [(b"citizenship-ticket", ticket.encode())] if with_ticket else []
     return outcome_of(party.handler(Request("POST", ORIGIN + ENDPOINT, headers), json.dumps(document).encode()))
+
+
+def of_a_clock_ahead() -> Iterator[Trial]:
+    """A proof that says to be of the future, as far as it is excused, counts for longer: it is remembered as long."""
+    ahead_s, age_s = 30, 60
+    for wait_s in (age_s - 1, age_s + 5, age_s + ahead_s):
+        for sender in (Sender(Binding.DPOP), Sender(Binding.HTTP_SIGNATURE)):
+            said = f"{sender.binding.name}, made by a clock that is ahead, after {wait_s} seconds"
+            yield asked(said, Reason.REPLAYED, partial(_again, sender, ahead_s, wait_s))
+
+
+def _again(sender: Sender, ahead_s: int, wait_s: int, party: Party) -> Outcome:
+    ticket = party.ticket(sender)
+    party.world.wait(ahead_s)
+    sent = sender.request(party.world, ticket, path=RESOURCE)
+    party.world.wait(-ahead_s)
+    expect(party.send(sent).allowed, "a proof that is excused was refused")
+    party.world.wait(wait_s)
+    return party.send(sent)
+
+
+def proofs_before_a_restart() -> Iterator[Trial]:
+    """A proof is shown to a gateway that began after it was made: what was used before, nobody remembers there."""
+    for sender in (Sender(Binding.DPOP), Sender(Binding.HTTP_SIGNATURE)):
+        said = sender.binding.name
+        yield at_a_gateway(f"{said}, made before a restart", Reason.PROOF_STALE, partial(_restarted, sender, True))
+        yield at_a_gateway(f"{said}, made after it", None, partial(_restarted, sender, False))
+
+
+def _restarted(sender: Sender, before: bool, world: SimulatedWorld) -> Outcome:
+    ticket = sender.ticket(world)
+    old = sender.request(world, ticket)
+    expect(result_of(world.gateway.authorize(old, resource="weak")).allowed, "a good proof was refused")
+    world.wait(1)
+    anew = world.another_gateway(replay=MemoryReplayGuard(monotonic=world.monotonic))
+    return result_of(anew.authorize(old if before else sender.request(world, ticket), resource="weak"))
+
+
+def edited_challenges() -> Iterator[Trial]:
+    """Answer a challenge of ours of which a part was changed on the way."""
+    for name, edit in {
+        "nothing": lambda challenge: challenge,
+        "a bit of the random part": partial(_nonce_with, 8),
+        "its kind, DPoP to signed messages": partial(_of_kind, Binding.HTTP_SIGNATURE),
+        "its kind, DPoP to mutual TLS": partial(_of_kind, Binding.MTLS),
+        "its end": partial(_nonce_with, 5),
+        "how it is asked": lambda challenge: Challenge.dc_api_draft_24(
+            origin=challenge.audience, client_id="x", nonce=challenge.nonce, max_age_s=challenge.max_age_s
+        ),
+    }.items():
+        reason = None if name == "nothing" else Reason.CHALLENGE_INVALID
+        yield at_a_gateway(f"a challenge of which was changed: {name}", reason, partial(_edited, edit))
+
+
+def _nonce_with(place: int, challenge: Challenge) -> Challenge:
+    raw = bytearray(unbase64url(str(challenge.nonce)))
+    raw[place] ^= 1
+    return replace(challenge, nonce=base64url(bytes(raw)).decode())
+
+
+def _of_kind(binding: Binding, challenge: Challenge) -> Challenge:
+    raw = bytearray(unbase64url(str(challenge.nonce)))
+    raw[1] = binding
+    return replace(challenge, nonce=base64url(bytes(raw)).decode())
+
+
+def _edited(edit: Any, world: SimulatedWorld) -> Outcome:
+    """Ask as a sender of DPoP, and answer as the one of the kind that the challenge then says, with the same key."""
+    wallet, sender = world.anybody(), Sender(Binding.DPOP)
+    challenge = edit(world.gateway.challenge(sender=sender.thumbprint))
+    kind = Binding(unbase64url(str(challenge.nonce))[1])
+    shown = Sender(kind)
+    request = shown.request(world, path=ENDPOINT)
+    if kind is Binding.MTLS:  # whose thumbprint is handed in
+        request = request._replace(client_certificate=sender.thumbprint)
+    presented = world.present(wallet, challenge)
+    return result_of(
+        world.gateway.admit(presented, format=wallet.format, challenge=challenge.to_text(), request=request)
+    )
+
+
+def old_challenges() -> Iterator[Trial]:
+    """An answer that was used is shown again when its use is forgotten, after the wall clock has stepped back."""
+    yield asked("an answer to a challenge, once", None, partial(_after_a_step, False))
+    yield asked("an answer to a challenge, and a step back", Reason.CHALLENGE_EXPIRED, partial(_after_a_step, True))
+
+
+def _after_a_step(again: bool, party: Party) -> Outcome:
+    sender, world = Sender(Binding.MTLS), party.world  # with whom no proof comes that would be too old
+    asked_for = party.challenge(sender)
+    shown = Forgery(party.format, {}).made(asked_for["nonce"], asked_for["audience"], world.now)
+    first = outcome_of(party.post(shown, asked_for["challenge"], sender))
+    if not again:
+        return first
+    expect(first.allowed, "a good answer was refused")
+    world.wait(4_000)
+    world.step_wall_clock(-4_000)
+    return outcome_of(party.post(shown, asked_for["challenge"], sender))
 
 
 def bearers() -> Iterator[Trial]:

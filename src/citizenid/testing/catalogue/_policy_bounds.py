@@ -13,8 +13,9 @@ from typing import Any, Final
 from ... import Assurance, Country, Format, Reason
 from ...gateway import Binding
 from ...policy import Facts
-from ..forge.parts import ISSUER, NOW, VCT
+from ..forge.parts import ABSENT, ISSUER, NOW, VCT
 from ..forgery import Outcome
+from ..senders import Sender
 from ..targets import Library, Party, Target, outcome_of
 from ..trials import Kind, Trial, asked, expect, holds, raises
 from ..trials import sd_jwt as jwt
@@ -41,6 +42,46 @@ _POLICY: Final = "version = 1\n" + "".join(
         "us-nationals": "",  # where a party asks for its challenge
     }.items()
 )
+# A rule that asks for more than most is decided in another way: what most ask for holds in it as well.
+_MORE: Final = """
+[[rule]]
+resource = "citizens"
+citizenship = ["US"]
+formats = ["dc+sd-jwt"]
+
+[[rule]]
+resource = "recent"
+nationality = ["US"]
+max_admission_age_s = 600
+formats = ["dc+sd-jwt"]
+
+[[rule]]
+resource = "bearers"
+nationality = ["US"]
+binding = "bearer"
+
+[[rule]]
+resource = "bound"
+nationality = ["US"]
+formats = ["dc+sd-jwt"]
+
+[[rule]]
+resource = "first"
+nationality = ["DE"]
+not_after = 2027-01-15T08:00:01Z
+
+[[rule]]
+resource = "first"
+nationality = ["US"]
+
+[[rule]]
+resource = "o*"
+nationality = ["DE"]
+
+[[rule]]
+resource = "*r"
+nationality = ["US"]
+"""
 
 
 def _uses(resource: str, after_s: int, claims: dict[str, Any], party: Party) -> Outcome:
@@ -72,6 +113,7 @@ def bounds_of_rules() -> Iterator[Trial]:
         "evidence of which nothing is said": (Reason.EVIDENCE_TOO_OLD, asking("evidence")),
         "a status list as old as may be": (None, asking("status", 590)),
         "a status list a second older": (Reason.STATUS_TOO_OLD, asking("status", 591)),
+        "no status list": (Reason.STATUS_TOO_OLD, asking("status", status=ABSENT, exp=NOW + 600)),
         "the level asked for": (None, asking("assurance", assurance={**level, "level": "IAL2"})),
         "a level too low": (Reason.ASSURANCE_TOO_LOW, asking("assurance", assurance=level)),
         "a level of another framework": (
@@ -91,8 +133,32 @@ def bounds_of_rules() -> Iterator[Trial]:
     }
     for name, (reason, act) in tried.items():
         yield asked(name, reason, act, policy_text=_POLICY)
+    for name, (reason, act) in _of_more(asking).items():
+        yield asked(name, reason, act, policy_text=_POLICY + _MORE)
     yield from _regions()
     yield from shared_credentials()
+
+
+def _of_more(asking: Any) -> dict[str, tuple[Reason | None, Any]]:
+    citizen, other = {"citizenships": ["US"]}, Reason.CITIZENSHIP_NOT_PERMITTED
+    return {
+        "a citizen, and a format": (None, asking("citizens", **citizen)),
+        "a national who is no citizen, and a format": (Reason.CITIZENSHIP_NOT_SHOWN, asking("citizens")),
+        "a national of another country, and a format": (other, asking("recent", nationalities=["DE"])),
+        "an admission as old as may be, and a format": (None, asking("recent", 600)),
+        "an admission a second older, and a format": (Reason.ADMISSION_TOO_OLD, asking("recent", 601)),
+        "a bearer, where one may": (None, partial(_as_a_bearer, "bearers")),
+        "a bearer, and a format": (Reason.BINDING_TOO_WEAK, partial(_as_a_bearer, "bound")),
+        "of two rules the first, while it lasts": (other, asking("first")),
+        "of two rules the second, when the first has ended": (None, asking("first", 1)),
+        "of two patterns the first": (other, asking("or")),
+        "of two patterns the one that matches": (None, asking("ar")),
+    }
+
+
+def _as_a_bearer(resource: str, party: Party) -> Outcome:
+    bearer = Sender(Binding.BEARER)
+    return party.use(party.ticket(bearer), resource, sender=bearer)
 
 
 _REGIONAL: Final = '[[rule]]\nresource = "r"\nregion = ["eu-*"]\nnationality = ["US"]\n'
@@ -162,3 +228,9 @@ def _unknown() -> None:
         left_out: Any = {"nationalities": frozenset(), "complete": False}.get(name)
         verdict = policy(text).decide("r", _KNOWN._replace(**{name: left_out}))
         expect(verdict.reason is not None, f"without {name}")
+    # A complete list of no country shows nobody to be of another one than is excluded.
+    nobody: dict[str, Any] = dict.fromkeys(("nationalities", "citizenships", "stated"), frozenset())
+    excluding = policy('version = 1\n[[rule]]\nresource = "r"\nanyone = true\nnone_of = ["FR"]\n')
+    expect(excluding.decide("r", _KNOWN).permitted, "of a country")
+    verdict = excluding.decide("r", _KNOWN._replace(**nobody))
+    expect(verdict.reason is Reason.COMPLETENESS_NOT_SHOWN, f"of no country: {verdict.reason}")

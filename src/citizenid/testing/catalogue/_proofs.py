@@ -21,7 +21,12 @@ from ..senders import Sender
 from ..targets import Library, Party, outcome_of
 from ..trials import Trial, asked, expect, holds
 from ..world import ENDPOINT, ORIGIN, SimulatedWorld, request
-from ._bindings import admissions_without_proof, proofs_of_a_ticket_at_admission
+from ._bindings import (
+    admissions_without_proof,
+    of_a_clock_ahead,
+    proofs_before_a_restart,
+    proofs_of_a_ticket_at_admission,
+)
 from ._sending import BOUND, RESOURCE, THIEF, Act, applying, everywhere, prove, result_of, send, using, with_proof
 
 _URL: Final = ORIGIN + RESOURCE
@@ -243,6 +248,7 @@ def used_twice() -> Iterator[Trial]:
         yield asked(f"{binding.name}, twice", Reason.REPLAYED, _times(2, binding), step="replay")
         yield asked(f"{binding.name}, four times", Reason.REPLAYED, _times(4, binding))
     yield asked("after a minute less a second", Reason.REPLAYED, _times(2, Binding.DPOP, wait=59))
+    yield from of_a_clock_ahead()
     yield asked("an admission", Reason.REPLAYED, _admission_again)
     yield asked("an answer to a challenge, with a fresh proof", Reason.REPLAYED, _challenge_again)
     yield asked("the proof of an admission, at another admission", Reason.REPLAYED, _proof_of_admission_again)
@@ -290,6 +296,7 @@ def _two_proofs(party: Party) -> Outcome:
 @attack("DPO-011", "PROOF_STALE", "CLAIM_TYPE")
 def another_time() -> Iterator[Trial]:
     """The proof is too old, from the future, or says no time."""
+    yield from proofs_before_a_restart()
     stale, future, invalid = Reason.PROOF_STALE, Reason.PROOF_IN_FUTURE, Reason.CLAIM_INVALID
     ages = {0: None, 60: None, 61: stale, 3_600: stale, -30: None, -31: future, -3_600: future}
     for ago, reason in ages.items():

@@ -10,13 +10,23 @@ from functools import partial
 from typing import Any, Final
 
 from ... import Format, Reason, Status
-from ...gateway import Binding, Consumption, Gateway, SharingDetector, SharingLimits
+from ...gateway import (
+    Allow,
+    Binding,
+    Consumption,
+    Deny,
+    Gateway,
+    MemorySignOuts,
+    SharingDetector,
+    SharingLimits,
+    SignedOut,
+)
 from ...gateway.sharing import Threshold
 from ..forge.status_lists import statuses
 from ..forgery import Outcome
 from ..senders import Sender
 from ..targets import Handler, Library, Party, outcome_of, serving
-from ..trials import Kind, Trial, expect
+from ..trials import Kind, Trial, expect, holds
 from ..world import POLICY, SimulatedWorld
 
 _UNKNOWN: Final = Reason.REPLAY_GUARD_UNAVAILABLE
@@ -113,6 +123,8 @@ def failing_sign_outs() -> Iterator[Trial]:
     """Ask with a ticket while nobody says that its session was not ended."""
     yield _tried("no sign-out", None, partial(_signed_out, False))
     yield _tried("a sign-out", Reason.SIGNED_OUT, partial(_signed_out, True))
+    yield holds("a session stays over while others end", _outlives_others)
+    yield holds("an end for which there is no room", _says_when_full)
     none: dict[str, object] = {"nothing": None, "0": 0, "a text": "no", "an error": OSError("x")}
     for name, answer in none.items():
         yield _tried(f"sign-outs say {name}", _UNHEARD, partial(_signed_out, answer))
@@ -121,6 +133,32 @@ def failing_sign_outs() -> Iterator[Trial]:
         act = partial(_signed_out, none[name], "alone")
         yield _tried(f"sign-outs say {name}, where this process is enough", _UNHEARD, act)
     yield _tried("a sign-out, where this process is enough", Reason.SIGNED_OUT, partial(_signed_out, True, "alone"))
+
+
+def _outlives_others() -> None:
+    """Check that a session stays over while the ends of others are forgotten, and until its own end."""
+    world = SimulatedWorld()
+    sender, other = Sender(Binding.DPOP), Sender(Binding.DPOP, "another")
+    ticket = sender.ticket(world)
+    world.gateway.sign_out(sender.request(world, ticket))
+    for _ in range(30):
+        world.wait(119)
+        world.gateway.sign_out(other.request(world, other.ticket(world)))
+        expect(sender.ask(world, ticket).reason is Reason.SIGNED_OUT, "a session has begun again")
+
+
+def _says_when_full() -> None:
+    """Check that an end for which there is no room is no end, and that somebody hears of it."""
+    world = SimulatedWorld()
+    full = MemorySignOuts(max_entries=1, clock=world.clock, monotonic=world.monotonic)
+    world.gateway = world.another_gateway(sign_outs=full)
+    sender = Sender(Binding.DPOP)
+    tickets = [sender.ticket(world) for _ in range(2)]
+    ended = [world.gateway.sign_out(sender.request(world, each)) for each in tickets]
+    expect([type(each) for each in ended] == [SignedOut, Deny], f"{ended}")
+    expect(ended[1].reason is Reason.SIGN_OUTS_FULL, f"{ended[1]}")  # type: ignore[union-attr]  # as above
+    expect(sender.ask(world, tickets[0]).reason is Reason.SIGNED_OUT, "the first session has begun again")
+    expect(type(sender.ask(world, tickets[1])) is Allow, "an end that nobody holds is one")
 
 
 def _signed_out(answer: object, resource: str = "us-nationals") -> Outcome:

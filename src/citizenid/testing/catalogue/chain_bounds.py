@@ -25,6 +25,7 @@ from ..forge.sd_jwt import anchors_for
 from ..forgery import Forgery, Outcome, called
 from ..targets import Party, outcome_of
 from ..trials import Trial, accepted, asked, expect, holds, mdoc, refused, sd_cwt, sd_jwt
+from ..world import POLICY
 from ._chains import accepts, authority, encoded, leaf, pinned, refuses, resigned, shown, status_list, trusting
 from ._counting import Called, calls_of
 
@@ -144,6 +145,13 @@ def _at_a_gateway() -> Iterator[Trial]:
     yield asked("a US national at a gateway that trusts for DE", outside, asking(sd_jwt(), "us-nationals"), **german)
     yield asked("a national of both there, as a German", None, asking(both, "europe"), **german)
     yield asked("a national of both there, as a US national", other, asking(both, "us-nationals"), **german)
+    # A rule that asks for more than countries is decided with more facts.
+    more = POLICY + "".join(
+        f'[[rule]]\nresource = "{name}"\nnationality = ["{code}"]\nformats = ["dc+sd-jwt"]\n'
+        for name, code in (("german", "DE"), ("american", "US"))
+    )
+    yield asked("and in one format, as a German", None, asking(both, "german"), policy_text=more, **german)
+    yield asked("and in one format, as a US national", other, asking(both, "american"), policy_text=more, **german)
 
 
 def _dsa_key() -> Any:

@@ -33,6 +33,7 @@ from ..targets import RESOURCES, Party
 from ..trials import Trial, accepted, asked, expect, holds, mdoc, raises, refused, sd_cwt
 from ..trials import sd_jwt as jwt
 from ..world import ORIGIN, request
+from ._bindings import old_challenges
 from ._clocks import broken_clock, no_clock, skew_without_end
 from ._halves import halves_at_their_end, halves_before_their_time, halves_of_the_future, windows_without_a_second
 from ._old_answers import old_answers
@@ -129,6 +130,7 @@ def the_last_second() -> Iterator[Trial]:
     yield refused("a key binding at its end", Reason.KEY_BINDING_STALE, jwt(kb={"exp": NOW}), step="V7")
     yield from old_answers()
     yield from halves_at_their_end()
+    yield from old_challenges()
     # A holder who receives a credential verifies its issuer's half alone.
     yield holds("a credential that is received, one second left", _received(NOW + 1))
     yield raises("a credential that is received at its end", expired, _received(NOW), step="V6")
