@@ -15,7 +15,15 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 from ... import Reason
-from ...gateway.audit import AuditLog, inclusion_proof, leaf_hash, prove_inclusion, verify_audit, verify_proof
+from ...gateway.audit import (
+    AuditLog,
+    AuditReport,
+    inclusion_proof,
+    leaf_hash,
+    prove_inclusion,
+    verify_audit,
+    verify_proof,
+)
 from ..forge.parts import NOW, key
 
 _ORIGIN: Final = "gateway.example/audit"
@@ -109,11 +117,11 @@ def keys_of(*writers: str) -> tuple[str, ...]:
 
 
 def verify_files(
-    files: dict[str, bytes], *, previous: Sequence[bytes] = (), writers: tuple[str, ...] = ("w1",)
-) -> None:
+    files: dict[str, bytes], *, previous: Sequence[bytes] = (), writers: tuple[str, ...] = ("w1",), **how: Any
+) -> AuditReport:
     with TemporaryDirectory() as folder:
         _put(folder, files)
-        verify_audit(folder, keys=keys_of(*writers), previous=previous, now=NOW)
+        return verify_audit(folder, keys=keys_of(*writers), previous=previous, **{"now": NOW, **how})
 
 
 def _put(folder: str, files: dict[str, bytes]) -> None:

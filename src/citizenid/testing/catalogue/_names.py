@@ -276,8 +276,9 @@ CASE_REASONS: Final[Mapping[str, frozenset[Reason]]] = MappingProxyType(
         "MDC-029": frozenset({_R.CLAIM_INVALID}),
         # Where nobody has signed them, claims are a header that may not stand there.
         "CWT-004": frozenset({_R.HEADER_INVALID}),
-        # What its writer has not signed is not his.
+        # What its writer has not signed is not his, nor is what a witness has not.
         "LOG-006": frozenset({_R.SIGNATURE_INVALID}),
+        "LOG-007": frozenset({_R.SIGNATURE_INVALID}),
     }
 )
 """By case: a Reason that says more than its name, or another one, because a rule that is looked at earlier meets it."""

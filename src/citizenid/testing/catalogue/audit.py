@@ -45,6 +45,7 @@ from ._logs import (
     written,
 )
 from ._sending import result_of
+from ._witnesses import told_by_others, written_by_a_gateway
 
 _INVALID: Final = Reason.AUDIT_INVALID
 _SIZES: Final = (2, 3, 4, 5, 7, 8, 13, 64)
@@ -250,6 +251,7 @@ def cut_off() -> Iterator[Trial]:
     without = {name: data for name, data in log.files.items() if name != "w1/checkpoint"}
     yield raises("without a checkpoint", _INVALID, partial(verify_files, without))
     yield raises("the whole log is gone", _INVALID, partial(verify_files, {}, previous=[newest]))
+    yield from told_by_others()
     yield raises("a log of nothing in its place", _INVALID, partial(verify_files, _empty_log(), previous=[newest]))
 
 
@@ -350,6 +352,7 @@ def log_that_fails() -> Iterator[Trial]:
         yield holds(f"it raises {error!r} when it must settle", partial(_decides, _Failing(error, 1)))
     for answer in (Reason.AUDIT_UNAVAILABLE, Reason.EXPIRED, True, "", 0, 1):
         yield holds(f"it answers {answer!r:.20}", partial(_decides, _Failing(answer=answer)))
+    yield holds("what was refused is in it", written_by_a_gateway)
     yield holds("its disk is full, and refusing is chosen", partial(_disk_is_full, WhenUnwritable.REFUSE))
     yield holds("its disk is full, and going on is chosen", partial(_disk_is_full, WhenUnwritable.GO_ON))
 
