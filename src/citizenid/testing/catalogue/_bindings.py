@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from ... import Challenge, Reason
+from ... import Challenge, Handover, HandoverKind, Reason
 from ...gateway import Binding, MemoryReplayGuard, Request
 from ..forge.parts import base64url, unbase64url
 from ..forge.proofs import ath
@@ -105,6 +105,9 @@ def _restarted(sender: Sender, before: bool, world: SimulatedWorld) -> Outcome:
     return result_of(anew.authorize(old if before else sender.request(world, ticket), resource="weak"))
 
 
+_OTHERWISE: Final = Handover(HandoverKind.DC_API_DRAFT_24, client_id="x509_san_dns:gateway.example")
+
+
 def edited_challenges() -> Iterator[Trial]:
     """Answer a challenge of ours of which a part was changed on the way."""
     for name, edit in {
@@ -113,9 +116,7 @@ def edited_challenges() -> Iterator[Trial]:
         "its kind, DPoP to signed messages": partial(_of_kind, Binding.HTTP_SIGNATURE),
         "its kind, DPoP to mutual TLS": partial(_of_kind, Binding.MTLS),
         "its end": partial(_nonce_with, 5),
-        "how it is asked": lambda challenge: Challenge.dc_api_draft_24(
-            origin=challenge.audience, client_id="x", nonce=challenge.nonce, max_age_s=challenge.max_age_s
-        ),
+        "how it is asked": lambda challenge: replace(challenge, handover=_OTHERWISE),
     }.items():
         reason = None if name == "nothing" else Reason.CHALLENGE_INVALID
         yield at_a_gateway(f"a challenge of which was changed: {name}", reason, partial(_edited, edit))

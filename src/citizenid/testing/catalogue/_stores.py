@@ -124,6 +124,7 @@ def failing_sign_outs() -> Iterator[Trial]:
     yield _tried("no sign-out", None, partial(_signed_out, False))
     yield _tried("a sign-out", Reason.SIGNED_OUT, partial(_signed_out, True))
     yield holds("a session stays over while others end", _outlives_others)
+    yield holds("a session stays over when the wall clock is set back", _outlives_a_step_back)
     yield holds("an end for which there is no room", _says_when_full)
     none: dict[str, object] = {"nothing": None, "0": 0, "a text": "no", "an error": OSError("x")}
     for name, answer in none.items():
@@ -145,6 +146,19 @@ def _outlives_others() -> None:
         world.wait(119)
         world.gateway.sign_out(other.request(world, other.ticket(world)))
         expect(sender.ask(world, ticket).reason is Reason.SIGNED_OUT, "a session has begun again")
+
+
+def _outlives_a_step_back() -> None:
+    """Check that a session stays over for as long as its ticket lasts by a wall clock that was set back."""
+    world = SimulatedWorld(session_lifetime_s=4_000)
+    sender, other = Sender(Binding.DPOP), Sender(Binding.DPOP, "another")
+    ticket = sender.ticket(world)
+    world.gateway.sign_out(sender.request(world, ticket))
+    world.step_wall_clock(-1_000)
+    world.wait(4_100)
+    world.gateway.sign_out(other.request(world, other.ticket(world)))
+    outcome = sender.ask(world, ticket)
+    expect(outcome.reason is Reason.SIGNED_OUT, f"{outcome}")
 
 
 def _says_when_full() -> None:

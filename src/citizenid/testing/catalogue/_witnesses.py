@@ -12,12 +12,12 @@ import hashlib
 from collections.abc import Iterator
 from functools import partial
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
-from ... import Reason
+from ... import Reason, StatusReference
 from ...gateway.audit import verify_audit
 from ..forge.parts import NOW, key, unbase64url
-from ..trials import Trial, expect, holds, raises
+from ..trials import Trial, expect, holds, of_type, raises
 from ..world import SimulatedWorld, request
 from ._logs import keys_of, open_log, verify_files, written
 from ._sending import result_of
@@ -52,13 +52,13 @@ def told_by_others() -> Iterator[Trial]:
             else raises(f"a heartbeat {age_s} s ago", reason, check)
         )
     note, name = log.files[_NOTE], "witness.example/w"
-    asked = {"witnesses": [_verifier(name)[0]]}
+    asked: dict[str, Any] = {"witnesses": [_verifier(name)[0]]}
     signed = {**log.files, _NOTE: _cosigned(note, name)}
     yield holds("a witness has cosigned it", partial(verify_files, signed, **asked))
     yield raises("no witness has cosigned it", _INVALID, partial(verify_files, log.files, **asked))
     other = {**log.files, _NOTE: _cosigned(note, "other.example/w")}
     yield raises("another witness has", _INVALID, partial(verify_files, other, **asked))
-    two = {"witnesses": [_verifier(each)[0] for each in (name, "other.example/w")]}
+    two: dict[str, Any] = {"witnesses": [_verifier(each)[0] for each in (name, "other.example/w")]}
     yield raises("one witness of two has", _INVALID, partial(verify_files, signed, **two))
     forged = {**log.files, _NOTE: _cosigned(note, name, by="a thief")}
     yield raises("a thief has, in its name", Reason.SIGNATURE_INVALID, partial(verify_files, forged, **asked))
@@ -93,7 +93,7 @@ def written_by_a_gateway() -> None:
             world.ask(hans, tickets[1]),
             world.ask(hans, tickets[1], "us/a"),
         ]
-        world.publisher_of(ada).revoke(ada.status)
+        world.publisher_of(ada).revoke(of_type(ada.status, StatusReference))
         world.wait(60)
         world.publish()
         outcomes += [world.ask(ada, tickets[0]), world.admit(ada)]
