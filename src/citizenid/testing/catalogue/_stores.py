@@ -28,6 +28,7 @@ from ..senders import Sender
 from ..targets import Handler, Library, Party, outcome_of, serving
 from ..trials import Kind, Trial, expect, holds
 from ..world import POLICY, SimulatedWorld
+from ._sending import result_of
 
 _UNKNOWN: Final = Reason.REPLAY_GUARD_UNAVAILABLE
 _UNHEARD: Final = Reason.SIGN_OUTS_UNAVAILABLE
@@ -145,7 +146,7 @@ def _outlives_others() -> None:
     for _ in range(30):
         world.wait(119)
         world.gateway.sign_out(other.request(world, other.ticket(world)))
-        expect(sender.ask(world, ticket).reason is Reason.SIGNED_OUT, "a session has begun again")
+        expect(result_of(sender.ask(world, ticket)).reason is Reason.SIGNED_OUT, "a session has begun again")
 
 
 def _outlives_a_step_back() -> None:
@@ -157,7 +158,7 @@ def _outlives_a_step_back() -> None:
     world.step_wall_clock(-1_000)
     world.wait(4_100)
     world.sign_outs.add(bytes(16), world.now + 60)  # of another session
-    outcome = sender.ask(world, ticket)
+    outcome = result_of(sender.ask(world, ticket))
     expect(outcome.reason is Reason.SIGNED_OUT, f"{outcome}")
 
 
@@ -171,7 +172,7 @@ def _says_when_full() -> None:
     ended = [world.gateway.sign_out(sender.request(world, each)) for each in tickets]
     expect([type(each) for each in ended] == [SignedOut, Deny], f"{ended}")
     expect(ended[1].reason is Reason.SIGN_OUTS_FULL, f"{ended[1]}")  # type: ignore[union-attr]  # as above
-    expect(sender.ask(world, tickets[0]).reason is Reason.SIGNED_OUT, "the first session has begun again")
+    expect(result_of(sender.ask(world, tickets[0])).reason is Reason.SIGNED_OUT, "the first session has begun again")
     expect(type(sender.ask(world, tickets[1])) is Allow, "an end that nobody holds is one")
 
 
