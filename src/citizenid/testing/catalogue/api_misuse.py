@@ -243,6 +243,23 @@ def _subclass(value: Any) -> Any:
     return type("Subclass", (kind,), {})(value)
 
 
+def _weak_challenges() -> Iterator[Trial]:
+    """A challenge that anybody could guess, that counts for ever, or that is for nobody."""
+    invalid = Reason.CHALLENGE_INVALID
+    good: dict[str, Any] = {"audience": AUDIENCE, "nonce": NONCE, "max_age_s": 300}
+    for name, values in {
+        "nonce": ("", "1234567", b"", bytes(7), "n" * 513, None, 12_345_678),
+        "max_age_s": (0, -1, 86_401, 60.0, True, None, 2**64),
+        "audience": ("", "a" * 2_049, None, b"https://gateway.example", "origin:", "origin:origin:https://x.example"),
+    }.items():
+        for value in values:
+            said = f"a challenge, {name} {value!r:.30}"
+            yield raises(said, invalid, partial(Challenge, **{**good, name: value}))
+    for name, value in (("nonce", "12345678"), ("nonce", b"n" * 512), ("max_age_s", 86_400), ("max_age_s", 1)):
+        made = partial(Challenge, **{**good, name: value})
+        yield holds(f"a challenge, {name} {value!r:.30}", made)
+
+
 @attack("API-005")
 def nearly_the_right_type() -> Iterator[Trial]:
     """What configures is of a subclass of its type, which may compare, hash and add as it likes."""
@@ -252,6 +269,7 @@ def nearly_the_right_type() -> Iterator[Trial]:
     }  # fmt: skip
     trust = partial(TrustAnchors.from_keys, ISSUER, [key("issuer").public])
     invalid, anchor, challenge = Reason.CLAIM_INVALID, Reason.ANCHOR_INVALID, Reason.CHALLENGE_INVALID
+    yield from _weak_challenges()
     calls: dict[str, tuple[Reason, Callable[[], object]]] = {
         "limits, a bound": (_CONFIGURATION, lambda: Limits(depth=of(5))),
         "gateway, audience": (_CONFIGURATION, lambda: SimulatedWorld(audience=of(AUDIENCE))),
