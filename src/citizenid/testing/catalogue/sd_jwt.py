@@ -118,7 +118,9 @@ def marks_that_hold_more() -> Iterator[Trial]:
     trees: dict[str, Any] = {
         "another member": [{"...": mark, "x": 1}], "another mark": [{"...": mark, "_sd": []}], "a number": [{"...": 5}],
         "null": [{"...": None}], "an array": [{"...": [mark]}], "in an object": {"...": mark},
-        "two deep": [[{"...": 0}]],
+        "two deep": [[{"...": 0}]], "in an object, beside hidden members": {"...": mark, "_sd": []},
+        "the name of a hash beside hidden members": {"_sd_alg": "sha-256", "_sd": []},
+        "the name of a hash": {"_sd_alg": "sha-256"},
     }  # fmt: skip
     yield accepted("one text in one member", jwt(payload={"x": [{"...": mark}]}, disclosures=[ELEMENT]))
     for name, tree in trees.items():
