@@ -13,6 +13,7 @@
 The first step that fails decides, and gives exactly one Reason. `verify_credential` is V2 to V6 and its result may be
 cached (V3 and V4 alone are skipped on a hit); `verify_presentation` is V7 to V9 and never is. Nothing here reads a
 clock, a file, a socket or a random source, or asks for the format; all that a verdict depends on is an argument.
+
 Spec: specs/verification.md, where the same numbers stand.
 """
 
@@ -327,9 +328,8 @@ def verify_each(
     for presentation in open_presentation(data, format=format, limits=limits, serialization=serialization):
         try:
             credential = verify_credential(presentation, anchors=anchors, now=now, limits=limits)
-            verdicts.append(
-                verify_presentation(credential, challenge=challenge, statuses=statuses, now=now, limits=limits)
-            )
+            result = verify_presentation(credential, challenge=challenge, statuses=statuses, now=now, limits=limits)
+            verdicts.append(result)
         except (VerificationError, MalformedError) as error:
             verdicts.append(error)
     return tuple(verdicts)
