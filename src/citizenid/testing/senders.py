@@ -105,6 +105,6 @@ class Sender(NamedTuple):
 
 
 def _proof(by: LocalKey, method: str, url: str, ticket: str | None, now: int, nonce: Any) -> bytes:
-    if nonce is None or type(nonce) is str:
+    if nonce is None or (type(nonce) is str and nonce and nonce.isascii() and nonce.isprintable()):
         return dpop_proof(by, method=method, url=url, ticket=ticket, now=now, nonce=nonce).encode()
     return hand_made_proof(by, {"htm": method, "htu": url, "nonce": nonce}, ticket=ticket, now=now)
