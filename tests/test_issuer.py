@@ -727,3 +727,35 @@ def test_an_issuing_jurisdiction_is_written_only_where_it_is_the_signers() -> No
 
 def test_an_mdoc_of_another_issuer_is_refused() -> None:
     misused(Reason.ISSUER_MISMATCH, lambda: mdoc_door(identifier="other").issue(of_an_mdoc(), format=Format.MDOC))
+
+
+def test_the_key_of_an_issuer_is_published_with_its_use_and_its_algorithm() -> None:
+    """RFC 7517 sections 4.2 and 4.4."""
+    for algorithm in ("ES256", "Ed25519"):
+        public = key("issuer", algorithm).public
+        expected = {**public.to_jwk(), "kid": "k", "use": "sig", "alg": algorithm}
+        assert issuer(key("issuer", algorithm), kid="k").jwks() == {"keys": [expected]}
+    public = key("issuer", "Ed448").public
+    assert issuer(key("issuer", "Ed448")).jwks() == {"keys": [{**public.to_jwk(), "kid": "k1", "use": "sig"}]}
+
+
+def test_what_an_issuer_is_asked_in_vain_is_named() -> None:
+    chain = der(certificate("leaf", "root"))
+    certified = Issuer(identifier=ISSUER, key=local_key(certificate_key("leaf")), certificates=chain)
+    for call, reason, where in (
+        (certified.jwks, Reason.CONFIGURATION_INVALID, "issuer.certificates"),
+        (lambda: issuer().issue(usual(), serialization="compact", **SD_JWT_VC), Reason.CONFIGURATION_INVALID,
+         "serialization"),
+        (lambda: usual(lifetime_s=0), Reason.CLAIM_INVALID, "attestation.lifetime_s"),
+        (lambda: issuer(kid=""), Reason.CONFIGURATION_INVALID, "issuer.kid"),
+    ):  # fmt: skip
+        with pytest.raises(CitizenIDError) as caught:
+            call()
+        assert (caught.value.reason, caught.value.where) == (reason, where)
+    assert usual(lifetime_s=1).validity.not_after == NOW + 1
+    assert usual(evidence_at=None).evidence_at is None
+
+
+def test_what_is_prepared_elsewhere_has_no_decoys_unless_they_are_asked_for() -> None:
+    signed = issuer().prepare(usual(), disclosable=(), **SD_JWT_VC).to_be_signed
+    assert b"_sd" not in unbase64url(signed.split(b".")[1])
