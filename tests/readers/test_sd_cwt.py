@@ -1114,6 +1114,15 @@ def test_a_nonce_may_be_bytes_that_are_no_text() -> None:
     accepted(make(), challenge=Challenge(AUDIENCE, NONCE.encode()))
 
 
+def test_the_first_and_the_last_second_are_times_of_a_presentation() -> None:
+    for value in (-1, 2**53, 2**63, True, 1.0, "1", None):
+        for label in (6, 4, 5):
+            refused(make(kb={label: value}), Reason.CLAIM_INVALID, "V7")
+    refused(make(kb={6: 2**53 - 1}), Reason.KEY_BINDING_IN_FUTURE, "V7")
+    refused(make(kb={6: 0}), Reason.KEY_BINDING_STALE, "V7")
+    refused(make(kb={4: 2**53 - 1}), Reason.KEY_BINDING_IN_FUTURE, "V7")
+
+
 def test_the_holder_is_bound_to_this_moment() -> None:
     accepted(make({6: NOW - 400}, kb={6: NOW - 300}))
     refused(make({6: NOW - 400}, kb={6: NOW - 301}), Reason.KEY_BINDING_STALE, "V7")

@@ -441,6 +441,18 @@ def test_the_signatures_of_the_general_form_are_objects(signatures: Any) -> None
     refused(dump(document), Reason.MALFORMED_TOKEN, "V1", **GENERAL)
 
 
+@pytest.mark.parametrize("other", [None, [], ["x"], "x", 5, {"header": None}, {"header": []}, {"header": "x"}])
+def test_every_further_signature_is_an_object_too(other: Any) -> None:
+    document = json.loads(to_json(GOOD, general=True))
+    accepted(dump({**document, "signatures": [*document["signatures"], {}, {"header": {}}]}), **GENERAL)
+    refused(dump({**document, "signatures": [*document["signatures"], other]}), Reason.MALFORMED_TOKEN, "V1", **GENERAL)
+
+
+def test_an_issuer_need_not_name_himself() -> None:
+    # SD-JWT VC section 2.2.2.3: iss is optional. Who he is, his key says.
+    assert accepted(make(payload={"iss": ABSENT})).attestation.issuer == ISSUER
+
+
 def test_of_several_signatures_the_first_counts_and_no_other() -> None:
     # RFC 9901 section 8.3. A valid second one does not help an invalid first, nor the other way round.
     good = json.loads(to_json(GOOD, general=True))
