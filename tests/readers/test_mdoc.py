@@ -1212,11 +1212,18 @@ def test_each_time_is_required(name: str) -> None:
     ids=str,
 )
 def test_a_time_has_exactly_one_spelling(name: str, value: Any) -> None:
-    refused(make(validity={name: value}), Reason.CLAIM_INVALID, "V4")
+    error = refused(make(validity={name: value}), Reason.CLAIM_INVALID, "V4")
+    assert error.where == f"mso.validityInfo.{name}"
 
 
 def test_epoch_times_are_refused_as_the_tag_they_have() -> None:
     refused(make(validity={"signed": CBORTag(1, NOW)}), Reason.MALFORMED_CBOR, "V4")
+
+
+def test_a_date_may_stand_in_what_nobody_reads() -> None:
+    for value in (date_time(NOW), CBORTag(1004, "2027-01-15")):
+        accepted(make(key_info={"keyInfo": {1: value}}))
+        accepted(make(validity={"further": value}))
 
 
 def test_an_expected_update_means_nothing() -> None:
