@@ -1181,3 +1181,33 @@ def test_an_anchor_of_no_key_or_of_two_is_none() -> None:
         with pytest.raises(CitizenIDError) as caught:
             TrustAnchors([made])
         assert (caught.value.reason, caught.value.where) == (Reason.ANCHOR_INVALID, "anchor")
+
+
+def test_of_keys_that_are_all_of_another_kind_the_first_says_why() -> None:
+    agrees = {"kty": "OKP", "crv": "X25519", "x": "A" * 43}
+    for keys, reason in (
+        ([{**agrees, "use": "enc"}, agrees], Reason.KEY_USE_FORBIDDEN),
+        ([agrees, {**agrees, "use": "enc"}], Reason.KEY_INVALID),
+    ):
+        with pytest.raises(MalformedError) as caught:
+            TrustAnchors.from_jwks(ISSUER, {"keys": keys}, purpose=KeyPurpose.STATUS_LIST)
+        assert (caught.value.reason, caught.value.where) == (reason, "jwk")
+
+
+def test_half_of_a_surrogate_pair_is_no_text_of_a_jwk_set() -> None:
+    for text in ('{"keys": [], "\ud800": 1}', '{"keys": ["\udfff"]}', "\ud800"):
+        with pytest.raises(MalformedError) as caught:
+            TrustAnchors.from_jwks(ISSUER, text, purpose=KeyPurpose.STATUS_LIST)
+        assert (caught.value.reason, caught.value.where) == (Reason.MALFORMED_JSON, "jwks")
+
+
+def test_what_is_no_collection_of_anchors_is_named() -> None:
+    for anchors in (None, 5, [None], ["anchor"]):
+        with pytest.raises(CitizenIDError) as caught:
+            TrustAnchors(anchors)  # type: ignore[arg-type]  # the misuse
+        assert (caught.value.reason, caught.value.where) == (Reason.ANCHOR_INVALID, "anchors")
+    for field in ("formats", "types", "countries"):
+        scope: dict[str, Any] = {"formats": [Format.SD_JWT_VC], "types": [VCT], "countries": ANY, field: 5}
+        with pytest.raises(CitizenIDError) as caught:
+            TrustAnchors.from_keys(ISSUER, [key("issuer").public], purpose=KeyPurpose.CREDENTIAL, **scope)
+        assert (caught.value.reason, caught.value.where) == (Reason.ANCHOR_INVALID, f"anchor.{field}")

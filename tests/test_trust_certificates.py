@@ -97,6 +97,14 @@ def refuses(reason: Reason, anchors: TrustAnchors, *chain: x509.Certificate | by
     return raises(reason, reason.step, lambda: resolve(anchors, *chain, **changes))
 
 
+def test_certificates_are_compared_wherever_they_stand_among_keys() -> None:
+    keyed = TrustAnchors.from_keys(OTHER, [local_key(certificate_key("leaf")).public], **CREDENTIAL)
+    one, other = rooted(), rooted(issuer="https://third.example")
+    for parts in ((keyed, one, other), (one, keyed, other), (one, other, keyed), (keyed, one, one)):
+        misused(Reason.ANCHOR_INVALID, lambda parts=parts: TrustAnchors([each for part in parts for each in part]))
+    assert len(keyed | one) == 2
+
+
 def test_an_authority_below_a_pinned_root_has_its_scope_or_is_not_pinned() -> None:
     # With its certificate a chain leads to the root, without it to the authority: the choice is the holder's.
     for other in ({"issuer": OTHER}, {"countries": [Country("FR")]}, {"types": ("another",)}, {"status_issuer": OTHER}):
