@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from citizenid import CitizenIDError, Reason
 from citizenid.countries import Country
 from citizenid.policy import AdmissionPolicy, Finding, lint
-from citizenid.policy._lines import line_at, lines_of
+from citizenid.policy._lines import has_long_key, line_at, lines_of
 from citizenid.policy._lint import _MAX_LIMITED, _MAX_PATTERNS
 from citizenid.policy._patterns import MAX_REGIONS
 
@@ -676,3 +676,13 @@ def test_tables_in_an_array_of_their_own_have_lines() -> None:
 @example("a = '''b")  # and a text that does not end
 def test_the_scanner_ends_whatever_it_is_given(text: str) -> None:
     assert all(1 <= line <= text.count("\n") + 1 for line in lines_of(text).values())
+
+
+def test_the_parts_of_keys_are_counted_line_by_line() -> None:
+    assert not has_long_key("a.b.c = 1\n" * 100)
+    assert not has_long_key("a" + ".a" * 63 + " = 1") and has_long_key("a" + ".a" * 64 + " = 1")
+    assert has_long_key("x = 1\n[" + "a." * 64 + "a]\ny = 2")
+    for quoted in ('"{}"', "'{}'", '"""{}"""', "'''{}'''"):
+        assert not has_long_key("x = " + quoted.format("a." * 100))
+        assert has_long_key(f"{quoted.format('a')}" + ".a" * 64 + " = 1")
+    assert not has_long_key("x = 1 # " + "a." * 100)
