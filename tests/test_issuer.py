@@ -759,3 +759,15 @@ def test_what_an_issuer_is_asked_in_vain_is_named() -> None:
 def test_what_is_prepared_elsewhere_has_no_decoys_unless_they_are_asked_for() -> None:
     signed = issuer().prepare(usual(), disclosable=(), **SD_JWT_VC).to_be_signed
     assert b"_sd" not in unbase64url(signed.split(b".")[1])
+
+
+def test_a_credential_may_be_of_any_second_up_to_the_year_9999() -> None:
+    last = 253_402_300_799
+    for now, lifetime_s in ((0, 1), (0, last), (last - 1, 1)):
+        assert usual(now=now, lifetime_s=lifetime_s).validity.not_after == now + lifetime_s
+    for now, lifetime_s, where in (
+        (-1, 1, "now"), (last + 1, 1, "now"), (last, 1, "lifetime_s"), (0, last + 1, "lifetime_s"),
+    ):  # fmt: skip
+        with pytest.raises(CitizenIDError) as caught:
+            usual(now=now, lifetime_s=lifetime_s)
+        assert (caught.value.reason, caught.value.where) == (Reason.CLAIM_INVALID, f"attestation.{where}")

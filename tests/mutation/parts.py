@@ -104,6 +104,7 @@ PARTS: Final[dict[str, Part]] = {
             "test_x509_revocation.py",
             "test_x509_oracle.py",
             "test_vectors_x509.py",
+            "test_trust.py",
             "test_trust_certificates.py",
             "test_issuer.py",
             "test_representations.py",

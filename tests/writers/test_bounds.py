@@ -46,12 +46,14 @@ from citizenid import (
     UnixTime,
     Validity,
 )
+from citizenid._wire import heads
 from citizenid._writers import sd_cwt, sd_jwt_vc
 from citizenid.holder import Credential
 from citizenid.issuer import Issuer
 
 SALT_BYTES: Final = {Format.SD_JWT_VC: 18, Format.SD_CWT: 16}
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
+MDL_NAMESPACE: Final = "org.iso.18013.5.1"
 MANY: Final = {f"{one}{two}": 1 for one in LETTERS[:8] for two in LETTERS[:10]}  # more than salts are drawn at once
 
 
@@ -272,3 +274,18 @@ def test_the_kid_of_an_sd_cwt_has_its_bound_in_bytes() -> None:
             usual(Format.SD_CWT), format=Format.SD_CWT
         )
     assert (caught.value.reason, caught.value.where) == (Reason.CONFIGURATION_INVALID, "issuer.kid")
+
+
+def test_a_long_element_may_hold_dates() -> None:
+    one = {"vehicle_category_code": "B", "issue_date": "2027-01-15", "expiry_date": "2037-01-15"}
+    data = issue(Format.MDOC, {m.OURS: {"citizen_of_us": True}, MDL_NAMESPACE: {"driving_privileges": [one] * 30}})
+    assert data.count(b"\xd9\x03\xec\x6a2027-01-15") == 30
+
+
+def test_an_mdoc_has_as_many_namespaces_as_a_map_has_members_and_none_more() -> None:
+    def namespaces(count: int) -> dict[str, Any]:
+        return {m.OURS: {"citizen_of_us": True}, **{f"n{number}": {"e": 1} for number in range(count - 1)}}
+
+    wide = Limits(disclosures=10_000, digests=100_000, presentation_bytes=10_000_000)
+    assert issue(Format.MDOC, namespaces(heads.MAX_MEMBERS), limits=wide)
+    misused(Reason.LIMIT_EXCEEDED, lambda: issue(Format.MDOC, namespaces(heads.MAX_MEMBERS + 1), limits=wide))
