@@ -33,6 +33,13 @@ def meanings_of(bits: int) -> tuple[tuple[Status, ...], ...]:
 class StatusList:
     """An immutable list of status values of 1, 2, 4 or 8 bits.
 
+    Args:
+        bits: of each value.
+        packed: the values, the lowest bits of a byte first (Token Status List section 4.1).
+
+    Raises:
+        MalformedError: STATUS_LIST_MALFORMED for another number of bits, and for what is no bytes.
+
     >>> StatusList.decompress(StatusList(1, bytes([0b1001_1101])).compress(), bits=1, limit_bytes=64)[0]
     <Status.INVALID: 1>
     """
