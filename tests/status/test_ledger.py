@@ -758,8 +758,8 @@ def test_an_empty_file_is_a_new_one(path: Path, opened: Opened) -> None:
     assert opened(path).free == 16
 
 
-@pytest.mark.parametrize("how", ["removed", "emptied"])
-def test_a_log_whose_file_is_gone_is_not_thrown_away(path: Path, opened: Opened, how: str) -> None:
+@pytest.mark.parametrize("left", [None, 0, 1, 2, 511], ids=lambda left: "removed" if left is None else str(left))
+def test_a_log_whose_file_is_gone_is_not_thrown_away(path: Path, opened: Opened, left: int | None) -> None:
     # SQLite would begin anew without a word: an index would be given out again, and a revocation be forgotten.
     publisher = opened(path)
     reference = publisher.allocate()
@@ -769,7 +769,7 @@ def test_a_log_whose_file_is_gone_is_not_thrown_away(path: Path, opened: Opened,
     assert said
     publisher.close()
     log.write_bytes(said)  # as a process leaves it that was killed
-    path.unlink() if how == "removed" else os.truncate(path, 0)
+    path.unlink() if left is None else os.truncate(path, left)
     refused(Reason.LEDGER_REFUSED, lambda: opened(path), "status-list.path")
     assert log.read_bytes() == said
     path.write_bytes(whole)

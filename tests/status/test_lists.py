@@ -5,6 +5,7 @@ Spec: Token Status List section 9; specs/profile-status-list.md section 5, P16.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from citizenid import CitizenIDError, Reason, Status, StatusReference
-from citizenid.status import StatusLists, StatusPublisher
+from citizenid.status import StatusLists, StatusPublisher, _lists
 from citizenid.status._lists import _allocate
 
 from . import DAY, NOW, key
@@ -203,6 +204,22 @@ def test_a_list_that_is_lost_while_others_go_on_is_not_begun_either(opened: Open
         refused(Reason.LEDGER_REFUSED, act, "status-lists.folder")
     (tmp_path / "aside").rename(tmp_path / "2.status")
     assert len(lists.uris) == 3
+
+
+def test_lists_that_others_begin_during_the_look_are_no_loss(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists, other = opened(tmp_path, 8), opened(tmp_path, 8)
+    lists.allocate()
+
+    def meanwhile(folder: str) -> list[str]:
+        monkeypatch.setattr(_lists, "listdir", os.listdir)
+        other.allocate_many(32)  # the second list was looked for in vain, and now there are several
+        return os.listdir(folder)
+
+    monkeypatch.setattr(_lists, "listdir", meanwhile)
+    assert lists.uris[0] == TEMPLATE.replace("{list}", "1")
+    assert len(list(tmp_path.glob("*.status"))) >= 3
 
 
 def test_other_files_in_the_folder_are_nobodys_lists(opened: Opened, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ _VERSION: Final = 1
 # waiter asks again after a millisecond, for about ten seconds: other writers are done in less than one.
 _ATTEMPTS: Final = 10_000
 _NAP_S: Final = 0.001
+_LEAST_BYTES: Final = 512  # of a page, and so of any database
 _CHUNK_BYTES: Final = 4_000  # with its key and headers a row fills one page of 4,096 bytes
 
 _READ: Final = "BEGIN"
@@ -345,8 +346,9 @@ def _connect(path: str | PathLike[str]) -> sqlite3.Connection:
     try:
         # Absolute, so that no name is one of SQLite's own, such as ":memory:"; and for the owner alone from the start.
         whole = Path(path).absolute()
-        # SQLite throws the log of a file away that is gone or empty. Looked for first: there is none before the file.
-        lost = exists(f"{realpath(whole)}-wal") and _identity(whole)[2] <= 0
+        # SQLite throws the log of a file away that is gone, empty or cut within its first page. Looked for first: there
+        # is none before the file.
+        lost = exists(f"{realpath(whole)}-wal") and _identity(whole)[2] < _LEAST_BYTES
         if not lost:
             if not whole.exists():
                 whole.touch(mode=0o600)
