@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
+from builders import unbase64url
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
@@ -91,12 +91,8 @@ def test_every_challenge_names_the_key_that_will_answer_it() -> None:
 
 
 def _thumbprint_of_proof(proof: bytes) -> bytes:
-    header = json.loads(_unpadded(proof.partition(b".")[0]))
+    header = json.loads(unbase64url(proof.partition(b".")[0]))
     return PublicKey.from_jwk(header["jwk"]).thumbprint
-
-
-def _unpadded(text: bytes) -> bytes:
-    return base64.urlsafe_b64decode(text + b"==")
 
 
 def test_a_bearer_ticket_is_got_and_used_without_a_key() -> None:
@@ -124,7 +120,7 @@ def test_the_list_lives_a_day_and_is_fetched_each_hour(monkeypatch: pytest.Monke
     recorded()
     ((uri, token, media_type),) = taken
     assert (uri, media_type) == ("https://id.example/status/1", "application/statuslist+jwt")
-    payload = json.loads(_unpadded(token.split(b".")[1]))
+    payload = json.loads(unbase64url(token.split(b".")[1]))
     assert (payload["ttl"], payload["exp"] - payload["iat"]) == (3_600, 86_400)
     assert [len(each) for each in keys] == [32]
 
@@ -191,7 +187,7 @@ _POINT: Final = (serialization.Encoding.X962, serialization.PublicFormat.Uncompr
 
 def _point_of(key: LocalKey) -> bytes:
     jwk = key.public.to_jwk()
-    return b"\x04" + _unpadded(jwk["x"].encode()) + _unpadded(jwk["y"].encode())
+    return b"\x04" + unbase64url(jwk["x"]) + unbase64url(jwk["y"])
 
 
 def _usages(certificate: x509.Certificate) -> set[str]:

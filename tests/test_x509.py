@@ -66,7 +66,7 @@ from citizenid._x509 import (
     pinned_below,
     verify_path,
 )
-from citizenid.testing.forge.der import exchanged, integer
+from citizenid.testing.forge.der import exchanged, integer, tlv
 
 errors_say_where = only_in_words()
 
@@ -562,14 +562,6 @@ def test_sha_1_is_refused_at_every_position() -> None:
 
 
 # --- a little DER, enough to write certificates that no library writes ---
-
-
-def tlv(tag: int, content: bytes) -> bytes:
-    length = len(content)
-    if length < 128:
-        return bytes([tag, length]) + content
-    size = (length.bit_length() + 7) // 8
-    return bytes([tag, 0x80 | size]) + length.to_bytes(size, "big") + content
 
 
 def resigned(tbs: bytes, algorithm: bytes, private: ec.EllipticCurvePrivateKey, hash_: Any) -> bytes:
